@@ -1,0 +1,1 @@
+"""When to retrain and what to promote: pure functions of a state, without any input or output."""

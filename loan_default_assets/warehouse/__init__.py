@@ -1,0 +1,1 @@
+"""Where rows and versions live: PostgreSQL and nothing else; no training, no Dagster."""
