@@ -1,0 +1,1 @@
+"""Tests of the service, against a served process wherever the wire matters."""
