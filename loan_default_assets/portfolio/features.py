@@ -1,0 +1,130 @@
+"""Raw columns to model inputs: the one function that the asset and the service both call."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from loan_default_assets.portfolio.errors import PortfolioError
+from loan_default_assets.portfolio.expressions import Compute
+from loan_default_assets.portfolio.spec import Portfolio
+
+MISSING, UNSEEN, FIRST = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Features:
+    """`numbers` (n, N) float32, NaN = missing.
+
+    `categories` (n, C) int16: 0 = missing, 1 = unseen, 2 and above = the place in the column's `values`.
+    """
+
+    numbers: np.ndarray
+    categories: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a portfolio asks of `transform`, worked out once."""
+
+    readers: tuple[tuple[str, Callable[[Any, Any], np.ndarray]], ...]
+    computes: tuple[Compute, ...]
+    codes: tuple[tuple[str, Mapping[Any, int]], ...]
+    needed: tuple[str, ...]
+
+
+def transform(p: Portfolio, columns: Mapping[str, Any] | pd.DataFrame, as_of: Any = None) -> Features:
+    """The features of n loans, in the order of `p.features`.
+
+    `columns` has n values under every feature's source column: a DataFrame's column, an array or a list (None
+    is missing). `as_of` is one date or n of them. A number that is not finite (a derived one after a division
+    by zero) is missing. Raises PortfolioError when a column is not there, ValueError when a number is none.
+    """
+    plan = _plan(p)
+    try:
+        given = [columns[name] for name in plan.needed]
+    except KeyError as error:
+        raise PortfolioError(f"{p.name}: column {error.args[0]!r} is needed to make features") from None
+    rows = len(given[0])
+    numbers = np.empty((rows, len(plan.readers) + len(plan.computes)), np.float32)
+    categories = np.empty((rows, len(plan.codes)), np.int16)
+    values: dict[str, np.ndarray] = {}
+    with np.errstate(all="ignore"):
+        for place, ((name, read), column) in enumerate(zip(plan.readers, given, strict=False)):
+            values[name] = read(column, as_of)
+            numbers[:, place] = values[name]
+        for place, compute in enumerate(plan.computes, start=len(plan.readers)):
+            numbers[:, place] = compute(values)
+    numbers[~np.isfinite(numbers)] = np.nan
+    for place, ((_, codes), column) in enumerate(zip(plan.codes, given[len(plan.readers) :], strict=True)):
+        categories[:, place] = _encode(column, codes)
+    return Features(numbers, categories)
+
+
+def category_text(value: Any) -> str | None:
+    """A category's value as the portfolio writes it: no blanks around it, whole numbers without `.0`."""
+    if isinstance(value, str):
+        return value.strip() or None
+    if value is None or value is pd.NaT or value is pd.NA or value != value:
+        return None
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value)).lower()
+    with_point = not isinstance(value, int | np.integer)
+    if with_point and hasattr(value, "__float__") and float(value).is_integer():
+        return str(int(value))
+    return str(value)
+
+
+@lru_cache(maxsize=32)
+def _plan(p: Portfolio) -> _Plan:
+    used = [name for name in p.features.numbers if name in p.columns]
+    readers = tuple((name, _days if p.columns[name].kind == "date" else _numbers) for name in used)
+    codes = tuple((name, _code_table(p.columns[name].values or ())) for name in p.features.categories)
+    computes = tuple(expression.compute for expression in p.derived.values())
+    return _Plan(readers, computes, codes, (*used, *p.features.categories))
+
+
+def _code_table(values: tuple[str, ...]) -> dict[Any, int]:
+    return {value: code for code, value in enumerate(values, start=FIRST)} | {None: MISSING, "": MISSING}
+
+
+def _numbers(column: Any, as_of: Any) -> np.ndarray:
+    if isinstance(column, pd.Series):
+        return column.to_numpy(np.float64, na_value=np.nan)
+    return np.asarray(column, np.float64)
+
+
+def _days(column: Any, as_of: Any) -> np.ndarray:
+    """Days from each date to `as_of`, NaN where either is missing."""
+    days = _dates(as_of) - _dates(column)
+    return np.where(np.isnat(days), np.nan, days.astype(np.float64))
+
+
+def _dates(values: Any) -> np.ndarray:
+    if isinstance(values, pd.Series | pd.Index):
+        values = values.to_numpy("datetime64[ns]")
+    elif isinstance(values, list):
+        values = [None if value is pd.NaT else value for value in values]
+    return np.asarray(values, "datetime64[D]")
+
+
+def _encode(column: Any, codes: Mapping[Any, int]) -> Any:
+    if isinstance(column, list):
+        return [
+            code if (code := _known(codes, value)) is not None else _code(codes, value) for value in column
+        ]
+    if not isinstance(column, pd.Series) or not isinstance(column.dtype, pd.CategoricalDtype):
+        column = pd.Series(column).astype("category")
+    table = [_code(codes, value) for value in column.cat.categories]
+    return np.array([*table, MISSING], np.int16)[column.cat.codes.to_numpy()]
+
+
+def _known(codes: Mapping[Any, int], value: Any) -> int | None:
+    return codes.get(value) if value is None or type(value) is str else None
+
+
+def _code(codes: Mapping[Any, int], value: Any) -> int:
+    return codes.get(category_text(value), UNSEEN)
