@@ -1,0 +1,122 @@
+"""One column of a portfolio as a type of request field: bounds, allowed values, text, and an example."""
+
+import math
+import re
+from datetime import date
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from loan_default_assets.portfolio.spec import Column
+
+# Values are scored as float32; what does not fit there would silently become a missing value.
+LARGEST = float(np.finfo(np.float32).max)
+LONGEST = 200
+PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
+SHOWN_VALUES = 40
+
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def _to_date(value: Any) -> date:
+    if isinstance(value, str) and _ISO_DATE.fullmatch(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise ValueError("must be a date, written YYYY-MM-DD")
+
+
+DateCell = Annotated[date, BeforeValidator(_to_date), WithJsonSchema({"type": "string", "format": "date"})]
+
+
+def cell_type(column: Column) -> Any:
+    """The annotated type of a value that is not missing."""
+    if column.kind == "number":
+        return _number(column)
+    return DateCell if column.kind == "date" else _category(column)
+
+
+def description(column: Column, *, protected: bool) -> str:
+    """What the column means, its unit, and what is special about it."""
+    parts = [column.describe or ""]
+    if column.unit:
+        parts.append(f"Unit: {column.unit}")
+    if column.kind == "category" and column.unseen == "allow":
+        parts.append(f"Any value but {_shown(column)} is scored as unseen")
+    if protected:
+        parts.append("Protected: accepted, never scored")
+    return ". ".join(part.rstrip(".") for part in parts if part)
+
+
+def example(column: Column) -> Any:
+    """A valid value."""
+    if column.kind == "category":
+        return (column.values or ("",))[0]
+    if column.kind == "date":
+        return "2020-01-01"
+    low = column.min if column.min is not None else min(0.0, column.max or 0.0)
+    high = column.max if column.max is not None else max(2 * low, 100.0)
+    value = (low + high) / 2 if low < 0 else math.sqrt(max(low, 1.0) * max(high, 0.0))
+    value = float(round(value))
+    return value if low <= value <= high else high
+
+
+def _number(column: Column) -> Any:
+    low = column.min if column.min is not None else -LARGEST
+    high = column.max if column.max is not None else LARGEST
+    bounds = Field(ge=max(low, -LARGEST), le=min(high, LARGEST))
+    if not column.integer:
+        return Annotated[float, bounds]
+    shown = {
+        name: limit for name, limit in (("minimum", column.min), ("maximum", column.max)) if limit is not None
+    }
+    return Annotated[float, bounds, AfterValidator(_whole), WithJsonSchema({"type": "integer", **shown})]
+
+
+def _whole(value: float) -> float:
+    if not value.is_integer():
+        raise ValueError("must be a whole number")
+    return value
+
+
+def _category(column: Column) -> Any:
+    """Text; a whole number too where the portfolio's values are codes."""
+    allowed = frozenset(column.values or ())
+    codes = [int(value) for value in column.values or () if re.fullmatch(r"-?\d{1,15}", value)]
+    closed = column.unseen == "forbid"
+    printable = re.compile(PRINTABLE)
+
+    def check(value: Any) -> str:
+        if codes and isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        if not isinstance(value, str):
+            raise ValueError("must be a string or a whole number" if codes else "must be a string")
+        if value in allowed:
+            return value
+        if closed:
+            raise ValueError(f"is not an allowed value; allowed: {_shown(column)}")
+        if len(value) > LONGEST or not value.strip() or not printable.fullmatch(value):
+            raise ValueError(f"must have 1 to {LONGEST} printable characters")
+        return value
+
+    texts: dict[str, Any] = {"type": "string"}
+    texts |= (
+        {"enum": list(column.values or ())}
+        if closed
+        else {
+            "minLength": 1,
+            "maxLength": LONGEST,
+            "pattern": r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$",
+        }
+    )
+    numbers: dict[str, Any] = {"type": "integer"} | ({"enum": codes} if closed else {})
+    schema = {"anyOf": [texts, numbers]} if codes else texts
+    return Annotated[str, BeforeValidator(check), WithJsonSchema(schema)]
+
+
+def _shown(column: Column) -> str:
+    values = column.values or ()
+    more = f" and {len(values) - SHOWN_VALUES} more" if len(values) > SHOWN_VALUES else ""
+    return ", ".join(values[:SHOWN_VALUES]) + more

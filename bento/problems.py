@@ -1,0 +1,70 @@
+"""What the service answers when it cannot score: one error for both transports, no value of the request."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic_core import to_json
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One fault of a request: the field's path, and the reason."""
+
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """`status` is the HTTP status, `grpc` the name of the gRPC status code, `code` a word for programs."""
+
+    status: int
+    grpc: str
+    code: str
+    message: str
+    details: tuple[Detail, ...] = ()
+
+    def with_details(self, details: Sequence[Detail]) -> "Problem":
+        return Problem(self.status, self.grpc, self.code, self.message, tuple(details))
+
+    def body(self) -> bytes:
+        """The JSON body of the HTTP answer."""
+        body: dict[str, object] = {"error": self.message, "code": self.code}
+        if self.details:
+            body["details"] = [{"field": d.field, "reason": d.reason} for d in self.details]
+        return to_json(body)
+
+    def text(self) -> str:
+        """The details of the gRPC status."""
+        return "; ".join([self.message, *(f"{d.field}: {d.reason}" for d in self.details)])
+
+
+class Refused(Exception):
+    """A request that is answered with a problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+MALFORMED = Problem(400, "INVALID_ARGUMENT", "malformed", "the body is not a JSON object")
+INVALID = Problem(422, "INVALID_ARGUMENT", "invalid_request", "the request is not valid")
+NOT_JSON = Problem(415, "INVALID_ARGUMENT", "not_json", "send JSON: `Content-Type: application/json`")
+TOO_LARGE = Problem(413, "RESOURCE_EXHAUSTED", "too_large", "the body is over SERVICE_MAX_BODY_BYTES")
+NOT_FOUND = Problem(404, "UNIMPLEMENTED", "not_found", "there is no such path; GET /openapi.json lists them")
+UNAUTHORIZED = Problem(
+    401, "UNAUTHENTICATED", "unauthorized", "send a key: `Authorization: Bearer KEY` or `X-API-Key: KEY`"
+)
+FORBIDDEN = Problem(403, "PERMISSION_DENIED", "forbidden", "this key is for another duty")
+TOO_MANY = Problem(429, "RESOURCE_EXHAUSTED", "too_many_requests", "too many requests; try again in a second")
+TIMED_OUT = Problem(504, "DEADLINE_EXCEEDED", "timed_out", "not answered within SERVICE_TIMEOUT_SECONDS")
+OVERLOADED = Problem(503, "RESOURCE_EXHAUSTED", "overloaded", "too many loans are waiting; try again later")
+JOURNAL_FULL = Problem(
+    503,
+    "RESOURCE_EXHAUSTED",
+    "journal_full",
+    "answers cannot be recorded: the journal's spool is full or cannot be written; "
+    "see DATABASE_URL, LOAN_DEFAULT_HOME and SERVICE_SPOOL_BYTES",
+)
+NO_MODEL = Problem(503, "UNAVAILABLE", "no_model", "there is no model to answer with")
+INTERNAL = Problem(500, "INTERNAL", "internal", "the service failed; its log says where")
