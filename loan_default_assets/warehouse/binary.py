@@ -1,0 +1,110 @@
+"""COPY's binary format for rows of equal layout, as numpy structured arrays: no row is touched in Python.
+
+A tuple is a 16-bit count of fields and, for each, a 32-bit length and the value in network byte order; an array
+value starts with dimensions, null flag, element OID, length and lower bound.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from loan_default_assets.warehouse.errors import WarehouseError
+
+HEADER, TRAILER = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
+_OID = {"i2": 21, "f4": 700}
+_BUFFERED = 4 << 20
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column: a value of a numpy type (`S12`: exactly 12 bytes of text), `length` of them, or NULL (no type)."""
+
+    name: str
+    type: str | None
+    length: int | None = None
+
+
+def layout(fields: Sequence[Field]) -> tuple[np.dtype, dict[str, int]]:
+    """The row's dtype, and the value that every part of it that is not data has in all rows."""
+    parts: list[Any] = [("fields", ">i2")]
+    fixed = {"fields": len(fields)}
+    for field in fields:
+        size = 0 if field.type is None else np.dtype(field.type).itemsize
+        head = {"bytes": size if field.type else -1}
+        if field.length is not None:
+            oid = _OID[str(field.type)]
+            empty = {"bytes": 12, "dimensions": 0, "nulls": 0, "oid": oid}
+            filled = {"bytes": 20 + field.length * (4 + size), "dimensions": 1, "nulls": 0, "oid": oid}
+            head = filled | {"length": field.length, "lower": 1} if field.length else empty
+        fixed |= {f"{field.name}.{name}": value for name, value in head.items()}
+        parts += [(f"{field.name}.{name}", ">i4") for name in head]
+        if field.length:
+            parts.append((field.name, [("bytes", ">i4"), ("value", _network(field.type))], (field.length,)))
+        elif field.type and field.length is None:
+            parts.append((field.name, _network(field.type)))
+    return np.dtype(parts), fixed
+
+
+def pack(fields: Sequence[Field], columns: Mapping[str, Any]) -> bytes:
+    """Rows of `columns` (arrays of n values, or one value for all rows), without HEADER and TRAILER."""
+    dtype, fixed = layout(fields)
+    rows = np.empty(max(len(v) for v in columns.values() if isinstance(v, np.ndarray)), dtype)
+    for part, value in fixed.items():
+        rows[part] = value
+    for field in fields:
+        if field.length:
+            rows[field.name]["bytes"] = np.dtype(str(field.type)).itemsize
+            rows[field.name]["value"] = columns[field.name]
+        elif field.type and field.length is None:
+            rows[field.name] = columns[field.name]
+    return rows.tobytes()
+
+
+class Unpacker:
+    """A file for COPY TO STDOUT (FORMAT binary): fills arrays of the given length as the rows come in."""
+
+    def __init__(self, fields: Sequence[Field], columns: Mapping[str, np.ndarray]) -> None:
+        self._fields, self._columns = fields, columns
+        self._dtype, self._fixed = layout(fields)
+        self._buffer, self._skip, self._row = bytearray(), len(HEADER), 0
+
+    def write(self, piece: bytes) -> None:
+        """Take the next bytes, in pieces of any size."""
+        self._buffer += piece
+        if len(self._buffer) > _BUFFERED:
+            self._flush()
+
+    def finish(self) -> None:
+        """Unpack what is left; WarehouseError when the rows were not as many or not laid out as announced."""
+        self._flush()
+        expected = len(next(iter(self._columns.values())))
+        if self._row != expected or self._buffer != TRAILER:
+            raise WarehouseError(
+                f"expected {expected} rows of equal layout, the layout ends after row {self._row}"
+            )
+
+    def _flush(self) -> None:
+        count = (len(self._buffer) - self._skip) // self._dtype.itemsize
+        rows = np.frombuffer(bytes(self._buffer), self._dtype, count, self._skip)
+        good = all((rows[part] == value).all() for part, value in self._fixed.items())
+        for field in self._fields:
+            if field.length == 0:
+                continue
+            values = rows[field.name]
+            if field.length:
+                good = good and bool((values["bytes"] == np.dtype(str(field.type)).itemsize).all())
+                values = values["value"]
+            if good:
+                self._columns[field.name][self._row : self._row + count] = values
+        if not good:
+            raise WarehouseError(
+                f"rows {self._row + 1} to {self._row + count}: an array of another length, or NULL"
+            )
+        del self._buffer[: self._skip + rows.nbytes]
+        self._skip, self._row = 0, self._row + count
+
+
+def _network(type_: str | None) -> str:
+    return f">{type_}" if type_ and not type_.startswith("S") else str(type_)

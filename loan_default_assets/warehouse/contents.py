@@ -1,0 +1,56 @@
+"""What a table holds, in a few figures: row counts, and hashes that do not depend on the order of rows."""
+
+from collections.abc import Sequence
+
+from psycopg2 import extensions, sql
+
+from loan_default_assets.warehouse.errors import WarehouseError
+
+TABLES = ("raw_data", "processed_data", "model_metadata", "predictions", "model_performance")
+# Wall-clock times, serial and random numbers, which differ between two runs over the same loans.
+_INCIDENTAL = ["id", "request_id", "created_at", "promoted_at", "evaluated_at", "latency_ms"]
+_ALL = sql.SQL("")
+
+
+def row_count(cursor: extensions.cursor, table: str, only: sql.Composable = _ALL) -> int:
+    """Rows of the table, or those that the WHERE clause `only` selects."""
+    cursor.execute(sql.SQL("SELECT count(*) FROM {} {}").format(sql.Identifier(table), only))
+    ((rows,),) = cursor.fetchall()
+    return int(rows)
+
+
+def fingerprint(
+    cursor: extensions.cursor, table: str, text: sql.Composable, only: sql.Composable = _ALL
+) -> tuple[int, int]:
+    """Rows, and the sum of a 64-bit hash of each one's `text`."""
+    cursor.execute(
+        sql.SQL("SELECT count(*), coalesce(sum(hashtextextended({}, 0)), 0) FROM {} {}").format(
+            text, sql.Identifier(table), only
+        )
+    )
+    ((rows, total),) = cursor.fetchall()
+    return rows, int(total)
+
+
+def table_hash(cursor: extensions.cursor, table: str, columns: Sequence[str] | None) -> str:
+    """`rows:hash` over `columns`, or over all that do not hold wall-clock times or serial numbers."""
+    if table not in TABLES:
+        raise WarehouseError(f"{table!r} is none of the tables {', '.join(TABLES)}")
+    if columns is None:
+        text = sql.SQL("(to_jsonb({}) - {}::text[])::text").format(
+            sql.Identifier(table), sql.Literal(_INCIDENTAL)
+        )
+    else:
+        text = row_text(columns)
+    rows, total = fingerprint(cursor, table, text)
+    return f"{rows}:{total % (1 << 64):016x}"
+
+
+def row_text(columns: Sequence[str]) -> sql.Composed:
+    """SQL for a row's text."""
+    return sql.SQL("ROW({})::text").format(names_of(columns))
+
+
+def names_of(columns: Sequence[str]) -> sql.Composed:
+    """Column names, quoted."""
+    return sql.SQL(", ").join(map(sql.Identifier, columns))

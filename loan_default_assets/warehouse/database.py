@@ -1,0 +1,166 @@
+"""Connections to PostgreSQL: one reader of its URLs, one kind of transaction, errors that a person can act on."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import psycopg2
+from psycopg2 import extensions, sql
+from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.warehouse import migrations
+from loan_default_assets.warehouse.errors import WarehouseError
+from loan_default_assets.warehouse.failures import explained
+
+__all__ = ["Database", "WarehouseError", "dagster_url", "dsn", "normalise", "redact", "to_json"]
+
+DAGSTER_SCHEMA = "dagster"
+_RESERVED = ("public", "information_schema", migrations.SCHEMA, DAGSTER_SCHEMA)
+
+
+def normalise(url: str) -> str:
+    """Any PostgreSQL URL with the driver named, as SQLAlchemy and Dagster need it; WarehouseError for others."""
+    try:
+        parsed = make_url(url.strip())
+        if parsed.drivername.split("+")[0] not in ("postgresql", "postgres"):
+            raise WarehouseError(
+                f"DATABASE_URL: {parsed.drivername}:// is not PostgreSQL; expected postgresql://user@host:port/database"
+            )
+    except (ArgumentError, ValueError):
+        raise WarehouseError(
+            "DATABASE_URL is not a URL; expected postgresql://user:password@host:port/database "
+            "(characters such as @ : / in a password are written %40 %3A %2F)"
+        ) from None
+    text = parsed.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+    address, mark, query = text.partition("?")
+    # SQLAlchemy writes a blank as +, which libpq would take literally; both read %20.
+    return address + mark + query.replace("+", "%20")
+
+
+def dsn(url: str) -> str:
+    """The same URL as `psycopg2.connect` takes it."""
+    arguments, options = PGDialect_psycopg2().create_connect_args(make_url(normalise(url)))
+    return extensions.make_dsn(*arguments, **options)
+
+
+def redact(url: str) -> str:
+    """The URL without any password, for logs and messages."""
+    parsed = make_url(normalise(url))
+    secret = [name for name in parsed.query if "password" in name]
+    return parsed.difference_update_query(secret).render_as_string(hide_password=True)
+
+
+def dagster_url(url: str) -> str:
+    """The URL with which Dagster keeps its tables in the same database, in the schema `dagster`, made if missing.
+
+    A search path in the connection does it, so a pooler in between must pass `options` on.
+    """
+    with Database(url, DAGSTER_SCHEMA, _reserved=True).transaction() as cursor:
+        migrations.create_schema(cursor, DAGSTER_SCHEMA)
+    parsed = make_url(normalise(url))
+    given = parsed.query.get("options", "")
+    options = f"{given if isinstance(given, str) else ' '.join(given)} -csearch_path={DAGSTER_SCHEMA}".strip()
+    return normalise(parsed.update_query_dict({"options": options}).render_as_string(hide_password=False))
+
+
+@dataclass(frozen=True)
+class Database:
+    """A PostgreSQL database and the schema that one portfolio's tables live in."""
+
+    url: str
+    schema: str
+    _reserved: bool = False
+
+    def __post_init__(self) -> None:
+        if not self._reserved and (self.schema in _RESERVED or self.schema.startswith("pg_")):
+            raise WarehouseError(f"portfolio name {self.schema!r} is reserved: choose another `name`")
+
+    @property
+    def where(self) -> str:
+        """Host, port and database, for messages."""
+        return place_of(make_url(normalise(self.url)))
+
+    @contextmanager
+    def transaction(self, *, repeatable: bool = False) -> Iterator[extensions.cursor]:
+        """A cursor whose statements happen together or not at all, unqualified names meaning our schema.
+
+        `repeatable`: all statements see one moment of the database. Commits at the end of the block, rolls back
+        on any exception. Raises WarehouseError for whatever PostgreSQL refuses; other exceptions pass through.
+        """
+        connection = self._connect()
+        try:
+            if repeatable:
+                connection.set_session(isolation_level="REPEATABLE READ")
+            with connection.cursor() as cursor:
+                cursor.execute(sql.SQL("SET LOCAL search_path TO {}").format(sql.Identifier(self.schema)))
+                yield cursor
+            connection.commit()
+        except psycopg2.Error as error:
+            raise explained(error, self.where, self._data_directory) from None
+        finally:
+            connection.close()  # rolls back what was not committed
+
+    def migrate(self, portfolio: Portfolio) -> list[str]:
+        """Bring the schema up to date with `sql/` and the portfolio's columns; the names of what was done.
+
+        Safe to run at every start and by many processes at once. Raises WarehouseError when a file that has been
+        applied was changed since, or a column's kind no longer fits the table.
+        """
+        with self.transaction() as cursor:
+            return migrations.apply(cursor, self.schema, portfolio)
+
+    def _connect(self) -> extensions.connection:
+        try:
+            return psycopg2.connect(dsn(self.url), connect_timeout=10, application_name="loan-default")
+        except psycopg2.OperationalError as error:
+            said = " ".join(str(error).split())
+            raise WarehouseError(
+                f"PostgreSQL at {self.where} cannot be reached: {said}\n"
+                "Check DATABASE_URL (unset it to use the embedded server), then run: loan-default doctor"
+            ) from None
+
+    def _data_directory(self) -> str | None:
+        try:
+            with (
+                psycopg2.connect(dsn(self.url), connect_timeout=5) as connection,
+                connection.cursor() as cursor,
+            ):
+                cursor.execute("SHOW data_directory")
+                return str(cursor.fetchall()[0][0])
+        except psycopg2.Error:
+            return None
+
+
+def place_of(url: URL) -> str:
+    """Host, port and database of a URL, without user and password."""
+    host = url.query.get("host", "")
+    socket = host if isinstance(host, str) else ",".join(host)
+    port = url.port or url.query.get("port") or 5432
+    return f"{url.host or socket or 'the local socket'}:{port}/{url.database or ''}"
+
+
+def to_json(value: Any) -> str:
+    """JSON text that PostgreSQL takes: no NaN or infinity (null instead), numpy numbers and dates as plain ones."""
+    return json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value.isoformat() if isinstance(value, date) else value

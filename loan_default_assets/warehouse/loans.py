@@ -1,0 +1,248 @@
+"""`raw_data` and `processed_data`: a partition is replaced whole in one transaction, and read by COPY."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import pandas as pd
+import pyarrow as pa
+from psycopg2 import extensions, sql
+
+from loan_default_assets.portfolio.schema import postgres_columns
+from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.warehouse.contents import (
+    TABLES,
+    fingerprint,
+    names_of,
+    row_count,
+    row_text,
+    table_hash,
+)
+from loan_default_assets.warehouse.copying import copy_in, csv_pieces, read_csv
+from loan_default_assets.warehouse.database import Database, WarehouseError
+from loan_default_assets.warehouse.rows import LoanRows, Receiver, packed
+
+__all__ = ["DefaultRate", "LoanRows", "Loans", "PartitionState", "Replaced"]
+
+_FIXED = {
+    "partition_key": "text",
+    "loan_id": "text",
+    "as_of": "date",
+    "label": "smallint",
+    "label_observed_at": "date",
+}
+_PROCESSED = (
+    *(
+        "partition_key",
+        "loan_id",
+        "as_of",
+        "numbers",
+        "categories",
+        "label",
+        "label_observed_at",
+        "feature_hash",
+    ),
+)
+_ARROW = {
+    **{"double precision": pa.float64(), "bigint": pa.int64(), "smallint": pa.float64()},
+    **{"date": pa.date32(), "text": pa.string()},
+}
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """`changed` is False when the very same rows were there already; nothing was written then."""
+
+    rows: int
+    changed: bool
+
+
+@dataclass(frozen=True)
+class PartitionState:
+    """Rows in each table; `stale` when the features are not those of all raw rows under this portfolio."""
+
+    raw_rows: int
+    processed_rows: int
+    stale: bool
+
+
+@dataclass(frozen=True)
+class DefaultRate:
+    """Raw rows of a partition, those with an outcome, and the defaults among these."""
+
+    rows: int
+    labelled: int
+    defaults: int
+
+    @property
+    def rate(self) -> float | None:
+        """Defaults per labelled row; None without any."""
+        return self.defaults / self.labelled if self.labelled else None
+
+
+class Loans:
+    """The two tables of loans of one portfolio. Every method may raise WarehouseError."""
+
+    def __init__(self, database: Database, portfolio: Portfolio) -> None:
+        self._database, self._portfolio = database, portfolio
+        self._feature_hash = portfolio.hash[:16]
+
+    def replace_raw(self, key: str, frame: pd.DataFrame) -> Replaced:
+        """Put the frame (of `sources.RawPartition`) in the place of all raw rows of the partition."""
+        schema = self._raw_schema()
+        statement = _copy_statement("raw_data", schema.names, "csv")
+        return self._replace(
+            "raw_data", key, schema.names, len(frame),
+            lambda cursor: copy_in(cursor, statement, csv_pieces(frame, schema, {"partition_key": key})),
+        )  # fmt: skip
+
+    def replace_processed(self, key: str, rows: LoanRows) -> Replaced:
+        """Put the rows, made under this portfolio, in the place of all processed rows of the partition."""
+        names = self._portfolio.features
+        wanted = (len(rows), len(names.numbers)), (len(rows), len(names.categories))
+        if (rows.numbers.shape, rows.categories.shape) != wanted:
+            raise WarehouseError(
+                f"partition {key}: features of shapes {rows.numbers.shape} and {rows.categories.shape}, "
+                f"portfolio {self._portfolio.name} has {wanted[0]} and {wanted[1]}"
+            )
+        if (rows.partition_key != key).any():
+            raise WarehouseError(f"partition {key}: rows of other partitions among those to be put into it")
+        statement = _copy_statement("processed_data", _PROCESSED, "binary")
+        return self._replace(
+            "processed_data", key, _PROCESSED, len(rows),
+            lambda cursor: copy_in(cursor, statement, packed(key, rows, self._feature_hash)),
+        )  # fmt: skip
+
+    def read_raw(self, key: str) -> pd.DataFrame:
+        """The partition's rows with the dtypes of `sources.RawPartition`, by loan id and numbered from 1."""
+        schema = self._raw_schema()
+        schema = schema.remove(schema.get_field_index("partition_key"))
+        query = sql.SQL("SELECT {} FROM raw_data WHERE partition_key = {} ORDER BY loan_id").format(
+            names_of(schema.names), sql.Literal(key)
+        )
+        categories = [name for name, column in self._portfolio.columns.items() if column.kind == "category"]
+        with self._database.transaction() as cursor:
+            return read_csv(cursor, query, schema, categories)
+
+    def read_processed(self, *, keys: Sequence[str] | None = None, known_by: date | None = None) -> LoanRows:
+        """Features made under this portfolio, of all partitions or of `keys`.
+
+        `known_by`: only of partitions that end on or before that date; a snapshot has no end and always counts.
+        """
+        with self._database.transaction(repeatable=True) as cursor:
+            ours = sql.SQL("feature_hash = {}").format(sql.Literal(self._feature_hash))
+            if keys is not None or known_by is not None:
+                cursor.execute(
+                    sql.SQL("SELECT DISTINCT partition_key FROM processed_data WHERE {}").format(ours)
+                )
+                found = [key for (key,) in cursor.fetchall()]
+                kept = [k for k in found if (keys is None or k in keys) and self._ended(k, known_by)]
+                ours = sql.SQL("{} AND partition_key = ANY({})").format(ours, sql.Literal(kept or [""]))
+            cursor.execute(
+                sql.SQL(
+                    "SELECT count(*), coalesce(max(octet_length(partition_key)), 1), "
+                    "coalesce(max(octet_length(loan_id)), 1) FROM processed_data WHERE {}"
+                ).format(ours)
+            )
+            ((count, key, loan),) = cursor.fetchall()
+            names = self._portfolio.features
+            receiver = Receiver(count, key, loan, len(names.numbers), len(names.categories))
+            selected = sql.SQL(Receiver.SELECTED).format(key=sql.Literal(key), loan=sql.Literal(loan))
+            query = sql.SQL(
+                "COPY (SELECT {} FROM processed_data WHERE {} ORDER BY partition_key, loan_id) "
+                "TO STDOUT (FORMAT binary)"
+            ).format(selected, ours)
+            cursor.copy_expert(query, receiver, size=1 << 20)
+            return receiver.rows()
+
+    def partitions(self) -> dict[str, PartitionState]:
+        """Every partition that has rows in either table, in order of time."""
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                """
+                SELECT partition_key, coalesce(r.rows, 0), coalesce(p.rows, 0),
+                    coalesce(r.rows, 0) <> coalesce(p.current, 0) OR coalesce(p.rows, 0) <> coalesce(p.current, 0)
+                FROM (SELECT partition_key, count(*) AS rows FROM raw_data GROUP BY 1) r
+                FULL JOIN (SELECT partition_key, count(*) AS rows,
+                    count(*) FILTER (WHERE feature_hash = %s) AS current FROM processed_data GROUP BY 1) p
+                USING (partition_key) ORDER BY partition_key""",
+                (self._feature_hash,),
+            )
+            return {key: PartitionState(*state) for key, *state in cursor.fetchall()}
+
+    def counts(self) -> dict[str, int]:
+        """Rows of each of the five tables."""
+        with self._database.transaction(repeatable=True) as cursor:
+            return {table: row_count(cursor, table) for table in TABLES}
+
+    def default_rates(self) -> dict[str, DefaultRate]:
+        """Outcomes of every partition of `raw_data`, in order of time; mature or not."""
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                "SELECT partition_key, count(*), count(label), coalesce(sum(label), 0) "
+                "FROM raw_data GROUP BY 1 ORDER BY 1"
+            )
+            return {key: DefaultRate(*counts) for key, *counts in cursor.fetchall()}
+
+    def clock(self) -> date | None:
+        """Data time: the end of the newest partition that has features of this portfolio; None for a snapshot."""
+        if self._portfolio.as_of is None:
+            return None
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                "SELECT partition_key FROM processed_data WHERE feature_hash = %s ORDER BY partition_key DESC LIMIT 1",
+                (self._feature_hash,),
+            )
+            found = cursor.fetchall()
+        return self._portfolio.partition_bounds(found[0][0])[1] if found else None
+
+    def table_hash(self, table: str) -> str:
+        """Rows and a hash over all of them in any order, without wall-clock times: equal for equal content."""
+        columns = {"raw_data": self._raw_schema().names, "processed_data": _PROCESSED}.get(table)
+        with self._database.transaction() as cursor:
+            return table_hash(cursor, table, columns)
+
+    def _replace(
+        self,
+        table: str,
+        key: str,
+        columns: Sequence[str],
+        count: int,
+        copy: Callable[[extensions.cursor], int],
+    ) -> Replaced:
+        text = row_text(columns)
+        only = sql.SQL("WHERE partition_key = {}").format(sql.Literal(key))
+        with self._database.transaction() as cursor:
+            # One writer a partition; readers go on with the old rows until the commit.
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
+                (f"{self._database.schema}.{table}.{key}",),
+            )
+            same_size = count > 0 and row_count(cursor, table, only) == count
+            before = fingerprint(cursor, table, text, only) if same_size else None
+            cursor.execute(sql.SQL("DELETE FROM {} {}").format(sql.Identifier(table), only))
+            deleted = cursor.rowcount
+            rows = copy(cursor) if count else 0
+            if rows != count:
+                raise WarehouseError(
+                    f"{table}, partition {key}: {rows} of {count} rows arrived; nothing was changed"
+                )
+            if before is not None and fingerprint(cursor, table, text, only) == before:
+                cursor.connection.rollback()
+                return Replaced(rows, changed=False)
+        return Replaced(rows, changed=bool(rows or deleted))
+
+    def _raw_schema(self) -> pa.Schema:
+        types = _FIXED | postgres_columns(self._portfolio)
+        return pa.schema([(name, _ARROW[kind]) for name, kind in types.items()])
+
+    def _ended(self, key: str, known_by: date | None) -> bool:
+        if known_by is None or self._portfolio.as_of is None:
+            return True
+        return self._portfolio.partition_bounds(key)[1] <= known_by
+
+
+def _copy_statement(table: str, columns: Sequence[str], format_: str) -> sql.Composable:
+    return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT {})").format(
+        sql.Identifier(table), names_of(columns), sql.SQL(format_)
+    )

@@ -1,0 +1,132 @@
+"""The schema's history: the numbered files of `sql/`, applied once each, and the portfolio's typed columns."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from psycopg2 import extensions, sql
+
+from loan_default_assets.portfolio.schema import postgres_columns
+from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.warehouse.errors import WarehouseError
+
+SCHEMA = "loan_default"
+FOLDER = Path(__file__).parents[2] / "sql"
+_BOOKKEEPING = """
+    CREATE TABLE IF NOT EXISTS loan_default.migrations (
+        portfolio_schema text NOT NULL,
+        number integer NOT NULL,
+        name text NOT NULL,
+        sha256 text NOT NULL,
+        applied_at timestamptz NOT NULL DEFAULT now(),
+        PRIMARY KEY (portfolio_schema, number)
+    )"""
+_OWN = ("partition_key", "loan_id", "as_of", "label", "label_observed_at")
+_NUMBERS = {"bigint", "double precision"}
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One file of `sql/`."""
+
+    number: int
+    name: str
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        """Of the text with Unix line ends, so that a checkout elsewhere has the same."""
+        return hashlib.sha256(self.text.replace("\r\n", "\n").encode()).hexdigest()
+
+
+def apply(cursor: extensions.cursor, schema: str, portfolio: Portfolio, folder: Path = FOLDER) -> list[str]:
+    """Apply what is missing, in the cursor's transaction; see `Database.migrate`."""
+    available = read(folder)
+    cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('loan_default.migrations', 0))")
+    create_schema(cursor, SCHEMA)
+    create_schema(cursor, schema)
+    cursor.execute(_BOOKKEEPING)
+    cursor.execute(
+        "SELECT number, name, sha256 FROM loan_default.migrations WHERE portfolio_schema = %s", (schema,)
+    )
+    applied = {number: (name, sha256) for number, name, sha256 in cursor.fetchall()}
+    done = []
+    for migration in available:
+        if migration.number in applied:
+            _unchanged(migration, *applied[migration.number], folder)
+            continue
+        cursor.execute(migration.text)
+        cursor.execute(
+            "INSERT INTO loan_default.migrations (portfolio_schema, number, name, sha256) VALUES (%s, %s, %s, %s)",
+            (schema, migration.number, migration.name, migration.sha256),
+        )
+        done.append(migration.name)
+    return done + _columns(cursor, schema, portfolio)
+
+
+def read(folder: Path) -> list[Migration]:
+    """The files `001_name.sql` and on, in order; WarehouseError for a gap, a double number or none at all."""
+    paths = sorted(folder.glob("*.sql"))
+    found = [
+        Migration(int(match[1]), path.name, path.read_text("utf-8"))
+        for path in paths
+        if (match := re.match(r"(\d{3})_", path.name))
+    ]
+    if not found or [m.number for m in found] != list(range(1, len(paths) + 1)):
+        raise WarehouseError(
+            f"{folder}: expected 001_*.sql, 002_*.sql and so on without a gap, found "
+            f"{[path.name for path in paths]}; restore the folder from the repository"
+        )
+    return found
+
+
+def create_schema(cursor: extensions.cursor, name: str) -> None:
+    """Create a schema unless it exists; asks first, because IF NOT EXISTS needs the right to create even then."""
+    cursor.execute("SELECT to_regnamespace(%s) IS NULL", (name,))
+    if cursor.fetchall() == [(True,)]:
+        cursor.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(name)))
+
+
+def _unchanged(migration: Migration, name: str, sha256: str, folder: Path) -> None:
+    if migration.sha256 != sha256:
+        raise WarehouseError(
+            f"{folder / migration.name} was changed after it had been applied (as {name}, SHA-256 {sha256[:12]}, "
+            f"now {migration.sha256[:12]}): restore it and put the change into a new file"
+        )
+
+
+def _columns(cursor: extensions.cursor, schema: str, portfolio: Portfolio) -> list[str]:
+    """Add the portfolio's columns that `raw_data` lacks, drop none, widen integers that are no longer whole."""
+    cursor.execute(
+        "SELECT column_name, data_type FROM information_schema.columns "
+        "WHERE table_schema = %s AND table_name = 'raw_data'",
+        (schema,),
+    )
+    existing = dict(cursor.fetchall())
+    done = []
+    for name, kind in postgres_columns(portfolio).items():
+        if len(name.encode()) > 63:
+            raise WarehouseError(
+                f"{portfolio.name}: columns.{name}: longer than PostgreSQL's 63 bytes; rename it"
+            )
+        if name in _OWN:
+            raise WarehouseError(f"{portfolio.name}: columns.{name}: a name of the platform's own; rename it")
+        change = _change(portfolio, name, existing.get(name), kind)
+        if change:
+            cursor.execute(sql.SQL(change).format(sql.Identifier(name)))
+            done.append(f"raw_data.{name} {kind}")
+    return done
+
+
+def _change(portfolio: Portfolio, name: str, existing: str | None, wanted: str) -> str | None:
+    if existing is None:
+        return f"ALTER TABLE raw_data ADD COLUMN {{}} {wanted}"
+    if existing == wanted or (existing == "double precision" and wanted in _NUMBERS):
+        return None
+    if {existing, wanted} <= _NUMBERS:
+        return f"ALTER TABLE raw_data ALTER COLUMN {{}} TYPE {wanted}"
+    raise WarehouseError(
+        f"{portfolio.name}: columns.{name}: is {wanted} now, but the table holds it as {existing}; "
+        "give the column or the portfolio another name"
+    )

@@ -1,0 +1,57 @@
+"""One embedded PostgreSQL server for the whole run (one a worker under pytest-xdist), a fresh database a test."""
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg2
+import pytest
+from psycopg2 import sql
+
+from loan_default_assets.warehouse.database import dsn
+from loan_default_assets.warehouse.server import LocalPostgres
+
+# What survives a crash of the machine is of no interest here.
+_HASTY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[LocalPostgres]:
+    """The running server; tests that stop or kill one start their own."""
+    # Short enough for a socket, and open to the account that PostgreSQL runs under when the tests run as root.
+    home = Path(tempfile.mkdtemp(prefix="loan-default-tests-"))
+    home.chmod(0o755)
+    server = LocalPostgres(home, options=_HASTY)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.remove()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def database_url(postgres: LocalPostgres) -> Iterator[str]:
+    """URL of an empty database that exists for this test alone."""
+    name = f"test_{os.getpid()}_{next(_number)}"
+    server = postgres.start()
+    _execute(server, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    yield server.replace(f"/{quote(postgres.database)}?", f"/{name}?")
+    _execute(server, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+_number = itertools.count()
+
+
+def _execute(url: str, statement: sql.Composed) -> None:
+    connection = psycopg2.connect(dsn(url))
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    finally:
+        connection.close()
