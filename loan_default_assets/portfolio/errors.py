@@ -15,3 +15,16 @@ def did_you_mean(name: str, allowed: Iterable[str]) -> str:
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; allowed: {', '.join(names[:40])}" if names else ""
+
+
+class SourceError(PortfolioError):
+    """A source that cannot be read, or rows in it that no check can look at."""
+
+
+ROWS_SHOWN = 20
+
+
+def row_list(rows: list[int], count: int) -> str:
+    """`rows 3, 8, ...`: numbers of source rows, 1 = first data row, at most 20 of `count`."""
+    shown = ", ".join(map(str, rows[:ROWS_SHOWN]))
+    return f"row{'s' if count > 1 else ''} {shown}{', ...' if count > len(rows[:ROWS_SHOWN]) else ''}"
