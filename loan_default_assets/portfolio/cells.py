@@ -103,7 +103,8 @@ def _number(name: str, cells: pa.Array, first_row: int, findings: Findings) -> p
 def _text(name: str, cells: pa.Array, first_row: int, findings: Findings) -> pa.Array:
     texts = pc.utf8_trim_whitespace(_plain(cells).cast(pa.string()))
     texts = pc.if_else(pc.equal(texts, ""), None, texts)
-    if mojibake(text for text in pc.unique(texts).to_pylist() if text):
+    beyond_ascii = texts.filter(pc.invert(pc.string_is_ascii(texts)))
+    if mojibake(pc.unique(beyond_ascii.drop_null()).to_pylist()):
         _garbled(name, texts, first_row, findings)
     return texts
 
