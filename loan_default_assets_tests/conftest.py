@@ -2,10 +2,7 @@
 
 import itertools
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import quote
 
 import psycopg2
@@ -14,6 +11,7 @@ from psycopg2 import sql
 
 from loan_default_assets.warehouse.database import dsn
 from loan_default_assets.warehouse.server import LocalPostgres
+from loan_default_assets_tests.warehouse.homes import open_folder
 
 # What survives a crash of the machine is of no interest here.
 _HASTY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
@@ -22,16 +20,13 @@ _HASTY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[LocalPostgres]:
     """The running server; tests that stop or kill one start their own."""
-    # Short enough for a socket, and open to the account that PostgreSQL runs under when the tests run as root.
-    home = Path(tempfile.mkdtemp(prefix="loan-default-tests-"))
-    home.chmod(0o755)
-    server = LocalPostgres(home, options=_HASTY)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.remove()
-        shutil.rmtree(home, ignore_errors=True)
+    with open_folder() as home:
+        server = LocalPostgres(home, options=_HASTY)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.remove()
 
 
 @pytest.fixture

@@ -25,8 +25,10 @@ _ALMOST_FULL = 64 << 20
 def bring_up(programs: Path, place: Place, settings: Mapping[str, str]) -> None:
     """Start the server, whatever state a killed one left behind, and wait until it takes connections."""
     log, pid_file = place.state / "server.log", place.data / "postmaster.pid"
-    options = " ".join(f"-c {shlex.quote(f'{k}={v}')}" for k, v in settings.items())
-    options += f" -k {shlex.quote(str(place.sockets))}"
+    # pg_ctl hands this to a shell, and -D and -l without quoting them well: those come in other ways.
+    options = shlex.join(
+        ["-D", str(place.data), "-k", str(place.sockets), *(f"--{k}={v}" for k, v in settings.items())]
+    )
     begun = time.monotonic()
     while not answers(place):
         waited = time.monotonic() - begun
@@ -41,7 +43,7 @@ def bring_up(programs: Path, place: Place, settings: Mapping[str, str]) -> None:
             file.unlink(missing_ok=True)
         size = log.stat().st_size if log.exists() else 0
         try:
-            _run(programs, place, "pg_ctl", "start", "-w", "-D", place.data, "-l", log, "-o", options)
+            _run(programs, place, "pg_ctl", "start", "-w", "-l", log.name, "-o", options)
         except ServerError as error:
             said = log.read_bytes()[size:].decode(errors="replace") if log.exists() else ""
             if postmaster(place):  # replaying its log for longer than pg_ctl waits
@@ -115,17 +117,19 @@ def create_database(place: Place, name: str) -> None:
 
 def shut_down(programs: Path, place: Place) -> None:
     """End the server; open transactions are rolled back."""
-    _run(programs, place, "pg_ctl", "stop", "-w", "-m", "fast", "-D", place.data)
+    _run(programs, place, "pg_ctl", "stop", "-w", "-m", "fast")
 
 
 def _run(programs: Path, place: Place, program: str, *arguments: str | Path) -> None:
     """Run one of PostgreSQL's programs as the server's user; ServerError with what it said."""
     # PGPORT and its kin would change what the server does.
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")} | {
+        "PGDATA": str(place.data)
+    }
     with tempfile.TemporaryFile() as said:  # a pipe would stay open in the server, and be waited for
         done = subprocess.run(
             [str(programs / program), *map(str, arguments)],
-            cwd="/",
+            cwd=place.state,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=said,

@@ -13,7 +13,10 @@ from loan_default_assets.warehouse.database import Database, to_json
 
 @dataclass(frozen=True, kw_only=True)
 class Performance:
-    """One evaluation. `baseline` is {"name", "metrics"}; a metric that could not be computed is NaN."""
+    """One evaluation. `baseline` is {"name", "metrics"}; a metric that could not be computed is NaN.
+
+    `reason`: the sentences behind the verdict. `compared_with`: the champion on the same rows, for a candidate.
+    """
 
     model_version: str
     window_from: date | None
@@ -26,6 +29,8 @@ class Performance:
     verdict: str
     snapshot_hash: str
     role: Literal["candidate", "champion"]
+    reason: str = ""
+    compared_with: str | None = None
     evaluated_at: datetime
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from psycopg2 import extensions, sql
 
-from loan_default_assets.portfolio.schema import postgres_columns
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.errors import WarehouseError
 
@@ -22,7 +21,6 @@ _BOOKKEEPING = """
         applied_at timestamptz NOT NULL DEFAULT now(),
         PRIMARY KEY (portfolio_schema, number)
     )"""
-_OWN = ("partition_key", "loan_id", "as_of", "label", "label_observed_at")
 _NUMBERS = {"bigint", "double precision"}
 
 
@@ -98,6 +96,8 @@ def _unchanged(migration: Migration, name: str, sha256: str, folder: Path) -> No
 
 def _columns(cursor: extensions.cursor, schema: str, portfolio: Portfolio) -> list[str]:
     """Add the portfolio's columns that `raw_data` lacks, drop none, widen integers that are no longer whole."""
+    from loan_default_assets.portfolio.schema import postgres_columns  # imports pandas: half a second
+
     cursor.execute(
         "SELECT column_name, data_type FROM information_schema.columns "
         "WHERE table_schema = %s AND table_name = 'raw_data'",
@@ -106,12 +106,6 @@ def _columns(cursor: extensions.cursor, schema: str, portfolio: Portfolio) -> li
     existing = dict(cursor.fetchall())
     done = []
     for name, kind in postgres_columns(portfolio).items():
-        if len(name.encode()) > 63:
-            raise WarehouseError(
-                f"{portfolio.name}: columns.{name}: longer than PostgreSQL's 63 bytes; rename it"
-            )
-        if name in _OWN:
-            raise WarehouseError(f"{portfolio.name}: columns.{name}: a name of the platform's own; rename it")
         change = _change(portfolio, name, existing.get(name), kind)
         if change:
             cursor.execute(sql.SQL(change).format(sql.Identifier(name)))

@@ -4,6 +4,7 @@ import importlib.metadata
 import importlib.util
 import os
 import pwd
+import re
 import secrets
 import shutil
 import subprocess
@@ -18,8 +19,9 @@ from loan_default_assets.warehouse.errors import WarehouseError
 MAJOR = 18
 # A fixed path: processes with different TMPDIR must meet there, and its files outlive a reboot.
 OUTSIDE = Path("/var/tmp")  # noqa: S108
-# A socket's path ends at 107 bytes (103 on macOS), and its name takes 14 of them.
-LONGEST_SOCKET_FOLDER = 85
+# A socket's path ends at 107 bytes (103 on macOS), and its name takes 14 of them. Other characters mean something
+# in a list of hosts or in a URL.
+_LONGEST_SOCKET_FOLDER, _PLAIN = 85, re.compile(r"[\w ./-]+")
 
 
 class ServerError(WarehouseError):
@@ -45,8 +47,8 @@ def settle(folder: Path) -> Place:
 
     Normally everything lies in `folder`. Two rules of PostgreSQL can forbid that: it never runs as root, so root
     runs it as the folder's owner (`nobody` for a folder of root's), who may be unable to reach the folder; and a
-    socket's path is short. Then data or socket lie in a private folder under /var/tmp, which `folder` names in
-    its file `outside` and which names `folder`: a moved home keeps its server, a copied one gets another.
+    socket's path is short and plain. Then data or socket lie in a private folder under /var/tmp, which `folder`
+    names in its file `outside` and which names `folder`: a moved home keeps its server, a copied one gets another.
     """
     account = _account(folder)
     bound = _bound(folder, account)
@@ -56,8 +58,8 @@ def settle(folder: Path) -> Place:
         state = folder
     else:
         state = bound or _bind(folder, account)
-    short = len(os.fsencode(state)) <= LONGEST_SOCKET_FOLDER
-    return Place(state, state if short else bound or _bind(folder, account), account)
+    fit = len(os.fsencode(state)) <= _LONGEST_SOCKET_FOLDER and _PLAIN.fullmatch(str(state))
+    return Place(state, state if fit else bound or _bind(folder, account), account)
 
 
 def installed_programs() -> Path:
@@ -103,14 +105,9 @@ def remove(folder: Path, place: Place) -> None:
 
 def _account(folder: Path) -> dict[str, Any]:
     """`subprocess` arguments that run a program as the server's user; none unless we are root."""
-    owner = folder.stat()
     if os.geteuid() != 0:
-        if owner.st_uid != os.geteuid():
-            raise ServerError(
-                f"{folder} belongs to user id {owner.st_uid} and this process runs as {os.geteuid()}: "
-                "run it as that user, or set LOAN_DEFAULT_HOME to a folder of your own"
-            )
         return {}
+    owner = folder.stat()
     if owner.st_uid == 0:
         try:
             nobody = pwd.getpwnam("nobody")

@@ -13,7 +13,7 @@ _CANONICAL = {
     **{"partition_key": "text", "loan_id": "text", "as_of": "<M8[D]", "numbers": "<f4", "categories": "<i2"},
     **{"label": "i1", "label_observed_at": "<M8[D]"},
 }
-_ROWS_A_PIECE = 50_000
+_ROWS_A_PIECE = 25_000
 _NO_DAY = np.iinfo(np.int32).min
 _DAY_ZERO = np.datetime64("2000-01-01", "D")  # of PostgreSQL's dates
 

@@ -108,6 +108,12 @@ class LocalPostgres:
     def _locked(self) -> Iterator[None]:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            owner, we = self.folder.stat().st_uid, os.geteuid()
+            if we not in (0, owner):
+                raise ServerError(
+                    f"{self.folder} belongs to user id {owner} and this process runs as {we}: run it as that user, "
+                    "or set LOAN_DEFAULT_HOME to a folder of your own"
+                )
             lock = self._open("start.lock")
         except OSError as error:
             raise ServerError(

@@ -1,0 +1,1 @@
+"""The warehouse against a real PostgreSQL server; nothing of it is mocked."""
