@@ -1,0 +1,42 @@
+# One image for every role: Dagster's code location, webserver and daemon, and the service. amd64 and arm64.
+
+# Debian, or a relative of it, with Python 3.11 to 3.13 and its venv module.
+ARG BASE_IMAGE=python:3.11-slim
+
+FROM ${BASE_IMAGE} AS dependencies
+# Where PyTorch's CPU wheels are. Empty: the wheel of the ordinary index, which on amd64 brings CUDA (gigabytes).
+ARG TORCH_INDEX_URL=
+ENV PATH=/opt/venv/bin:$PATH
+RUN python3 -m venv /opt/venv
+WORKDIR /build
+COPY pyproject.toml docker/requirements.py ./
+# A mirror's configuration comes as a secret and leaves no trace: docker build --secret id=pip_conf,src=pip.conf
+RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
+    --mount=type=cache,target=/root/.cache/pip \
+    python requirements.py pyproject.toml > requirements.txt \
+    && if [ -n "$TORCH_INDEX_URL" ]; then \
+        pip install --index-url "$TORCH_INDEX_URL" "$(grep '^torch==' requirements.txt)"; \
+    fi \
+    && pip install --requirement requirements.txt
+
+FROM ${BASE_IMAGE}
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    MPLCONFIGDIR=/tmp/matplotlib \
+    BENTOML_DO_NOT_TRACK=True \
+    LOAN_DEFAULT_HOME=/var/lib/loan-default \
+    DAGSTER_HOME=/var/lib/loan-default/dagster
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /var/lib/loan-default --shell /usr/sbin/nologin loan \
+    && install --directory --owner loan --group loan /var/lib/loan-default
+COPY --from=dependencies /opt/venv /opt/venv
+WORKDIR /app
+COPY . .
+# Editable, because `sql/` and `dagster.yaml` are read from beside the packages. Needs no network.
+RUN pip install --no-deps --no-build-isolation --no-index --editable . \
+    && python -m compileall -q loan_default_assets bento docker
+USER loan
+VOLUME /var/lib/loan-default
+EXPOSE 8000 50051
+HEALTHCHECK --interval=15s --timeout=10s --start-period=60s CMD ["python", "docker/health.py", "service"]
+CMD ["python", "-m", "bento"]

@@ -1,0 +1,48 @@
+"""Whether this container does its work: `health.py service | code | webserver`; exit code 0 or 1.
+
+Asked every few seconds, so it imports little.
+"""
+
+import ssl
+import sys
+import urllib.request
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from loan_default_assets.settings import Settings
+
+SECONDS = 5
+
+
+def service() -> bool:
+    """The service's process answers, with a model or without one. Its own certificate needs no proof here."""
+    settings = Settings()
+    scheme = "https" if settings.service_tls_certificate else "http"
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    url = f"{scheme}://127.0.0.1:{settings.service_http_port}/livez"
+    with urllib.request.urlopen(url, timeout=SECONDS, context=context) as answer:  # noqa: S310
+        return bool(answer.status == 200)
+
+
+def code() -> bool:
+    """Dagster's code server has loaded the graph."""
+    with grpc.insecure_channel("127.0.0.1:4000") as channel:
+        request = health_pb2.HealthCheckRequest(service="DagsterApi")
+        answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=SECONDS)
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def webserver() -> bool:
+    """Dagster's webserver answers."""
+    with urllib.request.urlopen("http://127.0.0.1:3000/server_info", timeout=SECONDS) as answer:
+        return bool(answer.status == 200)
+
+
+if __name__ == "__main__":
+    checks = {check.__name__: check for check in (service, code, webserver)}
+    try:
+        sys.exit(not checks[sys.argv[1]]())
+    except (OSError, grpc.RpcError) as error:
+        sys.exit(f"{sys.argv[1]} does not answer: {type(error).__name__}")

@@ -1,0 +1,10 @@
+"""Prints what must be installed before the project itself, so that a change of code keeps that image layer."""
+
+import sys
+import tomllib
+from pathlib import Path
+
+project = tomllib.loads(Path(sys.argv[1]).read_text("utf-8"))
+sys.stdout.writelines(
+    f"{line}\n" for line in [*project["build-system"]["requires"], *project["project"]["dependencies"]]
+)
