@@ -149,7 +149,7 @@ def _dates(written: str | None) -> Converter:
             days = coded.dictionary.to_pylist()
         else:
             coded = _coded(cells)
-            days = [_day(category_text(value), written) for value in coded.dictionary.to_pylist()]
+            days = [parse_day(category_text(value), written) for value in coded.dictionary.to_pylist()]
         problem = f"not a date written {written or 'YYYY-MM-DD (set `format` for another way)'}"
         _note(name, problem, [day is False for day in days], coded, first_row, findings)
         days = [day or None for day in days]
@@ -160,8 +160,8 @@ def _dates(written: str | None) -> Converter:
     return to
 
 
-def _day(text: str | None, written: str | None) -> date | bool | None:
-    """The day in the text, None for no text, False for a text that is no date."""
+def parse_day(text: str | None, written: str | None) -> date | bool | None:
+    """The day in a text written that way (None: ISO 8601); None for no text, False for a text that is no date."""
     if text is None:
         return None
     try:
