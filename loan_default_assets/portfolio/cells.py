@@ -75,7 +75,8 @@ def convert(
     p: Portfolio, columns: dict[str, pa.Array], first_row: int, findings: Findings
 ) -> dict[str, pa.Array]:
     """The columns of one chunk in their types; `columns` is emptied on the way, to keep memory low."""
-    return {name: to(name, columns.pop(name), first_row, findings) for name, to in converters(p).items()}
+    made = converters(p)
+    return {name: made[name](name, columns.pop(name), first_row, findings) for name in list(columns)}
 
 
 def is_number(text: str) -> bool:

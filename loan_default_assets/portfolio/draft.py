@@ -14,7 +14,8 @@ from loan_default_assets.portfolio.profiles import Profile, profile
 _MANY_VALUES, _FEW_CODES = 200, 12
 _POSITIVE = ("1", "y", "yes", "true", "t", "default", "bad", "chgoff")
 _PROTECTED = re.compile(
-    r"sex|gender|race|ethnic|religio|national|foreign|marital|성별|인종|종교|국적|혼인", re.I
+    r"(?:^|[^a-z])(?:sex|gender|race|ethnic|religio|national|foreign|marital|marriage)|성별|인종|종교|국적|혼인",
+    re.IGNORECASE,
 )
 _OUTCOME = re.compile(r"chg_?off|charge_?off|recover|collect|writ(e|ten)_?off|default|status|outcome", re.I)
 

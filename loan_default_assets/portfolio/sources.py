@@ -12,11 +12,12 @@ import pyarrow as pa
 from loan_default_assets.portfolio import periods, synthetic
 from loan_default_assets.portfolio.cells import Findings, convert, converters
 from loan_default_assets.portfolio.errors import PortfolioError, SourceError
+from loan_default_assets.portfolio.parts import Label
 from loan_default_assets.portfolio.query import query_chunks
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.portfolio.tables import Chunk, file_chunks
 
-__all__ = ["RawPartition", "SourceError", "read"]
+__all__ = ["RawPartition", "SourceError", "applications", "read"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,27 @@ def read(p: Portfolio, keys: Sequence[str], *, today: date) -> Iterator[RawParti
     for key in keys:
         low, high = (np.searchsorted(ordered, np.datetime64(key), side=side) for side in ("left", "right"))
         yield RawPartition(key, _frame(p, columns, order[low:high]))
+
+
+def applications(p: Portfolio, path: str) -> pd.DataFrame:
+    """Loans to score from a CSV or Parquet file: loan_id, as_of (NaT where not given), then the features' columns.
+
+    Outcome, key, date and columns that no feature uses may be left out; without a key loan_id is the row's number.
+    Raises SourceError as `read` does.
+    """
+    unused = {*p.never, *p.protected, *(name for name, c in p.columns.items() if c.kind == "text")}
+    kind = "parquet" if path.lower().endswith((".parquet", ".pq")) else "csv"
+    changes = {
+        "columns": {name: column for name, column in p.columns.items() if name not in unused},
+        "source": p.source.model_copy(update={"kind": kind, "path": path}),
+    }
+    asked = p.model_copy(update=changes)
+    columns, rows = _gather(asked, file_chunks(asked, asked.columns), path)
+    columns.setdefault(p.label.column, pa.nulls(rows, pa.float64()))
+    given = {name: name if name in columns else None for name in (p.key, p.as_of)}
+    there = {"key": given[p.key], "as_of": given[p.as_of], "label": Label(column=p.label.column)}
+    frame = _frame(asked.model_copy(update=there), columns, np.arange(rows), whole=True)
+    return frame.drop(columns=["label", "label_observed_at"])
 
 
 def _check_keys(p: Portfolio, keys: Sequence[str]) -> None:

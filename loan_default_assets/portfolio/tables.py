@@ -4,7 +4,7 @@ import csv
 import gzip
 import io
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
@@ -25,27 +25,31 @@ _BLOCK = 8 << 20
 Chunk = dict[str, pa.Array]
 
 
-def file_chunks(p: Portfolio) -> Iterator[Chunk]:
+def file_chunks(p: Portfolio, needed: Collection[str] | None = None) -> Iterator[Chunk]:
     """The columns of the portfolio's CSV or Parquet file, in chunks of rows, in the file's order.
 
+    With `needed`, only those columns must be there, and columns that are not described do not matter.
     Raises SourceError for a file that is missing, empty, damaged, or changed while it was read, for a header that
     is not the portfolio's, and for rows that cannot be parsed.
     """
     path = _existing(p.source.path or "")
     before = _state(path)
     try:
-        yield from _csv_chunks(p, path) if p.source.kind == "csv" else _parquet_chunks(p, path)
+        chunks = _csv_chunks if p.source.kind == "csv" else _parquet_chunks
+        yield from chunks(p, path, needed)
     finally:
         # Whatever else went wrong: a file that is being written explains it.
         if not path.exists() or _state(path) != before:
             raise SourceError(f"{path}: the file changed while it was read; run again when it is complete")
 
 
-def check_header(where: str, p: Portfolio, given: Sequence[str]) -> list[str]:
+def check_header(
+    where: str, p: Portfolio, given: Sequence[str], needed: Collection[str] | None = None
+) -> list[str]:
     """The columns to read. SourceError names the columns that are missing, not described, or there twice."""
-    wanted = list(converters(p))
+    wanted = [name for name in converters(p) if needed is None or name in needed or name in given]
     problems = [f"{name!r} is there twice" for name, count in Counter(given).items() if count > 1]
-    extra = [name for name in given if name not in wanted and name not in p.ignore]
+    extra = [name for name in given if name not in wanted and name not in p.ignore and needed is None]
     for name in [name for name in wanted if name not in given]:
         problems.append(f"{name!r} is missing{did_you_mean(name, extra) if extra else ''}")
     if extra:
@@ -80,10 +84,10 @@ def _state(path: Path) -> tuple[int, int, int]:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _parquet_chunks(p: Portfolio, path: Path) -> Iterator[Chunk]:
+def _parquet_chunks(p: Portfolio, path: Path, needed: Collection[str] | None) -> Iterator[Chunk]:
     try:
         with pq.ParquetFile(path) as file:
-            wanted = check_header(str(path), p, file.schema_arrow.names)
+            wanted = check_header(str(path), p, file.schema_arrow.names, needed)
             if file.metadata.num_rows == 0:
                 raise SourceError(f"{path}: the file has columns but no rows")
             for batch in file.iter_batches(columns=wanted):
@@ -92,11 +96,11 @@ def _parquet_chunks(p: Portfolio, path: Path) -> Iterator[Chunk]:
         raise SourceError(f"{path}: not readable as Parquet ({str(error).splitlines()[0]})") from error
 
 
-def _csv_chunks(p: Portfolio, path: Path) -> Iterator[Chunk]:
+def _csv_chunks(p: Portfolio, path: Path, needed: Collection[str] | None) -> Iterator[Chunk]:
     encoded = detect(path)
     with open_text(path, encoded) as text:
         header = [name.strip() for name in next(csv.reader(text, delimiter=p.source.delimiter))]
-    wanted = check_header(str(path), p, header)
+    wanted = check_header(str(path), p, header, needed)
     rows = 0
     try:
         with pa.input_stream(path, compression="gzip" if encoded.gzipped else None) as stream:
