@@ -1,0 +1,142 @@
+"""The network: a token a column, a pre-norm transformer over the tokens, heads on their mean.
+
+Numbers are tokens as in the FT-Transformer (Gorishniy et al. 2021); the first TabTransformer (Huang et al. 2020)
+gave tokens to categories only.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .config import ModelConfig
+from .dropout import Noise, dropout
+from .encoding import Encoded, Encoding
+
+
+class Tokenizer(nn.Module):
+    """(B, N) normal scores with NaN for missing and (B, C) codes -> (B, N + C, D) tokens, numbers first.
+
+    Vectors of codes 0 and 1 and of missing numbers start at zero: until training meets one, such a cell gives
+    its column's own vector and says nothing about the loan.
+    """
+
+    edges: Tensor
+    offset: Tensor
+
+    def __init__(self, encoding: Encoding, config: ModelConfig) -> None:
+        super().__init__()
+        n_num, n_cat, d = len(encoding.knots), len(encoding.cardinalities), config.d_model
+        bound = d**-0.5
+
+        def drawn(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.empty(*shape).uniform_(-bound, bound))
+
+        self.weight, self.bias, self.mask_num = (drawn(n_num, d) for _ in range(3))
+        self.missing = nn.Parameter(torch.zeros(n_num, d))
+        self.column, self.mask_cat = drawn(n_cat, d), drawn(n_cat, d)
+        self.table = drawn(sum(encoding.cardinalities), d)
+        self.bins = drawn(n_num, config.bins, d) if config.bins else None
+        sizes = torch.tensor([0, *encoding.cardinalities])
+        self.register_buffer("offset", sizes.cumsum(0)[:-1], persistent=False)
+        self.register_buffer("edges", torch.from_numpy(encoding.edges), persistent=False)
+        with torch.no_grad():
+            for start in self.offset.tolist():
+                self.table[start : start + 2] = 0
+
+    def forward(self, rows: Encoded) -> Tensor:
+        present = rows.numbers.nan_to_num(0.0)
+        numbers = torch.addcmul(self.bias, self.weight, present[..., None])
+        if self.bins is not None:
+            width = self.edges.diff(dim=1).clamp_min(1e-6)
+            pieces = ((present[..., None] - self.edges[:, :-1]) / width).clamp(0, 1)
+            numbers = numbers + torch.einsum("bnk,nkd->bnd", pieces, self.bins)
+        absent = rows.numbers.isnan()
+        if absent.any():
+            numbers = torch.where(absent[..., None], self.bias + self.missing, numbers)
+        categories = F.embedding(rows.categories + self.offset, self.table) + self.column
+        return torch.cat([numbers, categories], 1)
+
+    def hide(self, tokens: Tensor, hidden: Tensor) -> Tensor:
+        """(V, B, T) bool -> (V * B, T, D): views of the same B rows, hidden cells replaced by learned vectors."""
+        masks = torch.cat([self.mask_num, self.mask_cat])
+        return torch.where(hidden[..., None], masks, tokens).flatten(0, 1)
+
+
+class Layer(nn.Module):
+    """A pre-norm transformer layer; the same function as `nn.TransformerEncoderLayer(norm_first=True)`."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        d = config.d_model
+        self.config = config
+        self.norm1, self.norm2 = nn.LayerNorm(d), nn.LayerNorm(d)
+        self.qkv, self.out = nn.Linear(d, 3 * d), nn.Linear(d, d)
+        self.linear1, self.linear2 = (
+            nn.Linear(d, config.dim_feedforward),
+            nn.Linear(config.dim_feedforward, d),
+        )
+
+    def forward(self, x: Tensor, noise: Noise | None) -> Tensor:
+        """(B, T, D) -> (B, T, D)."""
+        config = self.config
+        x = x + dropout(self.out(self._attend(self.norm1(x), noise)), config.dropout, noise)
+        wide = self.linear1(self.norm2(x))
+        wide = F.relu(wide) if config.activation == "relu" else F.gelu(wide)
+        return x + dropout(self.linear2(dropout(wide, config.dropout, noise)), config.dropout, noise)
+
+    def _attend(self, x: Tensor, noise: Noise | None) -> Tensor:
+        b, t, d = x.shape
+        heads, p = self.config.nhead, self.config.attention_dropout
+        qkv = self.qkv(x).view(b, t, 3, heads, d // heads)
+        if x.device.type != "cpu":
+            q, k, v = qkv.permute(2, 0, 3, 1, 4)
+            mixed = F.scaled_dot_product_attention(q, k, v, dropout_p=0.0 if noise is None else p)
+            return mixed.transpose(1, 2).reshape(b, t, d)
+        # With few short tokens plain batched products beat the fused CPU kernel, which knows no dropout either.
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).contiguous().flatten(1, 2)
+        scores = torch.baddbmm(q.new_empty(()), q, k.transpose(1, 2), beta=0, alpha=(d // heads) ** -0.5)
+        mixed = torch.bmm(dropout(scores.softmax(-1), p, noise), v)
+        return mixed.view(b, heads, t, d // heads).transpose(1, 2).reshape(b, t, d)
+
+
+class TabTransformer(nn.Module):
+    """Rows -> (B, D): the mean of the contextual tokens after a final LayerNorm."""
+
+    def __init__(self, encoding: Encoding, config: ModelConfig) -> None:
+        super().__init__()
+        self.tokenizer = Tokenizer(encoding, config)
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_layers))
+        self.norm = nn.LayerNorm(config.d_model)
+
+    def forward(self, rows: Encoded, noise: Noise | None = None) -> Tensor:
+        return self.pool(self.tokenizer(rows), noise)
+
+    def pool(self, tokens: Tensor, noise: Noise | None = None) -> Tensor:
+        """(B, T, D) tokens -> (B, D)."""
+        for layer in self.layers:
+            tokens = layer(tokens, noise)
+        # The norm scales each token by itself, so it cannot be taken after the mean.
+        return self.norm(tokens).mean(1)
+
+
+class Classifier(nn.Module):
+    """Rows -> (B,) log-odds of default, before calibration."""
+
+    def __init__(self, encoding: Encoding, config: ModelConfig) -> None:
+        super().__init__()
+        self.encoder = TabTransformer(encoding, config)
+        self.head = head(config.d_model, config.head_hidden, 1)
+
+    def forward(self, rows: Encoded, noise: Noise | None = None) -> Tensor:
+        return self.classify(self.encoder(rows, noise))
+
+    def classify(self, pooled: Tensor) -> Tensor:
+        """(B, D) -> (B,) log-odds."""
+        return self.head(pooled).squeeze(-1)
+
+
+def head(width: int, hidden: int, out: int) -> nn.Sequential:
+    """(B, width) -> (B, out) by one hidden layer."""
+    return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, out))
