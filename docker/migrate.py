@@ -1,6 +1,7 @@
-"""Brings the database up to this release before anything else starts: `sql/`, the portfolio's columns, Dagster's tables.
+"""Brings the database up to this release: `sql/`, the portfolio's columns, Dagster's tables.
 
-Changes nothing the second time. Also writes `dagster.yaml` to DAGSTER_HOME, for the containers that share it.
+Runs before anything else starts, and changes nothing the second time. Also writes `dagster.yaml` to DAGSTER_HOME,
+for the containers that share it.
 """
 
 import sys

@@ -1,0 +1,1 @@
+"""The container deployment: the compose file as written, and a platform brought up from it."""

@@ -1,0 +1,140 @@
+"""The platform in containers: the demo chain inside, answers outside, and every container killed once."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import grpc
+import pytest
+
+from bento.generated import loan_default_pb2 as messages
+from bento.generated.loan_default_pb2_grpc import LoanDefaultStub
+from loan_default_assets_tests.deployment.compose import SERVICES, Platform, missing
+
+_REASON = missing()
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(3600),
+    pytest.mark.skipif(_REASON is not None, reason=str(_REASON)),
+]
+
+_FINGERPRINT = """
+import json
+from loan_default_assets.commands.run import fingerprint
+from loan_default_assets.commands.session import open_session
+from loan_default_assets.settings import Settings
+with open_session(Settings()) as session:
+    print(json.dumps(fingerprint(session)))
+"""
+_JOURNALED = """
+from loan_default_assets.commands.session import open_session
+from loan_default_assets.settings import Settings
+with open_session(Settings()) as session, session.database.transaction() as cursor:
+    cursor.execute("SELECT request_id::text FROM predictions")
+    print("\\n".join(row[0] for row in cursor.fetchall()))
+"""
+
+
+@pytest.fixture(scope="module")
+def platform() -> Iterator[Platform]:
+    """The platform with a champion that answers."""
+    project = Platform()
+    try:
+        project.up()
+        project.compose("exec", "-T", "code", "loan-default", "demo")
+        _eventually(lambda: project.request("/health")[0] == 200)
+        yield project
+    finally:
+        project.down()
+
+
+@pytest.fixture(scope="module")
+def loan(platform: Platform) -> dict[str, Any]:
+    """The example of the service's own description."""
+    status, document = platform.request("/openapi.json", key=platform.key)
+    assert status == 200
+    content = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
+    found: dict[str, Any] = content.get("example") or next(iter(content["examples"].values()))["value"]
+    return found
+
+
+@pytest.mark.parametrize("name", ["POSTGRES_PASSWORD", "SERVICE_API_KEYS", "SERVICE_ADMIN_KEYS"])
+@pytest.mark.parametrize("empty", [False, True])
+def test_compose_refuses_to_start_without_a_secret(name: str, empty: bool) -> None:
+    project = Platform()
+    environment = {key: value for key, value in project.environment.items() if key != name}
+    refused = project.attempt(environment | ({name: ""} if empty else {}), "up", "--detach", "--no-build")
+    assert refused.returncode != 0
+    assert f"set {name} in .env" in refused.stderr
+
+
+def test_a_loan_is_scored_from_outside_over_http_and_grpc(platform: Platform, loan: dict[str, Any]) -> None:
+    champion = json.loads(platform.compose("exec", "-T", "code", "loan-default", "status", "--json"))[
+        "champion"
+    ]
+    status, http = platform.request("/predict", loan, platform.key)
+    assert status == 200, http
+    assert http["model_version"] == champion["version"]
+    remote = _predict_grpc(platform, loan)
+    assert remote.model_version == http["model_version"]
+    assert remote.probability == pytest.approx(http["probability"], abs=1e-6)
+    _eventually(lambda: {http["request_id"], remote.request_id} <= _journaled(platform))
+
+
+def test_the_service_asks_for_a_key(platform: Platform, loan: dict[str, Any]) -> None:
+    assert platform.request("/predict", loan)[0] == 401
+    assert platform.request("/predict", loan, platform.admin_key)[0] == 403
+    with pytest.raises(grpc.RpcError, match="UNAUTHENTICATED"):
+        _predict_grpc(platform, loan, key=None)
+
+
+@pytest.mark.parametrize("killed", SERVICES)
+def test_a_killed_container_comes_back_and_nothing_is_lost(
+    platform: Platform, loan: dict[str, Any], killed: str
+) -> None:
+    before = json.loads(platform.run_python(_FINGERPRINT))
+    answered = [_predicted(platform, loan) for _ in range(20)]
+    restarts = platform.state(killed)["RestartCount"]
+    platform.crash(killed)
+    answered += [
+        answer["request_id"]
+        for status, answer in (platform.request("/predict", loan, platform.key) for _ in range(20))
+        if status == 200
+    ]
+    _eventually(lambda: platform.state(killed)["RestartCount"] > restarts)
+    for service in SERVICES:
+        platform.wait_healthy(service)
+    _eventually(lambda: platform.request("/predict", loan, platform.key)[0] == 200)
+    _eventually(lambda: set(answered) <= _journaled(platform))
+    after = json.loads(platform.run_python(_FINGERPRINT))
+    assert after | {"predictions": None} == before | {"predictions": None}
+
+
+def _predicted(platform: Platform, loan: dict[str, Any]) -> str:
+    status, answer = platform.request("/predict", loan, platform.key)
+    assert status == 200, answer
+    return str(answer["request_id"])
+
+
+def _predict_grpc(platform: Platform, loan: dict[str, Any], key: str | None = "") -> Any:
+    request = messages.PredictRequest(
+        categorical_features=loan["categorical_features"], numerical_features=loan["numerical_features"]
+    )
+    metadata = () if key is None else (("authorization", f"Bearer {platform.key}"),)
+    with grpc.insecure_channel(f"127.0.0.1:{platform.grpc}") as channel:
+        return LoanDefaultStub(channel).Predict(request, metadata=metadata, timeout=30)
+
+
+def _journaled(platform: Platform) -> set[str]:
+    """Request ids in the table, each of them once."""
+    found = platform.run_python(_JOURNALED).split()
+    assert len(found) == len(set(found))
+    return set(found)
+
+
+def _eventually(condition: Callable[[], bool], seconds: float = 180) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it has not come about"
+        time.sleep(1)
