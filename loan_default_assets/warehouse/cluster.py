@@ -42,17 +42,15 @@ def bring_up(programs: Path, place: Place, settings: Mapping[str, str]) -> None:
             # killed server still write, PostgreSQL itself refuses to start.
             file.unlink(missing_ok=True)
         size = log.stat().st_size if log.exists() else 0
-        try:
-            _run(programs, place, "pg_ctl", "start", "-w", "-l", log.name, "-o", options)
-        except ServerError as error:
-            said = log.read_bytes()[size:].decode(errors="replace") if log.exists() else ""
-            if postmaster(place):  # replaying its log for longer than pg_ctl waits
-                continue
-            if "shared memory block" not in said or waited > _PATIENCE:
-                raise ServerError(
-                    f"PostgreSQL did not start{room(place.state)}\n{said[-1500:].strip() or error}\nSee {log}"
-                ) from None
-            time.sleep(0.2)
+        _, said = _run(programs, place, "pg_ctl", "start", "-w", "-l", log.name, "-o", options)
+        # Its exit code is no answer: it gives up on long recoveries, and is content with an interrupted one.
+        if answers(place) or postmaster(place):
+            continue
+        if log.exists():
+            said = log.read_bytes()[size:].decode(errors="replace").strip() or said
+        if "shared memory block" not in said or waited > _PATIENCE:
+            raise ServerError(f"PostgreSQL did not start{room(place.state)}\n{said[-1500:]}\nSee {log}")
+        time.sleep(0.2)
 
 
 def answers(place: Place) -> bool:
@@ -99,7 +97,7 @@ def create(programs: Path, place: Place, *, durable: bool) -> None:
         shutil.rmtree(new)
     locale = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--encoding=UTF8")
     sync = () if durable else ("--no-sync",)
-    _run(programs, place, "initdb", "-D", new, "--username=postgres", "--auth=trust", *locale, *sync)
+    _demand(programs, place, "initdb", "-D", new, "--username=postgres", "--auth=trust", *locale, *sync)
     new.rename(place.data)
 
 
@@ -117,11 +115,17 @@ def create_database(place: Place, name: str) -> None:
 
 def shut_down(programs: Path, place: Place) -> None:
     """End the server; open transactions are rolled back."""
-    _run(programs, place, "pg_ctl", "stop", "-w", "-m", "fast")
+    _demand(programs, place, "pg_ctl", "stop", "-w", "-m", "fast")
 
 
-def _run(programs: Path, place: Place, program: str, *arguments: str | Path) -> None:
-    """Run one of PostgreSQL's programs as the server's user; ServerError with what it said."""
+def _demand(programs: Path, place: Place, program: str, *arguments: str | Path) -> None:
+    code, said = _run(programs, place, program, *arguments)
+    if code:
+        raise ServerError(f"{program} failed with exit code {code}{room(place.state)}\n{said[-1500:]}")
+
+
+def _run(programs: Path, place: Place, program: str, *arguments: str | Path) -> tuple[int, str]:
+    """Run one of PostgreSQL's programs as the server's user; its exit code and what it said."""
     # PGPORT and its kin would change what the server does.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")} | {
         "PGDATA": str(place.data)
@@ -140,10 +144,7 @@ def _run(programs: Path, place: Place, program: str, *arguments: str | Path) -> 
         )
         said.seek(0)
         text = said.read().decode(errors="replace").strip()
-    if done.returncode:
-        raise ServerError(
-            f"{program} failed with exit code {done.returncode}{room(place.state)}\n{text[-1500:]}"
-        )
+    return done.returncode, text
 
 
 def room(folder: Path) -> str:

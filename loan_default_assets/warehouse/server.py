@@ -23,8 +23,8 @@ from loan_default_assets.warehouse.place import (
 
 __all__ = ["LocalPostgres", "ServerError", "serve"]
 
-# Larger buffers and rarer checkpoints for bulk loads. ERROR lines are left out of the server's log, because they
-# quote values of rows.
+# Larger buffers and rarer checkpoints for bulk loads. The server's log leaves out ERROR lines and details, because
+# they quote values of rows.
 OPTIONS = {
     "listen_addresses": "",
     "port": "5432",
@@ -33,6 +33,7 @@ OPTIONS = {
     "log_timezone": "UTC",
     "log_min_messages": "log",
     "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
     "max_wal_size": "2GB",
     "shared_buffers": "256MB",
 }

@@ -1,0 +1,216 @@
+"""Versions: immutable, one champion whatever happens at once, and a way back."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from loan_default_assets.warehouse.database import Database, WarehouseError
+from loan_default_assets.warehouse.registry import Registry, RegistryError, StaleChampion
+from loan_default_assets_tests.warehouse.samples import classifier, portfolio
+
+
+@pytest.fixture
+def database(database_url: str) -> Database:
+    database = Database(database_url, "sample")
+    database.migrate(portfolio())
+    return database
+
+
+@pytest.fixture
+def registry(database: Database) -> Registry:
+    return Registry(database)
+
+
+def promote(registry: Registry, version: str, expected: str | None) -> None:
+    registry.promote(version, expected=expected, verdict="approved", reason=f"test of {version}")
+
+
+def champions(registry: Registry) -> dict[str, str]:
+    return {record.version: record.status for record in registry.history()}
+
+
+def test_registration_is_idempotent_and_immutable(registry: Registry) -> None:
+    created = datetime(2024, 5, 1, 12, tzinfo=UTC)
+    record = classifier(
+        "c1", created_at=created, metrics={"f1": 0.81, "ks": float("nan"), "by_group": [1, 2]}
+    )
+    registry.register(record)
+    registry.register(replace(record, created_at=None))
+    there = registry.get("c1")
+    assert there == replace(record, metrics={"f1": 0.81, "ks": None, "by_group": [1, 2]})
+    with pytest.raises(RegistryError, match="c1 is registered with another threshold, artifact_sha256"):
+        registry.register(replace(record, threshold=0.5, artifact_sha256="b" * 64))
+    promote(registry, "c1", None)
+    registry.register(record)
+    champion = registry.champion()
+    assert champion
+    assert champion.version == "c1"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"version": "c2"}, "was version c1, not c2"),
+        ({"version": "c2", "kind": "encoder", "threshold": None}, None),
+        ({"version": "c2", "attempt": 2}, None),
+        ({"version": "c2", "parent": "c1"}, None),
+        ({"version": "c2", "snapshot_hash": "other"}, None),
+        ({"version": "c2", "snapshot_hash": "other", "parent": "unknown"}, "foreign key"),
+        ({"version": "c2", "snapshot_hash": "other", "threshold": 1.5}, "check constraint"),
+        ({"version": "c2", "snapshot_hash": "other", "threshold": None}, "check constraint"),
+        ({"version": "c2", "snapshot_hash": "other", "attempt": 0}, "check constraint"),
+        ({"version": "c2", "snapshot_hash": "other", "kind": "forest"}, "check constraint"),
+    ],
+)
+def test_an_attempt_is_made_once(change: dict[str, Any], said: str | None, registry: Registry) -> None:
+    first = classifier("c1", snapshot_hash="s")
+    registry.register(first)
+    second = replace(first, **change)
+    if said:
+        with pytest.raises(WarehouseError, match=said):
+            registry.register(second)
+        return
+    registry.register(second)
+    found = registry.find(second.kind, second.snapshot_hash, second.parent, second.attempt)
+    assert found
+    assert found.version == "c2"
+    assert registry.find("classifier", "s", None, 9) is None
+
+
+def test_promotion_retires_the_champion_before(registry: Registry) -> None:
+    for version in ("c1", "c2"):
+        registry.register(classifier(version))
+    assert registry.champion() is None
+    promote(registry, "c1", None)
+    promoted = registry.promote("c2", expected="c1", verdict="approved_below_target", reason="better")
+    assert (promoted.status, promoted.verdict, promoted.reason) == (
+        "champion",
+        "approved_below_target",
+        "better",
+    )
+    assert promoted.promoted_at
+    assert registry.champion() == promoted
+    assert champions(registry) == {"c2": "champion", "c1": "retired"}
+    assert registry.promote("c2", expected="c1", verdict="approved", reason="again after a crash") == promoted
+
+
+@pytest.mark.parametrize(
+    ("version", "arguments", "error", "said"),
+    [
+        (
+            "c2",
+            {"expected": None},
+            StaleChampion,
+            "the champion is c1 and no longer None: version c2 was not",
+        ),
+        ("c2", {"expected": "c0"}, StaleChampion, "the champion is c1 and no longer c0"),
+        ("unknown", {"expected": "c1"}, RegistryError, "no model version 'unknown'"),
+        ("e1", {"expected": "c1"}, RegistryError, "only a classifier"),
+        ("c2", {"expected": "c1", "verdict": ""}, RegistryError, "needs a verdict and a reason"),
+        ("c2", {"expected": "c1", "reason": ""}, RegistryError, "needs a verdict and a reason"),
+    ],
+)
+def test_promotions_that_are_refused(
+    version: str, arguments: dict[str, Any], error: type[Exception], said: str, registry: Registry
+) -> None:
+    for record in (classifier("c1"), classifier("c2"), classifier("e1", kind="encoder", threshold=None)):
+        registry.register(record)
+    promote(registry, "c1", None)
+    before = registry.history()
+    with pytest.raises(error, match=said):
+        registry.promote(version, **({"verdict": "approved", "reason": "test"} | arguments))
+    assert registry.history() == before
+
+
+def test_twenty_promotions_at_once(registry: Registry) -> None:
+    versions = [f"c{i:02d}" for i in range(20)]
+    for version in ("c-first", *versions):
+        registry.register(classifier(version))
+    promote(registry, "c-first", None)
+    gate = threading.Barrier(len(versions))
+
+    def compete(version: str) -> bool:
+        gate.wait()
+        try:
+            promote(registry, version, "c-first")
+        except StaleChampion:
+            return False
+        return True
+
+    with ThreadPoolExecutor(len(versions)) as pool:
+        won = list(pool.map(compete, versions))
+    assert won.count(True) == 1
+    statuses = champions(registry)
+    assert statuses.pop(versions[won.index(True)]) == "champion"
+    assert statuses.pop("c-first") == "retired"
+    assert set(statuses.values()) == {"candidate"}
+
+
+def test_without_the_index_the_database_itself_would_take_two_champions(
+    database: Database, registry: Registry
+) -> None:
+    for version in ("c1", "c2"):
+        registry.register(classifier(version))
+    promote(registry, "c1", None)
+    crown = "UPDATE model_metadata SET status = 'champion', promoted_at = now(), verdict = 'x' WHERE version = 'c2'"
+    with pytest.raises(WarehouseError, match="one_champion"), database.transaction() as cursor:
+        cursor.execute(crown)
+    with database.transaction() as cursor:
+        cursor.execute("DROP INDEX one_champion")
+        cursor.execute(crown)
+        assert cursor.rowcount == 1
+
+
+def test_rollback_goes_back_one_champion_at_a_time(registry: Registry) -> None:
+    for previous, version in zip([None, "c1", "c2"], ["c1", "c2", "c3"], strict=True):
+        registry.register(classifier(version, parent=previous))
+        promote(registry, version, previous)
+    back = registry.rollback("it refuses everybody")
+    assert (back.version, back.status, back.verdict) == ("c2", "champion", "approved")
+    assert back.reason == "back after c3: it refuses everybody"
+    assert champions(registry) == {"c3": "rejected", "c2": "champion", "c1": "retired"}
+    with pytest.raises(StaleChampion, match="the champion is c2 and no longer c3: nothing was rolled back"):
+        registry.rollback("the same, from another window", expected="c3")
+    assert registry.rollback("further", expected="c2").version == "c1"
+    with pytest.raises(RegistryError, match="no earlier champion"):
+        registry.rollback("too far")
+    champion = registry.champion()
+    assert champion
+    assert champion.version == "c1"
+    promote(registry, "c3", "c1")
+    assert champions(registry) == {"c3": "champion", "c2": "rejected", "c1": "retired"}
+
+
+def test_rejection(registry: Registry) -> None:
+    for version in ("c1", "c2"):
+        registry.register(classifier(version))
+    promote(registry, "c1", None)
+    rejected = registry.reject("c2", "worse")
+    assert (rejected.status, rejected.reason) == ("rejected", "worse")
+    assert registry.reject("c2", "once more") == rejected
+    with pytest.raises(RegistryError, match="c1 is champion; only a candidate"):
+        registry.reject("c1", "no")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE model_metadata SET threshold = 0.9",
+        "UPDATE model_metadata SET metrics = '{}', status = 'rejected'",
+        "UPDATE model_metadata SET version = 'other'",
+        "DELETE FROM model_metadata",
+    ],
+)
+def test_the_past_of_a_version_cannot_be_rewritten(
+    statement: str, database: Database, registry: Registry
+) -> None:
+    registry.register(classifier("c1"))
+    with (
+        pytest.raises(WarehouseError, match="a model version never changes"),
+        database.transaction() as cursor,
+    ):
+        cursor.execute(statement)
