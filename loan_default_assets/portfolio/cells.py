@@ -37,7 +37,7 @@ class Findings:
         if self.counts:
             raise SourceError(
                 "\n".join(
-                    f"{where}: column {column}: {count} cell{'s' if count > 1 else ''} {problem} "
+                    f"{where}: column {column}: {problem}: {count} cell{'s' if count > 1 else ''} "
                     f"({row_list(self.rows[column, problem], count)})"
                     for (column, problem), count in self.counts.items()
                 )
@@ -65,7 +65,7 @@ def converters(p: Portfolio) -> dict[str, Converter]:
         elif column.kind == "category":
             made[name] = _categories(frozenset(column.values or ()))
         elif column.kind == "date":
-            made[name] = _dates(column.format or p.date_format)
+            made[name] = _dates(column.format)
         else:
             made[name] = _text
     return made

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Violation", "pandera_schema", "postgres_columns", "processed_violations", "validate", "validated"]
 
-_BATCH_ROWS = 100_000
-
 
 class Inputs(Protocol):
     """Anything with the arrays of `features.Features`."""
@@ -48,13 +46,13 @@ def validate(p: Portfolio, frame: pd.DataFrame, key: str, today: date) -> list[V
 
 
 def validated(
-    p: Portfolio, partitions: Iterable[RawPartition], today: date
+    p: Portfolio, partitions: Iterable[RawPartition], today: date, *, batch_rows: int = 100_000
 ) -> Iterator[tuple[RawPartition, list[Violation]]]:
-    """Each partition with what `validate` says of it; many small ones are looked at in one pass."""
+    """Each partition with what `validate` says of it; small ones are looked at together, `batch_rows` a pass."""
     batch: list[RawPartition] = []
     for partition in partitions:
         batch.append(partition)
-        if sum(len(held.frame) for held in batch) >= _BATCH_ROWS:
+        if sum(len(held.frame) for held in batch) >= batch_rows:
             yield from _validated(p, batch, today)
             batch = []
     yield from _validated(p, batch, today)

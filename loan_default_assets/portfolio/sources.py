@@ -48,18 +48,19 @@ def read(p: Portfolio, keys: Sequence[str], *, today: date) -> Iterator[RawParti
     bounds = [p.partition_bounds(key) for key in keys if p.as_of]
     first, after = (min(b[0] for b in bounds), max(b[1] for b in bounds)) if bounds else (None, None)
     chunks = query_chunks(p, first, after) if p.source.kind == "sql" else file_chunks(p)
-    where = p.source.path or p.name
+    where = p.name if p.source.kind == "sql" else p.source.path or p.name
     columns, rows = _gather(p, chunks, where)
+    days = _known_days(p, columns[p.as_of], today, where) if p.as_of else np.empty(0, "datetime64[D]")
+    frame = _frame(p, columns, rows)
     if p.as_of is None:
-        yield RawPartition(periods.SNAPSHOT, _frame(p, columns, np.arange(rows), whole=True))
+        yield RawPartition(periods.SNAPSHOT, frame)
         return
-    days = _known_days(p, columns[p.as_of], today, where)
     places = periods.first_days(days, p.cadence)
     order = np.argsort(places, kind="stable")
     ordered = places[order]
     for key in keys:
         low, high = (np.searchsorted(ordered, np.datetime64(key), side=side) for side in ("left", "right"))
-        yield RawPartition(key, _frame(p, columns, order[low:high]))
+        yield RawPartition(key, frame.iloc[order[low:high]])
 
 
 def applications(p: Portfolio, path: str) -> pd.DataFrame:
@@ -79,7 +80,7 @@ def applications(p: Portfolio, path: str) -> pd.DataFrame:
     columns.setdefault(p.label.column, pa.nulls(rows, pa.float64()))
     given = {name: name if name in columns else None for name in (p.key, p.as_of)}
     there = {"key": given[p.key], "as_of": given[p.as_of], "label": Label(column=p.label.column)}
-    frame = _frame(asked.model_copy(update=there), columns, np.arange(rows), whole=True)
+    frame = _frame(asked.model_copy(update=there), columns, rows)
     return frame.drop(columns=["label", "label_observed_at"])
 
 
@@ -117,7 +118,7 @@ def _known_days(p: Portfolio, as_of: pa.Array, today: date, where: str) -> np.nd
     """as_of (rows,) datetime64[D], when every row has one that may be."""
     days = as_of.to_numpy(zero_copy_only=False).astype("datetime64[D]")
     findings, column = Findings(), p.as_of or ""
-    findings.add(column, "empty, where every loan needs its date", np.flatnonzero(np.isnat(days)) + 1)
+    findings.add(column, "empty, but every loan needs a date", np.flatnonzero(np.isnat(days)) + 1)
     findings.add(column, f"after today, {today}", np.flatnonzero(days > np.datetime64(today)) + 1)
     if p.start is not None:
         findings.add(column, f"before start, {p.start}", np.flatnonzero(days < np.datetime64(p.start)) + 1)
@@ -127,15 +128,11 @@ def _known_days(p: Portfolio, as_of: pa.Array, today: date, where: str) -> np.nd
     return days
 
 
-def _frame(p: Portfolio, columns: Chunk, places: np.ndarray, *, whole: bool = False) -> pd.DataFrame:
-    """The rows at `places` (n,) in the layout of RawPartition; `whole`: all of them, and `columns` is used up."""
-    taken = pa.array(places)
-
-    def of(name: str) -> pa.Array:
-        return columns.pop(name) if whole else columns[name].take(taken)
-
-    numbers = places + 1
-    never = np.full(len(places), np.datetime64("NaT", "ns"))
+def _frame(p: Portfolio, columns: Chunk, rows: int) -> pd.DataFrame:
+    """All rows in the layout of RawPartition; `columns` is used up on the way, to keep memory low."""
+    of = columns.pop
+    numbers = np.arange(1, rows + 1)
+    never = np.full(rows, np.datetime64("NaT", "ns"))
     as_of = _times(of(p.as_of)) if p.as_of else never
     label = _floats(of(p.label.column))
     observed = _times(of(p.label.observed_at)) if p.label.observed_at else never

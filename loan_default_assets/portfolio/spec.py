@@ -36,7 +36,10 @@ class FeatureNames:
 
 
 class Portfolio(Frozen):
-    """One bank's loans: source, key, time, label, columns, and which of them may be used for a decision."""
+    """One bank's loans: source, key, time, label, columns, and which of them may be used for a decision.
+
+    `date_format` is how `as_of` and the label's `observed_at` are written (strptime), ISO 8601 when left out.
+    """
 
     name: str
     title: str | None = None

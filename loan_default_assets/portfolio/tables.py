@@ -108,7 +108,8 @@ def _csv_chunks(p: Portfolio, path: Path, needed: Collection[str] | None) -> Ite
                 rows += len(batch)
                 yield {name: batch.column(name) for name in wanted}
     except pa.ArrowInvalid as error:
-        _locate(p, path, encoded, header)
+        if _locate(p, path, encoded, header) == 0:
+            raise SourceError(f"{path}: the file has a header but no rows") from None
         # Arrow's own message may show cells.
         raise SourceError(f"{path}: not readable as CSV after {rows} rows") from error
     if rows == 0:
@@ -147,12 +148,12 @@ def open_text(path: Path, encoded: Encoded) -> Iterator[io.TextIOWrapper]:
         yield io.TextIOWrapper(cast("IO[bytes]", file), encoding, newline="")
 
 
-def _locate(p: Portfolio, path: Path, encoded: Encoded, header: list[str]) -> None:
-    """Reads the file again, slowly, to say which cells Arrow could not read; raises SourceError when it finds any."""
+def _locate(p: Portfolio, path: Path, encoded: Encoded, header: list[str]) -> int:
+    """Reads the file again, slowly, to say which cells Arrow could not read; the number of rows when it finds none."""
     numbers = [
         (n, place) for place, n in enumerate(header) if n in p.columns and p.columns[n].kind == "number"
     ]
-    marks, findings = set(missing_marks(p)), Findings()
+    marks, findings, row = set(missing_marks(p)), Findings(), 0
     uneven: list[int] = []
     with open_text(path, encoded) as text:
         lines = csv.reader(text, delimiter=p.source.delimiter)
@@ -170,3 +171,4 @@ def _locate(p: Portfolio, path: Path, encoded: Encoded, header: list[str]) -> No
             f"({row_list(uneven, len(uneven))}); a cell that holds the separator needs quotes"
         )
     findings.fail(str(path))
+    return row

@@ -1,0 +1,1 @@
+"""Tests of the portfolio room: descriptions, checks, features, sources and the generator."""
