@@ -1,1 +1,1 @@
-"""The asset graph that turns a bank's loans into a judged, served default model; the service itself lives in `bento`."""
+"""The asset graph from a bank's loans to a judged default model; the service itself lives in `bento`."""

@@ -77,11 +77,14 @@ CREATE TABLE model_performance (
     intervals jsonb NOT NULL,
     baseline jsonb,
     verdict text NOT NULL,
+    reason text NOT NULL DEFAULT '',
+    compared_with text REFERENCES model_metadata,
     evaluated_at timestamptz NOT NULL,
     f1 double precision GENERATED ALWAYS AS ((metrics ->> 'f1')::double precision) STORED CHECK (f1 BETWEEN 0 AND 1),
     UNIQUE (model_version, snapshot_hash, role)
 );
 COMMENT ON TABLE model_performance IS 'Every evaluation: a model on the untouched window of a snapshot';
+COMMENT ON COLUMN model_performance.compared_with IS 'The champion that a candidate was judged against, on the same rows';
 
 CREATE TABLE predictions (
     request_id uuid NOT NULL,

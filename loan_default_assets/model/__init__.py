@@ -1,1 +1,1 @@
-"""How default is predicted, with torch and numpy; neither Dagster nor SQL, and nothing about one bank's columns."""
+"""How default is predicted, with torch and numpy; no Dagster, no SQL, and nothing about one bank's columns."""

@@ -1,0 +1,5 @@
+"""`python -m loan_default_assets` is `loan-default`."""
+
+from loan_default_assets.cli import main
+
+main()

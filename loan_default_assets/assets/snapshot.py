@@ -1,0 +1,82 @@
+"""The rows that one training or judgement stands on: what was known by a date, and how it is divided in time."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from loan_default_assets.warehouse.loans import LoanRows, Loans
+
+if TYPE_CHECKING:
+    from loan_default_assets.model.rows import Rows
+    from loan_default_assets.model.splits import Split, SplitLimits
+
+
+class NoRows(ValueError):
+    """There is nothing to learn from."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Rows of the portfolio's current description, their division, and the hash that names them."""
+
+    rows: LoanRows
+    split: "Split"
+    clock: date | None
+    digest: str
+
+    def select(self, index: np.ndarray) -> "Rows":
+        """Model rows at the positions `index` (k,)."""
+        from loan_default_assets.model.rows import Rows
+
+        return Rows(
+            numbers=self.rows.numbers[index],
+            categories=self.rows.categories[index],
+            label=self.rows.label[index],
+        )
+
+    @property
+    def matured(self) -> int:
+        """Rows whose outcome is known at the clock."""
+        return len(self.split.train) + len(self.split.validation) + len(self.split.window)
+
+    def describe(self) -> dict[str, Any]:
+        """Counts and dates for people, and for the metadata of every asset that stands on this snapshot."""
+        split = self.split
+        labels = self.rows.label
+        found: dict[str, Any] = {
+            "snapshot": self.digest,
+            "rows": len(labels),
+            "training_rows": len(split.train),
+            "validation_rows": len(split.validation),
+            "window_rows": len(split.window),
+            "window_positives": int((labels[split.window] == 1).sum()),
+            "immature_rows_excluded": len(split.immature),
+            "unlabelled_rows": len(split.unlabelled),
+        }
+        if len(split.train):
+            found["training_default_rate"] = float((labels[split.train] == 1).mean())
+        if self.clock is not None:
+            found["clock"] = str(self.clock)
+        return found
+
+
+def take(loans: Loans, limits: "SplitLimits", known_by: date | None = None) -> Snapshot:
+    """The rows known by `known_by` (all that is materialized, where None), divided by time or by a hash of the id.
+
+    Raises: NoRows where no partition has been materialized under the portfolio's current description.
+    """
+    from loan_default_assets.model.splits import split
+
+    clock = loans.clock()
+    if known_by is not None and clock is not None:
+        clock = min(clock, known_by)
+    rows = loans.read_processed(known_by=known_by)
+    if not len(rows.loan_id):
+        raise NoRows(
+            "there are no processed rows under the portfolio's current description; "
+            "materialize raw_loans and processed_features first: loan-default run"
+        )
+    divided = split(rows.as_of, rows.loan_id, rows.label, rows.label_observed_at, clock, limits)
+    return Snapshot(rows=rows, split=divided, clock=clock, digest=rows.digest())

@@ -1,0 +1,162 @@
+"""The `loan-default` command: its verbs, options and exit codes (1: the user can mend it, 2: wrong usage)."""
+
+import os
+import sys
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import wraps
+from typing import Any
+
+import click
+
+_DATE = click.DateTime(formats=["%Y-%m-%d"])
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    loan_default(prog_name="loan-default")
+
+
+def _day(value: datetime | None) -> date | None:
+    return value.date() if value else None
+
+
+def _verb(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Errors of the project end with their message and exit code 1; with --debug, with their traceback."""
+
+    @wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        from pydantic import ValidationError
+
+        from loan_default_assets.commands.session import CommandError
+        from loan_default_assets.portfolio.spec import PortfolioError
+        from loan_default_assets.warehouse.database import WarehouseError
+
+        try:
+            return function(*args, **kwargs)
+        except (CommandError, PortfolioError, WarehouseError) as error:
+            if click.get_current_context().find_root().params.get("debug"):
+                raise
+            click.secho(f"error: {error}", fg="red", err=True)
+            sys.exit(1)
+        except ValidationError as error:
+            if click.get_current_context().find_root().params.get("debug"):
+                raise
+            for problem in error.errors(include_input=False):
+                name = ".".join(str(part) for part in problem["loc"]).upper()
+                click.secho(f"error: setting {name}: {problem['msg']}", fg="red", err=True)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            click.echo("stopped; the same command goes on from here", err=True)
+            sys.exit(130)
+
+    return wrapped
+
+
+def _portfolio_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    function = click.option(
+        "--source", metavar="FILE_OR_URL", help="CSV, Parquet or SQL URL in place of the portfolio's source."
+    )(function)
+    return click.option(
+        "--portfolio", metavar="NAME_OR_FILE", help="A portfolio of the library, or a portfolio file."
+    )(function)
+
+
+def _settings(portfolio: str | None, source: str | None) -> Any:
+    """Options win over the environment, and child processes read the same values from it."""
+    from loan_default_assets.settings import Settings
+
+    if portfolio:
+        os.environ["PORTFOLIO"] = portfolio
+    if source:
+        os.environ["LOAN_SOURCE"] = source if "://" in source else os.path.abspath(source)  # noqa: PTH100
+    return Settings()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.version_option(package_name="loan-default-assets")
+def loan_default(debug: bool) -> None:
+    """From a bank's loans to a judged, served default model."""
+
+
+@loan_default.command()
+@_verb
+def demo() -> None:
+    """The whole chain on generated loans, with nothing configured; prints what to do next."""
+    from loan_default_assets.commands import run as chain
+    from loan_default_assets.commands import summary
+    from loan_default_assets.commands.session import dagster_instance, open_session
+
+    with open_session(_settings("demo", None)) as session, dagster_instance(session) as instance:
+        outcome = chain.run(session, instance)
+        click.echo(summary.text(session, outcome))
+
+
+@loan_default.command()
+@_portfolio_options
+@click.option(
+    "--from", "first", type=_DATE, help="First day of application; the portfolio's start, when left out."
+)
+@click.option(
+    "--to", "last", type=_DATE, help="Last day of application; the last that is over, when left out."
+)
+@_verb
+def run(portfolio: str | None, source: str | None, first: datetime | None, last: datetime | None) -> None:
+    """The same chain on your loans: load, check, train, judge, promote."""
+    from loan_default_assets.commands import run as chain
+    from loan_default_assets.commands import summary
+    from loan_default_assets.commands.session import dagster_instance, open_session
+
+    with open_session(_settings(portfolio, source)) as session, dagster_instance(session) as instance:
+        outcome = chain.run(session, instance, first=_day(first), last=_day(last))
+        click.echo(summary.text(session, outcome))
+
+
+@loan_default.command()
+@_portfolio_options
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@_verb
+def status(portfolio: str | None, source: str | None, as_json: bool) -> None:
+    """Tables, champion, last evaluation, retraining state and why."""
+    import json
+
+    from loan_default_assets.commands import status as report
+    from loan_default_assets.commands.session import open_session
+
+    with open_session(_settings(portfolio, source)) as session:
+        found = report.status(session)
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else report.text(found))
+
+
+@loan_default.command()
+@_portfolio_options
+@_verb
+def doctor(portfolio: str | None, source: str | None) -> None:
+    """Python, PostgreSQL, ports, memory, torch, portfolio: what is wrong and how to mend it."""
+    from loan_default_assets.commands import doctor as examination
+
+    findings = examination.examine(_settings(portfolio, source))
+    for finding in findings:
+        click.echo(examination.line(finding))
+    sys.exit(1 if any(finding.wrong for finding in findings) else 0)
+
+
+@loan_default.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.option("--label", required=True, help="The outcome's column.")
+@click.option("--date", "as_of", help="The column of the application date; leave out for a snapshot.")
+@click.option("--key", help="The column that names a loan; leave out to number the rows.")
+@click.option("--name", help="Name of the portfolio; the file's name, when left out.")
+@click.option(
+    "--output", type=click.Path(dir_okay=False), help="Where to write it; NAME.yaml, when left out."
+)
+@_verb
+def init(
+    file: str, label: str, as_of: str | None, key: str | None, name: str | None, output: str | None
+) -> None:
+    """Profile a file of loans and write a first portfolio for you to edit."""
+    from loan_default_assets.commands.init import write
+
+    path = write(file, label=label, as_of=as_of, key=key, name=name, output=output)
+    click.echo(f"wrote {path}\nNext: read it, then loan-default run --portfolio {path} --source {file}")

@@ -1,0 +1,1 @@
+"""What each verb of `loan-default` does, without the parsing of its arguments; the rules it applies live elsewhere."""

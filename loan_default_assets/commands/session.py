@@ -1,0 +1,99 @@
+"""One command's hold on the platform: the database, the portfolio's tables, the Dagster instance."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from loan_default_assets.definitions import build_definitions
+from loan_default_assets.portfolio.spec import Portfolio, load
+from loan_default_assets.settings import Settings
+from loan_default_assets.warehouse.database import Database, dagster_url, normalise, redact
+from loan_default_assets.warehouse.journal import Journal
+from loan_default_assets.warehouse.loans import Loans
+from loan_default_assets.warehouse.registry import Registry
+from loan_default_assets.warehouse.server import serve
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class CommandError(Exception):
+    """Something the user can mend; its text says what is wrong, where, and what to run next."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a command works with; valid inside `open_session` only."""
+
+    settings: Settings
+    portfolio: Portfolio
+    url: str
+    database: Database
+
+    @property
+    def loans(self) -> Loans:
+        return Loans(self.database, self.portfolio)
+
+    @property
+    def registry(self) -> Registry:
+        return Registry(self.database)
+
+    @property
+    def journal(self) -> Journal:
+        return Journal(self.database)
+
+    @property
+    def place(self) -> str:
+        """Where the rows are, without a password."""
+        return redact(self.url) if self.settings.database_url else f"embedded server in {self.settings.home}"
+
+
+@contextmanager
+def open_session(settings: Settings) -> Iterator[Session]:
+    """The database up (embedded, where DATABASE_URL is unset) and migrated, for the time of one command.
+
+    Raises: PortfolioError, WarehouseError.
+    """
+    portfolio = load(settings.portfolio, source=settings.loan_source)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    given = settings.database_url.get_secret_value() if settings.database_url else None
+    with serve(settings.home / "postgres", given) as url:
+        database = Database(normalise(url), portfolio.name)
+        database.migrate(portfolio)
+        yield Session(settings, portfolio, normalise(url), database)
+
+
+def environment(session: Session) -> dict[str, str]:
+    """What a Dagster process needs to know of this session; it is told by the environment alone."""
+    home = session.settings.home / "dagster"
+    found = {
+        "DATABASE_URL": session.url,
+        "DAGSTER_POSTGRES_URL": dagster_url(session.url),
+        "DAGSTER_HOME": str(home),
+        "PORTFOLIO": session.settings.portfolio,
+        "LOAN_DEFAULT_HOME": str(session.settings.home),
+    }
+    if session.settings.loan_source:
+        found["LOAN_SOURCE"] = session.settings.loan_source
+    return found
+
+
+@contextmanager
+def dagster_instance(session: Session) -> Iterator[dg.DagsterInstance]:
+    """The instance that the UI opens too, described by the `dagster.yaml` of the project's root."""
+    os.environ.update(environment(session))
+    home = Path(os.environ["DAGSTER_HOME"])
+    home.mkdir(parents=True, exist_ok=True)
+    described = (ROOT / "dagster.yaml").read_text()
+    if not (home / "dagster.yaml").exists() or (home / "dagster.yaml").read_text() != described:
+        (home / "dagster.yaml").write_text(described)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        yield instance
+
+
+def definitions(session: Session) -> dg.Definitions:
+    """The graph of the session's portfolio."""
+    return build_definitions(settings=session.settings, portfolio=session.portfolio)

@@ -1,0 +1,96 @@
+"""`status`: where the platform stands, for a person and as one JSON object."""
+
+from typing import Any
+
+from loan_default_assets.assets.judging import METRICS
+from loan_default_assets.commands.session import Session
+from loan_default_assets.warehouse.journal import Performance
+from loan_default_assets.warehouse.registry import ModelRecord
+
+
+def status(session: Session) -> dict[str, Any]:
+    """Keys are added in later versions, never renamed. Rates and metrics are fractions; dates ISO 8601."""
+    champion = session.registry.champion()
+    last = session.journal.latest_performance()
+    judged = session.journal.latest_performance(champion.version) if champion else None
+    return {
+        "portfolio": session.portfolio.name,
+        "database": session.place,
+        "tables": session.loans.counts(),
+        "champion": _champion(champion, judged) if champion else None,
+        "evaluation": _evaluation(last) if last else None,
+    }
+
+
+def _champion(champion: ModelRecord, judged: Performance | None) -> dict[str, Any]:
+    return {
+        "version": champion.version,
+        "verdict": judged.verdict if judged else None,
+        "threshold": champion.threshold,
+        "trained_from": _iso(champion.trained_from),
+        "trained_to": _iso(champion.trained_to),
+        "artifact_sha256": champion.artifact_sha256,
+        "reason": champion.reason,
+        "metrics": {name: judged.metrics.get(name) for name in METRICS} if judged else None,
+    }
+
+
+def _evaluation(last: Performance) -> dict[str, Any]:
+    return {
+        "version": last.model_version,
+        "window_from": _iso(last.window_from),
+        "window_to": _iso(last.window_to),
+        "rows": last.rows,
+        "positives": last.positives,
+        "metrics": {name: last.metrics.get(name) for name in METRICS},
+        "intervals": {name: list(last.intervals[name]) for name in METRICS if name in last.intervals},
+        "baseline": last.baseline,
+        "verdict": last.verdict,
+    }
+
+
+def _iso(value: Any) -> str | None:
+    return value.isoformat() if value is not None else None
+
+
+def text(found: dict[str, Any]) -> str:
+    """The same for a person."""
+    lines = [f"portfolio   {found['portfolio']}", f"database    {found['database']}", "tables"]
+    lines += [f"  {table:18}{rows:>10,} rows" for table, rows in found["tables"].items()]
+    lines += champion_lines(found["champion"], found["evaluation"])
+    if retraining := found.get("retraining"):
+        lines.append(f"retraining  {retraining['state']}: {retraining['reason']}")
+        if retraining["next"]:
+            lines.append(f"            next: {retraining['next']}")
+    return "\n".join(lines)
+
+
+def champion_lines(champion: dict[str, Any] | None, evaluation: dict[str, Any] | None) -> list[str]:
+    """The champion and the last judgement, a line each."""
+    if champion is None:
+        return ["champion    none yet: loan-default run"]
+    lines = [
+        f"champion    {champion['version']} ({champion['verdict']}), threshold {champion['threshold']:.3f}"
+    ]
+    if champion["trained_from"]:
+        lines.append(f"  trained on applications from {champion['trained_from']} to {champion['trained_to']}")
+    if evaluation is None:
+        return lines
+    period = (
+        f" from {evaluation['window_from']} to {evaluation['window_to']}" if evaluation["window_from"] else ""
+    )
+    lines.append(
+        f"evaluation  {evaluation['version']} on {evaluation['rows']:,} untouched rows"
+        f" ({evaluation['positives']:,} defaults){period}"
+    )
+    baseline = (evaluation["baseline"] or {}).get("metrics", {})
+    name = (evaluation["baseline"] or {}).get("name", "")
+    for key, label in (("f1", "F1"), ("roc_auc", "ROC-AUC"), ("pr_auc", "PR-AUC"), ("ks", "KS")):
+        value, interval = evaluation["metrics"][key], evaluation["intervals"].get(key)
+        shown = f"  {label:10}{value:.3f}"
+        if interval:
+            shown += f"  [{interval[0]:.3f}, {interval[1]:.3f}]"
+        if key in baseline:
+            shown += f"  {name} {baseline[key]:.3f}"
+        lines.append(shown)
+    return lines

@@ -1,0 +1,27 @@
+"""What `demo` and `run` print at their end: what is there now, where it is, and what to run next."""
+
+from loan_default_assets.commands.run import Outcome
+from loan_default_assets.commands.session import Session
+from loan_default_assets.commands.status import champion_lines, status
+
+
+def text(session: Session, outcome: Outcome) -> str:
+    """The summary of one run of the chain."""
+    found = status(session)
+    lines = [
+        "",
+        f"{found['portfolio']}: {outcome.partitions:,} partitions",
+        "rows a table",
+        *(f"  {table:18}{rows:>10,}" for table, rows in found["tables"].items()),
+        *champion_lines(found["champion"], found["evaluation"]),
+        (
+            f"changed     {', '.join(outcome.changed)}"
+            if outcome.changed
+            else "changed     nothing: every row was there already"
+        ),
+        f"rows        {found['database']}, schema {found['portfolio']}",
+        f"models      {session.settings.models_root}",
+        "next        loan-default status        the same figures, any time",
+        "            loan-default run --help    the same chain on your own loans",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,59 @@
+"""The jobs a person starts, and what they print: one line for what happened, none for how Dagster works."""
+
+import logging
+import sys
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from loan_default_assets.portfolio.spec import Portfolio
+
+INGEST = "ingest"
+TRAIN = "train"
+RETRAIN = "retrain"
+JUDGE = "judge"
+
+
+def build(portfolio: Portfolio) -> list[UnresolvedAssetJobDefinition]:
+    """Partitioned and unpartitioned assets never share a job: a daily run would train a model every day."""
+
+    def job(name: str, description: str, *assets: str) -> UnresolvedAssetJobDefinition:
+        keys = [dg.AssetKey([portfolio.name, asset]) for asset in assets]
+        return dg.define_asset_job(name, selection=dg.AssetSelection.assets(*keys), description=description)
+
+    return [
+        job(INGEST, "Loans and features of the chosen partitions.", "raw_loans", "processed_features"),
+        job(
+            TRAIN,
+            "A new model from pretraining to promotion.",
+            "pretrained_encoder",
+            "classifier",
+            "evaluation",
+            "champion",
+        ),
+        job(
+            RETRAIN,
+            "A new classifier on the encoder that is there, judged and promoted or rejected.",
+            "classifier",
+            "evaluation",
+            "champion",
+        ),
+        job(JUDGE, "The champion against the newest matured loans; nothing is trained.", "evaluation"),
+    ]
+
+
+class _OwnLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        meta = getattr(record, "dagster_meta", {})
+        return f"{self.formatTime(record, '%H:%M:%S')} {meta.get('orig_message', record.getMessage())}"
+
+
+@dg.logger(config_schema={"log_level": dg.Field(str, default_value="INFO", is_required=False)})
+def console(context: dg.InitLoggerContext) -> logging.Logger:
+    """The assets' own lines on stderr; the engine's events stay in the event log, where the UI shows them."""
+    logger = logging.Logger("loan_default", level=context.logger_config["log_level"])
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_OwnLines())
+    handler.addFilter(lambda record: getattr(record, "dagster_event", None) is None)
+    logger.addHandler(handler)
+    return logger

@@ -1,0 +1,175 @@
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+import pytest
+
+from loan_default_assets.assets.judging import METRICS
+from loan_default_assets.commands.run import fingerprint
+from loan_default_assets.commands.session import CommandError
+from loan_default_assets.commands.status import status
+from loan_default_assets.model import artifact
+from loan_default_assets_tests import small_bank
+from loan_default_assets_tests.assets.conftest import Bank
+
+OpenBank = Callable[..., Bank]
+
+
+def test_the_chain_ends_with_a_champion_and_repeated_changes_nothing(open_bank: OpenBank) -> None:
+    bank = open_bank()
+    first = bank.run()
+    assert first.partitions == 40
+    assert set(first.changed) == {"raw_data", "processed_data", "model_metadata", "model_performance"}
+    found = status(bank.session)
+    assert found["tables"]["raw_data"] == found["tables"]["processed_data"] == 2400
+    champion, evaluation = found["champion"], found["evaluation"]
+    assert champion["version"] == evaluation["version"]
+    assert evaluation["baseline"]["name"] == "HistGradientBoosting"
+    for name in METRICS:
+        assert 0 <= evaluation["metrics"][name] <= 1
+        assert 0 <= evaluation["baseline"]["metrics"][name] <= 1
+    assert evaluation["metrics"]["roc_auc"] > 0.8
+    assert date.fromisoformat(champion["trained_to"]) < date.fromisoformat(evaluation["window_from"])
+
+    before = fingerprint(bank.session)
+    assert bank.run().changed == ()
+    assert fingerprint(bank.session) == before
+
+
+def test_immature_loans_are_counted_and_never_judged_or_trained_on(open_bank: OpenBank) -> None:
+    bank = open_bank()
+    bank.run()
+    [event] = bank.instance.fetch_materializations(dg.AssetKey(["small_bank", "classifier"]), limit=1).records
+    assert event.asset_materialization is not None
+    metadata = event.asset_materialization.metadata
+    last_matured = small_bank.START + timedelta(days=40 - small_bank.HORIZON)
+    assert metadata["immature_rows_excluded"].value == 60 * (small_bank.HORIZON - 1)
+    assert date.fromisoformat(status(bank.session)["evaluation"]["window_to"]) <= last_matured
+
+
+def test_the_same_snapshot_and_seed_give_the_same_version_in_another_database(
+    open_bank: OpenBank, database_url: str
+) -> None:
+    frame = small_bank.loans()
+    one = open_bank(frame)
+    one.run()
+    two = open_bank(frame.sample(frac=1, random_state=0), name="small_bank_again")
+    two.run()
+    first, second = one.session.registry.champion(), two.session.registry.champion()
+    assert first is not None
+    assert second is not None
+    weights = [artifact.weights_sha256(model.artifact_uri) for model in (first, second)]
+    assert weights[0] == weights[1]
+
+
+def test_later_rows_change_no_earlier_feature_and_nothing_fitted(open_bank: OpenBank) -> None:
+    frame = small_bank.loans()
+    bank = open_bank(frame)
+    bank.run()
+    encoders = [r for r in bank.session.registry.history() if r.kind == "encoder"]
+    [split_start] = {r.window_from for r in encoders}
+    assert split_start is not None
+    validation_end = encoders[0].trained_to
+    assert validation_end is not None
+
+    altered = frame.copy()
+    later = pd.to_datetime(altered["issued"]).dt.date >= split_start
+    altered.loc[later, ["income", "amount"]] *= 7.0
+    altered.loc[later, "purpose"] = "other"
+    earlier_keys = [k for k in bank.session.loans.partitions() if date.fromisoformat(k) < split_start]
+    before = bank.session.loans.read_processed(keys=earlier_keys).digest()
+    other = open_bank(altered)
+    other.run()
+    assert other.session.loans.read_processed(keys=earlier_keys).digest() == before
+    first, second = (
+        artifact.load(r.artifact_uri, sha256=r.artifact_sha256, portfolio_hash=r.portfolio_hash)
+        for r in other.session.registry.history()
+        if r.kind == "encoder"
+    )
+    assert first.encoding.as_dict() == second.encoding.as_dict()
+
+
+def test_a_replay_uses_only_what_was_known(open_bank: OpenBank) -> None:
+    frame = small_bank.loans()
+    known_by = small_bank.START + timedelta(days=30)
+    whole = open_bank(frame)
+    whole.run(known_by=known_by)
+    part = open_bank(
+        frame[pd.to_datetime(frame["issued"]).dt.date < known_by], name="small_bank_then", end=known_by.isoformat()
+    )
+    part.run()
+    replayed, then = whole.session.registry.champion(), part.session.registry.champion()
+    assert replayed is not None
+    assert then is not None
+    assert replayed.snapshot_hash == then.snapshot_hash
+    assert artifact.weights_sha256(replayed.artifact_uri) == artifact.weights_sha256(then.artifact_uri)
+
+
+def _set(column: str, value: Any, rows: slice | int = slice(5, 8)) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    def change(frame: pd.DataFrame) -> pd.DataFrame:
+        frame[column] = frame[column].astype(object)
+        frame.iloc[rows, frame.columns.get_loc(column)] = value
+        return frame
+
+    return change
+
+
+BAD = {
+    "header lacks a column": (lambda f: f.drop(columns="income"), "income"),
+    "extra column": (lambda f: f.assign(nickname="x"), "nickname"),
+    "wrong type": (_set("income", "a lot"), "income"),
+    "required number missing": (_set("income", np.nan), "income"),
+    "required number infinite": (_set("income", "inf"), "income"),
+    "below its minimum": (_set("amount", -1.0), "amount"),
+    "duplicate key": (_set("loan", "000-001"), "loan"),
+    "forbidden category": (_set("purpose", "yacht"), "purpose"),
+    "date in the future": (_set("issued", "2031-01-01"), "issued|as_of"),
+    "date before the portfolio's start": (_set("issued", "2024-12-31"), "issued|as_of"),
+    "label outside its values": (_set("defaulted", 2), "defaulted|label"),
+    "one class only": (lambda f: f.assign(defaulted=0), "defaulted"),
+    "no rows": (lambda f: f.iloc[:0], "no|empty"),
+}
+
+
+@pytest.fixture
+def good_bank(open_bank: OpenBank) -> Bank:
+    bank = open_bank()
+    bank.run()
+    return bank
+
+
+def test_bad_loans_change_nothing_and_name_the_column(good_bank: Bank, subtests: pytest.Subtests) -> None:
+    before = fingerprint(good_bank.session)
+    csv = good_bank.folder / "loans.csv"
+    for case, (change, named) in BAD.items():
+        with subtests.test(case):
+            change(small_bank.loans()).to_csv(csv, index=False)
+            with pytest.raises(CommandError, match=f"(?i){named}") as caught:
+                good_bank.run()
+            assert "yacht" not in str(caught.value)
+            assert fingerprint(good_bank.session) == before
+    small_bank.loans().to_csv(csv, index=False)
+    assert good_bank.run().changed == ()
+
+
+def test_a_failed_partition_stops_the_graph_and_leaves_a_red_check(good_bank: Bank) -> None:
+    key = dg.AssetKey(["small_bank", "raw_loans"])
+    runs = len(good_bank.instance.get_runs())
+    _set("income", np.nan)(small_bank.loans()).to_csv(good_bank.folder / "loans.csv", index=False)
+    with pytest.raises(CommandError):
+        good_bank.run()
+    assert len(good_bank.instance.get_runs()) == runs + 1
+    [check] = good_bank.instance.event_log_storage.get_asset_check_execution_history(
+        dg.AssetCheckKey(key, "matches_schema"), limit=1
+    )
+    assert check.event is not None
+    evaluation = check.event.asset_check_evaluation
+    assert evaluation is not None
+    assert not evaluation.passed
+    [row] = evaluation.metadata["failure_cases"].value.records
+    assert row.data["column"] == "income"
+    assert row.data["count"] == 3
+    assert row.data["rows"] == "6, 7, 8"

@@ -1,0 +1,1 @@
+"""The verbs of `loan-default`, as a user runs them."""

@@ -1,0 +1,95 @@
+"""`kill -9` of everything, at random moments, then the same command again."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from loan_default_assets.commands.run import fingerprint
+from loan_default_assets.commands.session import open_session
+from loan_default_assets_tests import small_bank
+
+
+def _start(folder: Path, home: Path) -> subprocess.Popen[bytes]:
+    environment = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"} | {
+        "LOAN_DEFAULT_HOME": str(home),
+        "RETRAINING_SAMPLE_THRESHOLD": "300",
+        "RETRAINING_POSITIVE_THRESHOLD": "30",
+        "PORTFOLIO": str(folder / "small_bank.yaml"),
+        "LOAN_SOURCE": str(folder / "loans.csv"),
+    }
+    command = [sys.executable, "-m", "loan_default_assets", "run"]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def _kill_everything(process: subprocess.Popen[bytes], postgres: set[int]) -> None:
+    """The command, its children, and every server process that belongs to them."""
+    victims = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    for pid in postgres:
+        if psutil.pid_exists(pid):
+            victims += [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    for victim in victims:
+        try:
+            victim.send_signal(signal.SIGKILL)
+        except psutil.NoSuchProcess:
+            continue
+    process.wait()
+
+
+def _postmasters(home: Path) -> set[int]:
+    """Servers whose data directory belongs to `home`, found as the operating system knows them."""
+    tag = _data_directory(home)
+    found = set()
+    for process in psutil.process_iter(["pid", "cmdline"]):
+        if tag is not None and str(tag) in (process.info["cmdline"] or []):
+            found.add(process.info["pid"])
+    return found
+
+
+def _data_directory(home: Path) -> Path | None:
+    from loan_default_assets.warehouse.server import LocalPostgres
+
+    return LocalPostgres(home / "postgres").data
+
+
+def _hashes(folder: Path, home: Path) -> dict[str, str]:
+    settings = small_bank.settings(folder, "").model_copy(
+        update={"database_url": None, "loan_default_home": home}
+    )
+    with open_session(settings) as session:
+        return fingerprint(session)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("kills", [10])
+def test_killed_at_random_moments_and_run_again_it_ends_as_an_unbroken_run_does(tmp_path: Path, kills: int) -> None:
+    small_bank.bank(tmp_path)
+    unbroken = tmp_path / "unbroken"
+    start = time.monotonic()
+    process = _start(tmp_path, unbroken)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output.decode()
+    whole = time.monotonic() - start
+    expected = _hashes(tmp_path, unbroken)
+
+    rng, broken = random.Random(0), tmp_path / "broken"
+    killed = 0
+    for _ in range(kills):
+        process = _start(tmp_path, broken)
+        try:
+            process.wait(timeout=rng.uniform(0.3, whole))
+        except subprocess.TimeoutExpired:
+            _kill_everything(process, _postmasters(broken))
+            killed += 1
+    assert killed >= kills // 2
+    process = _start(tmp_path, broken)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output.decode()
+    assert _hashes(tmp_path, broken) == expected

@@ -1,0 +1,102 @@
+"""A bank of a few thousand loans with a strong signal, small enough that its whole chain takes seconds."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from loan_default_assets.portfolio.spec import Portfolio, load
+from loan_default_assets.settings import Settings
+
+START = date(2025, 1, 1)
+HORIZON = 10
+TODAY = date(2025, 6, 1)
+DESCRIPTION = {
+    "name": "small_bank",
+    "source": {"kind": "csv", "path": "${LOAN_SOURCE}"},
+    "key": "loan",
+    "as_of": "issued",
+    "cadence": "daily",
+    "start": START.isoformat(),
+    "end": (START + timedelta(days=40)).isoformat(),
+    "label": {"column": "defaulted", "horizon_days": HORIZON},
+    "columns": {
+        "income": {"kind": "number", "min": 0, "unit": "USD"},
+        "amount": {"kind": "number", "min": 0, "unit": "USD"},
+        "months_employed": {"kind": "number", "min": 0, "nullable": True},
+        "purpose": {"kind": "category", "values": ["car", "home", "other"], "unseen": "forbid"},
+        "branch": {"kind": "category", "values": ["north", "south"], "nullable": True},
+        "collected": {"kind": "number", "nullable": True},
+    },
+    "derive": {"share": "amount / income"},
+    "never": ["collected"],
+    "training": {
+        "d_model": 8,
+        "nhead": 2,
+        "num_layers": 1,
+        "dim_feedforward": 16,
+        "dropout": 0.0,
+        "attention_dropout": 0.0,
+        "batch_size": 64,
+        "learning_rate": 0.01,
+        "pretrain_epochs": 1,
+        "max_epochs": 6,
+    },
+}
+
+
+def loans(days: int = 40, rows_a_day: int = 60, seed: int = 0) -> pd.DataFrame:
+    """Loans of `days` days from START; any day's rows are the same whatever the number of days."""
+    parts = []
+    for day in range(days):
+        rng = np.random.default_rng([seed, day])
+        income = np.round(rng.lognormal(10, 0.4, rows_a_day), 2)
+        amount = np.round(rng.lognormal(9, 0.6, rows_a_day), 2)
+        purpose = rng.choice(["car", "home", "other"], rows_a_day)
+        employed = np.where(rng.random(rows_a_day) < 0.1, np.nan, rng.integers(0, 200, rows_a_day))
+        logit = 6 * (amount / income - 0.45) + 1.5 * (purpose == "other") - 0.01 * np.nan_to_num(employed)
+        defaulted = (logit + rng.logistic(0, 0.4, rows_a_day) > 1).astype(int)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "loan": [f"{day:03d}-{row:03d}" for row in range(rows_a_day)],
+                    "issued": (START + timedelta(days=day)).isoformat(),
+                    "defaulted": defaulted,
+                    "income": income,
+                    "amount": amount,
+                    "months_employed": employed,
+                    "purpose": purpose,
+                    "branch": rng.choice(["north", "south"], rows_a_day),
+                    "collected": np.where(defaulted == 1, amount, 0.0),
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def described(folder: Path, **changes: object) -> Path:
+    """The portfolio file, with some of its keys changed."""
+    path = folder / "small_bank.yaml"
+    path.write_text(yaml.safe_dump(DESCRIPTION | changes, sort_keys=False))
+    return path
+
+
+def bank(folder: Path, frame: pd.DataFrame | None = None, **changes: object) -> Portfolio:
+    """The bank's loans as a CSV in `folder`, and its portfolio."""
+    csv = folder / "loans.csv"
+    (loans() if frame is None else frame).to_csv(csv, index=False)
+    return load(str(described(folder, **changes)), source=str(csv))
+
+
+def settings(folder: Path, database_url: str) -> Settings:
+    """Settings under which the small bank's window is large enough to judge."""
+    return Settings(
+        portfolio=str(folder / "small_bank.yaml"),
+        loan_source=str(folder / "loans.csv"),
+        loan_default_home=folder / "home",
+        database_url=database_url,
+        retraining_sample_threshold=300,
+        retraining_positive_threshold=30,
+    )
