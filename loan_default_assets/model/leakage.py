@@ -57,7 +57,9 @@ def suspicious(
         shuffled = inputs.copy()
         shuffled[:, feature] = rng.permutation(shuffled[:, feature])
         drops[feature] = auc_with - roc_auc(outcome, model.predict_proba(shuffled)[:, 1])
-    trials = [(int(feature),) for feature in np.argsort(-drops)[:MOST_REFITS] if drops[feature] > limit]
+    trials: list[tuple[int, ...]] = [
+        (int(feature),) for feature in np.argsort(-drops)[:MOST_REFITS] if drops[feature] > limit
+    ]
     telling = tuple(i for i in range(len(drops)) if _alone(train, validation, i) >= TELLING_ALONE)
     if len(telling) > 1:
         trials.append(telling)
