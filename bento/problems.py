@@ -27,6 +27,9 @@ class Problem:
     def with_details(self, details: Sequence[Detail]) -> "Problem":
         return Problem(self.status, self.grpc, self.code, self.message, tuple(details))
 
+    def with_message(self, message: str) -> "Problem":
+        return Problem(self.status, self.grpc, self.code, message, self.details)
+
     def body(self) -> bytes:
         """The JSON body of the HTTP answer."""
         body: dict[str, object] = {"error": self.message, "code": self.code}
@@ -48,6 +51,7 @@ class Refused(Exception):
 
 
 MALFORMED = Problem(400, "INVALID_ARGUMENT", "malformed", "the body is not a JSON object")
+UNREADABLE = Problem(400, "INVALID_ARGUMENT", "unreadable", "the message cannot be read")
 INVALID = Problem(422, "INVALID_ARGUMENT", "invalid_request", "the request is not valid")
 NOT_JSON = Problem(415, "INVALID_ARGUMENT", "not_json", "send JSON: `Content-Type: application/json`")
 TOO_LARGE = Problem(413, "RESOURCE_EXHAUSTED", "too_large", "the body is over SERVICE_MAX_BODY_BYTES")

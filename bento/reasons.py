@@ -42,4 +42,4 @@ class Reasons:
         sums = np.bincount(self._merged, weights=contributions, minlength=len(self._known))
         weight = sums if adverse else np.abs(sums)
         order = np.argsort(-weight, kind="stable")[:MOST_REASONS]
-        return tuple(Reason(*self._known[i], float(sums[i])) for i in order if weight[i] > 0)
+        return tuple(Reason(*self._known[int(i)], float(sums[i])) for i in order if weight[i] > 0)

@@ -19,13 +19,11 @@ class Report:
     """One worker's word. `handled` is the newest request to reload that it has dealt with."""
 
     worker: str
-    pid: int
     desired: str | None
     loaded: str | None
     error: str | None
     handled: int
     loaded_at: str | None
-    reported_at: float
 
 
 class Roster:
@@ -36,19 +34,13 @@ class Roster:
         self._folder = folder
         self.worker = f"{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self._lock = locks.create(folder / f"{self.worker}.lock")
+        self._said: Report | None = None
 
-    def report(
-        self,
-        *,
-        desired: str | None,
-        loaded: str | None,
-        error: str | None,
-        handled: int,
-        loaded_at: str | None,
-    ) -> None:
-        """Tells the others."""
-        report = Report(self.worker, os.getpid(), desired, loaded, error, handled, loaded_at, time.time())
-        _replace(self._folder / f"{self.worker}.json", json.dumps(asdict(report)))
+    def report(self, report: Report) -> None:
+        """Tells the others, when there is something new to tell."""
+        if report != self._said:
+            _replace(self._folder / f"{self.worker}.json", json.dumps(asdict(report)))
+            self._said = report
 
     def reports(self) -> list[Report]:
         """The last word of every living worker; the files of the others are removed."""

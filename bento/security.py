@@ -7,6 +7,7 @@ from enum import Enum
 
 from pydantic import SecretStr
 
+from bento.problems import FORBIDDEN, UNAUTHORIZED, Problem
 from loan_default_assets.settings import Settings
 
 SHORTEST_KEY = 16
@@ -57,14 +58,11 @@ class Keys:
                 found = role
         return found
 
-    def refusal(self, presented: str | None, allowed: frozenset[Role]) -> int | None:
-        """None when the key opens a route for `allowed`; 401: no such key; 403: another duty's key."""
-        if not self._digests or not allowed:
+    def refusal(self, role: Role | None, allowed: frozenset[Role]) -> Problem | None:
+        """None when the holder of such a key may use what is open to `allowed`; nobody in it: open to all."""
+        if not self._digests or not allowed or role in allowed:
             return None
-        role = self.role(presented)
-        if role is None:
-            return 401
-        return None if role in allowed else 403
+        return UNAUTHORIZED if role is None else FORBIDDEN
 
 
 def presented_key(authorization: str | None, x_api_key: str | None) -> str | None:

@@ -1,0 +1,85 @@
+"""A bank with a champion, and one service of it for the tests that break nothing; the others start their own."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psycopg2
+import pytest
+import yaml
+from psycopg2 import sql
+
+from loan_default_assets.model.training import FittedModel
+from loan_default_assets.portfolio.spec import load
+from loan_default_assets.warehouse.database import dsn
+from loan_default_assets.warehouse.server import LocalPostgres
+from loan_default_assets_tests.bento.bank import PORTFOLIO
+from loan_default_assets_tests.bento.models import Bank, train
+from loan_default_assets_tests.bento.served import Served, service
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def portfolio_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("portfolio") / "corner_bank.yaml"
+    path.write_text(yaml.safe_dump(PORTFOLIO, sort_keys=False))
+    return path
+
+
+@pytest.fixture(scope="session")
+def fitted(portfolio_file: Path) -> FittedModel:
+    return train(load(str(portfolio_file)))
+
+
+@pytest.fixture(scope="session")
+def make_bank(
+    postgres: LocalPostgres,
+    portfolio_file: Path,
+    fitted: FittedModel,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[], Bank]:
+    """A bank with empty tables in a database of its own."""
+
+    def make() -> Bank:
+        name, server = f"bank_{next(_numbers)}", postgres.start()
+        connection = psycopg2.connect(dsn(server))
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        connection.close()
+        url = server.replace(f"/{quote(postgres.database)}?", f"/{name}?")
+        portfolio = load(str(portfolio_file))
+        bank = Bank(portfolio, portfolio_file, url, tmp_path_factory.mktemp("models"), fitted)
+        bank.database.migrate(portfolio)
+        return bank
+
+    return make
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Callable[..., Any]:
+    """`with serve(bank, ...) as served`: a service of the bank."""
+
+    def start(bank: Bank, **settings: Any) -> Any:
+        return service(tmp_path, portfolio=bank.portfolio_file, database_url=bank.url, **settings)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def bank(make_bank: Callable[[], Bank]) -> Bank:
+    """The shared bank; its champion is version number 0."""
+    made = make_bank()
+    made.promote(made.register(0))
+    return made
+
+
+@pytest.fixture(scope="session")
+def served(bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The shared service, without keys."""
+    home = tmp_path_factory.mktemp("home")
+    with service(home, ready="/health", portfolio=bank.portfolio_file, database_url=bank.url) as started:
+        yield started

@@ -1,0 +1,98 @@
+"""A tiny trained model, and as many versions of it as a test wants to promote."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from loan_default_assets.model import artifact
+from loan_default_assets.model.calibration import Calibration
+from loan_default_assets.model.config import ModelConfig
+from loan_default_assets.model.encoding import Encoding
+from loan_default_assets.model.rows import Rows
+from loan_default_assets.model.training import FittedModel, fit, pretrain
+from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.warehouse.database import Database
+from loan_default_assets.warehouse.registry import ModelRecord, Registry
+
+TINY = {"d_model": 8, "nhead": 2, "num_layers": 1, "dim_feedforward": 16, "head_hidden": 16, "projection": 16}
+
+
+def random_rows(portfolio: Portfolio, count: int, seed: int = 0) -> Rows:
+    """Rows with a signal in their first number."""
+    rng = np.random.default_rng(seed)
+    features = portfolio.features
+    numbers = rng.lognormal(6, 2, (count, len(features.numbers))).astype(np.float32)
+    numbers[rng.random(numbers.shape) < 0.1] = np.nan
+    categories = np.stack([rng.integers(0, size, count) for size in features.cardinalities], 1)
+    label = (np.nan_to_num(numbers[:, 0]) + rng.lognormal(5, 2, count) > 1000).astype(np.int8)
+    return Rows(numbers, categories.astype(np.int16), label)
+
+
+def train(portfolio: Portfolio, **settings: Any) -> FittedModel:
+    """A classifier of a second's training."""
+    quick = {"pretrain_epochs": 0, "max_epochs": 3, "min_steps": 30, "learning_rate": 1e-2, "device": "cpu"}
+    chosen = TINY | quick | settings
+    config = ModelConfig.from_dict(chosen)
+    rows, held = random_rows(portfolio, 400), random_rows(portfolio, 200, seed=1)
+    encoding = Encoding.fit(rows.without_label(), portfolio.features.cardinalities, config)
+    return fit(pretrain(rows.without_label(), encoding, config), rows, held, config)
+
+
+@dataclass(frozen=True)
+class Bank:
+    """A portfolio with its tables, and the folder of its models."""
+
+    portfolio: Portfolio
+    portfolio_file: Path
+    url: str
+    root: Path
+    fitted: FittedModel
+
+    @property
+    def database(self) -> Database:
+        return Database(self.url, self.portfolio.name)
+
+    @property
+    def registry(self) -> Registry:
+        return Registry(self.database)
+
+    def register(self, number: int, **changed: Any) -> ModelRecord:
+        """A candidate; each number has a threshold and a calibration of its own."""
+        calibration = Calibration(slope=0.6, offset=number / 50)
+        model = replace(self.fitted, calibration=calibration, threshold=0.4 + number / 1000)
+        p = self.portfolio
+        saved = artifact.save(
+            self.root,
+            model,
+            portfolio_hash=p.hash,
+            portfolio=p.model_dump(mode="json"),
+            snapshot_hash=f"snapshot-{number}",
+            feature_names={"numbers": p.features.numbers, "categories": p.features.categories},
+        )
+        given: dict[str, Any] = {
+            "version": saved.version,
+            "kind": "classifier",
+            "portfolio_hash": p.hash,
+            "snapshot_hash": f"snapshot-{number}",
+            "threshold": model.threshold,
+            "artifact_uri": str(saved.path),
+            "artifact_sha256": saved.sha256,
+        }
+        record = ModelRecord(**(given | changed))
+        self.registry.register(record)
+        return record
+
+    def promote(self, record: ModelRecord) -> None:
+        """Makes it the champion."""
+        champion = self.registry.champion()
+        self.registry.promote(
+            record.version, expected=champion and champion.version, verdict="approved", reason="a test"
+        )
+
+    def rows(self, statement: str = "SELECT * FROM predictions ORDER BY request_id, position") -> list[Any]:
+        """What a query gives."""
+        with self.database.transaction() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall()

@@ -1,0 +1,256 @@
+"""The edges of both transports: what is no valid call, who may call, how much, and that nothing of a loan leaks."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from bento.generated import loan_default_pb2 as pb
+from bento.generated import loan_default_pb2_grpc as pb_grpc
+from loan_default_assets_tests.bento.bank import request
+from loan_default_assets_tests.bento.models import Bank
+from loan_default_assets_tests.bento.served import Served, service
+
+USER, ADMIN, WRONG = "user-key-0123456789", "admin-key-0123456789", "wrong-key-0123456789"
+KEYS = {"none": None, "wrong": WRONG, "user": USER, "admin": ADMIN}
+
+
+@pytest.fixture(scope="module")
+def locked(bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A service of the shared bank with keys and low limits."""
+    limits = {"service_max_body_bytes": 20_000, "service_max_message_bytes": 20_000}
+    keys = {"service_api_keys": USER, "service_admin_keys": ADMIN}
+    home = tmp_path_factory.mktemp("locked")
+    with service(
+        home, ready="/health", portfolio=bank.portfolio_file, database_url=bank.url, **keys, **limits
+    ) as started:
+        yield started
+
+
+OPEN = [("GET", path) for path in ("/health", "/livez", "/healthz", "/readyz")]
+READ = (
+    "/model-info",
+    "/metrics",
+    "/openapi.json",
+    "/docs.json",
+    "/schema.json",
+    "/",
+    "/static_content/index.css",
+)
+MATRIX = [
+    *[(method, path, (200, 200, 200, 200)) for method, path in OPEN],
+    *[("GET", path, (401, 401, 200, 200)) for path in READ],
+    ("POST", "/predict", (401, 401, 200, 403)),
+    ("POST", "/predict-batch", (401, 401, 200, 403)),
+    ("POST", "/reload-model", (401, 401, 403, 200)),
+    ("GET", "/predict", (401, 401, 405, 403)),
+    ("GET", "/nowhere", (404, 404, 404, 404)),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "statuses"), MATRIX)
+def test_the_matrix_of_keys_and_routes(
+    locked: Served, method: str, path: str, statuses: tuple[int, ...]
+) -> None:
+    body = {"loans": [request()]} if path == "/predict-batch" else request()
+    found = []
+    for key in KEYS.values():
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        content = json.dumps(body) if method == "POST" else None
+        headers |= {"Content-Type": "application/json"} if content else {}
+        answer = httpx.request(method, locked.http + path, content=content, headers=headers, timeout=30)
+        found.append(answer.status_code)
+    assert tuple(found) == statuses
+
+
+def calls(channel: grpc.Channel) -> dict[str, Callable[[Any], Any]]:
+    """One call of every method."""
+    stub, health = pb_grpc.LoanDefaultStub(channel), health_pb2_grpc.HealthStub(channel)
+    reflect = reflection_pb2_grpc.ServerReflectionStub(channel)
+    body = request()
+    loan = pb.PredictRequest(
+        **{name: body[name] for name in ("categorical_features", "numerical_features", "date_features")}
+    )
+    listing = reflection_pb2.ServerReflectionRequest(list_services="")
+    return {
+        "Predict": lambda metadata: stub.Predict(loan, metadata=metadata),
+        "PredictBatch": lambda metadata: stub.PredictBatch(
+            pb.PredictBatchRequest(loans=[loan]), metadata=metadata
+        ),
+        "ModelInfo": lambda metadata: stub.ModelInfo(pb.ModelInfoRequest(), metadata=metadata),
+        "Check": lambda metadata: health.Check(health_pb2.HealthCheckRequest(), metadata=metadata),
+        "Reflection": lambda metadata: list(reflect.ServerReflectionInfo(iter([listing]), metadata=metadata)),
+    }
+
+
+def status_of(call: Callable[..., Any], *arguments: Any) -> str:
+    try:
+        call(*arguments)
+    except grpc.RpcError as error:
+        return str(error.code().name)
+    return "OK"
+
+
+OUT, NOT_YOURS = "UNAUTHENTICATED", "PERMISSION_DENIED"
+
+
+@pytest.mark.parametrize(
+    ("name", "statuses"),
+    [
+        ("Predict", (OUT, OUT, "OK", NOT_YOURS)),
+        ("PredictBatch", (OUT, OUT, "OK", NOT_YOURS)),
+        ("ModelInfo", (OUT, OUT, "OK", "OK")),
+        ("Check", ("OK", "OK", "OK", "OK")),
+        ("Reflection", (OUT, OUT, "OK", "OK")),
+    ],
+)
+def test_the_matrix_of_keys_and_methods(locked: Served, name: str, statuses: tuple[str, ...]) -> None:
+    with grpc.insecure_channel(locked.grpc) as channel:
+        call = calls(channel)[name]
+        bearer = [[("authorization", f"Bearer {key}")] if key else [] for key in KEYS.values()]
+        plain = [[("x-api-key", key)] if key else [] for key in KEYS.values()]
+        for metadata in (bearer, plain):
+            assert tuple(status_of(call, each) for each in metadata) == statuses
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status"),
+    [
+        (b"{}", {}, 422),
+        (b"{", {}, 400),
+        (b"", {}, 400),
+        (b"{}", {"content-type": "text/plain"}, 415),
+        (b"{}", {"content-type": "application/vnd.bentoml+pickle"}, 415),
+        (b"{}", {"content-type": "multipart/form-data; boundary=x"}, 415),
+        (b" " * 20_001, {}, 413),
+    ],
+)
+def test_what_is_no_request_is_a_client_error(
+    locked: Served, content: bytes, headers: dict[str, str], status: int
+) -> None:
+    headers = {"content-type": "application/json", "x-api-key": USER} | headers
+    answer = httpx.post(locked.http + "/predict", content=content, headers=headers)
+    assert answer.status_code == status
+    assert set(answer.json()) <= {"error", "code", "details"}
+
+
+def test_a_body_without_a_length_is_counted(locked: Served) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield from [b"[" * 1000] * 1000
+
+    headers = {"content-type": "application/json", "x-api-key": USER}
+    # It may answer and close before everything was sent.
+    with suppress(httpx.WriteError):
+        assert httpx.post(locked.http + "/predict", content=chunks(), headers=headers).status_code == 413
+    assert httpx.get(locked.http + "/health").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"", "INVALID_ARGUMENT"),
+        (b"\xff\xff\xff\xff", "INVALID_ARGUMENT"),
+        (b"\x0a\xff\x01", "INVALID_ARGUMENT"),
+        (b"\x2a\x02\xff\xfe", "INVALID_ARGUMENT"),
+        (b"\x00" * 30_000, "RESOURCE_EXHAUSTED"),
+    ],
+)
+@pytest.mark.parametrize("method", ["Predict", "PredictBatch"])
+def test_unreadable_messages_are_the_clients_fault(
+    locked: Served, method: str, data: bytes, status: str
+) -> None:
+    with grpc.insecure_channel(locked.grpc) as channel:
+        call = channel.unary_unary(f"/loan_default.v1.LoanDefault/{method}")
+        assert status_of(lambda: call(data, metadata=[("x-api-key", USER)])) == status
+
+
+@pytest.mark.parametrize("method", ["/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"])
+def test_health_refuses_unreadable_messages_too(locked: Served, method: str) -> None:
+    with grpc.insecure_channel(locked.grpc) as channel:
+        kind = channel.unary_unary if method.endswith("Check") else channel.unary_stream
+        call = kind(method)
+        said = status_of(lambda: call(b"\xff\xff") if method.endswith("Check") else list(call(b"\xff\xff")))
+        assert said == "INVALID_ARGUMENT"
+
+
+def test_reflection_names_the_services(served: Served) -> None:
+    with grpc.insecure_channel(served.grpc) as channel:
+        (answer,) = calls(channel)["Reflection"](())
+    names = {each.name for each in answer.list_services_response.service}
+    assert {"loan_default.v1.LoanDefault", "grpc.health.v1.Health"} <= names
+
+
+def test_grpc_faults_name_the_field(served: Served) -> None:
+    with grpc.insecure_channel(served.grpc) as channel, pytest.raises(grpc.RpcError) as failed:
+        pb_grpc.LoanDefaultStub(channel).Predict(
+            pb.PredictRequest(numerical_features={"income": -1, "kids": 2})
+        )
+    assert failed.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "numerical_features.income: Input should be greater than or equal to 0" in failed.value.details()
+
+
+def test_metrics_have_no_label_from_a_request(served: Served) -> None:
+    for n in range(30):
+        httpx.get(f"{served.http}/secret-{n}?kim={n}")
+        httpx.request(f"VERB{n}", f"{served.http}/health")
+    text = httpx.get(served.http + "/metrics").text
+    assert "secret" not in text
+    assert "VERB" not in text
+    assert 'loan_default_requests_total{route="unknown",status="404",transport="http"}' in text
+    assert 'transport="grpc"' in text
+    assert len(text.splitlines()) < 400
+
+
+def test_personal_data_is_in_no_log_metric_or_error(bank: Bank, served: Served) -> None:
+    planted = [
+        "900101-1234567",
+        "Kim Minsu",
+        "kim@example.com",
+        "010-1234-5678",
+        "김민수",
+        "4929123456789012",
+    ]
+    seen = []
+    client = httpx.Client(base_url=served.http, timeout=30)
+    for secret in planted:
+        bodies: list[Any] = [
+            request(loan_id=secret),
+            request(job=secret),
+            request(grade=secret),
+            request(income=secret),
+            request(hired=secret),
+            request(reasons=secret),
+            {**request(), secret: 1},
+            request(numerical_features={secret: 1}),
+            [secret],
+            secret,
+        ]
+        for body in bodies:
+            seen.append(client.post("/predict", json=body))
+            seen.append(client.post("/predict-batch", json={"loans": [body]}))
+        seen.append(client.post("/reload-model", json=secret))
+        seen.append(client.post("/predict", content=f'{{"a": "{secret}"'.encode()))
+        seen.append(client.get("/predict/" + secret))
+        seen.append(
+            httpx.get(
+                served.http + "/health", params={"q": secret}, headers={"x-name": secret.encode().hex()}
+            )
+        )
+        with grpc.insecure_channel(served.grpc) as channel:
+            stub = pb_grpc.LoanDefaultStub(channel)
+            with pytest.raises(grpc.RpcError) as failed:
+                stub.Predict(
+                    pb.PredictRequest(categorical_features={"grade": secret, secret: secret}, loan_id=secret)
+                )
+            assert secret not in failed.value.details()
+    assert {answer.status_code for answer in seen} <= {200, 400, 404, 415, 422}
+    everything = "\n".join(answer.text for answer in seen)
+    everything += served.output() + httpx.get(served.http + "/metrics").text
+    assert not [secret for secret in planted if secret in everything]
+    assert "Traceback" not in served.output()
