@@ -81,8 +81,9 @@ class Column(Frozen):
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
         belongs = {"number": {"min", "max", "integer"}, "category": {"values", "unseen"}, "date": {"format"}}
+        given = self.model_dump(exclude_defaults=True).keys()
         for kind, options in belongs.items():
-            if kind != self.kind and (odd := options & self.model_fields_set):
+            if kind != self.kind and (odd := options & given):
                 raise ValueError(f"{', '.join(sorted(odd))}: only for kind {kind}")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError("min is greater than max")

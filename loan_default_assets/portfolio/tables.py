@@ -51,7 +51,7 @@ def check_header(
     problems = [f"{name!r} is there twice" for name, count in Counter(given).items() if count > 1]
     extra = [name for name in given if name not in wanted and name not in p.ignore and needed is None]
     for name in [name for name in wanted if name not in given]:
-        problems.append(f"{name!r} is missing{did_you_mean(name, extra) if extra else ''}")
+        problems.append(f"{name!r} is missing{did_you_mean(name, extra, otherwise_all=False)}")
     if extra:
         problems.append(
             f"not described in the portfolio: {', '.join(map(repr, extra))} (add to columns, or to ignore)"

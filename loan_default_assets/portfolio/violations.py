@@ -1,5 +1,6 @@
 """What a Pandera schema found wrong, by column, check and row number: never the values themselves."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,7 @@ def check(name: str, function: Callable[[pd.Series], Any]) -> "pa.Check":
     """A check over a whole column at once; missing values must pass it, as nullability is checked apart."""
     import pandera.pandas as pa
 
-    return pa.Check(function, name=name, error=name, ignore_na=False)
+    return pa.Check(function, name=name, error=name, ignore_na=False, n_failure_cases=1)
 
 
 def violations(schema: "pa.DataFrameSchema", frame: pd.DataFrame) -> list[Violation]:
@@ -40,7 +41,10 @@ def violations(schema: "pa.DataFrameSchema", frame: pd.DataFrame) -> list[Violat
     from pandera.errors import SchemaErrors
 
     try:
-        schema.validate(frame, lazy=True)
+        with warnings.catch_warnings():
+            # Pandera's own tables of failing values, which are not used here, provoke it.
+            warnings.simplefilter("ignore", FutureWarning)
+            schema.validate(frame, lazy=True)
     except SchemaErrors as errors:
         found = [(str(error.reason_code.name), error) for error in errors.schema_errors]
         mistyped = {error.schema.name for reason, error in found if reason == "WRONG_DATATYPE"}

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from loan_default_assets.portfolio.spec import PortfolioError, library, load
+from loan_default_assets.portfolio.spec import Portfolio, PortfolioError, library, load
 from loan_default_assets_tests.portfolio.bank import YAML, portfolio
 
 NUMBER = "income: {kind: number, min: 0, max: 1000000}"
@@ -201,6 +201,8 @@ def test_a_relative_path_starts_at_the_portfolio_file(tmp_path: Path) -> None:
 def test_every_portfolio_of_the_library_is_sound(name: str) -> None:
     p = load(name)
     assert p.name == name
+    again = Portfolio.model_validate_json(p.model_dump_json())
+    assert (again, again.hash, again.features) == (p, p.hash, p.features)
     described = [*p.reasons, *(column for column, c in p.columns.items() if c.describe)]
     assert set(p.features.numbers + p.features.categories) <= set(described)
     for language in ("en", "ko"):
