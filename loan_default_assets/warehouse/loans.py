@@ -15,7 +15,7 @@ from loan_default_assets.warehouse.contents import (
     fingerprint,
     names_of,
     row_count,
-    row_text,
+    row_hash,
     table_hash,
 )
 from loan_default_assets.warehouse.copying import copy_in, csv_pieces, read_csv
@@ -210,7 +210,7 @@ class Loans:
         count: int,
         copy: Callable[[extensions.cursor], int],
     ) -> Replaced:
-        text = row_text(columns)
+        hashed = row_hash(columns)
         only = sql.SQL("WHERE partition_key = {}").format(sql.Literal(key))
         with self._database.transaction() as cursor:
             # One writer a partition; readers go on with the old rows until the commit.
@@ -219,7 +219,7 @@ class Loans:
                 (f"{self._database.schema}.{table}.{key}",),
             )
             same_size = count > 0 and row_count(cursor, table, only) == count
-            before = fingerprint(cursor, table, text, only) if same_size else None
+            before = fingerprint(cursor, table, hashed, only) if same_size else None
             cursor.execute(sql.SQL("DELETE FROM {} {}").format(sql.Identifier(table), only))
             deleted = cursor.rowcount
             rows = copy(cursor) if count else 0
@@ -227,7 +227,7 @@ class Loans:
                 raise WarehouseError(
                     f"{table}, partition {key}: {rows} of {count} rows arrived; nothing was changed"
                 )
-            if before is not None and fingerprint(cursor, table, text, only) == before:
+            if before is not None and fingerprint(cursor, table, hashed, only) == before:
                 cursor.connection.rollback()
                 return Replaced(rows, changed=False)
         return Replaced(rows, changed=bool(rows or deleted))

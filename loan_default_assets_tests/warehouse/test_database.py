@@ -254,3 +254,19 @@ def test_dagsters_tables_have_a_schema_of_their_own(database_url: str) -> None:
     with Database(database_url, "sample").transaction() as cursor:
         cursor.execute("SELECT to_regclass('dagster.runs')::text, to_regclass('public.runs')::text")
         assert cursor.fetchall() == [("dagster.runs", None)]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_dagster_finds_its_tables_there(database_url: str) -> None:
+    from dagster_postgres import DagsterPostgresStorage
+
+    for _ in range(2):
+        storage = DagsterPostgresStorage(dagster_url(database_url))
+        assert storage.run_storage.get_runs_count() == 0
+        assert storage.schedule_storage.all_instigator_state() == []
+    with Database(database_url, "sample").transaction() as cursor:
+        cursor.execute(
+            "SELECT array_agg(DISTINCT schemaname::text), count(*) > 20 FROM pg_tables "
+            "WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        )
+        assert cursor.fetchall() == [(["dagster"], True)]

@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import time
@@ -59,11 +60,15 @@ def killed(home: Path) -> None:
 
 
 def killed_initdb(home: Path) -> None:
-    data = home / "postgres" / "pgdata"
-    kept = home / "postgres" / "new"
-    kept.mkdir()
-    (kept / "PG_VERSION").write_text("18\n")
-    assert data.exists()
+    """Of a first start: no cluster yet, and the beginnings of one."""
+    server = local(home)
+    left = server.folder / "new-0"
+    (server.folder / "pgdata").rename(left)
+    for name in ("global", "base", "postgresql.conf"):
+        path = left / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    ask(server.start(), "CREATE TABLE kept AS SELECT 42 AS value")
+    assert not left.exists()
 
 
 @pytest.mark.parametrize(
@@ -74,7 +79,7 @@ def killed_initdb(home: Path) -> None:
         pytest.param(lambda home: pid_file(home, ""), id="empty pid file"),
         pytest.param(lambda home: pid_file(home, "no number\n"), id="garbled pid file"),
         pytest.param(lambda home: pid_file(home, "999999999\n/x\n"), id="pid of nobody"),
-        pytest.param(killed_initdb, id="killed initdb beside a cluster"),
+        pytest.param(killed_initdb, id="killed initdb"),
         pytest.param(
             lambda home: (home / "postgres" / ".s.PGSQL.5432.lock").write_text("999999999\n"),
             id="socket lock",
