@@ -1,0 +1,185 @@
+"""The verdict on a candidate, case by case."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from loan_default_assets.policy.promotion import (
+    Comparison,
+    Judged,
+    PromotionLimits,
+    figures,
+    judge,
+)
+
+NAN = float("nan")
+DEFAULT = PromotionLimits()
+STRICT = PromotionLimits(policy="strict")
+GOOD = Judged("new", 1200, 180, 0.83, 0.7, 0.03, True, True, True, True)
+LOW = replace(GOOD, f1=0.52)
+CHAMPION = replace(GOOD, version="old", f1=0.81)
+SMALL = replace(GOOD, rows=999)
+FEW = replace(GOOD, positives=99)
+SAME = Comparison(-0.009, 0.02, -0.004, 0.01)
+BETTER = Comparison(0.004, 0.03, 0.001, 0.02)
+WORSE_F1 = Comparison(-0.011, 0.03, 0.001, 0.02)
+WORSE_AUC = Comparison(0.004, 0.03, -0.006, 0.02)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "champion", "comparison", "limits", "decision", "promote", "words"),
+    [
+        (GOOD, None, None, DEFAULT, "approved", True, "F1 0.830 on 1200 rows with 180 defaults meets"),
+        (GOOD, None, None, STRICT, "approved", True, "meets the target 0.800"),
+        (LOW, None, None, DEFAULT, "provisional", True, "no champion to keep"),
+        (LOW, None, None, STRICT, "rejected", False, "strict policy"),
+        (SMALL, None, None, DEFAULT, "provisional", True, "999 matured rows with 180 defaults"),
+        (FEW, None, None, DEFAULT, "provisional", True, "1200 matured rows with 99 defaults"),
+        (SMALL, None, None, STRICT, "insufficient_labels", False, "strict policy"),
+        (replace(GOOD, f1=0.8), None, None, DEFAULT, "approved", True, "meets"),
+        (replace(GOOD, f1=0.79996), None, None, DEFAULT, "provisional", True, "F1 0.79996 on"),
+        (GOOD, CHAMPION, SAME, DEFAULT, "approved", True, "between -0.009 and 0.020"),
+        (GOOD, CHAMPION, SAME, STRICT, "approved", True, "meets"),
+        (GOOD, CHAMPION, WORSE_F1, DEFAULT, "rejected", False, "F1 minus that of champion old"),
+        (GOOD, CHAMPION, WORSE_AUC, DEFAULT, "rejected", False, "ROC-AUC minus that of champion old"),
+        (GOOD, replace(CHAMPION, f1=0.79), WORSE_F1, DEFAULT, "rejected", False, "under -0.010"),
+        (GOOD, CHAMPION, Comparison(-0.01, 0, -0.005, 0), DEFAULT, "approved", True, "not under -0.010"),
+        (GOOD, CHAMPION, Comparison(NAN, NAN, NAN, NAN), DEFAULT, "rejected", False, "nan"),
+        (LOW, CHAMPION, BETTER, DEFAULT, "approved_below_target", True, "with a warning"),
+        (LOW, CHAMPION, BETTER, STRICT, "rejected", False, "strict policy"),
+        (LOW, CHAMPION, SAME, DEFAULT, "rejected", False, "champion old, which keeps serving"),
+        (LOW, CHAMPION, Comparison(0.0, 0.1, 0, 0.1), DEFAULT, "rejected", False, "keeps serving"),
+        (LOW, CHAMPION, WORSE_AUC, DEFAULT, "rejected", False, "ROC-AUC"),
+        (
+            SMALL,
+            replace(CHAMPION, rows=999),
+            SAME,
+            DEFAULT,
+            "insufficient_labels",
+            False,
+            "old keeps serving",
+        ),
+        (
+            SMALL,
+            replace(CHAMPION, rows=999),
+            None,
+            DEFAULT,
+            "insufficient_labels",
+            False,
+            "old keeps serving",
+        ),
+        (replace(GOOD, roc_auc_low=0.5), None, None, DEFAULT, "rejected", False, "not above 0.500"),
+        (replace(GOOD, roc_auc_low=NAN), None, None, DEFAULT, "rejected", False, "nan"),
+        (replace(GOOD, ece=0.151), None, None, DEFAULT, "rejected", False, "not within 0.150"),
+        (replace(GOOD, ece=0.15), None, None, DEFAULT, "approved", True, "within 0.150"),
+        (replace(GOOD, f1=NAN), None, None, DEFAULT, "provisional", True, "F1 nan"),
+    ],
+)
+def test_verdict(
+    candidate: Judged,
+    champion: Judged | None,
+    comparison: Comparison | None,
+    limits: PromotionLimits,
+    decision: str,
+    promote: bool,
+    words: str,
+) -> None:
+    verdict = judge(candidate, champion, comparison, limits)
+    assert (verdict.decision, verdict.promote) == (decision, promote)
+    assert words in " ".join(verdict.reasons)
+    assert all(reason.endswith(".") for reason in verdict.reasons)
+
+
+FAULTS = {
+    "outputs_finite": "not finite",
+    "schema_matches": "another portfolio",
+    "artefact_matches": "SHA-256",
+    "smoke_passed": "fresh process",
+}
+
+
+@pytest.mark.parametrize(("fault", "words"), FAULTS.items())
+@pytest.mark.parametrize("limits", [DEFAULT, STRICT])
+@pytest.mark.parametrize("champion", [None, CHAMPION])
+@pytest.mark.parametrize("window", [{}, {"rows": 10, "positives": 1}])
+def test_a_hard_gate_rejects_whatever_else_holds(
+    fault: str, words: str, limits: PromotionLimits, champion: Judged | None, window: dict[str, int]
+) -> None:
+    broken: dict[str, Any] = {fault: False, **window}
+    comparison = BETTER if champion else None
+    verdict = judge(replace(GOOD, **broken), champion, comparison, limits)
+    assert (verdict.decision, verdict.promote) == ("rejected", False)
+    assert words in verdict.reasons[0]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    ("candidate", "limits", "decision"),
+    [
+        (GOOD, DEFAULT, "approved"),
+        (LOW, DEFAULT, "provisional"),
+        (SMALL, DEFAULT, "provisional"),
+        (LOW, STRICT, "rejected"),
+        (SMALL, STRICT, "insufficient_labels"),
+        (replace(GOOD, ece=0.4), DEFAULT, "rejected"),
+    ],
+)
+def test_a_champion_that_cannot_score_these_rows_is_replaced_as_if_absent(
+    fault: str, candidate: Judged, limits: PromotionLimits, decision: str
+) -> None:
+    broken: dict[str, Any] = {fault: False, "rows": 0, "positives": 0}
+    verdict = judge(candidate, replace(CHAMPION, **broken), None, limits)
+    assert verdict.decision == decision
+    assert verdict.reasons[0] == "Champion old cannot score these rows, so it is not compared with."
+
+
+@pytest.mark.parametrize("limits", [DEFAULT, STRICT])
+@pytest.mark.parametrize(
+    ("model", "decision"),
+    [
+        (GOOD, "approved"),
+        (LOW, "approved_below_target"),
+        (SMALL, "insufficient_labels"),
+        (replace(GOOD, smoke_passed=False), "approved"),
+    ],
+)
+def test_the_champion_itself_is_neither_promoted_nor_rejected(
+    model: Judged, decision: str, limits: PromotionLimits
+) -> None:
+    verdict = judge(model, model, None, limits)
+    assert (verdict.decision, verdict.promote) == (decision, False)
+    assert "champion already" in verdict.reasons[0]
+
+
+def test_every_failed_gate_is_named() -> None:
+    bad = replace(GOOD, roc_auc_low=0.4, ece=0.4)
+    verdict = judge(bad, CHAMPION, Comparison(-0.2, -0.1, -0.3, -0.2), DEFAULT)
+    assert len(verdict.reasons) == 4
+
+
+@pytest.mark.parametrize(
+    ("champion", "comparison"),
+    [
+        (CHAMPION, None),
+        (None, SAME),
+        (replace(CHAMPION, rows=1199), SAME),
+        (replace(CHAMPION, positives=1), SAME),
+    ],
+)
+def test_figures_of_two_windows_are_refused(champion: Judged | None, comparison: Comparison | None) -> None:
+    with pytest.raises(ValueError, match=r"window|comparison"):
+        judge(GOOD, champion, comparison, DEFAULT)
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "shown"),
+    [
+        (0.5, 0.8, ("0.500", "0.800")),
+        (0.8, 0.8, ("0.800", "0.800")),
+        (0.7999, 0.8, ("0.7999", "0.8000")),
+        (NAN, 0.8, ("nan", "0.800")),
+    ],
+)
+def test_figures_never_round_a_difference_away(value: float, limit: float, shown: tuple[str, str]) -> None:
+    assert figures(value, limit) == shown
