@@ -88,6 +88,7 @@ class Encoding:
         scored = np.empty(numbers.shape, dtype=np.float32)
         for i, (knots, scores) in enumerate(zip(self.knots, self.scores, strict=True)):
             scored[:, i] = np.interp(numbers[:, i], knots, scores) if len(knots) else np.nan
+        scored[np.isnan(numbers)] = np.nan  # with a single knot np.interp gives that for a NaN too
         codes = categories.astype(np.int64)
         for i, seen in enumerate(self.seen):
             codes[:, i] = np.where(seen[codes[:, i]], codes[:, i], UNSEEN)

@@ -65,26 +65,26 @@ class Scorer:
         encoding = self.model.encoding
         rows = encoding.transform(numbers, categories)
         usual = encoding.transform(encoding.reference_numbers[None], encoding.reference_categories[None])
-        n, width, features = (
-            len(rows),
-            rows.numbers.shape[1],
-            rows.numbers.shape[1] + rows.categories.shape[1],
-        )
-        result = np.empty((n, features))
-        step = max(1, BLOCK // (features + 1))
-        for start in range(0, n, step):
-            block = rows.take(torch.arange(start, min(start + step, n)))
-            varied_numbers = block.numbers.repeat(features + 1, 1, 1)
-            varied_categories = block.categories.repeat(features + 1, 1, 1)
-            for feature in range(features):
-                if feature < width:
-                    varied_numbers[feature + 1, :, feature] = usual.numbers[0, feature]
-                else:
-                    varied_categories[feature + 1, :, feature - width] = usual.categories[0, feature - width]
-            logits = self._logits(Encoded(varied_numbers.flatten(0, 1), varied_categories.flatten(0, 1)))
-            whole, *varied = self.model.calibration.log_odds(logits).reshape(features + 1, len(block))
-            result[start : start + step] = (whole - np.stack(varied)).T if varied else 0
+        result = np.zeros((len(rows), numbers.shape[1] + categories.shape[1]))
+        for block in torch.arange(len(rows)).split(BLOCK):
+            result[block.numpy()] = self._drops(rows.take(block), usual)
         return result
+
+    def _drops(self, rows: Encoded, usual: Encoded) -> np.ndarray:
+        numbers_differ = (rows.numbers != usual.numbers) & ~(rows.numbers.isnan() & usual.numbers.isnan())
+        differ = torch.cat([numbers_differ, rows.categories != usual.categories], 1)
+        row, feature = differ.nonzero(as_tuple=True)
+        varied, width = rows.take(row), rows.numbers.shape[1]
+        cell = torch.arange(len(row))
+        number, category = cell[feature < width], cell[feature >= width]
+        varied.numbers[number, feature[number]] = usual.numbers[0, feature[number]]
+        varied.categories[category, feature[category] - width] = usual.categories[
+            0, feature[category] - width
+        ]
+        before, after = self._logits(rows), self._logits(varied)
+        drops = np.zeros(differ.shape)
+        drops[row.numpy(), feature.numpy()] = self.model.calibration.slope * (before[row.numpy()] - after)
+        return drops
 
     def _logits(self, rows: Encoded) -> np.ndarray:
         with torch.inference_mode():

@@ -51,10 +51,11 @@ def split(
 ) -> Split:
     """Train < validation < window in time when rows have dates, otherwise 64/16/20 by a hash of the loan id.
 
-    `as_of`, `label_observed_at`: (n,) datetime64 with NaT; `label`: (n,) with -1 for none. A label counts when
-    it was observed on or before `clock`, or has no such date. The window is the newest 20 % of the matured rows
-    in whole days, between `min_rows` and five times that, further back for `min_positives`, at most 40 %; the
-    validation rows are the newest 20 % of the rest. Raises ValueError when only some matured rows have dates.
+    `as_of`, `label_observed_at`: (n,) datetime64 with NaT; `label`: (n,) with -1 for none. A label counts when it was
+    observed on or before `clock`, or has no such date. The window is the newest 20 % of the matured rows in whole
+    days, between `min_rows` and five times that, further back for `min_positives`, at most 40 %; the validation rows
+    are the newest 20 % of the rest, by hash where the rest is one day. Raises ValueError when only some matured rows
+    have dates.
     """
     labelled = label >= 0
     known = np.isnat(label_observed_at)
@@ -70,7 +71,7 @@ def split(
             f"as_of: {int(undated.sum())} of {len(mature)} matured rows have no date; give all of them one, or none"
         )
     if len(mature) and not undated.any():
-        train, validation, window = _by_time(mature, days, label, limits)
+        train, validation, window = _by_time(mature, days, label, loan_id, limits)
     else:
         train, validation, window = _by_hash(mature, loan_id)
     fitted = np.concatenate([train, validation])
@@ -92,7 +93,7 @@ def split(
 
 
 def _by_time(
-    mature: np.ndarray, days: np.ndarray, label: np.ndarray, limits: SplitLimits
+    mature: np.ndarray, days: np.ndarray, label: np.ndarray, loan_id: np.ndarray, limits: SplitLimits
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     share = int(len(mature) * WINDOW_SHARE)
     wanted = min(max(share, limits.min_rows), 5 * limits.min_rows)
@@ -103,6 +104,9 @@ def _by_time(
     if not len(rest):
         return rest, rest, window
     inner = _newest(days[rest], label[rest] == 1, int(len(rest) * VALIDATION_SHARE), 1, len(rest) // 2)
+    if (days[rest] < inner).all():
+        bucket = _bucket(rest, loan_id)
+        return rest[bucket < 80], rest[bucket >= 80], window
     return rest[days[rest] < inner], rest[days[rest] >= inner], window
 
 
@@ -118,14 +122,14 @@ def _newest(days: np.ndarray, positive: np.ndarray, rows: int, positives: int, c
 
 
 def _by_hash(mature: np.ndarray, loan_id: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    bucket = np.array(
-        [
-            int.from_bytes(hashlib.sha256(str(loan_id[row]).encode()).digest()[:4], "big") % 100
-            for row in mature
-        ],
-        dtype=np.int64,
-    )
+    bucket = _bucket(mature, loan_id)
     return mature[bucket < 64], mature[(bucket >= 64) & (bucket < 80)], mature[bucket >= 80]
+
+
+def _bucket(rows: np.ndarray, loan_id: np.ndarray) -> np.ndarray:
+    """0..99 of each row's loan id, the same on every machine and whatever the other rows are."""
+    digests = (hashlib.sha256(str(loan_id[row]).encode()).digest() for row in rows)
+    return np.array([int.from_bytes(digest[:4], "big") % 100 for digest in digests], dtype=np.int64)
 
 
 def _span(days: np.ndarray) -> tuple[date | None, date | None]:

@@ -1,0 +1,1 @@
+"""The model room, on small random loans; real data only in the slow tests."""

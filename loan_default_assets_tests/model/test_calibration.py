@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+
+from loan_default_assets.model.calibration import Calibration, best_f1_threshold, platt
+
+
+def drawn(n: int, slope: float, offset: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    logit = rng.normal(0, 2, n)
+    return logit, (rng.random(n) < 1 / (1 + np.exp(-slope * logit - offset))).astype(np.int8)
+
+
+@pytest.mark.parametrize(("slope", "offset"), [(1.0, 0.0), (0.4, -2.0), (3.0, 1.0)])
+def test_platt_finds_the_slope_and_offset(slope: float, offset: float) -> None:
+    logit, label = drawn(50_000, slope, offset)
+    found = platt(logit, label)
+    plain = LogisticRegression(C=np.inf).fit(logit[:, None], label)
+    assert found.slope == pytest.approx(plain.coef_[0, 0], rel=0.01)
+    assert found.offset == pytest.approx(plain.intercept_[0], abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("logit", "label"),
+    [
+        (np.array([-3.0, -1.0, 1.0, 3.0]), np.array([0, 0, 1, 1])),
+        (np.array([-300.0, 300.0]), np.array([0, 1])),
+        (np.zeros(10), np.array([0] * 7 + [1] * 3)),
+        (np.array([-1e-9, 1e-9, 0.0]), np.array([0, 1, 0])),
+        (np.array([3.0, 1.0, -1.0, -3.0]), np.array([0, 0, 1, 1])),
+    ],
+    ids=["separable", "far apart", "constant", "tiny", "ranked backwards"],
+)
+def test_platt_stays_finite_and_keeps_the_ranking(logit: np.ndarray, label: np.ndarray) -> None:
+    found = platt(logit, label)
+    assert np.isfinite([found.slope, found.offset]).all()
+    assert found.slope > 0
+    p = found.probability(logit)
+    assert ((p > 0) & (p < 1)).all()
+
+
+def test_backwards_logits_keep_the_base_rate() -> None:
+    p = platt(np.array([3.0, 1.0, -1.0, -3.0]), np.array([0, 0, 1, 1])).probability(np.array([0.0]))
+    assert p[0] == pytest.approx(0.5, abs=0.05)
+
+
+def test_the_threshold_has_the_best_f1() -> None:
+    logit, label = drawn(400, 1.0, -1.5, seed=3)
+    p = Calibration().probability(logit).round(2)
+    best = max(f1_score(label, p >= cut) for cut in np.unique(p))
+    assert f1_score(label, p >= best_f1_threshold(label, p)) == pytest.approx(best)
+
+
+@pytest.mark.parametrize(
+    ("p", "label", "flagged"),
+    [([0.9, 0.2, 0.1], [1, 0, 0], 1), ([0.5, 0.5, 0.5], [1, 0, 0], 3), ([0.3], [1], 1)],
+    ids=["one above", "all alike", "one row"],
+)
+def test_equal_probabilities_are_never_separated(p: list[float], label: list[int], flagged: int) -> None:
+    threshold = best_f1_threshold(np.array(label), np.array(p))
+    assert (np.array(p) >= threshold).sum() == flagged

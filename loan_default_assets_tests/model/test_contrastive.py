@@ -1,0 +1,52 @@
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from loan_default_assets.model.contrastive import nt_xent, two_views
+from loan_default_assets.model.dropout import Noise
+from loan_default_assets.model.network import TabTransformer
+from loan_default_assets_tests.model.examples import encoded, loans, tiny
+
+T = torch.arange(32, dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "loss"),
+    [
+        (torch.sin(T).view(4, 8), torch.cos(0.7 * T).view(4, 8), 1.9268474523540),
+        (torch.eye(4, dtype=torch.float64), torch.eye(4, dtype=torch.float64), math.log(math.e**2 + 6) - 2),
+        (torch.ones(32, 8, dtype=torch.float64), torch.ones(32, 8, dtype=torch.float64), math.log(63)),
+    ],
+    ids=["waves", "apart", "collapsed"],
+)
+def test_nt_xent_counts_the_partner_once(a: Tensor, b: Tensor, loss: float) -> None:
+    assert nt_xent(a, b, 0.5).item() == pytest.approx(loss, abs=1e-12)
+
+
+def test_nt_xent_equals_its_definition() -> None:
+    torch.manual_seed(0)
+    a, b = torch.randn(6, 5, dtype=torch.float64), torch.randn(6, 5, dtype=torch.float64)
+    z = torch.cat([a, b])
+    losses = []
+    for i in range(12):
+        near = [torch.cosine_similarity(z[i], z[k], dim=0) / 0.2 for k in range(12)]
+        others = torch.stack([near[k] for k in range(12) if k != i])
+        losses.append(others.logsumexp(0) - near[(i + 6) % 12])
+    assert nt_xent(a, b, 0.2).item() == pytest.approx(torch.stack(losses).mean().item(), abs=1e-12)
+
+
+@pytest.mark.parametrize("view", ["mask", "scarf"])
+def test_two_views_of_the_same_loans_differ(view: str) -> None:
+    rows, config = loans(40), tiny(view=view, dropout=0.0, attention_dropout=0.0)
+    encoding = encoded(rows, config)
+    data = encoding.transform(rows.numbers, rows.categories)
+    encoder = TabTransformer(encoding, config)
+    made = two_views(
+        encoder, data.take(torch.arange(10)), data, config, Noise(0), torch.Generator().manual_seed(0)
+    )
+    assert made.shape == (20, 8)
+    assert not torch.allclose(made[:10], made[10:])
+    if view == "scarf":
+        torch.testing.assert_close(made[:10], encoder(data.take(torch.arange(10))))

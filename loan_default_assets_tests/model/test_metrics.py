@@ -1,0 +1,117 @@
+import math
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from loan_default_assets.model.metrics import evaluate, paired_bootstrap, psi, roc_auc
+
+
+def scored(n: int, seed: int = 0, decimals: int = 8, strength: float = 1.5) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    label = (rng.random(n) < 0.22).astype(np.int8)
+    return label, (1 / (1 + np.exp(-rng.normal(strength * label - 1.5, 1, n)))).round(decimals)
+
+
+@pytest.mark.parametrize(("n", "decimals"), [(500, 8), (500, 1), (50, 2), (6000, 3)])
+def test_figures_equal_scikit_learns(n: int, decimals: int) -> None:
+    label, p = scored(n, decimals=decimals)
+    found = evaluate(label, p, 0.4, bootstrap=0)
+    said = p >= 0.4
+    fpr, tpr, _ = sk.roc_curve(label, p, drop_intermediate=False)
+    expected = {
+        "f1": sk.f1_score(label, said),
+        "precision": sk.precision_score(label, said),
+        "recall": sk.recall_score(label, said),
+        "accuracy": sk.accuracy_score(label, said),
+        "roc_auc": sk.roc_auc_score(label, p),
+        "pr_auc": sk.average_precision_score(label, p),
+        "ks": (tpr - fpr).max(),
+        "brier": sk.brier_score_loss(label, p),
+    }
+    assert {name: found.values[name] for name in expected} == pytest.approx(expected, abs=1e-12)
+    assert found.intervals == {}
+    assert roc_auc(label, p) == pytest.approx(expected["roc_auc"], abs=1e-12)
+
+
+def test_ece_is_the_mean_gap_of_fifteen_bins() -> None:
+    label = np.array([0, 1, 1, 0])
+    p = np.array([0.05, 0.05, 0.95, 0.95])
+    assert evaluate(label, p, 0.5, bootstrap=0).values["ece"] == pytest.approx(0.45)
+
+
+def test_intervals_are_those_of_resampled_rows() -> None:
+    label, p = scored(400)
+    found = evaluate(label, p, 0.4, bootstrap=400, seed=1)
+    rng = np.random.default_rng(7)
+    again = []
+    for _ in range(150):
+        rows = rng.integers(len(label), size=len(label))
+        again.append((sk.roc_auc_score(label[rows], p[rows]), sk.f1_score(label[rows], p[rows] >= 0.4)))
+    for name, drawn in zip(("roc_auc", "f1"), np.array(again).T, strict=True):
+        assert found.intervals[name] == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=0.025)
+        assert found.intervals[name][0] < found.values[name] < found.intervals[name][1]
+
+
+def test_the_seed_repeats_the_intervals() -> None:
+    label, p = scored(300)
+    assert evaluate(label, p, 0.4, seed=3) == evaluate(label, p, 0.4, seed=3)
+    assert evaluate(label, p, 0.4, seed=3).intervals != evaluate(label, p, 0.4, seed=4).intervals
+
+
+@pytest.mark.parametrize(
+    ("label", "p", "undefined"),
+    [
+        ([1, 1], [0.2, 0.9], {"roc_auc", "ks"}),
+        ([0, 0], [0.2, 0.3], {"roc_auc", "ks", "recall", "pr_auc", "f1"}),
+        ([0, 0], [0.2, 0.9], {"roc_auc", "ks", "recall", "pr_auc"}),
+        ([1], [0.9], {"roc_auc", "ks"}),
+    ],
+)
+def test_one_class_leaves_some_figures_undefined(
+    label: list[int], p: list[float], undefined: set[str]
+) -> None:
+    values = evaluate(np.array(label), np.array(p), 0.5, bootstrap=20).values
+    assert {name for name, value in values.items() if math.isnan(value)} == undefined
+
+
+@pytest.mark.parametrize(
+    ("label", "p"), [([], []), ([0, 2], [0.1, 0.2]), ([0, 1], [0.1, math.nan]), ([0], [0.1, 0.2])]
+)
+def test_what_cannot_be_judged_is_refused(label: list[int], p: list[float]) -> None:
+    with pytest.raises(ValueError, match="label"):
+        evaluate(np.array(label), np.array(p), 0.5)
+
+
+def test_paired_differences_are_sharper_than_separate_ones() -> None:
+    label, champion = scored(2000)
+    candidate = np.clip(champion + np.random.default_rng(1).normal(0, 0.02, 2000), 0, 1)
+    paired = paired_bootstrap(label, candidate, 0.4, champion, 0.4)
+    apart = evaluate(label, champion, 0.4).intervals["roc_auc"]
+    assert paired.dauc_low < paired.dauc < paired.dauc_high
+    assert paired.dauc_high - paired.dauc_low < (apart[1] - apart[0]) / 3
+    assert paired.df1_low <= paired.df1 <= paired.df1_high
+
+
+def test_a_model_does_not_differ_from_itself_and_a_better_one_shows() -> None:
+    label, weak = scored(2000)
+    assert vars(paired_bootstrap(label, weak, 0.4, weak, 0.4)) == dict.fromkeys(
+        ("df1", "dauc", "df1_low", "df1_high", "dauc_low", "dauc_high"), 0.0
+    )
+    strong = np.clip(weak + 0.2 * label, 0, 1)
+    paired = paired_bootstrap(label, strong, 0.4, weak, 0.4)
+    assert paired.dauc_low > 0
+    assert paired.df1_low > 0
+
+
+@pytest.mark.parametrize(
+    ("after", "low", "high"),
+    [
+        (np.random.default_rng(1).normal(0, 1, 5000), 0.0, 0.02),
+        (np.random.default_rng(1).normal(1, 1, 5000), 0.5, 2.0),
+        (np.full(5000, np.nan), 2.0, 20.0),
+    ],
+    ids=["the same", "shifted", "all missing"],
+)
+def test_psi(after: np.ndarray, low: float, high: float) -> None:
+    assert low <= psi(np.random.default_rng(0).normal(0, 1, 5000), after) <= high

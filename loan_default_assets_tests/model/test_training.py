@@ -1,0 +1,167 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from loan_default_assets.model.config import ConfigError
+from loan_default_assets.model.loop import Epoch
+from loan_default_assets.model.metrics import roc_auc
+from loan_default_assets.model.network import Classifier
+from loan_default_assets.model.rows import Rows, RowsError, concatenate
+from loan_default_assets.model.training import FittedModel, fit, pretrain
+from loan_default_assets_tests.model.examples import encoded, fitted, loans, pretrained, tiny
+
+
+@pytest.fixture(scope="module")
+def model() -> FittedModel:
+    return fitted()
+
+
+def same(one: dict[str, Tensor], two: dict[str, Tensor]) -> bool:
+    return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
+
+
+def scores(model: FittedModel, rows: Rows) -> np.ndarray:
+    network = Classifier(model.encoding, model.config)
+    network.load_state_dict(model.state)
+    with torch.inference_mode():
+        return network(model.encoding.transform(rows.numbers, rows.categories)).numpy()
+
+
+def test_the_same_rows_and_seed_give_the_same_weights(model: FittedModel) -> None:
+    torch.manual_seed(123)
+    again = fitted()
+    assert same(model.state, again.state)
+    assert (model.threshold, model.calibration) == (again.threshold, again.calibration)
+    assert not same(model.state, fitted(seed=1).state)
+
+
+def test_the_process_keeps_its_own_seed_and_threads() -> None:
+    torch.manual_seed(5)
+    wanted = torch.rand(3)
+    torch.manual_seed(5)
+    threads = torch.get_num_threads()
+    fitted(threads=threads + 1, max_epochs=1, min_steps=1, pretrain_epochs=0)
+    assert torch.get_num_threads() == threads
+    assert torch.equal(torch.rand(3), wanted)
+
+
+def test_the_best_epoch_is_returned(model: FittedModel) -> None:
+    held = loans(200, seed=1)
+    best = max(epoch.validation_auc or 0.0 for epoch in model.history)
+    assert roc_auc(held.outcome(), scores(model, held)) == best
+
+
+def test_patience_ends_the_training() -> None:
+    model = fitted(max_epochs=50, patience=2, learning_rate=0.05, min_steps=1)
+    aucs = [epoch.validation_auc or 0.0 for epoch in model.history]
+    assert len(aucs) < 50
+    assert int(np.argmax(aucs)) == len(aucs) - 3
+
+
+def test_two_hundred_rows_can_be_learned_by_heart() -> None:
+    rows = loans(200)
+    config = tiny(
+        d_model=16, dropout=0.0, attention_dropout=0.0, learning_rate=5e-3, max_epochs=12, min_steps=50
+    )
+    model = fit(pretrained(rows, config), rows, rows, config)
+    assert roc_auc(rows.outcome(), scores(model, rows)) > 0.99
+
+
+def test_pretraining_lowers_its_loss_and_looks_at_no_label() -> None:
+    rows, config = (
+        loans(400),
+        tiny(pretrain_epochs=4, pretrain_batch_size=64, dropout=0.0, attention_dropout=0.0),
+    )
+    encoding = encoded(rows, config)
+    one = pretrain(rows, encoding, config)
+    assert one.losses[-1] < one.losses[0]
+    assert same(one.state, pretrain(rows.without_label(), encoding, config).state)
+    untouched = pretrain(rows, encoding, replace(config, pretrain_epochs=0))
+    assert untouched.losses == ()
+    assert not same(one.state, untouched.state)
+
+
+def test_head_only_leaves_the_encoder_as_it_is(model: FittedModel) -> None:
+    new = loans(200, seed=7)
+    config = model.config.with_seed(9)
+    again = fit(pretrained(new, config), new, loans(200, seed=8), config, head_only=True, warm_start=model)
+    changed = {name for name in model.state if not torch.equal(model.state[name], again.state[name])}
+    assert all(name.startswith("head.") for name in changed)
+    assert again.encoding is model.encoding
+    assert again.history[0].number == 0
+    assert max(epoch.validation_auc or 0 for epoch in again.history) >= (again.history[0].validation_auc or 0)
+
+
+def test_a_warm_start_goes_on_from_the_fitted_model(model: FittedModel) -> None:
+    held = loans(200, seed=1)
+    again = fit(pretrained(held, model.config), loans(300), held, model.config, warm_start=model)
+    assert again.history[0].validation_auc == roc_auc(held.outcome(), scores(model, held))
+
+
+def test_each_epoch_is_reported() -> None:
+    seen: list[Epoch] = []
+    rows, config = loans(100), tiny(pretrain_epochs=2, max_epochs=3, patience=3)
+    encoder = pretrain(rows, encoded(rows, config), config, on_epoch=seen.append)
+    fit(encoder, rows, loans(80, seed=1), config, on_epoch=seen.append)
+    assert [(e.phase, e.number, e.of) for e in seen] == [
+        ("pretrain", 1, 2), ("pretrain", 2, 2), ("fit", 1, 3), ("fit", 2, 3), ("fit", 3, 3)
+    ]  # fmt: skip
+    assert seen[1].seconds_left == seen[-1].seconds_left == 0
+    assert seen[0].validation_auc is None
+
+
+def edges() -> Iterator[Any]:
+    missing = loans(60)
+    missing.numbers[:, 1] = np.nan
+    constant = loans(60)
+    constant.numbers[:, 2] = 3.0
+    constant.categories[:, 1] = 2
+    yield pytest.param(loans(20), id="fewer rows than a batch")
+    yield pytest.param(loans(60, numbers=0), id="no numbers")
+    yield pytest.param(loans(60, categories=0), id="no categories")
+    yield pytest.param(missing, id="a column without values")
+    yield pytest.param(constant, id="constant columns")
+
+
+@pytest.mark.parametrize("rows", list(edges()))
+@pytest.mark.parametrize("view", ["mask", "scarf"])
+def test_small_and_degenerate_sets_train_to_finite_scores(rows: Rows, view: str) -> None:
+    config = tiny(view=view, max_epochs=1, min_steps=1)
+    model = fit(pretrained(rows, config), rows, rows, config)
+    asked = Rows(np.full_like(rows.numbers[:5], np.nan), np.ones_like(rows.categories[:5]))
+    assert np.isfinite(scores(model, concatenate([rows.without_label(), asked]))).all()
+    assert 0 < model.threshold < 1
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        (np.zeros(50, np.int8), "50 rows, 0 defaults"),
+        (np.ones(50, np.int8), "50 rows, 50 defaults"),
+        (np.array([-1, 0, 1] * 16 + [0, 1], np.int8), "every row needs a label"),
+        (None, "every row needs a label"),
+    ],
+)
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_one_class_or_no_label_is_refused(label: np.ndarray | None, said: str, part: str) -> None:
+    good, config = loans(50), tiny(pretrain_epochs=0)
+    bad = Rows(good.numbers, good.categories, label)
+    train, validation = (bad, good) if part == "train" else (good, bad)
+    with pytest.raises(RowsError, match=said):
+        fit(pretrained(good, config), train, validation, config)
+
+
+def test_weights_of_another_shape_are_refused() -> None:
+    rows, config = loans(50), tiny(pretrain_epochs=0)
+    with pytest.raises(ConfigError, match="num_layers: the weights to start from have 2, 3 is asked for"):
+        fit(pretrained(rows, config), rows, rows, replace(config, num_layers=3))
+
+
+def test_an_unknown_device_is_named() -> None:
+    with pytest.raises(ConfigError, match="abacus"):
+        fitted(device="abacus")
