@@ -113,18 +113,13 @@ def _dates(values: Any) -> np.ndarray:
 
 def _encode(column: Any, codes: Mapping[Any, int]) -> Any:
     if isinstance(column, list):
-        return [
-            code if (code := _known(codes, value)) is not None else _code(codes, value) for value in column
-        ]
+        return [_code(codes, value) for value in column]
     if not isinstance(column, pd.Series) or not isinstance(column.dtype, pd.CategoricalDtype):
         column = pd.Series(column).astype("category")
     table = [_code(codes, value) for value in column.cat.categories]
     return np.array([*table, MISSING], np.int16)[column.cat.codes.to_numpy()]
 
 
-def _known(codes: Mapping[Any, int], value: Any) -> int | None:
-    return codes.get(value) if value is None or type(value) is str else None
-
-
 def _code(codes: Mapping[Any, int], value: Any) -> int:
-    return codes.get(category_text(value), UNSEEN)
+    known = codes.get(value) if type(value) is str else None
+    return codes.get(category_text(value), UNSEEN) if known is None else known

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from loan_default_assets.portfolio.errors import SourceError
+from loan_default_assets.portfolio.schema import Violation, validate
 from loan_default_assets.portfolio.spec import load
-from loan_default_assets_tests.portfolio.bank import CSV, bank, partitions, portfolio
+from loan_default_assets_tests.portfolio.bank import CSV, TODAY, bank, partitions, portfolio
 from loan_default_assets_tests.portfolio.test_sources import query_of
 
 HEADER = CSV.splitlines()[0]
@@ -103,6 +104,32 @@ def test_a_bad_file_is_refused(tmp_path: Path, data: bytes, message: str) -> Non
     assert message in str(error.value)
     assert str(tmp_path / "loans.csv") in str(error.value)
     assert "SECRET" not in str(error.value).replace("'SECRET'", "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ([("70000", "")], Violation("income", "not missing", 1, (3,))),
+        ([("70000", "nan")], Violation("income", "not missing", 1, (3,))),
+        ([("70000", "inf")], Violation("income", "finite", 1, (3,))),
+        ([("A,3,", "A,2.5,")], Violation("children", "a whole number", 1, (5,))),
+        ([("L6", "L5")], Violation("loan_id", "unique", 2, (5, 6))),
+        ([("L5", " ")], Violation("loan_id", "not missing", 1, (5,))),
+        ([(",A,3,", ",SECRET,3,")], Violation("grade", "one of the portfolio's values", 1, (5,))),
+        ([("L5,2024-01-03,1", "L5,2024-01-03,2")], Violation("label", "0 or 1", 1, (5,))),
+        ([("L5,2024-01-03,1", "L5,2024-01-03,Y")], Violation("label", "0 or 1", 1, (5,))),
+        ([("70000", "-0.01")], Violation("income", "at least 0", 1, (3,))),
+    ],
+)
+def test_a_bad_value_is_read_and_then_found(
+    tmp_path: Path, changes: list[tuple[str, str]], expected: Violation
+) -> None:
+    clean = (",,0,2001", ",B,0,2001"), (",10,C,", ",10,B,")
+    p = bank(tmp_path, edited(*clean, *changes), ("values: [A, B, 가]", "unseen: forbid, values: [A, B, 가]"))
+    [part] = partitions(p, ["2024-01-03"])
+    found = validate(p, part.frame, part.key, TODAY)
+    assert found[0] == expected
+    assert "SECRET" not in str(found)
 
 
 def test_every_bad_column_is_named_at_once(tmp_path: Path) -> None:
