@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import quote
 
 import psycopg2
@@ -29,14 +30,21 @@ def postgres() -> Iterator[LocalPostgres]:
             server.remove()
 
 
-@pytest.fixture
-def database_url(postgres: LocalPostgres) -> Iterator[str]:
-    """URL of an empty database that exists for this test alone."""
+@contextmanager
+def fresh_database(postgres: LocalPostgres) -> Iterator[str]:
+    """URL of an empty database that exists for the block alone."""
     name = f"test_{os.getpid()}_{next(_number)}"
     server = postgres.start()
     _execute(server, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     yield server.replace(f"/{quote(postgres.database)}?", f"/{name}?")
     _execute(server, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database_url(postgres: LocalPostgres) -> Iterator[str]:
+    """URL of an empty database that exists for this test alone."""
+    with fresh_database(postgres) as url:
+        yield url
 
 
 _number = itertools.count()

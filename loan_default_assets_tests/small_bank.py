@@ -42,7 +42,8 @@ DESCRIPTION = {
         "batch_size": 64,
         "learning_rate": 0.01,
         "pretrain_epochs": 1,
-        "max_epochs": 6,
+        "max_epochs": 3,
+        "min_steps": 1,
     },
 }
 

@@ -1,7 +1,7 @@
-"""A session on a fresh database, with an instance that keeps its events in memory."""
+"""The small bank's chain on a fresh database, with an instance that keeps its events in memory."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -10,7 +10,9 @@ import pytest
 
 from loan_default_assets.commands.run import Outcome, run
 from loan_default_assets.commands.session import Session, open_session
+from loan_default_assets.warehouse.server import LocalPostgres
 from loan_default_assets_tests import small_bank
+from loan_default_assets_tests.conftest import fresh_database
 
 
 class Bank:
@@ -20,21 +22,43 @@ class Bank:
         self.session = session
         self.instance = instance
         self.folder = folder
+        self.first: Outcome | None = None
 
     def run(self, **arguments: object) -> Outcome:
         return run(self.session, self.instance, today=small_bank.TODAY, **arguments)  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def open_bank(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Bank]]:
-    """Opens the bank with these loans (all of them, where left out) and changes of its portfolio file."""
-    monkeypatch.setenv("DATABASE_URL", database_url)
+OpenBank = Callable[..., Bank]
+
+
+@contextmanager
+def opening(url: str, folder: Path) -> Iterator[OpenBank]:
+    """Opens banks on one database, with these loans (all, where left out) and changes of the portfolio file."""
     with ExitStack() as stack:
+        environment = stack.enter_context(pytest.MonkeyPatch.context())
+        environment.setenv("DATABASE_URL", url)
         instance = stack.enter_context(dg.DagsterInstance.ephemeral())
 
         def opened(frame: pd.DataFrame | None = None, **changes: object) -> Bank:
-            small_bank.bank(tmp_path, frame, **changes)
-            session = stack.enter_context(open_session(small_bank.settings(tmp_path, database_url)))
-            return Bank(session, instance, tmp_path)
+            small_bank.bank(folder, frame, **changes)
+            session = stack.enter_context(open_session(small_bank.settings(folder, url)))
+            return Bank(session, instance, folder)
 
         yield opened
+
+
+@pytest.fixture
+def open_bank(database_url: str, tmp_path: Path) -> Iterator[OpenBank]:
+    """Banks on a database of this test's own."""
+    with opening(database_url, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def good_bank(postgres: LocalPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+    """A bank whose chain has run once; tests leave its loans and tables as they found them."""
+    folder = tmp_path_factory.mktemp("good_bank")
+    with fresh_database(postgres) as url, opening(url, folder) as opened:
+        bank = opened()
+        bank.first = bank.run()
+        yield bank

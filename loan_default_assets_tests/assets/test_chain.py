@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -11,19 +12,21 @@ from loan_default_assets.assets.judging import METRICS
 from loan_default_assets.commands.run import fingerprint
 from loan_default_assets.commands.session import CommandError
 from loan_default_assets.commands.status import status
-from loan_default_assets.model import artifact
+from loan_default_assets.warehouse.registry import ModelRecord
 from loan_default_assets_tests import small_bank
-from loan_default_assets_tests.assets.conftest import Bank
-
-OpenBank = Callable[..., Bank]
+from loan_default_assets_tests.assets.conftest import Bank, OpenBank
 
 
-def test_the_chain_ends_with_a_champion_and_repeated_changes_nothing(open_bank: OpenBank) -> None:
-    bank = open_bank()
-    first = bank.run()
-    assert first.partitions == 40
-    assert set(first.changed) == {"raw_data", "processed_data", "model_metadata", "model_performance"}
-    found = status(bank.session)
+def test_the_chain_ends_with_a_champion_and_repeated_changes_nothing(good_bank: Bank) -> None:
+    assert good_bank.first is not None
+    assert good_bank.first.partitions == 40
+    assert set(good_bank.first.changed) == {
+        "raw_data",
+        "processed_data",
+        "model_metadata",
+        "model_performance",
+    }
+    found = status(good_bank.session)
     assert found["tables"]["raw_data"] == found["tables"]["processed_data"] == 2400
     champion, evaluation = found["champion"], found["evaluation"]
     assert champion["version"] == evaluation["version"]
@@ -34,20 +37,28 @@ def test_the_chain_ends_with_a_champion_and_repeated_changes_nothing(open_bank: 
     assert evaluation["metrics"]["roc_auc"] > 0.8
     assert date.fromisoformat(champion["trained_to"]) < date.fromisoformat(evaluation["window_from"])
 
-    before = fingerprint(bank.session)
-    assert bank.run().changed == ()
-    assert fingerprint(bank.session) == before
+    before = fingerprint(good_bank.session)
+    assert good_bank.run().changed == ()
+    assert fingerprint(good_bank.session) == before
 
 
-def test_immature_loans_are_counted_and_never_judged_or_trained_on(open_bank: OpenBank) -> None:
-    bank = open_bank()
-    bank.run()
-    [event] = bank.instance.fetch_materializations(dg.AssetKey(["small_bank", "classifier"]), limit=1).records
+def test_immature_loans_are_counted_and_never_judged_or_trained_on(good_bank: Bank) -> None:
+    [event] = good_bank.instance.fetch_materializations(
+        dg.AssetKey(["small_bank", "classifier"]), limit=1
+    ).records
     assert event.asset_materialization is not None
     metadata = event.asset_materialization.metadata
     last_matured = small_bank.START + timedelta(days=40 - small_bank.HORIZON)
     assert metadata["immature_rows_excluded"].value == 60 * (small_bank.HORIZON - 1)
-    assert date.fromisoformat(status(bank.session)["evaluation"]["window_to"]) <= last_matured
+    assert date.fromisoformat(status(good_bank.session)["evaluation"]["window_to"]) <= last_matured
+
+
+def _weights(model: ModelRecord) -> bytes:
+    return (Path(model.artifact_uri) / "weights.safetensors").read_bytes()
+
+
+def _fitted(encoder: ModelRecord) -> bytes:
+    return (Path(encoder.artifact_uri) / "encoding.safetensors").read_bytes()
 
 
 def test_the_same_snapshot_and_seed_give_the_same_version_in_another_database(
@@ -61,8 +72,7 @@ def test_the_same_snapshot_and_seed_give_the_same_version_in_another_database(
     first, second = one.session.registry.champion(), two.session.registry.champion()
     assert first is not None
     assert second is not None
-    weights = [artifact.weights_sha256(model.artifact_uri) for model in (first, second)]
-    assert weights[0] == weights[1]
+    assert _weights(first) == _weights(second)
 
 
 def test_later_rows_change_no_earlier_feature_and_nothing_fitted(open_bank: OpenBank) -> None:
@@ -84,12 +94,8 @@ def test_later_rows_change_no_earlier_feature_and_nothing_fitted(open_bank: Open
     other = open_bank(altered)
     other.run()
     assert other.session.loans.read_processed(keys=earlier_keys).digest() == before
-    first, second = (
-        artifact.load(r.artifact_uri, sha256=r.artifact_sha256, portfolio_hash=r.portfolio_hash)
-        for r in other.session.registry.history()
-        if r.kind == "encoder"
-    )
-    assert first.encoding.as_dict() == second.encoding.as_dict()
+    first, second = (_fitted(r) for r in other.session.registry.history() if r.kind == "encoder")
+    assert first == second
 
 
 def test_a_replay_uses_only_what_was_known(open_bank: OpenBank) -> None:
@@ -98,14 +104,16 @@ def test_a_replay_uses_only_what_was_known(open_bank: OpenBank) -> None:
     whole = open_bank(frame)
     whole.run(known_by=known_by)
     part = open_bank(
-        frame[pd.to_datetime(frame["issued"]).dt.date < known_by], name="small_bank_then", end=known_by.isoformat()
+        frame[pd.to_datetime(frame["issued"]).dt.date < known_by],
+        name="small_bank_then",
+        end=known_by.isoformat(),
     )
     part.run()
     replayed, then = whole.session.registry.champion(), part.session.registry.champion()
     assert replayed is not None
     assert then is not None
     assert replayed.snapshot_hash == then.snapshot_hash
-    assert artifact.weights_sha256(replayed.artifact_uri) == artifact.weights_sha256(then.artifact_uri)
+    assert _weights(replayed) == _weights(then)
 
 
 def _set(column: str, value: Any, rows: slice | int = slice(5, 8)) -> Callable[[pd.DataFrame], pd.DataFrame]:
@@ -134,13 +142,6 @@ BAD = {
 }
 
 
-@pytest.fixture
-def good_bank(open_bank: OpenBank) -> Bank:
-    bank = open_bank()
-    bank.run()
-    return bank
-
-
 def test_bad_loans_change_nothing_and_name_the_column(good_bank: Bank, subtests: pytest.Subtests) -> None:
     before = fingerprint(good_bank.session)
     csv = good_bank.folder / "loans.csv"
@@ -152,7 +153,6 @@ def test_bad_loans_change_nothing_and_name_the_column(good_bank: Bank, subtests:
             assert "yacht" not in str(caught.value)
             assert fingerprint(good_bank.session) == before
     small_bank.loans().to_csv(csv, index=False)
-    assert good_bank.run().changed == ()
 
 
 def test_a_failed_partition_stops_the_graph_and_leaves_a_red_check(good_bank: Bank) -> None:
@@ -161,6 +161,7 @@ def test_a_failed_partition_stops_the_graph_and_leaves_a_red_check(good_bank: Ba
     _set("income", np.nan)(small_bank.loans()).to_csv(good_bank.folder / "loans.csv", index=False)
     with pytest.raises(CommandError):
         good_bank.run()
+    small_bank.loans().to_csv(good_bank.folder / "loans.csv", index=False)
     assert len(good_bank.instance.get_runs()) == runs + 1
     [check] = good_bank.instance.event_log_storage.get_asset_check_execution_history(
         dg.AssetCheckKey(key, "matches_schema"), limit=1

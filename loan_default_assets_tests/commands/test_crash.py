@@ -69,7 +69,9 @@ def _hashes(folder: Path, home: Path) -> dict[str, str]:
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("kills", [10])
-def test_killed_at_random_moments_and_run_again_it_ends_as_an_unbroken_run_does(tmp_path: Path, kills: int) -> None:
+def test_killed_at_random_moments_and_run_again_it_ends_as_an_unbroken_run_does(
+    tmp_path: Path, kills: int
+) -> None:
     small_bank.bank(tmp_path)
     unbroken = tmp_path / "unbroken"
     start = time.monotonic()
