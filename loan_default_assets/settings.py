@@ -98,9 +98,25 @@ class Settings(BaseSettings):
         None, description="BentoML model `name:version` to serve for good, in place of the champion."
     )
 
+    retrain_cooldown: float = Field(24.0, ge=0, description="Hours between two trainings that nobody asked for.")
+    max_retrain_attempts: int = Field(3, ge=1, description="Failed attempts of an episode before HOLD.")
+    retrain_sensor_seconds: int = Field(30, ge=1, description="How often the retraining rule looks.")
+    automation_seconds: int = Field(30, ge=1, description="How often stale and new partitions are looked for.")
+    freshness_seconds: int | None = Field(
+        None, ge=60, description="Age at which an asset is stale, in place of the portfolio's `refresh`."
+    )
+    freshness_retry_cron: str = Field(
+        "*/10 * * * *", description="When a stale asset is tried again, after a run that failed."
+    )
+    alert_to: SecretStr | None = Field(
+        None,
+        description="Who is told of failed runs and of HOLD, beside the log: a webhook URL (JSON is posted), "
+        "or a command (the JSON is its standard input).",
+    )
+
     @property
     def models_root(self) -> str:
-        """Where model artefacts are: a folder (any fsspec URL is kept as it is)."""
+        """The folder of model artefacts."""
         return self.artifact_root or str(self.home / "models")
 
     @property

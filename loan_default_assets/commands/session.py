@@ -60,7 +60,7 @@ def open_session(settings: Settings) -> Iterator[Session]:
     portfolio = load(settings.portfolio, source=settings.loan_source)
     settings.home.mkdir(parents=True, exist_ok=True)
     given = settings.database_url.get_secret_value() if settings.database_url else None
-    with serve(settings.home / "postgres", given) as url:
+    with serve(settings.home, given) as url:
         database = Database(normalise(url), portfolio.name)
         database.migrate(portfolio)
         yield Session(settings, portfolio, normalise(url), database)

@@ -1,8 +1,8 @@
 """`kill -9` of everything, at random moments, then the same command again."""
 
+import contextlib
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -13,6 +13,7 @@ import pytest
 
 from loan_default_assets.commands.run import fingerprint
 from loan_default_assets.commands.session import open_session
+from loan_default_assets.warehouse.server import LocalPostgres
 from loan_default_assets_tests import small_bank
 
 
@@ -28,42 +29,31 @@ def _start(folder: Path, home: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
-def _kill_everything(process: subprocess.Popen[bytes], postgres: set[int]) -> None:
-    """The command, its children, and every server process that belongs to them."""
-    victims = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-    for pid in postgres:
-        if psutil.pid_exists(pid):
+def _kill_everything(process: subprocess.Popen[bytes], home: Path) -> None:
+    """The command, its children, and the server that it started."""
+    roots = [process.pid, LocalPostgres(home).pid() if home.exists() else None]
+    victims = []
+    for pid in roots:
+        if pid is not None and psutil.pid_exists(pid):
             victims += [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     for victim in victims:
-        try:
-            victim.send_signal(signal.SIGKILL)
-        except psutil.NoSuchProcess:
-            continue
+        with contextlib.suppress(psutil.NoSuchProcess):
+            victim.kill()
     process.wait()
 
 
-def _postmasters(home: Path) -> set[int]:
-    """Servers whose data directory belongs to `home`, found as the operating system knows them."""
-    tag = _data_directory(home)
-    found = set()
-    for process in psutil.process_iter(["pid", "cmdline"]):
-        if tag is not None and str(tag) in (process.info["cmdline"] or []):
-            found.add(process.info["pid"])
-    return found
-
-
-def _data_directory(home: Path) -> Path | None:
-    from loan_default_assets.warehouse.server import LocalPostgres
-
-    return LocalPostgres(home / "postgres").data
-
-
-def _hashes(folder: Path, home: Path) -> dict[str, str]:
+def _end_state(folder: Path, home: Path) -> dict[str, object]:
+    """Every table's content, but for where the artefacts of the models lie."""
     settings = small_bank.settings(folder, "").model_copy(
         update={"database_url": None, "loan_default_home": home}
     )
     with open_session(settings) as session:
-        return fingerprint(session)
+        state: dict[str, object] = dict(fingerprint(session))
+        state["model_metadata"] = [
+            (m.version, m.status, m.parent, m.snapshot_hash, m.attempt, m.threshold, m.artifact_sha256)
+            for m in session.registry.history()
+        ]
+    return state
 
 
 @pytest.mark.slow
@@ -79,7 +69,7 @@ def test_killed_at_random_moments_and_run_again_it_ends_as_an_unbroken_run_does(
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 0, output.decode()
     whole = time.monotonic() - start
-    expected = _hashes(tmp_path, unbroken)
+    expected = _end_state(tmp_path, unbroken)
 
     rng, broken = random.Random(0), tmp_path / "broken"
     killed = 0
@@ -88,10 +78,10 @@ def test_killed_at_random_moments_and_run_again_it_ends_as_an_unbroken_run_does(
         try:
             process.wait(timeout=rng.uniform(0.3, whole))
         except subprocess.TimeoutExpired:
-            _kill_everything(process, _postmasters(broken))
+            _kill_everything(process, broken)
             killed += 1
     assert killed >= kills // 2
     process = _start(tmp_path, broken)
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 0, output.decode()
-    assert _hashes(tmp_path, broken) == expected
+    assert _end_state(tmp_path, broken) == expected
