@@ -1,0 +1,172 @@
+"""Rows a second of a supervised and of a contrastive step, beside a plain reference in the same run.
+
+The reference has the same sizes and regularisation: one module a column in a loop, `nn.TransformerEncoder`, a
+DataLoader of single rows, batches of 32, and for pretraining two passes and a broadcast cosine similarity.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from loan_default_assets.model.config import ModelConfig
+from loan_default_assets.model.contrastive import nt_xent, two_views
+from loan_default_assets.model.dropout import Noise
+from loan_default_assets.model.encoding import Encoding
+from loan_default_assets.model.loop import Step, batches
+from loan_default_assets.model.network import Classifier, head
+from loan_default_assets.model.rows import Rows
+
+_ROWS, _NUMBERS, _CATEGORIES, _CODES = 4096, 14, 9, 8
+_ROUNDS, _ROWS_A_ROUND = 9, 512
+_CONFIG = ModelConfig(device="cpu")
+
+Run = Callable[[], object]
+
+
+class _Loans(Dataset[tuple[Tensor, Tensor, Tensor]]):
+    def __init__(self, rows: Rows, label: np.ndarray) -> None:
+        self.rows, self.label = rows, label
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, i: int) -> tuple[Tensor, Tensor, Tensor]:
+        return (
+            torch.tensor(self.rows.categories[i], dtype=torch.long),
+            torch.tensor(self.rows.numbers[i]),
+            torch.tensor(float(self.label[i])),
+        )
+
+
+class _Reference(nn.Module):
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        d = config.d_model
+        self.codes = nn.ModuleList(nn.Embedding(_CODES, d) for _ in range(_CATEGORIES))
+        self.amounts = nn.ModuleList(nn.Linear(1, d) for _ in range(_NUMBERS))
+        layer = nn.TransformerEncoderLayer(
+            d, config.nhead, config.dim_feedforward, config.dropout, batch_first=True, norm_first=True
+        )
+        self.stack = nn.TransformerEncoder(
+            layer, config.num_layers, norm=nn.LayerNorm(d), enable_nested_tensor=False
+        )
+        self.head, self.project = head(d, config.head_hidden, 1), head(d, d, config.projection)
+
+    def forward(self, codes: Tensor, amounts: Tensor) -> Tensor:
+        tokens = [embed(codes[:, i]) for i, embed in enumerate(self.codes)]
+        tokens += [embed(amounts[:, i : i + 1]) for i, embed in enumerate(self.amounts)]
+        pooled: Tensor = self.stack(torch.stack(tokens, 1)).mean(1)
+        return pooled
+
+
+def main() -> None:
+    """Prints the table; the speeds are medians over rounds in which every variant has its turn."""
+    torch.set_num_threads(1)
+    rng = np.random.default_rng(0)
+    numbers = rng.normal(size=(_ROWS, _NUMBERS)).astype(np.float32)
+    codes = rng.integers(2, _CODES, (_ROWS, _CATEGORIES)).astype(np.int16)
+    rows = Rows(numbers, codes, rng.integers(0, 2, _ROWS).astype(np.int8))
+    fast = ModelConfig.preset("fast", device="cpu")
+    groups: dict[str, dict[str, Run]] = {
+        "supervised step": {
+            "reference, batch 32": _reference(rows, contrastive=False),
+            "ours, default, batch 32": _supervised(rows, _CONFIG, 32),
+            "ours, default, batch 256": _supervised(rows, _CONFIG, 256),
+            f"ours, fast, batch {fast.batch_size}": _supervised(rows, fast, fast.batch_size),
+        },
+        "contrastive step": {
+            "reference, batch 32": _reference(rows, contrastive=True),
+            "ours, default, batch 32": _contrastive(rows, _CONFIG, 32),
+            "ours, default, batch 256": _contrastive(rows, _CONFIG, 256),
+            f"ours, fast, batch {fast.pretrain_batch_size}": _contrastive(
+                rows, fast, fast.pretrain_batch_size
+            ),
+        },
+    }
+    print(f"{'':18}{'':28}{'rows/s':>8}{'x reference':>13}")
+    for name, variants in groups.items():
+        seconds: dict[str, list[float]] = {variant: [] for variant in variants}
+        for run in variants.values():
+            run()
+        for _ in range(_ROUNDS):
+            for variant, run in variants.items():
+                started = time.perf_counter()
+                run()
+                seconds[variant].append(time.perf_counter() - started)
+        medians = {variant: statistics.median(taken) for variant, taken in seconds.items()}
+        plain = medians["reference, batch 32"]
+        for variant, taken in medians.items():
+            print(f"{name:18}{variant:28}{_ROWS_A_ROUND / taken:8.0f}{plain / taken:13.2f}")
+
+
+def _supervised(rows: Rows, config: ModelConfig, size: int) -> Run:
+    encoding = Encoding.fit(rows, [_CODES] * _CATEGORIES, config)
+    data = encoding.transform(rows.numbers, rows.categories)
+    target = torch.from_numpy(rows.outcome().astype(np.float32))
+    model, noise = Classifier(encoding, config), Noise(0)
+    step = Step([model], config.learning_rate, config)
+
+    def run() -> None:
+        for index in batches(_ROWS_A_ROUND, size, 1, torch.Generator()):
+            step(F.binary_cross_entropy_with_logits(model(data.take(index), noise), target[index]))
+
+    return run
+
+
+def _contrastive(rows: Rows, config: ModelConfig, size: int) -> Run:
+    encoding = Encoding.fit(rows, [_CODES] * _CATEGORIES, config)
+    data = encoding.transform(rows.numbers, rows.categories)
+    encoder, noise = Classifier(encoding, config).encoder, Noise(0)
+    project = head(config.d_model, config.d_model, config.projection)
+    step = Step([encoder, project], config.pretrain_learning_rate, config)
+
+    def run() -> None:
+        generator = torch.Generator()
+        for index in batches(_ROWS_A_ROUND, size, 1, generator):
+            a, b = project(two_views(encoder, data.take(index), data, config, noise, generator)).chunk(2)
+            step(nt_xent(a, b, config.temperature))
+
+    return run
+
+
+def _reference(rows: Rows, *, contrastive: bool) -> Run:
+    loader = DataLoader(_Loans(rows, rows.outcome()), batch_size=32, shuffle=True)
+    model = _Reference(_CONFIG)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=_CONFIG.learning_rate)
+    turn: Iterator[tuple[Tensor, Tensor, Tensor]] = iter(())
+
+    def view(codes: Tensor, amounts: Tensor) -> Tensor:
+        codes = torch.where(torch.rand(codes.shape) < _CONFIG.mask_rate, 0, codes)
+        amounts = torch.where(torch.rand(amounts.shape) < _CONFIG.mask_rate, 0.0, amounts)
+        projected: Tensor = model.project(model(codes, amounts))
+        return projected
+
+    def loss(codes: Tensor, amounts: Tensor, label: Tensor) -> Tensor:
+        if not contrastive:
+            return F.binary_cross_entropy_with_logits(model.head(model(codes, amounts)).squeeze(1), label)
+        both = torch.cat([view(codes, amounts), view(codes, amounts)])
+        similarity = F.cosine_similarity(both[:, None], both[None], dim=2) / _CONFIG.temperature
+        similarity = similarity.masked_fill(torch.eye(len(both), dtype=torch.bool), -torch.inf)
+        return F.cross_entropy(similarity, torch.arange(len(both)).roll(len(codes)))
+
+    def run() -> None:
+        nonlocal turn
+        done = 0
+        while done < _ROWS_A_ROUND:
+            batch = next(turn, None)
+            if batch is None:
+                turn = iter(loader)
+                continue
+            optimiser.zero_grad()
+            loss(*batch).backward()
+            nn.utils.clip_grad_norm_(model.parameters(), _CONFIG.gradient_clip)
+            optimiser.step()
+            done += len(batch[0])
+
+    return run
