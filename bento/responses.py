@@ -53,8 +53,9 @@ class WorkerState(_Frozen):
 class ReloadResponse(_Frozen):
     """The workers after a reload; `laggards` names those that do not answer with the desired version."""
 
+    expected: int = Field(description="How many workers the service has.")
     desired: str | None
-    workers: tuple[WorkerState, ...]
+    states: tuple[WorkerState, ...]
     laggards: tuple[str, ...]
 
 

@@ -35,6 +35,7 @@ class Roster:
         self.worker = f"{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self._lock = locks.create(folder / f"{self.worker}.lock")
         self._said: Report | None = None
+        self.reports()
 
     def report(self, report: Report) -> None:
         """Tells the others, when there is something new to tell."""

@@ -1,0 +1,91 @@
+"""The typed client: the same answers by both transports, errors that name the fault, TLS."""
+
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from bento.client import GrpcClient, HttpClient, Loan, ServiceError
+from loan_default_assets_tests.bento.models import Bank
+from loan_default_assets_tests.bento.served import ROOT, Served, service
+
+LOAN = Loan(
+    {"grade": "2", "job": None},
+    {"income": 30_000, "debt": None, "children": 2},
+    {"hired": date(2020, 5, 1)},
+    as_of=date(2024, 6, 30),
+    loan_id="L-7",
+    reasons="all",
+)
+BAD = Loan({"grade": "9"}, {"income": -1, "children": 2})
+
+
+def test_both_transports_answer_alike(served: Served) -> None:
+    with HttpClient(served.http) as http, GrpcClient(served.grpc) as rpc:
+        one, other = http.predict(LOAN), rpc.predict(LOAN)
+        assert abs(one.probability - other.probability) < 1e-6
+        assert [r.code for r in one.reasons] == [r.code for r in other.reasons]
+        assert (one.model_version, one.threshold) == (other.model_version, other.threshold)
+        for client in (http, rpc):
+            batch = client.predict_batch([LOAN, LOAN])
+            assert [each.prediction for each in batch.predictions] == [one.prediction] * 2
+            assert client.model_info()["model"]["version"] == one.model_version
+        assert http.reload_model().laggards == ()
+
+
+def test_a_refusal_names_the_fields(served: Served) -> None:
+    with HttpClient(served.http) as http, GrpcClient(served.grpc) as rpc:
+        with pytest.raises(ServiceError, match=r"numerical_features\.income") as refused:
+            http.predict(BAD)
+        assert refused.value.code == "invalid_request"
+        assert {each.field for each in refused.value.details} == {
+            "categorical_features.grade",
+            "numerical_features.income",
+        }
+        with pytest.raises(ServiceError, match=r"categorical_features\.grade") as refused:
+            rpc.predict(BAD)
+        assert refused.value.code == "INVALID_ARGUMENT"
+
+
+def test_nobody_there_is_a_service_error() -> None:
+    with (
+        HttpClient("http://127.0.0.1:1", timeout=2) as http,
+        pytest.raises(ServiceError, match="unreachable"),
+    ):
+        http.predict(LOAN)
+    with GrpcClient("127.0.0.1:1", timeout=2) as rpc, pytest.raises(ServiceError, match="UNAVAILABLE"):
+        rpc.predict(LOAN)
+
+
+def test_the_client_needs_no_model_libraries() -> None:
+    heavy = "{'torch', 'pandas', 'bentoml', 'sqlalchemy'}"
+    code = f"import sys, bento.client; assert not {heavy} & set(sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.slow
+def test_tls_and_keys(bank: Bank, tmp_path: Path) -> None:
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *subject]
+    subprocess.run([*made, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    given = {"service_tls_certificate": certificate, "service_tls_key": key, "service_api_keys": "k" * 20}
+    with service(
+        tmp_path, ready="/health", tls=True, portfolio=bank.portfolio_file, database_url=bank.url, **given
+    ) as served:
+        with HttpClient(served.http, key="k" * 20, verify=certificate) as http:
+            one = http.predict(LOAN)
+        with GrpcClient(served.grpc, key="k" * 20, root=certificate) as rpc:
+            assert abs(rpc.predict(LOAN).probability - one.probability) < 1e-6
+        with (
+            GrpcClient(served.grpc, root=certificate) as rpc,
+            pytest.raises(ServiceError, match="UNAUTHENTICATED"),
+        ):
+            rpc.predict(LOAN)
+        with (
+            GrpcClient(served.grpc, key="k" * 20, timeout=5) as rpc,
+            pytest.raises(ServiceError, match="UNAVAILABLE"),
+        ):
+            rpc.predict(LOAN)
