@@ -1,0 +1,87 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from loan_default_assets.cli import loan_default
+from loan_default_assets.portfolio.spec import load
+from loan_default_assets_tests import small_bank
+
+Invoke = Callable[..., Result]
+
+
+@pytest.fixture
+def invoke(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("LOAN_DEFAULT_HOME", str(tmp_path / "home"))
+    for name in ("PORTFOLIO", "LOAN_SOURCE"):
+        monkeypatch.setenv(name, "")
+
+    def invoked(*arguments: str) -> Result:
+        return CliRunner().invoke(loan_default, list(arguments))
+
+    return invoked
+
+
+def test_status_of_nothing_is_one_json_object(invoke: Invoke) -> None:
+    result = invoke("status", "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.output)
+    assert found["portfolio"] == "demo"
+    assert found["tables"]["raw_data"] == 0
+    assert found["champion"] is None
+    assert found["evaluation"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "named"),
+    [
+        (["status", "--yaml"], {}, 2, "No such option"),
+        (["run", "--from", "yesterday"], {}, 2, "--from"),
+        (["walk"], {}, 2, "No such command"),
+        (["status"], {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, 1, "DATABASE_URL"),
+        (["status"], {"DATABASE_URL": "mysql://x@y/z"}, 1, "not PostgreSQL"),
+        (["status", "--portfolio", "demmo"], {}, 1, "demo"),
+        (["status", "--portfolio", "missing.yaml"], {}, 1, "missing.yaml"),
+        (["status"], {"F1_SCORE_THRESHOLD": "high"}, 1, "F1_SCORE_THRESHOLD"),
+        (["run", "--from", "2019-01-01", "--to", "2019-01-05"], {}, 1, "--from"),
+        (["run", "--portfolio", "taiwan_credit", "--source", "nowhere.csv"], {}, 1, "nowhere.csv"),
+    ],
+)
+def test_a_mistake_ends_with_its_code_and_a_sentence_that_names_it(
+    invoke: Invoke,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    environment: dict[str, str],
+    code: int,
+    named: str,
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    result = invoke(*arguments)
+    assert result.exit_code == code, result.output
+    assert named in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_drafted_portfolio_reads_its_file_and_is_never_overwritten(invoke: Invoke, tmp_path: Path) -> None:
+    csv, portfolio = tmp_path / "loans.csv", tmp_path / "drafted.yaml"
+    small_bank.loans().to_csv(csv, index=False)
+    arguments = ("init", str(csv), "--label", "defaulted", "--date", "issued", "--key", "loan", "--output")
+    assert invoke(*arguments, str(portfolio)).exit_code == 0
+    described = yaml.safe_load(portfolio.read_text())
+    assert set(described["columns"]) == {
+        "income",
+        "amount",
+        "months_employed",
+        "purpose",
+        "branch",
+        "collected",
+    }
+    assert load(str(portfolio), source=str(csv)).as_of == "issued"
+    again = invoke(*arguments, str(portfolio))
+    assert again.exit_code == 1
+    assert "exists" in again.output
