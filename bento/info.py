@@ -5,9 +5,11 @@ from typing import Any
 
 from bento.champion import Champion
 from bento.roster import Report, Roster
+from loan_default_assets import facts
+from loan_default_assets.policy.retraining import decide, status
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
-from loan_default_assets.warehouse.database import WarehouseError
+from loan_default_assets.warehouse.database import Database, WarehouseError
 from loan_default_assets.warehouse.journal import Journal, Performance
 from loan_default_assets.warehouse.registry import ModelRecord
 
@@ -21,11 +23,12 @@ class Facts:
         settings: Settings,
         champion: Champion,
         roster: Roster,
-        journal: Journal,
+        database: Database,
         journal_state: Callable[[], dict[str, Any]],
     ) -> None:
         self._portfolio, self._settings = portfolio, settings
-        self._champion, self._roster, self._journal = champion, roster, journal
+        self._champion, self._roster = champion, roster
+        self._database, self._journal = database, Journal(database)
         self._journal_state = journal_state
         self._judged: dict[str, Performance | None] = {}
         self._retraining: dict[str, Any] | None = None
@@ -53,7 +56,8 @@ class Facts:
         try:
             if record:
                 self._judged[record.version] = self._journal.latest_performance(record.version)
-            self._retraining = _retraining(self._journal)
+            recorded = facts.state(self._database, self._portfolio)
+            self._retraining = dict(status(decide(recorded, facts.limits(self._settings))))
         except WarehouseError as error:
             return str(error).splitlines()[0]
         return "reachable"
@@ -104,15 +108,6 @@ def _evaluation(judged: Performance) -> dict[str, Any]:
         "metrics": dict(judged.metrics),
         "intervals": {name: list(interval) for name, interval in judged.intervals.items()},
         "baseline": judged.baseline,
-    }
-
-
-def _retraining(journal: Journal) -> dict[str, Any]:
-    inputs = journal.retraining_inputs(None)
-    return {
-        "new_labels": inputs.new_labels,
-        "new_positives": inputs.new_positives,
-        "attempts": inputs.attempts,
     }
 
 

@@ -26,7 +26,6 @@ from bento.security import Keys
 from bento.spool import Spool
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import Database
-from loan_default_assets.warehouse.journal import Journal
 from loan_default_assets.warehouse.registry import Registry
 
 logger = logging.getLogger("bentoml.loan_default")
@@ -47,14 +46,14 @@ class Runtime:
         folder = state_folder(settings, portfolio.name)
         self.settings, self._shared = settings, settings.prometheus_multiproc_dir
         self._parent = os.getppid()
-        registry, journal = Registry(database), Journal(database)
+        registry = Registry(database)
         record = pinned_record(pinned) if pinned else None
         self.champion = Champion(portfolio, (lambda: record) if record else registry.champion)
         self.roster = Roster(folder / "workers")
         self._handled = self.roster.asked()
         self.spool = Spool(folder / "journal", settings.service_spool_bytes)
-        self.delivery = Delivery(self.spool, deliver_to(journal), folder / "refused.jsonl")
-        self.facts = Facts(portfolio, settings, self.champion, self.roster, journal, self._journal_state)
+        self.delivery = Delivery(self.spool, deliver_to(database), folder / "refused.jsonl")
+        self.facts = Facts(portfolio, settings, self.champion, self.roster, database, self._journal_state)
         self._types, self._keys = types, keys
         self._kick = asyncio.Event()
         self._ready = False

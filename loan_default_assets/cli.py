@@ -86,11 +86,12 @@ def demo() -> None:
     """The whole chain on generated loans, with nothing configured; prints what to do next."""
     from loan_default_assets.commands import run as chain
     from loan_default_assets.commands import summary
+    from loan_default_assets.commands.first_score import first_score
     from loan_default_assets.commands.session import dagster_instance, open_session
 
     with open_session(_settings("demo", None)) as session, dagster_instance(session) as instance:
-        outcome = chain.run(session, instance)
-        click.echo(summary.text(session, outcome))
+        outcome = chain.run(session, instance, package=True)
+        click.echo(summary.text(session, outcome, first_score(session)))
 
 
 @loan_default.command()
@@ -109,7 +110,7 @@ def run(portfolio: str | None, source: str | None, first: datetime | None, last:
     from loan_default_assets.commands.session import dagster_instance, open_session
 
     with open_session(_settings(portfolio, source)) as session, dagster_instance(session) as instance:
-        outcome = chain.run(session, instance, first=_day(first), last=_day(last))
+        outcome = chain.run(session, instance, first=_day(first), last=_day(last), package=True)
         click.echo(summary.text(session, outcome))
 
 
@@ -122,10 +123,10 @@ def status(portfolio: str | None, source: str | None, as_json: bool) -> None:
     import json
 
     from loan_default_assets.commands import status as report
-    from loan_default_assets.commands.session import open_session
+    from loan_default_assets.commands.session import dagster_instance, open_session
 
-    with open_session(_settings(portfolio, source)) as session:
-        found = report.status(session)
+    with open_session(_settings(portfolio, source)) as session, dagster_instance(session) as instance:
+        found = report.status(session, instance)
         click.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else report.text(found))
 
 
@@ -160,3 +161,71 @@ def init(
 
     path = write(file, label=label, as_of=as_of, key=key, name=name, output=output)
     click.echo(f"wrote {path}\nNext: read it, then loan-default run --portfolio {path} --source {file}")
+
+
+@loan_default.command()
+@_portfolio_options
+@click.option("--from", "first", type=_DATE, required=True, help="First day of application.")
+@click.option("--to", "last", type=_DATE, required=True, help="Last day of application.")
+@click.option(
+    "--as-of", "known_by", type=_DATE, help="Replay: use only what was known on this day, and train on that."
+)
+@_verb
+def backfill(
+    portfolio: str | None,
+    source: str | None,
+    first: datetime,
+    last: datetime,
+    known_by: datetime | None,
+) -> None:
+    """Load past days again or for the first time; the models follow once, at the end."""
+    from loan_default_assets.commands import backfill as past
+    from loan_default_assets.commands import summary
+    from loan_default_assets.commands.session import dagster_instance, open_session
+
+    with open_session(_settings(portfolio, source)) as session, dagster_instance(session) as instance:
+        outcome = past.backfill(
+            session, instance, first=first.date(), last=last.date(), known_by=_day(known_by)
+        )
+        click.echo(summary.text(session, outcome))
+
+
+@loan_default.command()
+@_portfolio_options
+@_verb
+def retrain(portfolio: str | None, source: str | None) -> None:
+    """Start an attempt now, whatever the target, the cooldown and HOLD say."""
+    from loan_default_assets.commands import retrain as training
+    from loan_default_assets.commands.session import dagster_instance, open_session
+
+    with open_session(_settings(portfolio, source)) as session, dagster_instance(session) as instance:
+        click.echo(training.retrain(session, instance))
+
+
+@loan_default.command()
+@click.argument("version")
+@_portfolio_options
+@click.option("--reason", default="promoted by an operator", show_default=True, help="Kept with the version.")
+@_verb
+def promote(version: str, portfolio: str | None, source: str | None, reason: str) -> None:
+    """Make a judged version champion on your own judgement."""
+    from loan_default_assets.commands import promote as place
+    from loan_default_assets.commands.session import open_session
+
+    with open_session(_settings(portfolio, source)) as session:
+        click.echo(place.promote(session, version, reason))
+
+
+@loan_default.command()
+@_portfolio_options
+@click.option(
+    "--reason", default="rolled back by an operator", show_default=True, help="Kept with the version."
+)
+@_verb
+def rollback(portfolio: str | None, source: str | None, reason: str) -> None:
+    """Give the champion's place back to the champion before it."""
+    from loan_default_assets.commands import promote as place
+    from loan_default_assets.commands.session import open_session
+
+    with open_session(_settings(portfolio, source)) as session:
+        click.echo(place.rollback(session, reason))

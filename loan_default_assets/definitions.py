@@ -6,10 +6,11 @@ from typing import Any
 
 import dagster as dg
 
-from loan_default_assets import jobs
+from loan_default_assets import automation, jobs
 from loan_default_assets.assets import (
     champion,
     classifier,
+    classifier_bento,
     evaluation,
     pretrained_encoder,
     processed_features,
@@ -36,16 +37,22 @@ def build_definitions(
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
     settings = settings or Settings()
     portfolio = portfolio or load(settings.portfolio, source=settings.loan_source)
+    assets = [
+        raw_loans.build(portfolio),
+        processed_features.build(portfolio),
+        pretrained_encoder.build(portfolio, settings),
+        classifier.build(portfolio, settings),
+        evaluation.build(portfolio, settings),
+        champion.build(portfolio, settings),
+        classifier_bento.build(portfolio, settings),
+    ]
+    started = jobs.build(portfolio)
     return dg.Definitions(
-        assets=[
-            raw_loans.build(portfolio),
-            processed_features.build(portfolio),
-            pretrained_encoder.build(portfolio, settings),
-            classifier.build(portfolio, settings),
-            evaluation.build(portfolio, settings),
-            champion.build(portfolio, settings),
-        ],
-        jobs=jobs.build(portfolio),
+        assets=automation.automated(portfolio, settings, assets),
+        jobs=started,
+        sensors=automation.sensors(portfolio, settings, started),
+        # A process a run, not one a step: the libraries are loaded once.
+        executor=dg.in_process_executor,
         loggers={"console": jobs.console},
         resources={
             "warehouse": Warehouse(url=dg.EnvVar("DATABASE_URL")),

@@ -12,6 +12,10 @@ INGEST = "ingest"
 TRAIN = "train"
 RETRAIN = "retrain"
 JUDGE = "judge"
+PACKAGE = "package"
+
+# Tag of every run of these jobs: two portfolios may share one Dagster instance.
+PORTFOLIO = "loan_default/portfolio"
 
 
 def build(portfolio: Portfolio) -> list[UnresolvedAssetJobDefinition]:
@@ -19,7 +23,12 @@ def build(portfolio: Portfolio) -> list[UnresolvedAssetJobDefinition]:
 
     def job(name: str, description: str, *assets: str) -> UnresolvedAssetJobDefinition:
         keys = [dg.AssetKey([portfolio.name, asset]) for asset in assets]
-        return dg.define_asset_job(name, selection=dg.AssetSelection.assets(*keys), description=description)
+        return dg.define_asset_job(
+            name,
+            selection=dg.AssetSelection.assets(*keys),
+            description=description,
+            tags={PORTFOLIO: portfolio.name},
+        )
 
     return [
         job(INGEST, "Loans and features of the chosen partitions.", "raw_loans", "processed_features"),
@@ -38,6 +47,7 @@ def build(portfolio: Portfolio) -> list[UnresolvedAssetJobDefinition]:
             "evaluation",
             "champion",
         ),
+        job(PACKAGE, "The champion as a Bento.", "classifier_bento"),
         job(JUDGE, "The champion against the newest matured loans; nothing is trained.", "evaluation"),
     ]
 

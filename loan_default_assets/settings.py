@@ -98,10 +98,14 @@ class Settings(BaseSettings):
         None, description="BentoML model `name:version` to serve for good, in place of the champion."
     )
 
-    retrain_cooldown: float = Field(24.0, ge=0, description="Hours between two trainings that nobody asked for.")
+    retrain_cooldown: float = Field(
+        24.0, ge=0, description="Hours between two trainings that nobody asked for."
+    )
     max_retrain_attempts: int = Field(3, ge=1, description="Failed attempts of an episode before HOLD.")
     retrain_sensor_seconds: int = Field(30, ge=1, description="How often the retraining rule looks.")
-    automation_seconds: int = Field(30, ge=1, description="How often stale and new partitions are looked for.")
+    automation_seconds: int = Field(
+        30, ge=1, description="How often stale and new partitions are looked for."
+    )
     freshness_seconds: int | None = Field(
         None, ge=60, description="Age at which an asset is stale, in place of the portfolio's `refresh`."
     )

@@ -49,55 +49,33 @@ SELECT model_version, rows, positives,
     brier, first_scored_at, last_scored_at
 FROM counted;
 
--- All that a decision to retrain needs, as of a day of data time; exactly one row. `features` limits the labels
--- to one portfolio hash (its first 16 digits). Null for `known_by`: every label counts, as in a snapshot.
--- new_labels: matured labels that the newest classifier trained under this champion, or the champion, did not
--- see, told by as_of after the end of that model's window. evaluations: of the champion, on its last two
--- snapshots, newest first. reference: its evaluation as a candidate. attempts: all classifiers trained under it,
--- oldest first, with the F1 and verdict each had.
-CREATE FUNCTION retraining_inputs_at(known_by date, features text DEFAULT NULL) RETURNS TABLE (
-    champion text, threshold double precision, verdict text, promoted_at timestamptz,
-    trained_to date, seen_to date, new_labels bigint, new_positives bigint,
-    evaluations jsonb, reference jsonb, attempts jsonb
-) LANGUAGE sql STABLE
-BEGIN ATOMIC
-    WITH champion AS (
-        SELECT version, threshold, verdict, promoted_at, trained_to, window_to
-        FROM model_metadata WHERE status = 'champion'
-    ), tried AS (
-        SELECT m.version, m.attempt, m.snapshot_hash, m.status, m.created_at, m.window_to, p.f1, p.verdict
-        FROM model_metadata m
-        LEFT JOIN model_performance p
-            ON p.model_version = m.version AND p.snapshot_hash = m.snapshot_hash AND p.role = 'candidate'
-        WHERE m.kind = 'classifier' AND m.parent IS NOT DISTINCT FROM (SELECT version FROM champion)
-    ), seen AS (
-        SELECT greatest((SELECT window_to FROM champion), (SELECT max(window_to) FROM tried)) AS seen_to
-    ), fresh AS (
-        SELECT count(*) AS labels, coalesce(sum(d.label), 0) AS positives
-        FROM processed_data d, seen
-        WHERE d.label IS NOT NULL
-            AND (known_by IS NULL OR d.label_observed_at IS NULL OR d.label_observed_at <= known_by)
-            AND (features IS NULL OR d.feature_hash = features)
-            -- A partition is a month at most: the second line lets the primary key skip the older ones.
-            AND (seen.seen_to IS NULL OR (d.as_of > seen.seen_to
-                AND d.partition_key >= to_char(seen.seen_to - 31, 'YYYY-MM-DD')))
-    ), judged AS (
-        SELECT p.* FROM model_performance p JOIN champion c ON c.version = p.model_version
-    ), windows AS (
-        SELECT DISTINCT ON (snapshot_hash) id, role, snapshot_hash, window_from, window_to, rows, positives, f1,
-            intervals -> 'f1' AS f1_interval, verdict, evaluated_at
-        FROM judged ORDER BY snapshot_hash, evaluated_at DESC, id DESC
-    )
-    SELECT c.version, c.threshold, c.verdict, c.promoted_at, c.trained_to, seen.seen_to,
-        fresh.labels, fresh.positives,
-        (SELECT coalesce(jsonb_agg(to_jsonb(newest) - 'id' ORDER BY evaluated_at DESC, id DESC), '[]')
-            FROM (SELECT * FROM windows ORDER BY evaluated_at DESC, id DESC LIMIT 2) newest),
-        (SELECT jsonb_build_object('f1', f1, 'f1_interval', intervals -> 'f1', 'rows', rows, 'positives', positives,
-                'snapshot_hash', snapshot_hash)
-            FROM judged WHERE role = 'candidate' ORDER BY evaluated_at DESC, id DESC LIMIT 1),
-        (SELECT coalesce(jsonb_agg(to_jsonb(tried) - 'window_to' ORDER BY created_at, attempt), '[]') FROM tried)
-    FROM seen CROSS JOIN fresh LEFT JOIN champion c ON true;
-END;
+-- The retraining rule's facts, beside the clock. An outcome counts from label_observed_at on; null: at once.
+CREATE VIEW labels_by_day AS
+SELECT feature_hash, label_observed_at, count(*) AS labels
+FROM processed_data
+WHERE label IS NOT NULL
+GROUP BY feature_hash, label_observed_at;
 
-CREATE VIEW retraining_inputs AS
-SELECT i.* FROM retraining_inputs_at((SELECT clock FROM data_clock)) i;
+-- Every classifier. labels: matured labels when it was trained; verdict: of its own evaluation.
+CREATE VIEW retraining_models AS
+SELECT m.version, m.parent, m.snapshot_hash AS snapshot, m.attempt,
+    coalesce((m.metrics ->> 'matured_labels')::bigint, 0) AS labels,
+    m.status, m.created_at, m.promoted_at, p.verdict, m.portfolio_hash
+FROM model_metadata m
+LEFT JOIN LATERAL (
+    SELECT verdict FROM model_performance
+    WHERE model_version = m.version AND role = 'candidate'
+    ORDER BY evaluated_at DESC, id DESC LIMIT 1
+) p ON true
+WHERE m.kind = 'classifier';
+
+-- Every evaluation, one row a model and snapshot, with the 95 % interval of F1.
+CREATE VIEW retraining_evaluations AS
+SELECT DISTINCT ON (model_version, snapshot_hash)
+    model_version AS version, snapshot_hash AS snapshot, rows, positives,
+    coalesce(f1, 'NaN') AS f1,
+    coalesce((intervals -> 'f1' ->> 0)::double precision, 'NaN') AS f1_low,
+    coalesce((intervals -> 'f1' ->> 1)::double precision, 'NaN') AS f1_high,
+    evaluated_at, window_from, window_to
+FROM model_performance
+ORDER BY model_version, snapshot_hash, evaluated_at DESC, id DESC;

@@ -1,21 +1,16 @@
 """Runs of the graph in this process, recorded in the same Dagster instance that the UI opens."""
 
-import os
-import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
-import psutil
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
+from loan_default_assets import runs
 from loan_default_assets.commands.session import CommandError, Session
-
-_PROCESS = "loan_default/process"
-_UNFINISHED = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
 
 
 def materialize(
@@ -26,13 +21,14 @@ def materialize(
     *,
     partitions: Sequence[str] = (),
     attempt: dict[str, Any] | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> dg.ExecuteInProcessResult:
     """One run of a job; consecutive partitions go through it together.
 
     Raises: CommandError with the reason of the first failed step, where the run fails.
     """
-    fail_abandoned(instance)
-    tags = {_PROCESS: _process_name()}
+    runs.fail_abandoned(instance)
+    tags = runs.own_tags() | dict(tags or {})
     if len(partitions) > 1:
         tags |= {
             ASSET_PARTITION_RANGE_START_TAG: partitions[0],
@@ -51,31 +47,6 @@ def materialize(
     if not result.success:
         raise CommandError(_reason(result, session))
     return result
-
-
-def fail_abandoned(instance: dg.DagsterInstance) -> int:
-    """Runs of processes that are gone are told to Dagster as failed; the number of them."""
-    gone = 0
-    for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)):
-        name = run.tags.get(_PROCESS)
-        if name is not None and name != _process_name() and not _alive(name):
-            instance.report_run_failed(run, "the process that executed this run is gone")
-            gone += 1
-    return gone
-
-
-def _process_name() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}:{int(psutil.Process().create_time())}"
-
-
-def _alive(name: str) -> bool:
-    host, pid, started = name.rsplit(":", 2)
-    if host != socket.gethostname():
-        return True
-    try:
-        return int(psutil.Process(int(pid)).create_time()) == int(started)
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _reason(result: dg.ExecuteInProcessResult, session: Session) -> str:

@@ -9,8 +9,7 @@ from loan_default_assets import jobs
 from loan_default_assets.commands.materialize import materialize
 from loan_default_assets.commands.session import CommandError, Session, definitions
 from loan_default_assets.partitions import completed_keys
-
-_TABLES = ("raw_data", "processed_data", "model_metadata", "predictions", "model_performance")
+from loan_default_assets.warehouse.contents import TABLES
 
 
 @dataclass(frozen=True)
@@ -28,9 +27,10 @@ def run(
     first: date | None = None,
     last: date | None = None,
     known_by: date | None = None,
+    package: bool = False,
     today: date | None = None,
 ) -> Outcome:
-    """Loans, features, encoder, classifier, evaluation, champion; repeated, it changes nothing.
+    """Loans, features, encoder, classifier, evaluation, champion, with `package` its Bento; repeated: no change.
 
     Raises: CommandError with what is wrong and what to do.
     """
@@ -43,10 +43,12 @@ def run(
     materialize(session, instance, graph, jobs.INGEST, partitions=keys)
     attempt = {"known_by": known_by.isoformat()} if known_by else None
     materialize(session, instance, graph, jobs.TRAIN, attempt=attempt)
+    if package:
+        materialize(session, instance, graph, jobs.PACKAGE)
     after = fingerprint(session)
-    return Outcome(len(keys), tuple(table for table in _TABLES if before[table] != after[table]))
+    return Outcome(len(keys), tuple(table for table in TABLES if before[table] != after[table]))
 
 
 def fingerprint(session: Session) -> dict[str, str]:
     """A hash of every table's rows, independent of their order."""
-    return {table: session.loans.table_hash(table) for table in _TABLES}
+    return {table: session.loans.table_hash(table) for table in TABLES}

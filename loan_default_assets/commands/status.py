@@ -2,14 +2,21 @@
 
 from typing import Any
 
+import dagster as dg
+
+from loan_default_assets import facts, runs
 from loan_default_assets.assets.judging import METRICS
 from loan_default_assets.commands.session import Session
+from loan_default_assets.policy import retraining
 from loan_default_assets.warehouse.journal import Performance
 from loan_default_assets.warehouse.registry import ModelRecord
 
 
-def status(session: Session) -> dict[str, Any]:
-    """Keys are added in later versions, never renamed. Rates and metrics are fractions; dates ISO 8601."""
+def status(session: Session, instance: dg.DagsterInstance | None = None) -> dict[str, Any]:
+    """Keys are added in later versions, never renamed. Rates and metrics are fractions; dates ISO 8601.
+
+    Without an instance no training counts as queued or running.
+    """
     champion = session.registry.champion()
     last = session.journal.latest_performance()
     judged = session.journal.latest_performance(champion.version) if champion else None
@@ -19,7 +26,19 @@ def status(session: Session) -> dict[str, Any]:
         "tables": session.loans.counts(),
         "champion": _champion(champion, judged) if champion else None,
         "evaluation": _evaluation(last) if last else None,
+        "retraining": retraining.status(decided(session, instance)),
     }
+
+
+def decided(
+    session: Session, instance: dg.DagsterInstance | None, *, forced: bool = False
+) -> retraining.Action:
+    """What the retraining rule says now; `forced`: to an operator who asks for a training."""
+    found = runs.trainings(instance, session.portfolio.name) if instance else runs.Trainings()
+    state = facts.state(
+        session.database, session.portfolio, running=found.running, crashed=found.ended, forced=forced
+    )
+    return retraining.decide(state, facts.limits(session.settings))
 
 
 def _champion(champion: ModelRecord, judged: Performance | None) -> dict[str, Any]:

@@ -52,28 +52,6 @@ class Prediction:
     created_at: datetime
 
 
-@dataclass(frozen=True, kw_only=True)
-class RetrainingInputs:
-    """The row of the SQL function `retraining_inputs_at`, which describes it; None without a champion.
-
-    evaluations: the champion's last two, newest first, each with snapshot_hash, window_from, window_to, rows,
-    positives, f1, f1_interval, verdict, evaluated_at. reference: f1 and f1_interval when it was a candidate.
-    attempts: version, attempt, snapshot_hash, status, created_at, f1, verdict, the oldest first.
-    """
-
-    champion: str | None
-    threshold: float | None
-    verdict: str | None
-    promoted_at: datetime | None
-    trained_to: date | None
-    seen_to: date | None
-    new_labels: int
-    new_positives: int
-    evaluations: list[dict[str, Any]]
-    reference: dict[str, Any] | None
-    attempts: list[dict[str, Any]]
-
-
 class Journal:
     """The records of one portfolio. Every method may raise WarehouseError."""
 
@@ -129,20 +107,6 @@ class Journal:
                 fetch=True,
             )
         return len(inserted)
-
-    def retraining_inputs(self, known_by: date | None, feature_hash: str | None = None) -> RetrainingInputs:
-        """What a decision to retrain needs, with the outcomes known by that day (None: all of them).
-
-        `feature_hash`: count new labels of rows made under that portfolio hash only.
-        """
-        names = [f.name for f in fields(RetrainingInputs)]
-        with self._database.transaction() as cursor:
-            cursor.execute(
-                f"SELECT {', '.join(names)} FROM retraining_inputs_at(%s, %s)",
-                (known_by, feature_hash[:16] if feature_hash else None),
-            )
-            ((*values,),) = cursor.fetchall()
-        return RetrainingInputs(**dict(zip(names, values, strict=True)))
 
     def live_performance(self) -> list[dict[str, Any]]:
         """The view of that name: served predictions against the outcomes known by now, one row a model."""

@@ -1,0 +1,82 @@
+"""The facts that the retraining rule decides on, read from the views over the five tables."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from psycopg2 import extensions
+
+from loan_default_assets.policy.state import Evaluation, Limits, Model, State
+from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.settings import Settings
+from loan_default_assets.warehouse.database import Database
+from loan_default_assets.warehouse.loans import Loans
+
+
+def limits(settings: Settings) -> Limits:
+    """The rule's limits, as set by the environment."""
+    return Limits(
+        f1_threshold=settings.f1_score_threshold,
+        sample_threshold=settings.retraining_sample_threshold,
+        positive_threshold=settings.retraining_positive_threshold,
+        max_attempts=settings.max_retrain_attempts,
+        cooldown=timedelta(hours=settings.retrain_cooldown),
+    )
+
+
+def state(
+    database: Database,
+    portfolio: Portfolio,
+    *,
+    running: Iterable[str] = (),
+    crashed: Iterable[str] = (),
+    forced: bool = False,
+) -> State:
+    """What is recorded now; `running` and `crashed` as `runs.trainings` finds them.
+
+    The rows themselves are read only where the rule asks for their hash: without a usable champion, and when forced.
+    Raises: WarehouseError.
+    """
+    loans = Loans(database, portfolio)
+    clock = loans.clock()
+    with database.transaction(repeatable=True) as cursor:
+        [(labels, now)] = _rows(
+            cursor,
+            "SELECT coalesce(sum(labels), 0)::bigint, clock_timestamp() FROM labels_by_day WHERE feature_hash = %s "
+            "AND (%s::date IS NULL OR label_observed_at IS NULL OR label_observed_at <= %s)",
+            (portfolio.hash[:16], clock, clock),
+        )
+        models = tuple(
+            Model(*values)
+            for values in _rows(
+                cursor,
+                "SELECT version, parent, snapshot, attempt, labels, status, created_at, promoted_at, verdict, "
+                "portfolio_hash = %s FROM retraining_models ORDER BY created_at, version",
+                (portfolio.hash,),
+            )
+        )
+        evaluations = tuple(
+            Evaluation(*values)
+            for values in _rows(
+                cursor,
+                "SELECT version, snapshot, rows, positives, f1, f1_low, f1_high, evaluated_at, window_from, window_to "
+                "FROM retraining_evaluations ORDER BY evaluated_at",
+            )
+        )
+    serves = any(model.status == "champion" and model.usable for model in models)
+    snapshot = loans.read_processed().digest() if labels and (forced or not serves) else None
+    return State(
+        now=now,
+        labels=labels,
+        snapshot=snapshot,
+        models=models,
+        evaluations=evaluations,
+        running=tuple(running),
+        crashed=frozenset(crashed),
+        forced=forced,
+    )
+
+
+def _rows(cursor: extensions.cursor, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    cursor.execute(query, values)
+    return cursor.fetchall()
