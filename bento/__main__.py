@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         refuse_taken(settings.service_host, settings.service_http_port, "SERVICE_HTTP_PORT")
         refuse_taken(settings.service_host, settings.service_grpc_port, "SERVICE_GRPC_PORT")
         given = settings.database_url.get_secret_value() if settings.database_url else None
-        with serve(settings.home / "postgres", given) as url:
+        with serve(settings.home, given) as url:
             Database(url, portfolio.name).migrate(portfolio)
             os.environ["DATABASE_URL"] = url
             if options.with_parent:

@@ -165,7 +165,13 @@ def _unmeasured() -> "Metrics":
 
 def _smoke(model: ModelRecord) -> str:
     """Nothing where a fresh process loads the artefact and scores a row; its last line of error otherwise."""
-    command = [sys.executable, "-m", "loan_default_assets.model.smoke", model.artifact_uri, model.artifact_sha256]
+    command = [
+        sys.executable,
+        "-m",
+        "loan_default_assets.model.smoke",
+        model.artifact_uri,
+        model.artifact_sha256,
+    ]
     done = subprocess.run(command, timeout=_SMOKE_SECONDS, capture_output=True, text=True, check=False)
     lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
     return "" if done.returncode == 0 else lines[-1]

@@ -1,12 +1,14 @@
 """What `demo` and `run` print at their end: what is there now, where it is, and what to run next."""
 
+from collections.abc import Sequence
+
 from loan_default_assets.commands.run import Outcome
 from loan_default_assets.commands.session import Session
 from loan_default_assets.commands.status import champion_lines, status
 
 
-def text(session: Session, outcome: Outcome) -> str:
-    """The summary of one run of the chain."""
+def text(session: Session, outcome: Outcome, *more: Sequence[str]) -> str:
+    """The summary of one run of the chain; `more` are lines of what was done besides."""
     found = status(session)
     lines = [
         "",
@@ -21,6 +23,7 @@ def text(session: Session, outcome: Outcome) -> str:
         ),
         f"rows        {found['database']}, schema {found['portfolio']}",
         f"models      {session.settings.models_root}",
+        *(line for lines in more for line in lines),
         "next        loan-default status        the same figures, any time",
         "            loan-default run --help    the same chain on your own loans",
     ]

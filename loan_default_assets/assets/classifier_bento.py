@@ -1,0 +1,52 @@
+"""classifier_bento: the champion as a BentoML model, and a Bento that serves this version and no other."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import dagster as dg
+
+from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.resources import Warehouse
+from loan_default_assets.settings import Settings
+
+
+def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
+    """The asset; a version is packaged once. The service beside the graph follows the registry and does not need it."""
+    key = dg.AssetKey([portfolio.name, "classifier_bento"])
+
+    @dg.asset(
+        key=key,
+        group_name=portfolio.name,
+        description="The champion in BentoML's model store, and a Bento pinned to it, to serve or containerize.",
+        kinds={"bentoml"},
+        deps=[dg.AssetKey([portfolio.name, "champion"])],
+        automation_condition=dg.AutomationCondition.eager(),
+    )
+    def classifier_bento(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+        from bento.packaging import build_bento, save_model
+
+        champion = warehouse.registry(portfolio).champion()
+        if champion is None:
+            raise dg.Failure(
+                "there is no champion to package; materialize champion first", allow_retries=False
+            )
+        judged = warehouse.journal(portfolio).latest_performance(champion.version)
+        figures = dict(champion.metrics) | (dict(judged.metrics) if judged else {})
+        store = settings.bento_store
+        tag = save_model(
+            Path(champion.artifact_uri), replace(champion, metrics=figures), portfolio, store=store
+        )
+        built = build_bento(tag, store=store)
+        context.log.info(f"classifier_bento: {built.tag}, {built.size_bytes / 1e6:.1f} MB")
+        return dg.MaterializeResult(
+            metadata={
+                "model": tag,
+                "bento": built.tag,
+                "size_bytes": built.size_bytes,
+                "path": dg.MetadataValue.path(str(built.path)),
+                "serve": f"BENTOML_HOME={store} bentoml serve {built.tag}",
+                "containerize": f"BENTOML_HOME={store} bentoml containerize {built.tag}",
+            }
+        )
+
+    return classifier_bento

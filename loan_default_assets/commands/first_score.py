@@ -1,0 +1,126 @@
+"""The end of `demo`: the service is started, one loan is scored over HTTP and over gRPC, and it is stopped again."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from loan_default_assets.commands.session import CommandError, Session, environment
+
+if TYPE_CHECKING:
+    from bento.client import Loan
+
+_START_SECONDS = 120
+
+
+def first_score(session: Session) -> list[str]:
+    """Lines for the summary: both answers (where the champion has given none yet), and how to ask again.
+
+    Raises: CommandError where the service does not start, naming its log.
+    """
+    from bento.client import GrpcClient, HttpClient
+
+    champion = session.registry.champion()
+    if champion is None:
+        return []
+    loan = _newest_loan(session)
+    file = session.settings.home / "loan.json"
+    body = {name: value for name, value in loan.body().items() if name != "reasons"}
+    file.write_text(json.dumps(body, indent=1, ensure_ascii=False), encoding="utf-8")
+    lines = []
+    if not _has_answered(session, champion.version):
+        with _service(session) as (http, grpc):
+            with HttpClient(f"http://{http}") as over_http:
+                answer = over_http.predict(loan)
+            with closing(GrpcClient(grpc)) as over_grpc:
+                again = over_grpc.predict(loan)
+        for name, given in (("HTTP", answer), ("gRPC", again)):
+            decision = "default expected" if given.prediction else "no default expected"
+            lines.append(f"scored      over {name}: probability {given.probability:.4f}, {decision}")
+    settings = session.settings
+    return [
+        *lines,
+        "ask again   loan-default up &",
+        f"            curl -s http://127.0.0.1:{settings.service_http_port}/predict "
+        f"-H 'content-type: application/json' -d @{file}",
+        f"            grpcurl -plaintext -d @ 127.0.0.1:{settings.service_grpc_port} "
+        f"loan_default.v1.LoanDefault/Predict < {file}",
+    ]
+
+
+def _newest_loan(session: Session) -> "Loan":
+    """The first loan of the newest partition, without its outcome, as an application would carry it."""
+    from bento.client import Loan
+
+    portfolio = session.portfolio
+    frame = session.loans.read_raw(max(session.loans.partitions()))
+    row = frame.iloc[0]
+
+    def given(kind: str) -> dict[str, Any]:
+        names = [n for n, c in portfolio.columns.items() if c.kind == kind and n not in portfolio.never]
+        return {n: row[n] for n in names if row[n] == row[n] and row[n] is not None}
+
+    return Loan(
+        categorical_features={name: str(value) for name, value in given("category").items()},
+        numerical_features={name: float(value) for name, value in given("number").items()},
+        date_features={name: value.date() for name, value in given("date").items()},
+        loan_id=str(row["loan_id"]),
+    )
+
+
+def _has_answered(session: Session, version: str) -> bool:
+    with session.database.transaction() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM predictions WHERE model_version = %s)", (version,))
+        return bool(cursor.fetchall()[0][0])
+
+
+@contextmanager
+def _service(session: Session) -> Iterator[tuple[str, str]]:
+    """The service as a child of this process; its HTTP and gRPC addresses."""
+    http, grpc = (
+        _free_port(session.settings.service_http_port),
+        _free_port(session.settings.service_grpc_port),
+    )
+    log = session.settings.home / "logs" / "service.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    child = os.environ | environment(session)
+    child |= {"SERVICE_HTTP_PORT": str(http), "SERVICE_GRPC_PORT": str(grpc), "SERVICE_HOST": "127.0.0.1"}
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bento", "--with-parent"], env=child, stdout=output, stderr=output
+        )
+    try:
+        _wait_until_ready(process, http, log)
+        yield f"127.0.0.1:{http}", f"127.0.0.1:{grpc}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    import httpx
+
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        with suppress(httpx.TransportError):
+            if httpx.get(f"http://127.0.0.1:{port}/health", timeout=5).is_success:
+                return
+        time.sleep(0.2)
+    raise CommandError(f"the service did not become ready; it says why in {log}\nNext: loan-default doctor")
+
+
+def _free_port(wanted: int) -> int:
+    """The wanted port, or any free one where that is taken."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return int(probe.getsockname()[1])
+    raise CommandError("no port is free on 127.0.0.1")
