@@ -1,39 +1,43 @@
 """A journal record: the answered loans of one request, as one line of JSON on their way to PostgreSQL."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any
 
 import psycopg2
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from bento.delivery import Away
-from loan_default_assets.warehouse.database import WarehouseError
-from loan_default_assets.warehouse.journal import Journal, Prediction
+from loan_default_assets.warehouse.database import Database, WarehouseError
+
+# PostgreSQL takes the lines apart itself: in Python that would cost more than a request's validation.
+APPEND = """
+INSERT INTO predictions (request_id, position, loan_id, model_version, features, probability, decision, threshold,
+    reasons, channel, latency_ms, created_at)
+SELECT (request ->> 'request_id')::uuid, place - 1, loan ->> 'loan_id', request ->> 'model_version',
+    loan -> 'features', (loan ->> 'probability')::double precision, (loan ->> 'decision')::smallint,
+    (request ->> 'threshold')::double precision, nullif(loan -> 'reasons', 'null'), request ->> 'channel',
+    (request ->> 'latency_ms')::double precision, (request ->> 'created_at')::timestamptz
+FROM jsonb_array_elements(%s::jsonb) request,
+    jsonb_array_elements(request -> 'loans') WITH ORDINALITY AS loans (loan, place)
+ON CONFLICT (request_id, position) DO NOTHING
+"""
 
 
 def record(request: dict[str, Any], loans: Sequence[dict[str, Any]]) -> bytes:
-    """`request` holds what its loans share; every loan holds what is its own (fields of Prediction)."""
+    """`request` holds what its loans share; every loan holds what is its own (columns of `predictions`)."""
     return to_json({**request, "loans": loans})
 
 
-def predictions(line: bytes) -> list[Prediction]:
-    """The rows of a record, in the order of the request."""
-    shared = from_json(line)
-    loans = shared.pop("loans")
-    shared["created_at"] = datetime.fromisoformat(shared["created_at"])
-    return [Prediction(**shared, position=n, **loan) for n, loan in enumerate(loans)]
+def deliver_to(database: Database) -> Callable[[Sequence[bytes]], None]:
+    """Stores records in one transaction; those that are there already stay as they are.
 
-
-def deliver_to(journal: Journal) -> Callable[[Sequence[bytes]], None]:
-    """Stores records in one transaction. Raises: Away, also for a table or disk that a person must mend first;
-    WarehouseError when the tables refuse a row.
+    Raises: Away, also for a table or disk that a person must mend first; WarehouseError when the tables refuse a row.
     """
 
     def deliver(lines: Sequence[bytes]) -> None:
-        rows = [row for line in lines for row in predictions(line)]
         try:
-            journal.append_predictions(rows)
+            with database.transaction() as cursor:
+                cursor.execute(APPEND, [f"[{b','.join(lines).decode()}]"])
         except WarehouseError as error:
             cause = error.__context__
             code = cause.pgcode if isinstance(cause, psycopg2.Error) else None

@@ -62,20 +62,24 @@ class Bank:
         """A candidate; each number has a threshold and a calibration of its own."""
         calibration = Calibration(slope=0.6, offset=number / 50)
         model = replace(self.fitted, calibration=calibration, threshold=0.4 + number / 1000)
+        return self.keep(model, f"snapshot-{number}", **changed)
+
+    def keep(self, model: FittedModel, snapshot: str, **changed: Any) -> ModelRecord:
+        """Saves a model and registers it as a candidate."""
         p = self.portfolio
         saved = artifact.save(
             self.root,
             model,
             portfolio_hash=p.hash,
             portfolio=p.model_dump(mode="json"),
-            snapshot_hash=f"snapshot-{number}",
+            snapshot_hash=snapshot,
             feature_names={"numbers": p.features.numbers, "categories": p.features.categories},
         )
         given: dict[str, Any] = {
             "version": saved.version,
             "kind": "classifier",
             "portfolio_hash": p.hash,
-            "snapshot_hash": f"snapshot-{number}",
+            "snapshot_hash": snapshot,
             "threshold": model.threshold,
             "artifact_uri": str(saved.path),
             "artifact_sha256": saved.sha256,

@@ -1,0 +1,158 @@
+"""Our HTTP and our gRPC beside a plain FastAPI endpoint, all on one core, the clients on another.
+
+Ours journal every answer in PostgreSQL, which runs beside the clients; the plain endpoint journals nothing.
+CPU a request is that of the serving processes.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import psutil
+
+from bento.generated import loan_default_pb2 as pb
+from loan_default_assets.model.config import ModelConfig
+from loan_default_assets.model.scoring import Scorer
+from loan_default_assets.portfolio.features import transform
+from loan_default_assets.portfolio.spec import Portfolio, load
+from loan_default_assets.portfolio.synthetic import rows
+from loan_default_assets.warehouse.server import LocalPostgres
+from loan_default_assets_tests.benchmarks.load import Measured, grpc_client, http_client, measure
+from loan_default_assets_tests.bento.models import Bank, train
+from loan_default_assets_tests.bento.served import ROOT, free_ports, service
+
+SECONDS, CONCURRENCY, ADVERSE_SHARE = 4.0, (1, 16, 64), 0.15
+REASONS = {"none": pb.REASONS_NONE, "adverse": pb.REASONS_ADVERSE}
+
+
+def bodies(portfolio: Portfolio, count: int) -> list[dict[str, Any]]:
+    """Requests of generated loans."""
+    frame = rows(portfolio, "2024-03-01").head(count)
+    kinds = {name: column.kind for name, column in portfolio.columns.items()}
+    return [
+        {
+            "categorical_features": {n: str(loan[n]) for n, kind in kinds.items() if kind == "category"},
+            "numerical_features": {
+                n: None if np.isnan(loan[n]) else float(loan[n])
+                for n, kind in kinds.items()
+                if kind == "number"
+            },
+        }
+        for loan in frame.to_dict("records")
+    ]
+
+
+def message(body: dict[str, Any], reasons: str) -> pb.PredictRequest:
+    numbers = {name: value for name, value in body["numerical_features"].items() if value is not None}
+    return pb.PredictRequest(
+        categorical_features=body["categorical_features"],
+        numerical_features=numbers,
+        reasons=REASONS[reasons],
+    )
+
+
+def bank_of(url: str, folder: Path, loans: list[dict[str, Any]]) -> Bank:
+    """A network of the default size that refuses the given share of these loans, as champion."""
+    portfolio = load("demo")
+    size = {
+        name: getattr(ModelConfig(), name) for name in ("d_model", "nhead", "num_layers", "dim_feedforward")
+    }
+    fitted = train(portfolio, **size, max_epochs=1, min_steps=5, learning_rate=1e-3)
+    given = [loan["numerical_features"] | loan["categorical_features"] for loan in loans]
+    features = transform(portfolio, {name: [loan.get(name) for loan in given] for name in portfolio.columns})
+    probability = Scorer(fitted, "", {}).score(features.numbers, features.categories).probability
+    threshold = float(np.quantile(probability, 1 - ADVERSE_SHARE))
+    bank = Bank(portfolio, Path("demo"), url, folder, replace(fitted, threshold=threshold))
+    bank.database.migrate(portfolio)
+    bank.promote(bank.keep(bank.fitted, "benchmark"))
+    return bank
+
+
+@contextmanager
+def plain(artifact: Path) -> Iterator[tuple[int, psutil.Process]]:
+    """The plain endpoint on a free port."""
+    (port,) = free_ports(1)
+    module = "loan_default_assets_tests.benchmarks.plain_endpoint"
+    process = subprocess.Popen([sys.executable, "-m", module, str(artifact), str(port)], cwd=ROOT)
+    try:
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            try:
+                httpx.get(f"http://127.0.0.1:{port}/docs")
+                break
+            except httpx.TransportError:
+                time.sleep(0.2)
+        yield port, psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def cpu(processes: list[psutil.Process]) -> float:
+    """Seconds of processor time used so far."""
+    return sum(sum(process.cpu_times()[:2]) for process in processes)
+
+
+def main() -> None:
+    """Prints a table."""
+    cores = sorted(psutil.Process().cpu_affinity())
+    serving, asking = cores[:1], cores[1:2] or cores[:1]
+    psutil.Process().cpu_affinity(asking)
+    home = Path(tempfile.mkdtemp(prefix="loan-default-serving-"))
+    home.chmod(0o755)
+    postgres = LocalPostgres(home)
+    try:
+        loans = bodies(load("demo"), 80)
+        bank = bank_of(postgres.start(), home / "models", loans)
+        record = bank.registry.champion()
+        assert record is not None
+        settings = {"portfolio": "demo", "database_url": bank.url}
+        with service(home, ready="/health", **settings) as ours, plain(bank.root / record.version) as other:
+            workers = ours.workers()
+            for process in (*workers, other[1]):
+                process.cpu_affinity(serving)
+            sides = {
+                "plain FastAPI": (http_client, other[0], [other[1]]),
+                "our HTTP": (http_client, int(ours.http.rsplit(":", 1)[1]), workers),
+                "our gRPC": (grpc_client, int(ours.grpc.rsplit(":", 1)[1]), workers),
+            }
+            table(sides, loans)
+    finally:
+        postgres.remove()
+
+
+def table(sides: dict[str, Any], loans: list[dict[str, Any]]) -> None:
+    """Measures every side at every concurrency, one after the other, and prints a line each."""
+    print(
+        f"{'reasons':8} {'clients':>7} {'side':14} {'req/s':>8} {'p50 ms':>8} {'p99 ms':>8} {'CPU ms/req':>11}  x plain"
+    )
+    for reasons in REASONS:
+        texts = [json.dumps(loan | {"reasons": reasons}).encode() for loan in loans]
+        messages = [message(loan, reasons) for loan in loans]
+        for clients in CONCURRENCY:
+            base: Measured | None = None
+            for name, (make, port, processes) in sides.items():
+                requests = messages if make is grpc_client else texts
+                before = cpu(processes)
+                found = asyncio.run(measure(make, port, requests, clients, SECONDS))
+                used = 1000 * (cpu(processes) - before) / (found.answers * (1 + 1 / 8))
+                base = base or found
+                print(
+                    f"{reasons:8} {clients:7d} {name:14} {found.per_second:8.0f} {found.p50:8.2f} {found.p99:8.2f} "
+                    f"{used:11.3f}  {found.per_second / base.per_second:.2f}",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()
