@@ -229,3 +229,30 @@ def rollback(portfolio: str | None, source: str | None, reason: str) -> None:
 
     with open_session(_settings(portfolio, source)) as session:
         click.echo(place.rollback(session, reason))
+
+
+@loan_default.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@_portfolio_options
+@click.option(
+    "--output", type=click.Path(dir_okay=False), help="CSV to write; standard output, when left out."
+)
+@_verb
+def score(file: str, portfolio: str | None, source: str | None, output: str | None) -> None:
+    """Score a file of loans with the champion, reasons included; journaled like served answers."""
+    from loan_default_assets.commands.score import score_file
+    from loan_default_assets.commands.session import open_session
+
+    with open_session(_settings(portfolio, source)) as session:
+        click.echo(score_file(session, file, output), err=True)
+
+
+@loan_default.command()
+@_portfolio_options
+@click.option("--no-service", is_flag=True, help="Without the prediction service.")
+@_verb
+def up(portfolio: str | None, source: str | None, no_service: bool) -> None:
+    """Dagster's interface, its daemon (sensors, freshness, backfills) and the service, until Ctrl-C."""
+    from loan_default_assets.commands.up import up as start
+
+    start(_settings(portfolio, source), service=not no_service, say=click.echo)

@@ -12,7 +12,9 @@ def partitions_of(portfolio: Portfolio) -> dg.PartitionsDefinition[str]:
     """Partitions by the date a row was known; a portfolio without dates has the one partition `snapshot`."""
     if portfolio.as_of is None:
         return dg.StaticPartitionsDefinition([SNAPSHOT])
-    start, end = str(portfolio.start), str(portfolio.end) if portfolio.end else None
+    # A start within a week or month means the whole of it.
+    start = portfolio.partition_of(portfolio.start or date.min)
+    end = str(portfolio.end) if portfolio.end else None
     if portfolio.cadence == "daily":
         return dg.DailyPartitionsDefinition(start_date=start, end_date=end)
     if portfolio.cadence == "weekly":

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from importlib.metadata import version
 
 import psutil
 
+from loan_default_assets.commands.ports import taken
 from loan_default_assets.settings import Settings
 
 _GIB = 1 << 30
@@ -115,16 +115,12 @@ def _postgresql(settings: Settings) -> Iterator[Finding]:
 def _ports(settings: Settings) -> Iterator[Finding]:
     for setting in ("DAGSTER_PORT", "SERVICE_HTTP_PORT", "SERVICE_GRPC_PORT"):
         port = getattr(settings, setting.lower())
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                yield Finding(
-                    "ports",
-                    f"{setting}={port} is taken",
-                    warning=True,
-                    mend=f"stop its owner, or set {setting}",
-                )
-                continue
+        if taken(port):
+            yield Finding(
+                "ports",
+                f"{setting}={port} is taken",
+                warning=True,
+                mend=f"stop its owner, or set {setting}",
+            )
+            continue
         yield Finding("ports", f"{setting}={port} is free")

@@ -11,7 +11,7 @@ import dagster as dg
 from loan_default_assets.definitions import build_definitions
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.settings import Settings
-from loan_default_assets.warehouse.database import Database, dagster_url, normalise, redact
+from loan_default_assets.warehouse.database import Database, normalise, redact
 from loan_default_assets.warehouse.journal import Journal
 from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.registry import Registry
@@ -71,7 +71,6 @@ def environment(session: Session) -> dict[str, str]:
     home = session.settings.home / "dagster"
     found = {
         "DATABASE_URL": session.url,
-        "DAGSTER_POSTGRES_URL": dagster_url(session.url),
         "DAGSTER_HOME": str(home),
         "PORTFOLIO": session.settings.portfolio,
         "LOAN_DEFAULT_HOME": str(session.settings.home),

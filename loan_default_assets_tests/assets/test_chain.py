@@ -14,7 +14,7 @@ from loan_default_assets.commands.session import CommandError
 from loan_default_assets.commands.status import status
 from loan_default_assets.warehouse.registry import ModelRecord
 from loan_default_assets_tests import small_bank
-from loan_default_assets_tests.assets.conftest import Bank, OpenBank
+from loan_default_assets_tests.opened_bank import Bank, OpenBank
 
 
 def test_the_chain_ends_with_a_champion_and_repeated_changes_nothing(good_bank: Bank) -> None:

@@ -12,7 +12,7 @@ from loan_default_assets.commands.run import Outcome, run
 from loan_default_assets.commands.session import Session, open_session
 from loan_default_assets.warehouse.server import LocalPostgres
 from loan_default_assets_tests import small_bank
-from loan_default_assets_tests.conftest import fresh_database
+from loan_default_assets_tests.databases import fresh_database
 
 
 class Bank:
@@ -54,7 +54,7 @@ def open_bank(database_url: str, tmp_path: Path) -> Iterator[OpenBank]:
         yield opened
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def good_bank(postgres: LocalPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
     """A bank whose chain has run once; tests leave its loans and tables as they found them."""
     folder = tmp_path_factory.mktemp("good_bank")

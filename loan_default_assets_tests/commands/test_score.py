@@ -1,0 +1,62 @@
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from loan_default_assets.commands.score import score
+from loan_default_assets.model.scoring import Scorer
+from loan_default_assets.portfolio.spec import PortfolioError
+from loan_default_assets_tests import small_bank
+from loan_default_assets_tests.opened_bank import Bank
+
+
+def _journaled(bank: Bank) -> list[tuple[object, ...]]:
+    with bank.session.database.transaction() as cursor:
+        cursor.execute(
+            "SELECT loan_id, probability, decision, reasons IS NOT NULL FROM predictions "
+            "WHERE channel = 'file' ORDER BY request_id, position"
+        )
+        return cursor.fetchall()
+
+
+def test_a_file_is_scored_by_the_champion_explained_and_journaled_once(
+    good_bank: Bank, tmp_path: Path
+) -> None:
+    loans = small_bank.loans(days=3)
+    file = tmp_path / "applications.csv"
+    loans.drop(columns=["defaulted", "collected"]).to_csv(file, index=False)
+    output = io.StringIO()
+    assert score(good_bank.session, str(file), output) == len(loans)
+    answered = pd.read_csv(io.StringIO(output.getvalue()))
+    champion = good_bank.session.registry.champion()
+    assert champion is not None
+
+    rows = good_bank.session.loans.read_processed(keys=["2025-01-01", "2025-01-02", "2025-01-03"])
+    scorer = Scorer.from_artifact(Path(champion.artifact_uri))
+    expected = scorer.score(rows.numbers, rows.categories).probability
+    assert list(answered["loan_id"]) == list(rows.loan_id)
+    np.testing.assert_allclose(answered["probability"], expected, atol=1e-6)
+    assert set(answered["model_version"]) == {champion.version}
+    adverse = answered["decision"] == 1
+    assert adverse.any()
+    assert answered.loc[adverse, "reasons"].notna().all()
+    assert answered.loc[~adverse, "reasons"].isna().all()
+
+    journaled = _journaled(good_bank)
+    assert [row[0] for row in journaled] == list(answered["loan_id"])
+    assert [row[3] for row in journaled] == adverse.tolist()
+    score(good_bank.session, str(file), io.StringIO())
+    assert _journaled(good_bank) == journaled
+
+
+def test_a_file_that_does_not_fit_is_refused_and_nothing_is_journaled(
+    good_bank: Bank, tmp_path: Path
+) -> None:
+    before = _journaled(good_bank)
+    file = tmp_path / "applications.csv"
+    small_bank.loans(days=1).drop(columns="income").to_csv(file, index=False)
+    with pytest.raises(PortfolioError, match="income"):
+        score(good_bank.session, str(file), io.StringIO())
+    assert _journaled(good_bank) == before

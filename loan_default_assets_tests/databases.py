@@ -1,0 +1,36 @@
+"""Databases that exist for one test, on the server of the whole run."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import quote
+
+import psycopg2
+from psycopg2 import sql
+
+from loan_default_assets.warehouse.database import dsn
+from loan_default_assets.warehouse.server import LocalPostgres
+
+
+@contextmanager
+def fresh_database(postgres: LocalPostgres) -> Iterator[str]:
+    """URL of an empty database that exists for the block alone."""
+    name = f"test_{os.getpid()}_{next(_number)}"
+    server = postgres.start()
+    _execute(server, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    yield server.replace(f"/{quote(postgres.database)}?", f"/{name}?")
+    _execute(server, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+_number = itertools.count()
+
+
+def _execute(url: str, statement: sql.Composed) -> None:
+    connection = psycopg2.connect(dsn(url))
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    finally:
+        connection.close()
