@@ -87,7 +87,7 @@ def fit(
     Raises RowsError when either set lacks a class, ConfigError when the weights have another shape.
     """
     start = warm_start or encoder
-    _check_shape(start.config, config)
+    _check_shape(start.config, config, (*SHAPE, "head_hidden") if warm_start else SHAPE)
     outcome, judged = train.outcome(), validation.outcome()
     device, encoding = pick_device(config), start.encoding
     data = encoding.transform(train.numbers, train.categories).to(device)
@@ -140,8 +140,8 @@ def _blockwise(module: Callable[[Encoded], Tensor], rows: Encoded) -> Tensor:
         return torch.cat([module(rows.take(index)) for index in blocks])
 
 
-def _check_shape(have: ModelConfig, want: ModelConfig) -> None:
-    for name in SHAPE:
+def _check_shape(have: ModelConfig, want: ModelConfig, names: tuple[str, ...]) -> None:
+    for name in names:
         if getattr(have, name) != getattr(want, name):
             raise ConfigError(
                 f"{name}: the weights to start from have {getattr(have, name)}, {getattr(want, name)} is asked for; "

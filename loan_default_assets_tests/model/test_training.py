@@ -156,10 +156,12 @@ def test_one_class_or_no_label_is_refused(label: np.ndarray | None, said: str, p
         fit(pretrained(good, config), train, validation, config)
 
 
-def test_weights_of_another_shape_are_refused() -> None:
+def test_weights_of_another_shape_are_refused(model: FittedModel) -> None:
     rows, config = loans(50), tiny(pretrain_epochs=0)
     with pytest.raises(ConfigError, match="num_layers: the weights to start from have 2, 3 is asked for"):
         fit(pretrained(rows, config), rows, rows, replace(config, num_layers=3))
+    with pytest.raises(ConfigError, match="head_hidden"):
+        fit(pretrained(rows, config), rows, rows, replace(config, head_hidden=7), warm_start=model)
 
 
 def test_an_unknown_device_is_named() -> None:
