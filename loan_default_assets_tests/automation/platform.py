@@ -1,0 +1,133 @@
+"""`loan-default` as a user runs it, in a home of its own: commands, `up` in the background, and what they leave."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from loan_default_assets.commands import family
+from loan_default_assets.commands.session import Session, open_session
+from loan_default_assets.settings import Settings
+
+QUICK = {
+    "RETRAIN_SENSOR_SECONDS": "5",
+    "AUTOMATION_SECONDS": "5",
+    "FRESHNESS_DAEMON_INTERVAL_SECONDS": "5",
+    "RETRAIN_COOLDOWN": "0",
+    "RETRAINING_SAMPLE_THRESHOLD": "300",
+    "RETRAINING_POSITIVE_THRESHOLD": "30",
+    "OMP_NUM_THREADS": "1",
+}
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Platform:
+    """One home with one portfolio."""
+
+    def __init__(self, home: Path, portfolio: str, **environment: str) -> None:
+        self.home = home
+        self.portfolio = portfolio
+        self.port = free_port()
+        inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+        self.environment = (
+            inherited
+            | QUICK
+            | {
+                "LOAN_DEFAULT_HOME": str(home),
+                "PORTFOLIO": portfolio,
+                "DAGSTER_PORT": str(self.port),
+                "SERVICE_HTTP_PORT": str(free_port()),
+                "SERVICE_GRPC_PORT": str(free_port()),
+            }
+            | environment
+        )
+
+    def command(self, *arguments: str, seconds: float = 600) -> subprocess.CompletedProcess[str]:
+        """A command, to its end."""
+        return subprocess.run(
+            self._line(*arguments),
+            env=self.environment, capture_output=True, text=True, timeout=seconds, check=False,
+        )  # fmt: skip
+
+    def done(self, *arguments: str) -> str:
+        """A command that must succeed; what it printed."""
+        result = self.command(*arguments)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.done("status", "--json"))
+        return found
+
+    @contextmanager
+    def up(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """`up` while it answers; stopped at the end, whatever happened."""
+        process = subprocess.Popen(
+            self._line("up", *arguments),
+            env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        try:
+            assert process.stdout
+            printed = ""
+            while "Ctrl-C" not in printed:
+                line = process.stdout.readline()
+                assert line, f"up ended:\n{printed}\n{self.logs()}"
+                printed += line
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=120)
+
+    def processes(self) -> list[str]:
+        """Command lines of what `up` started and is still there."""
+        return [" ".join(process.cmdline()) for process in family.members(str(self.home))]
+
+    def logs(self) -> str:
+        return "\n".join(path.read_text()[-3000:] for path in sorted((self.home / "logs").glob("*.log")))
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """The tables, beside whatever runs."""
+        with pytest_environment(self.environment), open_session(Settings()) as session:
+            yield session
+
+    def until(self, holds: Callable[[dict[str, Any]], bool], seconds: float) -> dict[str, Any]:
+        """The status once it holds."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            found = self.status()
+            if holds(found):
+                return found
+            time.sleep(5)
+        raise AssertionError(f"not within {seconds} s: {json.dumps(found, indent=1)}\n{self.logs()}")
+
+    def _line(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "loan_default_assets", *arguments]
+
+
+@contextmanager
+def pytest_environment(environment: dict[str, str]) -> Iterator[None]:
+    """These variables and no others, for the time of a block."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

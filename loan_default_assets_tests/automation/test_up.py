@@ -1,0 +1,66 @@
+import signal
+import socket
+from pathlib import Path
+
+import httpx
+import pytest
+
+from loan_default_assets.commands import family
+from loan_default_assets_tests import small_bank
+from loan_default_assets_tests.automation.platform import Platform
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Platform:
+    small_bank.bank(tmp_path)
+    return Platform(
+        tmp_path / "home", str(tmp_path / "small_bank.yaml"), LOAN_SOURCE=str(tmp_path / "loans.csv")
+    )
+
+
+def test_up_answers_refuses_a_second_one_and_leaves_nothing(platform: Platform) -> None:
+    with platform.up("--no-service") as process:
+        assert httpx.get(f"http://127.0.0.1:{platform.port}/server_info", timeout=10).is_success
+        assert len(platform.processes()) >= 2
+        second = platform.command("up", "--no-service")
+        assert second.returncode == 1
+        assert "runs already" in second.stderr
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
+    assert platform.processes() == []
+    noise = platform.logs()
+    assert not [word for word in ("BetaWarning", "Supersession", "Traceback", "Deprecat") if word in noise]
+
+
+def test_a_taken_port_is_named_before_anything_starts(platform: Platform) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", platform.port))
+        other.listen()
+        refused = platform.command("up", "--no-service")
+    assert refused.returncode == 1
+    assert f"DAGSTER_PORT={platform.port}" in refused.stderr
+    assert not (platform.home / "postgres").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["dagster_webserver", "dagster._daemon"])
+def test_a_dead_child_ends_up_with_its_name_and_log(platform: Platform, victim: str) -> None:
+    with platform.up("--no-service") as process:
+        [child] = [
+            p for p in family.members(str(platform.home)) if victim in p.cmdline() and p.ppid() == process.pid
+        ]
+        child.kill()
+        output, _ = process.communicate(timeout=120)
+        assert process.returncode == 1
+    assert f"the {victim.split('_')[-1]} ended by itself" in output
+    assert platform.processes() == []
+
+
+@pytest.mark.slow
+def test_up_again_after_kill_minus_9_of_up_itself(platform: Platform) -> None:
+    with platform.up("--no-service") as process:
+        process.kill()
+        process.wait()
+    with platform.up("--no-service"):
+        pass
+    assert platform.processes() == []
