@@ -83,8 +83,14 @@ class Platform:
         return done.stdout
 
     def attempt(self, environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-        """A `docker compose` command with these variables and no `.env` file."""
-        command = [*(compose_command() or []), "--project-name", self.project, "--env-file", os.devnull]
+        """A `docker compose` command with these variables; all others are as in the example, some of them empty."""
+        command = [
+            *(compose_command() or []),
+            "--project-name",
+            self.project,
+            "--env-file",
+            str(ROOT / ".env.example"),
+        ]
         return subprocess.run(
             [*command, "--file", str(ROOT / "docker-compose.yml"), *arguments],
             env={k: v for k, v in os.environ.items() if k not in self.environment} | environment,

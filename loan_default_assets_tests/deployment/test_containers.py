@@ -60,11 +60,10 @@ def loan(platform: Platform) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["POSTGRES_PASSWORD", "SERVICE_API_KEYS", "SERVICE_ADMIN_KEYS"])
-@pytest.mark.parametrize("empty", [False, True])
-def test_compose_refuses_to_start_without_a_secret(name: str, empty: bool) -> None:
+def test_compose_refuses_to_start_without_a_secret(name: str) -> None:
     project = Platform()
     environment = {key: value for key, value in project.environment.items() if key != name}
-    refused = project.attempt(environment | ({name: ""} if empty else {}), "up", "--detach", "--no-build")
+    refused = project.attempt(environment, "up", "--detach", "--no-build")
     assert refused.returncode != 0
     assert f"set {name} in .env" in refused.stderr
 
