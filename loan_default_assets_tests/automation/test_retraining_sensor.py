@@ -15,7 +15,13 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 @pytest.fixture
 def bank(database_url: str, instance: dg.DagsterInstance, tmp_path: Path) -> Ticking:
-    return Ticking(database_url, instance, tmp_path)
+    return Ticking(database_url, instance, tmp_path, alert_to=f"tee -a {tmp_path / 'told'}")
+
+
+@pytest.fixture
+def receiver(tmp_path: Path) -> Path:
+    """Where the command of ALERT_TO leaves what it was told."""
+    return tmp_path / "told"
 
 
 @pytest.fixture
@@ -63,7 +69,7 @@ def test_a_champion_that_meets_the_target_is_left_alone(bank: Ticking) -> None:
 
 
 def test_a_fallen_f1_starts_three_different_attempts_then_one_alert_and_hold(
-    missed: Ticking, tmp_path: Path
+    missed: Ticking, receiver: Path
 ) -> None:
     seen = []
     for number, job, mode in ((1, "retrain", "head"), (2, "retrain", "full"), (3, "train", "full")):
@@ -79,6 +85,20 @@ def test_a_fallen_f1_starts_three_different_attempts_then_one_alert_and_hold(
     assert not any(found.run_requests for found in told)
     assert "3 attempts gave no better model" in (told[-1].skip_message or "")
     assert len({found.cursor for found in told}) == 1
+    assert receiver.read_text().count('"key": "hold:m0:rows of today"') == 1
+
+
+def test_an_alert_that_did_not_arrive_is_sent_again_and_stops_nothing(
+    missed: Ticking, receiver: Path
+) -> None:
+    receiver.mkdir()
+    for number in (1, 2, 3):
+        missed.fail(number, "rows of today", 210)
+    assert "3 attempts" in (missed.tick().skip_message or "")
+    receiver.rmdir()
+    for _ in range(3):
+        missed.tick()
+    assert receiver.read_text().count("HOLD") == 1
 
 
 def test_the_same_facts_ask_for_the_same_run(missed: Ticking) -> None:
