@@ -19,8 +19,9 @@ from loan_default_assets.warehouse.place import MAJOR, Place, ServerError
 
 # How long a start may take: orphans of a killed server hold its memory for seconds, and replaying a large log
 # takes longer.
-_PATIENCE, _RECOVERY = 60.0, 600.0
+_PATIENCE, _RECOVERY = 20.0, 600.0
 _ALMOST_FULL = 64 << 20
+_AT_ONCE = ("pg_ctl", "stop", "-w", "-m", "immediate")
 # Children of a killed server, or a server that a killed process had just begun to start.
 _OTHERS_AT_WORK = ("shared memory block", "already exists")
 
@@ -33,11 +34,13 @@ def bring_up(programs: Path, place: Place, settings: Mapping[str, str]) -> None:
         ["-D", str(place.data), "-k", str(place.sockets), *(f"--{k}={v}" for k, v in settings.items())]
     )
     begun = time.monotonic()
-    while not answers(place):
+    while refusal := _refusal(place):
         waited = time.monotonic() - begun
         if postmaster(place):  # on its way up or down
             if waited > _RECOVERY:
                 raise ServerError(f"PostgreSQL does not answer since {waited:.0f} s: see {log}")
+            if waited > _PATIENCE and "shutting down" in refusal:
+                _demand(programs, place, *_AT_ONCE)
             time.sleep(0.1)
             continue
         for file in (pid_file, place.sockets / ".s.PGSQL.5432.lock"):
@@ -58,15 +61,23 @@ def bring_up(programs: Path, place: Place, settings: Mapping[str, str]) -> None:
 
 def answers(place: Place) -> bool:
     """Whether the server of this very data directory, and no other, takes connections."""
-    with contextlib.suppress(psycopg2.OperationalError):
+    return _refusal(place) is None
+
+
+def _refusal(place: Place) -> str | None:
+    try:
         connection = _connect(place)
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute("SHOW data_directory")
-                return cursor.fetchall() == [(str(place.data),)]
-        finally:
-            connection.close()
-    return False
+    except psycopg2.OperationalError as error:
+        return str(error)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW data_directory")
+            ((directory,),) = cursor.fetchall()
+            return None if directory == str(place.data) else f"serves {directory}"
+    except psycopg2.Error as error:
+        return str(error)
+    finally:
+        connection.close()
 
 
 def _connect(place: Place) -> psycopg2.extensions.connection:
@@ -118,8 +129,14 @@ def create_database(place: Place, name: str) -> None:
 
 
 def shut_down(programs: Path, place: Place) -> None:
-    """End the server; open transactions are rolled back."""
-    _demand(programs, place, "pg_ctl", "stop", "-w", "-m", "fast")
+    """End the server; open transactions are rolled back.
+
+    PostgreSQL 18 may wait for ever when it is asked to go while it restarts after the crash of one of its
+    processes; it is then ended at once, and replays its log at the next start.
+    """
+    code, _ = _run(programs, place, "pg_ctl", "stop", "-w", "-t", "20", "-m", "fast")
+    if code and postmaster(place):
+        _demand(programs, place, *_AT_ONCE)
 
 
 def _demand(programs: Path, place: Place, program: str, *arguments: str | Path) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import psutil
 import psycopg2
 import pytest
 from psycopg2.extras import wait_select
@@ -109,6 +110,18 @@ def test_a_reused_pid_is_not_ours_to_end(home: Path, postgres: LocalPostgres) ->
         innocent.kill()
         innocent.wait()
         zombie.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("delay", [0.02, 0.04, 0.06, 0.08])
+def test_a_stop_while_the_server_restarts_after_a_crash(delay: float, home: Path) -> None:
+    server = local(home)
+    server.start()
+    postmaster = psutil.Process(server.pid())
+    postmaster.children()[0].kill()
+    time.sleep(delay)
+    postmaster.send_signal(signal.SIGINT)  # what `pg_ctl stop` sends; its sender is then killed
+    assert ask(server.start(), "SELECT value FROM kept") == "42"
 
 
 def test_the_environment_of_libpq_is_not_the_servers(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
