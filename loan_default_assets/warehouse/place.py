@@ -87,7 +87,8 @@ def runnable_programs(programs: Path, place: Place) -> Path:
     if not copy.exists():
         new = place.state / "programs.new"
         shutil.rmtree(new, ignore_errors=True)
-        shutil.copytree(install, new / package.name / install.name)
+        spared = shutil.ignore_patterns("include", "*.a")
+        shutil.copytree(install, new / package.name / install.name, ignore=spared)
         libraries = package.with_name(f"{package.name}.libs")
         if libraries.exists():
             shutil.copytree(libraries, new / libraries.name)
