@@ -60,10 +60,12 @@ def _end_state(folder: Path, home: Path) -> dict[str, object]:
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("kills", [10])
 def test_killed_at_random_moments_and_run_again_it_ends_as_an_unbroken_run_does(
-    tmp_path: Path, kills: int
+    tmp_path: Path, request: pytest.FixtureRequest, kills: int
 ) -> None:
     small_bank.bank(tmp_path)
-    unbroken = tmp_path / "unbroken"
+    unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
+    for home in (unbroken, broken):
+        request.addfinalizer(LocalPostgres(home).remove)
     start = time.monotonic()
     process = _start(tmp_path, unbroken)
     output, _ = process.communicate(timeout=300)
@@ -71,7 +73,7 @@ def test_killed_at_random_moments_and_run_again_it_ends_as_an_unbroken_run_does(
     whole = time.monotonic() - start
     expected = _end_state(tmp_path, unbroken)
 
-    rng, broken = random.Random(0), tmp_path / "broken"
+    rng = random.Random(0)
     killed = 0
     for _ in range(kills):
         process = _start(tmp_path, broken)

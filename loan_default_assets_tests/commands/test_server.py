@@ -5,15 +5,17 @@ import pytest
 
 from loan_default_assets.commands.run import fingerprint, run
 from loan_default_assets.commands.session import open_session
+from loan_default_assets.warehouse.server import LocalPostgres
 from loan_default_assets_tests import small_bank
 
 
 def test_a_given_server_ends_with_the_same_rows_and_champion_as_the_embedded_one(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     small_bank.bank(tmp_path)
     given = small_bank.settings(tmp_path, database_url)
     embedded = given.model_copy(update={"database_url": None, "loan_default_home": tmp_path / "embedded"})
+    request.addfinalizer(LocalPostgres(embedded.home).remove)
     found = []
     for settings in (given, embedded):
         with open_session(settings) as session, dg.DagsterInstance.ephemeral() as instance:
