@@ -7,13 +7,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
+import httpx
+
 from loan_default_assets.commands import family
-from loan_default_assets.commands.session import Session, open_session
+from loan_default_assets.commands.session import Session, dagster_instance, open_session
 from loan_default_assets.settings import Settings
 
 QUICK = {
@@ -41,6 +44,7 @@ class Platform:
     def __init__(self, home: Path, portfolio: str, **environment: str) -> None:
         self.home = home
         self.portfolio = portfolio
+        self.name = Path(portfolio).stem
         self.port = free_port()
         inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
         self.environment = (
@@ -93,6 +97,27 @@ class Platform:
                 process.send_signal(signal.SIGTERM)
             process.communicate(timeout=120)
 
+    def backfill(self, assets: Sequence[str], partitions: Sequence[str]) -> str:
+        """What the interface's own button does; the backfill's id."""
+        selection = [{"path": [self.name, asset]} for asset in assets]
+        found = self.graphql(
+            "mutation M($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) "
+            "{ ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }",
+            {"p": {"assetSelection": selection, "partitionNames": list(partitions), "fromFailure": False}},
+        )
+        identifier: str = found["launchPartitionBackfill"]["backfillId"]
+        return identifier
+
+    def graphql(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+        answer = httpx.post(
+            f"http://127.0.0.1:{self.port}/graphql",
+            json={"query": query, "variables": variables},
+            timeout=60,
+        ).json()
+        assert "errors" not in answer, answer
+        found: dict[str, Any] = answer["data"]
+        return found
+
     def processes(self) -> list[str]:
         """Command lines of what `up` started and is still there."""
         return [" ".join(process.cmdline()) for process in family.members(str(self.home))]
@@ -101,10 +126,14 @@ class Platform:
         return "\n".join(path.read_text()[-3000:] for path in sorted((self.home / "logs").glob("*.log")))
 
     @contextmanager
-    def session(self) -> Iterator[Session]:
-        """The tables, beside whatever runs."""
-        with pytest_environment(self.environment), open_session(Settings()) as session:
-            yield session
+    def session(self) -> Iterator[tuple[Session, dg.DagsterInstance]]:
+        """The tables and Dagster's records, beside whatever runs."""
+        with (
+            _environment(self.environment),
+            open_session(Settings()) as session,
+            dagster_instance(session) as instance,
+        ):
+            yield session, instance
 
     def until(self, holds: Callable[[dict[str, Any]], bool], seconds: float) -> dict[str, Any]:
         """The status once it holds."""
@@ -121,7 +150,7 @@ class Platform:
 
 
 @contextmanager
-def pytest_environment(environment: dict[str, str]) -> Iterator[None]:
+def _environment(environment: dict[str, str]) -> Iterator[None]:
     """These variables and no others, for the time of a block."""
     before = dict(os.environ)
     os.environ.clear()
