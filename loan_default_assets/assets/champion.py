@@ -5,6 +5,7 @@ import dagster as dg
 from loan_default_assets.assets import versions
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.resources import Warehouse
+from loan_default_assets.retries import retried
 from loan_default_assets.settings import Settings
 
 PROMOTING = ("approved", "approved_below_target", "provisional")
@@ -22,6 +23,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
         deps=[dg.AssetKey([portfolio.name, "evaluation"])],
         pool="training",
     )
+    @retried
     def champion(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
         registry, journal = warehouse.registry(portfolio), warehouse.journal(portfolio)
         candidate, serving = versions.pending(registry, portfolio), registry.champion()
@@ -33,7 +35,11 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
                     f"candidate {candidate.version} has no recorded verdict; materialize evaluation first",
                     allow_retries=False,
                 )
-            if judged.verdict in PROMOTING:
+            if candidate.parent != (serving.version if serving else None):
+                reason = f"trained to challenge {candidate.parent}, which is not champion any more"
+                registry.reject(candidate.version, reason)
+                outcome = f"kept: candidate {candidate.version} {reason}"
+            elif judged.verdict in PROMOTING:
                 registry.promote(
                     candidate.version,
                     expected=serving.version if serving else None,

@@ -10,6 +10,7 @@ from loan_default_assets.assets import snapshot as snapshots
 from loan_default_assets.checks import BOTH_CLASSES, LABEL_MATURITY, NO_LEAKAGE
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.resources import Attempt, ModelStore, Warehouse
+from loan_default_assets.retries import retried
 from loan_default_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
         ],
         pool="training",
     )
+    @retried
     def classifier(
         context: dg.AssetExecutionContext, warehouse: Warehouse, models: ModelStore, attempt: Attempt
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:

@@ -12,6 +12,7 @@ from loan_default_assets.checks import F1_TARGET, FINITE_OUTPUTS
 from loan_default_assets.policy.promotion import Verdict, judge
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.resources import Attempt, Warehouse
+from loan_default_assets.retries import retried
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.journal import Journal, Performance
 
@@ -38,6 +39,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
         ],
         pool="training",
     )
+    @retried
     def evaluation(
         context: dg.AssetExecutionContext, warehouse: Warehouse, attempt: Attempt
     ) -> Iterator[dg.MaterializeResult]:

@@ -9,6 +9,7 @@ from loan_default_assets.assets import snapshot as snapshots
 from loan_default_assets.assets import versions
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.resources import Attempt, ModelStore, Warehouse
+from loan_default_assets.retries import retried
 from loan_default_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
         ],
         pool="training",
     )
+    @retried
     def pretrained_encoder(
         context: dg.AssetExecutionContext, warehouse: Warehouse, models: ModelStore, attempt: Attempt
     ) -> dg.MaterializeResult:

@@ -11,6 +11,7 @@ from loan_default_assets.partitions import partitions_of
 from loan_default_assets.portfolio import features, schema
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.resources import Warehouse
+from loan_default_assets.retries import retried
 from loan_default_assets.warehouse.loans import LoanRows
 
 
@@ -31,6 +32,7 @@ def build(portfolio: Portfolio) -> dg.AssetsDefinition:
         metadata={"numbers": list(names.numbers), "categories": list(names.categories)},
         pool="ingestion",
     )
+    @retried
     def processed_features(
         context: dg.AssetExecutionContext, warehouse: Warehouse
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:

@@ -11,6 +11,7 @@ from loan_default_assets.partitions import partitions_of
 from loan_default_assets.portfolio import schema, sources
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.resources import Warehouse
+from loan_default_assets.retries import retried
 
 _MANY_LABELS = 500
 
@@ -30,6 +31,7 @@ def build(portfolio: Portfolio, today: date | None = None) -> dg.AssetsDefinitio
         metadata={"dagster/column_schema": _columns(portfolio)},
         pool="ingestion",
     )
+    @retried
     def raw_loans(
         context: dg.AssetExecutionContext, warehouse: Warehouse
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
