@@ -1,5 +1,6 @@
 """From valid loans to journaled answers: what both transports do once a request has been checked."""
 
+import random
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -47,6 +48,8 @@ class Engine:
         self._spool, self._delivery = spool, delivery
         self._dated = any(c.kind == "date" for n, c in portfolio.columns.items() if n in sources)
         self._reasons = Reasons(portfolio)
+        # Request ids need to be different, not secret; the system's random numbers cost a call each.
+        self._random = random.Random()  # noqa: S311
         self._decisions: dict[tuple[str, int], Callable[[float], None]] = {
             (channel, decision): metrics.DECISIONS.labels(channel, str(decision)).inc
             for channel in ("http", "grpc")
@@ -68,7 +71,7 @@ class Engine:
         if model is None:
             why = self._champion.error or "the model is being loaded"
             raise Refused(problems.NO_MODEL.with_message(f"there is no model to answer with: {why}"))
-        arrival = _Arrival(str(uuid.uuid4()), channel, started)
+        arrival = _Arrival(str(uuid.UUID(int=self._random.getrandbits(128), version=4)), channel, started)
         try:
             answers = await self._batcher.submit(model, loans, arrival)
         except Overloaded:

@@ -106,6 +106,8 @@ class Batcher:
 
     async def _run(self) -> None:
         while self._queue or not self._closed:
+            # Requests that have arrived already are read first, and so come into this batch.
+            await asyncio.sleep(0)
             slices = self._take()
             if not slices:
                 self._wake.clear()

@@ -5,6 +5,7 @@ between the two steps, or a server that dies after it has committed, changes not
 """
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -93,7 +94,7 @@ class Delivery:
                 self._deliver_all(records[:half])
                 self._deliver_all(records[half:])
                 return
-            with self._refused.open("ab") as file:
+            with open(self._refused, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
                 file.write(records[0] + b"\n")
             self.set_aside += 1
             logger.error(

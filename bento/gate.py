@@ -14,7 +14,7 @@ from bento.errors import place
 from bento.limits import RateLimit
 from bento.problems import Problem
 from bento.routes import ROUTES, route_of
-from bento.security import Keys, presented_key
+from bento.security import Keys, is_loopback, presented_key
 from loan_default_assets.settings import Settings
 
 logger = logging.getLogger("bentoml.loan_default.http")
@@ -73,6 +73,8 @@ class Gate:
     def _refusal(self, route: str | None, scope: Any) -> Problem | None:
         headers = dict(scope["headers"])
         key = presented_key(_text(headers.get(b"authorization")), _text(headers.get(b"x-api-key")))
+        if not self._keys and not _from_here(scope, headers):
+            return problems.NOT_LOCAL
         role = self._keys.role(key)
         client = (key if role else None) or (scope.get("client") or ("",))[0]
         if not self._rate.admits(client):
@@ -129,6 +131,12 @@ async def _answer(problem: Problem, send: Any) -> None:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def _from_here(scope: Any, headers: dict[bytes, bytes]) -> bool:
+    """Whether the request came to a loopback address and means one; a page elsewhere can be made to fake either."""
+    host = headers.get(b"host", b"").decode("latin-1").rsplit(":", 1)[0].strip("[]")
+    return is_loopback((scope.get("server") or ("",))[0]) and (host == "localhost" or is_loopback(host))
 
 
 def _text(header: bytes | None) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from bento import problems
 from bento.answering import Engine
@@ -78,7 +78,7 @@ class LoanDefault(pb_grpc.LoanDefaultServicer):
     ) -> Any:
         started, status = time.perf_counter(), "CANCELLED"
         try:
-            if not self._rate.admits(_client(context)):
+            if self._rate and not self._rate.admits(_client(context)):
                 raise Refused(problems.TOO_MANY)
             response = await answer(request, started)
             status = "OK"
@@ -105,7 +105,6 @@ class GrpcServer:
         self._settings = settings
         counts = counter_of("grpc")
         self._server = grpc.aio.server(
-            interceptors=[GrpcGate(keys, lambda method, status: counts(method, status, 0.0))],
             maximum_concurrent_rpcs=-(-settings.service_max_concurrency // settings.service_workers),
             options=[
                 ("grpc.so_reuseport", int(settings.service_workers > 1)),
@@ -115,11 +114,14 @@ class GrpcServer:
                 ("grpc.max_connection_age_ms", 300_000),
             ],
         )
-        pb_grpc.add_LoanDefaultServicer_to_server(servicer, self._server)
+        gate = GrpcGate(keys, lambda method, status: counts(method, status, 0.0))
+        pb_grpc.add_LoanDefaultServicer_to_server(servicer, gate)
         self._health = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, gate)
         names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, self._server)
+        reflected = reflection.aio.ReflectionServicer(names)
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflected, gate)
+        self._server.add_generic_rpc_handlers([gate])
 
     async def start(self) -> None:
         """Opens the port. Raises: RuntimeError when it is taken."""

@@ -21,6 +21,10 @@ class RateLimit:
         self._rate, self._clients = per_second, clients
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
+    def __bool__(self) -> bool:
+        """Whether there is a limit."""
+        return bool(self._rate)
+
     def admits(self, client: str, now: float | None = None) -> bool:
         """Takes one token of the client's, if there is one. `now` in seconds of a monotonic clock."""
         if not self._rate:

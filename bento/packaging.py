@@ -105,6 +105,8 @@ def build_bento(tag: str, *, store: Path) -> Built:
     """
     name, _, number = tag.partition(":")
     target = store / "bentos" / f"loan_default_{name}" / number
+    if not (store / "models" / name / number / "model.yaml").exists():
+        raise PackagingError(f"{tag} is not in {store}: save the model first")
     if not (target / "bento.yaml").exists():
         with tempfile.TemporaryDirectory(prefix="loan-default-bento-") as folder:
             _lay_out(Path(folder), tag)

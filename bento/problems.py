@@ -60,6 +60,12 @@ UNAUTHORIZED = Problem(
     401, "UNAUTHENTICATED", "unauthorized", "send a key: `Authorization: Bearer KEY` or `X-API-Key: KEY`"
 )
 FORBIDDEN = Problem(403, "PERMISSION_DENIED", "forbidden", "this key is for another duty")
+NOT_LOCAL = Problem(
+    403,
+    "PERMISSION_DENIED",
+    "not_local",
+    "without SERVICE_API_KEYS only 127.0.0.1, ::1 and localhost are answered",
+)
 TOO_MANY = Problem(429, "RESOURCE_EXHAUSTED", "too_many_requests", "too many requests; try again in a second")
 TIMED_OUT = Problem(504, "DEADLINE_EXCEEDED", "timed_out", "not answered within SERVICE_TIMEOUT_SECONDS")
 OVERLOADED = Problem(503, "RESOURCE_EXHAUSTED", "overloaded", "too many loans are waiting; try again later")

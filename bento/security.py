@@ -3,7 +3,9 @@
 import hashlib
 import hmac
 import ipaddress
+import ssl
 from enum import Enum
+from functools import lru_cache
 
 from pydantic import SecretStr
 
@@ -72,6 +74,7 @@ def presented_key(authorization: str | None, x_api_key: str | None) -> str | Non
     return x_api_key
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches the address."""
     try:
@@ -97,9 +100,13 @@ def check(settings: Settings) -> Keys:
     certificate, key = settings.service_tls_certificate, settings.service_tls_key
     if (certificate is None) != (key is None):
         raise ConfigurationError("SERVICE_TLS_CERTIFICATE and SERVICE_TLS_KEY belong together: set both")
-    for name, path in (("SERVICE_TLS_CERTIFICATE", certificate), ("SERVICE_TLS_KEY", key)):
-        if path is not None and not path.is_file():
-            raise ConfigurationError(f"{name}={path}: there is no such file")
+    if certificate and key:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+        except OSError as error:
+            raise ConfigurationError(
+                f"SERVICE_TLS_CERTIFICATE={certificate} and SERVICE_TLS_KEY={key} cannot be used: {error.strerror}"
+            ) from None
     return keys
 
 

@@ -4,6 +4,7 @@ BentoML imports it (`bento.service:LoanDefault`) in the supervisor and in every 
 Requests are checked and answers written here and not by BentoML, whose logs and errors quote what was sent.
 """
 
+import gc
 import time
 from collections.abc import Awaitable, Callable
 from datetime import date
@@ -82,6 +83,7 @@ document = to_json(openapi.document(types))
     workers=settings.service_workers,
     # Time, concurrency and counts are the gate's; spans of requests would be made and thrown away.
     traffic={"timeout": 86_400},
+    http={"host": settings.service_host, "port": settings.service_http_port},
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
     tracing={"excluded_urls": ".*"},
@@ -107,6 +109,9 @@ class LoanDefault:
         torch.set_num_threads(1)
         self.runtime = Runtime(settings, types, keys, pinned_tag() or settings.service_model_tag)
         await self.runtime.start()
+        # What is there now stays; without it the garbage collector looks through all of torch again and again.
+        gc.collect()
+        gc.freeze()
 
     @bentoml.on_shutdown
     async def stop(self) -> None:

@@ -36,6 +36,7 @@ class Spool:
 
     def __init__(self, folder: Path, limit_bytes: int, segment_bytes: int = 8 << 20) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)  # it holds applicants' data
         self._folder, self._limit, self._segment_bytes = folder, limit_bytes, segment_bytes
         self._lock = threading.Lock()
         self._segments: deque[_Segment] = deque()

@@ -20,7 +20,6 @@ import httpx
 import numpy as np
 import psutil
 
-from bento.generated import loan_default_pb2 as pb
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.scoring import Scorer
 from loan_default_assets.portfolio.features import transform
@@ -28,11 +27,12 @@ from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.portfolio.synthetic import rows
 from loan_default_assets.warehouse.server import LocalPostgres
 from loan_default_assets_tests.benchmarks.load import Measured, grpc_client, http_client, measure
+from loan_default_assets_tests.bento.loans import columns_of, message
 from loan_default_assets_tests.bento.models import Bank, train
 from loan_default_assets_tests.bento.served import ROOT, free_ports, service
 
 SECONDS, CONCURRENCY, ADVERSE_SHARE = 4.0, (1, 16, 64), 0.15
-REASONS = {"none": pb.REASONS_NONE, "adverse": pb.REASONS_ADVERSE}
+REASONS = ("none", "adverse")
 
 
 def bodies(portfolio: Portfolio, count: int) -> list[dict[str, Any]]:
@@ -52,15 +52,6 @@ def bodies(portfolio: Portfolio, count: int) -> list[dict[str, Any]]:
     ]
 
 
-def message(body: dict[str, Any], reasons: str) -> pb.PredictRequest:
-    numbers = {name: value for name, value in body["numerical_features"].items() if value is not None}
-    return pb.PredictRequest(
-        categorical_features=body["categorical_features"],
-        numerical_features=numbers,
-        reasons=REASONS[reasons],
-    )
-
-
 def bank_of(url: str, folder: Path, loans: list[dict[str, Any]]) -> Bank:
     """A network of the default size that refuses the given share of these loans, as champion."""
     portfolio = load("demo")
@@ -68,8 +59,7 @@ def bank_of(url: str, folder: Path, loans: list[dict[str, Any]]) -> Bank:
         name: getattr(ModelConfig(), name) for name in ("d_model", "nhead", "num_layers", "dim_feedforward")
     }
     fitted = train(portfolio, **size, max_epochs=1, min_steps=5, learning_rate=1e-3)
-    given = [loan["numerical_features"] | loan["categorical_features"] for loan in loans]
-    features = transform(portfolio, {name: [loan.get(name) for loan in given] for name in portfolio.columns})
+    features = transform(portfolio, columns_of(portfolio, loans))
     probability = Scorer(fitted, "", {}).score(features.numbers, features.categories).probability
     threshold = float(np.quantile(probability, 1 - ADVERSE_SHARE))
     bank = Bank(portfolio, Path("demo"), url, folder, replace(fitted, threshold=threshold))
@@ -138,7 +128,7 @@ def table(sides: dict[str, Any], loans: list[dict[str, Any]]) -> None:
     )
     for reasons in REASONS:
         texts = [json.dumps(loan | {"reasons": reasons}).encode() for loan in loans]
-        messages = [message(loan, reasons) for loan in loans]
+        messages = [message(loan | {"reasons": reasons}) for loan in loans]
         for clients in CONCURRENCY:
             base: Measured | None = None
             for name, (make, port, processes) in sides.items():

@@ -40,10 +40,10 @@ def make_bank(
     portfolio_file: Path,
     fitted: FittedModel,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Callable[[], Bank]:
-    """A bank with empty tables in a database of its own."""
+) -> Callable[..., Bank]:
+    """A bank with empty tables in a database of its own: the small one, or one of the library with its model."""
 
-    def make() -> Bank:
+    def make(source: str = str(portfolio_file), model: FittedModel = fitted) -> Bank:
         name, server = f"bank_{next(_numbers)}", postgres.start()
         connection = psycopg2.connect(dsn(server))
         connection.autocommit = True
@@ -51,8 +51,8 @@ def make_bank(
             cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         connection.close()
         url = server.replace(f"/{quote(postgres.database)}?", f"/{name}?")
-        portfolio = load(str(portfolio_file))
-        bank = Bank(portfolio, portfolio_file, url, tmp_path_factory.mktemp("models"), fitted)
+        portfolio = load(source, source="loans.csv")
+        bank = Bank(portfolio, Path(source), url, tmp_path_factory.mktemp("models"), model)
         bank.database.migrate(portfolio)
         return bank
 

@@ -1,6 +1,7 @@
 """Answers over the wire: complete, journaled, and the same by HTTP, by gRPC and by the Scorer itself."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -10,10 +11,13 @@ import pytest
 
 from bento.generated import loan_default_pb2 as pb
 from bento.generated import loan_default_pb2_grpc as pb_grpc
+from bento.reasons import Reasons
 from loan_default_assets.model.scoring import Scorer
 from loan_default_assets.portfolio.features import transform
+from loan_default_assets.portfolio.spec import load
 from loan_default_assets_tests.bento.bank import request
-from loan_default_assets_tests.bento.models import Bank
+from loan_default_assets_tests.bento.loans import columns_of, message, random_bodies
+from loan_default_assets_tests.bento.models import Bank, train
 from loan_default_assets_tests.bento.served import Served
 
 
@@ -29,35 +33,10 @@ def wait_for_rows(bank: Bank, statement: str, count: int, seconds: float = 15.0)
     return rows
 
 
-def random_request(rng: np.random.Generator) -> dict[str, Any]:
-    """A valid request with missing and unseen values in it."""
-    return request(
-        income=float(10 ** rng.uniform(0, 5.9)),
-        debt=None if rng.random() < 0.2 else float(rng.normal(0, 1e5)),
-        children=int(rng.integers(0, 20)),
-        grade=str(rng.integers(1, 4)),
-        job=rng.choice(["clerk", "farmer", "astronaut"]) if rng.random() < 0.8 else ...,
-        hired=f"{rng.integers(1990, 2024)}-0{rng.integers(1, 9)}-11" if rng.random() < 0.8 else ...,
-        as_of="2024-06-30",
-        sex="f",
-        reasons="all",
-    )
-
-
-def message(body: dict[str, Any]) -> pb.PredictRequest:
-    return pb.PredictRequest(
-        categorical_features=body["categorical_features"],
-        numerical_features={k: v for k, v in body["numerical_features"].items() if v is not None},
-        date_features=body["date_features"],
-        as_of=body["as_of"],
-        reasons=pb.REASONS_ALL,
-    )
-
-
 def parity(bank: Bank, served: Served, count: int) -> None:
     """The same probability, version and reasons by HTTP, by gRPC, and by the Scorer here."""
-    rng = np.random.default_rng(5)
-    bodies = [random_request(rng) for _ in range(count)]
+    dated = {"as_of": "2024-06-30"} if any(c.kind == "date" for c in bank.portfolio.columns.values()) else {}
+    bodies = random_bodies(bank.portfolio, count, 5, reasons="all", **dated)
     by_http: list[Any] = []
     for start in range(0, count, 1000):
         answer = post(served, "/predict-batch", {"loans": bodies[start : start + 1000]})
@@ -69,25 +48,34 @@ def parity(bank: Bank, served: Served, count: int) -> None:
     record = bank.registry.champion()
     assert record is not None
     scorer = Scorer.from_artifact(bank.root / record.version)
-    kinds = {"number": "numerical_features", "category": "categorical_features", "date": "date_features"}
-    columns = {
-        name: [body[kinds[column.kind]].get(name) for body in bodies]
-        for name, column in bank.portfolio.columns.items()
-        if column.kind in kinds
-    }
-    features = transform(bank.portfolio, columns, np.datetime64("2024-06-30"))
-    probability = scorer.score(features.numbers, features.categories).probability
-    assert np.abs([a["probability"] for a in by_http] - probability).max() < 1e-6
-    assert np.abs([a.probability for a in by_grpc] - probability).max() < 1e-6
-    for http, rpc in zip(by_http, by_grpc, strict=True):
+    features = transform(bank.portfolio, columns_of(bank.portfolio, bodies), np.datetime64("2024-06-30"))
+    scores = scorer.score(features.numbers, features.categories)
+    parts = scorer.contributions(features.numbers, features.categories)
+    assert np.abs([a["probability"] for a in by_http] - scores.probability).max() < 1e-6
+    assert np.abs([a.probability for a in by_grpc] - scores.probability).max() < 1e-6
+    reasons = Reasons(bank.portfolio)
+    for http, rpc, part in zip(by_http, by_grpc, parts, strict=True):
         assert (http["model_version"], http["threshold"]) == (rpc.model_version, rpc.threshold)
         assert http["model_version"] == record.version
-        assert [r["code"] for r in http["reasons"]] == [r.code for r in rpc.reasons]
         assert http["prediction"] == rpc.prediction == int(http["probability"] >= http["threshold"])
+        offline = [reason.code for reason in reasons.of(part, adverse=bool(rpc.prediction))]
+        assert [r["code"] for r in http["reasons"]] == [r.code for r in rpc.reasons] == offline
 
 
 def test_http_grpc_and_the_scorer_agree(bank: Bank, served: Served) -> None:
     parity(bank, served, 60)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["demo", "taiwan_credit"])
+def test_a_thousand_loans_of_the_library_agree(
+    make_bank: Callable[..., Bank], serve: Callable[..., Any], name: str
+) -> None:
+    portfolio = load(name, source="loans.csv")
+    bank = make_bank(name, train(portfolio))
+    bank.promote(bank.register(0))
+    with serve(bank, ready="/health", loan_source="loans.csv") as served:
+        parity(bank, served, 1000)
 
 
 def test_an_answer_is_complete_and_journaled(bank: Bank, served: Served) -> None:
@@ -114,12 +102,8 @@ def test_an_answer_is_complete_and_journaled(bank: Bank, served: Served) -> None
 
 
 @pytest.mark.parametrize("asked", ["adverse", "all", "none", None])
-def test_reasons_are_given_when_they_are_asked_for(served: Served, asked: str | None) -> None:
-    rng = np.random.default_rng(3)
-    bodies = [random_request(rng) | {"reasons": asked} for _ in range(40)]
-    if asked is None:
-        for body in bodies:
-            del body["reasons"]
+def test_reasons_are_given_when_they_are_asked_for(bank: Bank, served: Served, asked: str | None) -> None:
+    bodies = random_bodies(bank.portfolio, 40, 3, **({"reasons": asked} if asked else {}))
     said = post(served, "/predict-batch", {"loans": bodies}).json()["predictions"]
     assert {answer["prediction"] for answer in said} == {0, 1}
     for answer in said:
@@ -141,9 +125,8 @@ def test_a_batch_is_one_request_by_one_version(bank: Bank, served: Served) -> No
     assert wait_for_rows(bank, statement, 1000) == [(n, str(n)) for n in range(1000)]
 
 
-def test_a_loan_scores_alike_alone_and_in_a_batch(served: Served) -> None:
-    rng = np.random.default_rng(9)
-    bodies = [random_request(rng) for _ in range(30)]
+def test_a_loan_scores_alike_alone_and_in_a_batch(bank: Bank, served: Served) -> None:
+    bodies = random_bodies(bank.portfolio, 30, 9)
     together = post(served, "/predict-batch", {"loans": bodies}).json()["predictions"]
     alone = [post(served, "/predict", body).json() for body in bodies]
     for one, other in zip(alone, together, strict=True):
@@ -151,10 +134,9 @@ def test_a_loan_scores_alike_alone_and_in_a_batch(served: Served) -> None:
 
 
 def test_grpc_batch_and_info(bank: Bank, served: Served) -> None:
-    rng = np.random.default_rng(4)
     with grpc.insecure_channel(served.grpc) as channel:
         stub = pb_grpc.LoanDefaultStub(channel)
-        loans = [message(random_request(rng)) for _ in range(5)]
+        loans = [message(body) for body in random_bodies(bank.portfolio, 5, 4)]
         batch = stub.PredictBatch(pb.PredictBatchRequest(loans=loans))
         info = stub.ModelInfo(pb.ModelInfoRequest())
     assert len(batch.predictions) == 5

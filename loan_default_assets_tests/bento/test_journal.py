@@ -7,15 +7,20 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import httpx
 import pytest
 
+from bento.generated import loan_default_pb2 as pb
+from bento.generated import loan_default_pb2_grpc as pb_grpc
 from loan_default_assets.model.training import FittedModel
 from loan_default_assets.portfolio.spec import load
 from loan_default_assets.warehouse.server import LocalPostgres
 from loan_default_assets_tests.bento.bank import request
+from loan_default_assets_tests.bento.loans import message
 from loan_default_assets_tests.bento.models import Bank
 from loan_default_assets_tests.bento.served import (
     ROOT,
@@ -188,8 +193,18 @@ def test_a_second_service_on_a_taken_port_fails_loudly(
 
 def test_a_stop_drains_and_leaves_nothing(ledger: Bank, journaling: Served) -> None:
     asked = [httpx.post(journaling.http + "/predict", json=request()).json() for _ in range(20)]
-    assert stop(journaling) == 0
+    long = {"loans": [request(reasons="all")] * 1000}
+    with ThreadPoolExecutor(2) as pool:
+        by_http = pool.submit(httpx.post, journaling.http + "/predict-batch", json=long, timeout=60)
+        with grpc.insecure_channel(journaling.grpc) as channel:
+            batch = pb.PredictBatchRequest(loans=[message(request(reasons="all"))] * 1000)
+            by_grpc = pb_grpc.LoanDefaultStub(channel).PredictBatch.future(batch, timeout=60)
+            time.sleep(0.5)  # both have been read and are being scored
+            assert stop(journaling) == 0
+            assert by_http.result().status_code == 200
+            assert len(by_grpc.result().predictions) == 1000
     kept = Counter(str(row[0]) for row in ledger.rows("SELECT request_id FROM predictions"))
     assert [kept[each["request_id"]] for each in asked] == [1] * 20
+    assert kept[by_http.result().json()["request_id"]] == kept[by_grpc.result().request_id] == 1000
     assert not list(journaling.home.glob("service/*/journal/*"))
     assert not list(journaling.home.glob("service/*/workers/*.lock"))

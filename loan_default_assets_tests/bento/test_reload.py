@@ -15,19 +15,14 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from bento.champion import Champion
-from bento.generated import loan_default_pb2 as pb
 from bento.generated import loan_default_pb2_grpc as pb_grpc
 from loan_default_assets.warehouse.registry import ModelRecord
 from loan_default_assets_tests.bento.bank import request
+from loan_default_assets_tests.bento.loans import message
 from loan_default_assets_tests.bento.models import Bank
 from loan_default_assets_tests.bento.served import Served, service
 
 BODY = request(reasons="none")
-
-
-def message() -> pb.PredictRequest:
-    groups = {name: BODY[name] for name in ("categorical_features", "numerical_features", "date_features")}
-    return pb.PredictRequest(**groups, reasons=pb.REASONS_NONE)
 
 
 @dataclass
@@ -54,7 +49,7 @@ class Load:
             stub = pb_grpc.LoanDefaultStub(channel)
             while not self.stopped.is_set():
                 try:
-                    said = stub.Predict(message(), timeout=30)
+                    said = stub.Predict(message(BODY), timeout=30)
                 except grpc.RpcError as error:
                     self.failures.append(f"{error.code()}: {error.details()}")
                     continue
@@ -198,7 +193,7 @@ def test_without_a_champion_the_answer_is_503(pair: tuple[Bank, Served]) -> None
         found = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
         assert found.status == health_pb2.HealthCheckResponse.NOT_SERVING
         with pytest.raises(grpc.RpcError) as failed:
-            pb_grpc.LoanDefaultStub(channel).Predict(message())
+            pb_grpc.LoanDefaultStub(channel).Predict(message(BODY))
         assert failed.value.code() == grpc.StatusCode.UNAVAILABLE
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 import httpx
+import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
@@ -196,9 +197,10 @@ def test_grpc_faults_name_the_field(served: Served) -> None:
 
 
 def test_metrics_have_no_label_from_a_request(served: Served) -> None:
-    for n in range(30):
-        httpx.get(f"{served.http}/secret-{n}?kim={n}")
-        httpx.request(f"VERB{n}", f"{served.http}/health")
+    with httpx.Client(base_url=served.http) as client:
+        for n in range(30):
+            client.get(f"/secret-{n}?kim={n}")
+            client.request(f"VERB{n}", "/health")
     text = httpx.get(served.http + "/metrics").text
     assert "secret" not in text
     assert "VERB" not in text
@@ -254,3 +256,13 @@ def test_personal_data_is_in_no_log_metric_or_error(bank: Bank, served: Served) 
     everything += served.output() + httpx.get(served.http + "/metrics").text
     assert not [secret for secret in planted if secret in everything]
     assert "Traceback" not in served.output()
+
+
+def test_workers_follow_a_killed_supervisor(locked: Served) -> None:
+    workers = locked.workers()
+    locked.process.kill()
+    locked.process.wait()
+    gone, left = psutil.wait_procs(workers, timeout=30)
+    assert len(gone) == 1
+    assert not left
+    assert not list(locked.home.glob("service/*/workers/*.lock"))

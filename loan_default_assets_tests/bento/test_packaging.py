@@ -1,0 +1,102 @@
+"""A champion in BentoML's store, and a Bento that serves that version whatever comes after it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bento.packaging import ARTIFACT, PackagingError, build_bento, save_model
+from loan_default_assets.model.artifact import ArtifactError
+from loan_default_assets_tests.bento.bank import request
+from loan_default_assets_tests.bento.models import Bank
+from loan_default_assets_tests.bento.served import Served, environment, free_ports, wait_until
+
+
+def test_a_model_is_saved_once_as_it_is(make_bank: Callable[..., Bank], tmp_path: Path) -> None:
+    bank = make_bank()
+    record, folder = bank.register(0), bank.root
+    artifact = folder / record.version
+    tag = save_model(artifact, record, bank.portfolio, store=tmp_path)
+    assert tag == f"corner_bank:{record.version}"
+    kept = tmp_path / "models" / "corner_bank" / record.version
+    names = sorted(path.name for path in artifact.iterdir())
+    assert [(kept / ARTIFACT / name).read_bytes() for name in names] == [
+        (artifact / name).read_bytes() for name in names
+    ]
+    assert not [path for path in kept.rglob("*") if path.suffix in (".pkl", ".pt", ".bin")]
+    assert {"status: candidate", "verdict: none", "f1: unknown"} <= {
+        line.strip() for line in (kept / "model.yaml").read_text().splitlines()
+    }
+    written = (kept / "model.yaml").stat().st_mtime_ns
+    assert save_model(artifact, record, bank.portfolio, store=tmp_path) == tag
+    assert (kept / "model.yaml").stat().st_mtime_ns == written
+    victim = kept / ARTIFACT / "weights.safetensors"
+    victim.write_bytes(victim.read_bytes()[:-1] + b"?")
+    assert save_model(artifact, record, bank.portfolio, store=tmp_path) == tag
+    assert victim.read_bytes() == (artifact / "weights.safetensors").read_bytes()
+
+
+def test_a_damaged_artefact_is_not_packaged(make_bank: Callable[..., Bank], tmp_path: Path) -> None:
+    bank = make_bank()
+    record = bank.register(0)
+    with pytest.raises(ArtifactError):
+        save_model(
+            bank.root / record.version,
+            replace(record, artifact_sha256="0" * 64),
+            bank.portfolio,
+            store=tmp_path,
+        )
+    assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.slow
+def test_a_bento_serves_the_version_it_was_built_with(make_bank: Callable[..., Bank], tmp_path: Path) -> None:
+    bank, store = make_bank(), tmp_path / "store"
+    first, second = bank.register(0), bank.register(1)
+    tag = save_model(bank.root / first.version, first, bank.portfolio, store=store)
+    built = build_bento(tag, store=store)
+    assert built.tag == f"loan_default_corner_bank:{first.version}"
+    assert build_bento(tag, store=store) == built
+    save_model(bank.root / second.version, second, bank.portfolio, store=store)
+    bank.promote(second)
+    shutil.rmtree(bank.root / first.version)
+    http, grpc = free_ports(2)
+    given = {
+        "service_http_port": http,
+        "service_grpc_port": grpc,
+        "bentoml_home": store,
+        "database_url": bank.url,
+    }
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bentoml", "serve", built.tag],
+            cwd=tmp_path,
+            env=environment(tmp_path, bentoml_do_not_track="True", **given),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    served = Served(f"http://127.0.0.1:{http}", f"127.0.0.1:{grpc}", process, log, tmp_path)
+    try:
+        wait_until(served, "/health")
+        answer = httpx.post(served.http + "/predict", json=request())
+        assert answer.json()["model_version"] == first.version
+        assert httpx.post(served.http + "/reload-model", timeout=30).json()["desired"] == first.version
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+        with pytest.raises(ProcessLookupError):
+            os.killpg(process.pid, 0)
+
+
+def test_an_unknown_tag_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(PackagingError, match="nobody:c0"):
+        build_bento("nobody:c0", store=tmp_path)
