@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import dagster as dg
 
+from loan_default_assets.jobs import PORTFOLIO
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
 
@@ -44,8 +45,10 @@ def of(portfolio: Portfolio, settings: Settings) -> dict[str, dg.AutomationCondi
 
 
 def _follow_partition() -> dg.AutomationCondition:
+    # Runs of the platform's own jobs make the features too; Dagster cannot tell that of a job's runs by itself.
+    alone = ~AC.executed_with_root_target() & ~AC.executed_with_tags(tag_keys={PORTFOLIO})
     return (
-        AC.any_deps_updated().since_last_handled()
+        AC.any_deps_match((AC.newly_updated() & alone) | AC.will_be_requested()).since_last_handled()
         & ~AC.any_deps_missing()
         & ~AC.any_deps_in_progress()
         & ~AC.in_progress()

@@ -10,6 +10,8 @@ import pytest
 from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
 
 from loan_default_assets.definitions import build_definitions
+from loan_default_assets.jobs import PORTFOLIO
+from loan_default_assets.partitions import partitions_of
 from loan_default_assets.settings import Settings
 from loan_default_assets_tests.warehouse import samples
 
@@ -136,6 +138,16 @@ def test_a_new_partition_is_followed_by_features_then_by_one_evaluation(growing:
     growing.made(FEATURES, partition="2024-02-10")
     assert growing.look() == {JUDGED: {None}}
     growing.made(JUDGED)
+    assert [growing.look() for _ in range(3)] == [{}] * 3
+
+
+def test_a_run_that_makes_the_features_itself_is_not_followed_twice(growing: Watched) -> None:
+    growing.look(24 * 60)
+
+    @dg.asset(key=_key(ROWS), partitions_def=partitions_of(samples.portfolio()))
+    def rows() -> None: ...
+
+    dg.materialize([rows], instance=growing.instance, partition_key="2024-02-10", tags={PORTFOLIO: "sample"})
     assert [growing.look() for _ in range(3)] == [{}] * 3
 
 
