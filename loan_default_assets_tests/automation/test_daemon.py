@@ -45,8 +45,10 @@ def trainings(platform: Platform, *statuses: dg.DagsterRunStatus) -> list[dg.Dag
         ]
 
 
-def test_f1_falls_after_a_drift_and_a_new_champion_brings_it_back(tmp_path: Path) -> None:
-    platform = loaded(tmp_path, "demo")
+@pytest.mark.parametrize("rule", ["better_than_champion", "strict"])
+def test_f1_falls_after_a_drift_and_a_new_champion_brings_it_back(tmp_path: Path, rule: str) -> None:
+    """Small betterments are promoted on the way under the first rule; the second waits for the target."""
+    platform = loaded(tmp_path, "demo", PROMOTION_POLICY=rule)
     first = platform.status()["champion"]
     assert first["metrics"]["f1"] >= 0.8
     fell, days = False, [drifting.DRIFT, "2025-04-10", "2025-04-20", "2025-04-30", "2025-05-10", "2025-05-20"]
@@ -66,6 +68,9 @@ def test_f1_falls_after_a_drift_and_a_new_champion_brings_it_back(tmp_path: Path
     assert found["champion"]["version"] == made[-1].version
     assert made[-1].verdict == "approved"
     assert len(trainings(platform)) == len(made)
+    assert rule != "strict" or [m.status for m in made].count("champion") == 1 == len(
+        {m.parent for m in made}
+    )
     assert platform.processes() == []
 
 

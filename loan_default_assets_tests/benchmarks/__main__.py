@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("ingestion", "training")
+NAMES = ("ingestion", "training", "backfill")
 
 for name in sys.argv[1:] or NAMES:
     importlib.import_module(f"loan_default_assets_tests.benchmarks.{name}").main()
