@@ -17,11 +17,11 @@ import numpy as np
 import psycopg2
 import pyarrow as pa
 import pyarrow.csv
-from loan_default_assets.warehouse.loans import Loans
 
 from loan_default_assets.portfolio import schema, sources
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.warehouse.database import Database, dsn
+from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.server import serve
 
 _NUMBERS, _CATEGORIES = 19, 8
