@@ -27,9 +27,7 @@ class Measured:
 async def http_client(port: int, bodies: Iterator[bytes]) -> Ask:
     """Posts the next body to /predict over one connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    head = (
-        b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-    )
+    head = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 
     async def ask() -> None:
         body = next(bodies)
