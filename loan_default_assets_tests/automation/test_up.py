@@ -1,11 +1,15 @@
 import signal
 import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import httpx
 import pytest
 
 from loan_default_assets.commands import family
+from loan_default_assets.commands.session import ROOT
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.automation.platform import Platform
 
@@ -64,3 +68,39 @@ def test_up_again_after_kill_minus_9_of_up_itself(platform: Platform) -> None:
     with platform.up("--no-service"):
         pass
     assert platform.processes() == []
+
+
+def dagster_dev(platform: Platform, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "dagster", "dev", "-p", str(platform.port)],
+        cwd=ROOT,
+        env=platform.environment | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_plain_dagster_dev_says_what_to_run_where_there_is_no_database(platform: Platform) -> None:
+    output, _ = dagster_dev(platform).communicate(timeout=120)
+    assert "run `loan-default up`" in output.splitlines()[-1]
+    assert "Traceback" not in output
+
+
+@pytest.mark.slow
+def test_plain_dagster_dev_works_with_a_database(platform: Platform, database_url: str) -> None:
+    process = dagster_dev(platform, DATABASE_URL=database_url)
+    try:
+        end = time.monotonic() + 180
+        while time.monotonic() < end:
+            try:
+                assert httpx.get(f"http://127.0.0.1:{platform.port}/server_info", timeout=5).is_success
+                break
+            except httpx.HTTPError:
+                time.sleep(1)
+        found = platform.graphql("{ assetNodes { assetKey { path } } }", {})
+        assert ["small_bank", "champion"] in [node["assetKey"]["path"] for node in found["assetNodes"]]
+    finally:
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=120)
+    assert "Traceback" not in output
