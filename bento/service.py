@@ -78,15 +78,28 @@ def runtime() -> "Runtime":
 document = to_json(openapi.document(types))
 
 
+class LeanService(bentoml.Service[Any]):
+    """BentoML's service without two of its own layers, for which there is no setting.
+
+    Its time limit starts a timer a request that is never cancelled, so that memory grows with the requests of the
+    whole period; the gate has its own. Its tracing makes spans that nobody collects.
+    """
+
+    def to_asgi(self, is_main: bool = True) -> Any:
+        app: Any = super().to_asgi(is_main)
+        unwanted = {"TimeoutMiddleware", "OpenTelemetryMiddleware"}
+        app.user_middleware = [each for each in app.user_middleware if each.cls.__name__ not in unwanted]
+        return app
+
+
 @bentoml.service(
     name="loan_default",
+    service_class=LeanService,
     workers=settings.service_workers,
-    # Time, concurrency and counts are the gate's; spans of requests would be made and thrown away.
-    traffic={"timeout": 86_400},
     http={"host": settings.service_host, "port": settings.service_http_port},
+    # Counts are the gate's, and BentoML's lines of access name whatever path was asked for.
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
-    tracing={"excluded_urls": ".*"},
 )
 @bentoml.asgi_app(pages(runtime, document), path="/")
 class LoanDefault:
@@ -109,6 +122,9 @@ class LoanDefault:
         torch.set_num_threads(1)
         self.runtime = Runtime(settings, types, keys, pinned_tag() or settings.service_model_tag)
         await self.runtime.start()
+        # BentoML asks for the method at every request, and works its signature out again each time.
+        for name in ("predict", "predict_batch", "reload_model"):
+            setattr(self, name, getattr(self, name))
         # What is there now stays; without it the garbage collector looks through all of torch again and again.
         gc.collect()
         gc.freeze()

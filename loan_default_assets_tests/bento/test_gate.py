@@ -1,6 +1,7 @@
 """What the gate answers itself, around an application that does as it is told."""
 
 import asyncio
+import importlib
 from typing import Any
 
 import httpx
@@ -124,3 +125,10 @@ def test_websockets_are_closed() -> None:
         return sent
 
     assert asyncio.run(main()) == ["websocket.close"]
+
+
+def test_the_gate_is_the_only_layer_with_a_time_limit() -> None:
+    app = importlib.import_module("bento.service").service.to_asgi()
+    names = [each.cls.__name__ for each in app.user_middleware]
+    assert "Gate" in names
+    assert not {"TimeoutMiddleware", "OpenTelemetryMiddleware", "AccessLogMiddleware"} & set(names)
