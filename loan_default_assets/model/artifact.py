@@ -7,34 +7,25 @@ kind's letter and the first 12 digits of it. No times inside: the same model giv
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-import os
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import safetensors.numpy
 import safetensors.torch
 
 from .calibration import Calibration
 from .config import ModelConfig
 from .encoding import Encoding
+from .folder import MANIFEST, ArtifactError, digest_of, intact, read, sweep, to_json, write
 from .loop import Epoch
 from .training import Encoder, FittedModel
 
-MANIFEST = "manifest.json"
-CONTENT = ("weights.safetensors", "encoding.safetensors", "model.json", "portfolio.json")
 VERSION = re.compile(r"[ce][0-9a-f]{12}")
-
-
-class ArtifactError(Exception):
-    """A model folder that is missing, damaged, unwritable, or another model than the one asked for."""
 
 
 @dataclass(frozen=True)
@@ -97,17 +88,17 @@ def save(
     files = {
         "weights.safetensors": safetensors.torch.save(model.state),
         "encoding.safetensors": safetensors.numpy.save(model.encoding.arrays()),
-        "model.json": _json(details),
-        "portfolio.json": _json(dict(portfolio)),
+        "model.json": to_json(details),
+        "portfolio.json": to_json(dict(portfolio)),
     }
-    files[MANIFEST] = _json({name: _sha256(content) for name, content in files.items()})
-    digest = _sha256(files[MANIFEST])
+    files[MANIFEST] = to_json({name: digest_of(content) for name, content in files.items()})
+    digest = digest_of(files[MANIFEST])
     version = details["kind"][0] + digest[:12]
     target = folder / version
     try:
-        _sweep(folder)
-        if not _intact(target, digest):
-            _write(target, files)
+        sweep(folder)
+        if not intact(target, digest):
+            write(target, files)
     except OSError as error:
         raise ArtifactError(
             f"{target}: cannot be written ({error.strerror}); free space or set ARTIFACT_ROOT to another folder"
@@ -121,8 +112,8 @@ def load(path: Path | str, *, sha256: str | None = None, portfolio_hash: str | N
     `sha256` is the digest it must have, `portfolio_hash` the portfolio it must have been trained under.
     """
     path = Path(path)
-    files = _read(path)
-    digest = _sha256(files[MANIFEST])
+    files = read(path)
+    digest = digest_of(files[MANIFEST])
     if sha256 is not None and digest != sha256:
         raise ArtifactError(
             f"{path}: SHA-256 is {digest[:12]}.., {sha256[:12]}.. is registered; roll back or retrain"
@@ -151,7 +142,7 @@ def load(path: Path | str, *, sha256: str | None = None, portfolio_hash: str | N
 
 def weights_sha256(path: Path | str) -> str:
     """The digest of the weights alone, as the manifest has it. Raises ArtifactError."""
-    return str(json.loads(_read(Path(path))[MANIFEST])["weights.safetensors"])
+    return str(json.loads(read(Path(path))[MANIFEST])["weights.safetensors"])
 
 
 def _classifier_details(model: FittedModel) -> dict[str, Any]:
@@ -175,80 +166,3 @@ def _model(details: Mapping[str, Any], files: Mapping[str, bytes]) -> FittedMode
     )
     calibration = Calibration(**details["calibration"])
     return FittedModel(config, encoding, state, calibration, details["threshold"], history)
-
-
-def _read(path: Path) -> dict[str, bytes]:
-    try:
-        files = {name: (path / name).read_bytes() for name in (*CONTENT, MANIFEST)}
-    except OSError as error:
-        name = Path(str(error.filename)).name
-        raise ArtifactError(
-            f"{path}: {name} cannot be read ({error.strerror}); restore the folder or retrain"
-        ) from error
-    expected = _json({name: _sha256(files[name]) for name in CONTENT})
-    if files[MANIFEST] != expected:
-        raise ArtifactError(
-            f"{path}: a file differs from its SHA-256 in {MANIFEST}; restore the folder or retrain"
-        )
-    return files
-
-
-def _intact(target: Path, digest: str) -> bool:
-    """Whether the version is there already; a damaged folder of that name is cleared away."""
-    if not target.exists():
-        return False
-    try:
-        if _sha256(_read(target)[MANIFEST]) == digest:
-            return True
-    except ArtifactError:
-        pass
-    shutil.rmtree(target)
-    return False
-
-
-def _write(target: Path, files: Mapping[str, bytes]) -> None:
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        partial.mkdir(parents=True)
-        for name, content in files.items():
-            with (partial / name).open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        partial.replace(target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what killed processes of this machine left half written."""
-    for left in folder.glob(".*.partial"):
-        pid = int(left.name.split(".")[-2])
-        if pid == os.getpid() or not _alive(pid):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _json(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, default=_plain).encode()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    return str(value)
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
