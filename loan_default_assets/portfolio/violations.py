@@ -44,7 +44,7 @@ def violations(schema: "pa.DataFrameSchema", frame: pd.DataFrame) -> list[Violat
         with warnings.catch_warnings():
             # Pandera's own tables of failing values, which are not used here, provoke it.
             warnings.simplefilter("ignore", FutureWarning)
-            schema.validate(frame, lazy=True)
+            schema.validate(frame, lazy=True, inplace=True)
     except SchemaErrors as errors:
         found = [(str(error.reason_code.name), error) for error in errors.schema_errors]
         mistyped = {error.schema.name for reason, error in found if reason == "WRONG_DATATYPE"}
