@@ -137,6 +137,15 @@ class Platform:
         """Output of a Python program in the code container."""
         return self.compose("exec", "-T", "code", "python", "-c", program)
 
+    def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
+        """`data` of an answer of Dagster's webserver."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.ui}/graphql")
+        request.data = json.dumps({"query": query, "variables": variables}).encode()
+        request.add_header("Content-Type", "application/json")
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            data: dict[str, Any] = json.load(answer)["data"]
+        return data
+
     def request(self, path: str, body: Any = None, key: str | None = None) -> tuple[int, Any]:
         """Status and decoded JSON of one request to the service; status 0 where nothing answers."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.http}{path}")

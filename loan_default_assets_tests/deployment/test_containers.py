@@ -35,6 +35,16 @@ with open_session(Settings()) as session, session.database.transaction() as curs
     print("\\n".join(row[0] for row in cursor.fetchall()))
 """
 
+_PARTITIONS = """query($key: AssetKeyInput!) {
+  assetNodeOrError(assetKey: $key) { ... on AssetNode { partitionKeys } }
+}"""
+_BACKFILL = """mutation($asked: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $asked) { __typename ... on LaunchBackfillSuccess { backfillId } }
+}"""
+_RUNS = """query($filter: RunsFilter!) {
+  runsOrError(filter: $filter) { ... on Runs { results { status } } }
+}"""
+
 
 @pytest.fixture(scope="module")
 def platform() -> Iterator[Platform]:
@@ -110,6 +120,26 @@ def test_a_killed_container_comes_back_and_nothing_is_lost(
     _eventually(lambda: set(answered) <= _journaled(platform))
     after = json.loads(platform.run_python(_FINGERPRINT))
     assert after | {"predictions": None} == before | {"predictions": None}
+
+
+def test_a_run_that_was_cut_off_is_tried_again_and_its_backfill_goes_on(platform: Platform) -> None:
+    before = json.loads(platform.run_python(_FINGERPRINT))
+    assets = [{"path": ["demo", name]} for name in ("raw_loans", "processed_features")]
+    keys = platform.graphql(_PARTITIONS, key=assets[0])["assetNodeOrError"]["partitionKeys"]
+    asked = {"assetSelection": assets, "partitionNames": keys[-240:]}
+    launched = platform.graphql(_BACKFILL, asked=asked)["launchPartitionBackfill"]
+    wanted = {"tags": [{"key": "dagster/backfill", "value": launched["backfillId"]}]}
+
+    def statuses() -> list[str]:
+        return [run["status"] for run in platform.graphql(_RUNS, filter=wanted)["runsOrError"]["results"]]
+
+    _eventually(lambda: statuses() == ["STARTED"], 600)
+    platform.crash("code")
+    _eventually(lambda: statuses() == ["SUCCESS", "FAILURE"], 900)
+    after = json.loads(platform.run_python(_FINGERPRINT))
+    assert [after[table] for table in ("raw_data", "processed_data")] == [
+        before[table] for table in ("raw_data", "processed_data")
+    ]
 
 
 def _restarted(platform: Platform, service: str, count: int) -> None:
