@@ -59,8 +59,8 @@ def state(
             Evaluation(*values)
             for values in _rows(
                 cursor,
-                "SELECT version, snapshot, rows, positives, f1, f1_low, f1_high, evaluated_at, window_from, window_to "
-                "FROM retraining_evaluations ORDER BY evaluated_at",
+                "SELECT version, snapshot, rows, positives, f1, f1_low, f1_high, evaluated_at, window_from, window_to, "
+                "roc_auc_low, roc_auc_high FROM retraining_evaluations ORDER BY evaluated_at",
             )
         )
     serves = any(model.status == "champion" and model.usable for model in models)

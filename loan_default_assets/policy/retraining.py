@@ -179,12 +179,11 @@ def _pause(state: State, limits: Limits, breach: _Breach) -> Action | None:
 
 def _start(state: State, limits: Limits, breach: _Breach) -> Action:
     attempt = state.failed(limits) + 1
-    mode: Mode = "head" if attempt == 1 else "full" if attempt == 2 else "repretrain"
     start = Retraining(
         champion=state.parent,
         snapshot=breach.snapshot,
         attempt=attempt,
-        mode="repretrain" if state.first else mode,
+        mode=_mode(state, limits, attempt),
         seed_offset=len(state.finished),
     )
     if state.made(start.snapshot, attempt):
@@ -195,3 +194,12 @@ def _start(state: State, limits: Limits, breach: _Breach) -> Action:
         return Action("run_failed", sentence, "With an evaluation on new rows, or by `loan-default retrain`.")
     then = f"Now: attempt {attempt} of {limits.max_attempts}."
     return Action(breach.reason, breach.sentence, then, retraining=start)
+
+
+def _mode(state: State, limits: Limits, attempt: int) -> Mode:
+    """The cheapest kind of training that can help and has not failed; the last kind is repeated."""
+    if state.first:
+        return "repretrain"
+    # A head on an encoder that no longer tells defaults apart cannot either.
+    kinds: tuple[Mode, ...] = ("full",) if state.ranks_worse(limits) else ("head", "full")
+    return kinds[attempt - 1] if attempt <= len(kinds) else "repretrain"

@@ -49,7 +49,8 @@ class Model:
 class Evaluation:
     """One version judged on one window of matured rows that it was not trained, tuned or calibrated on.
 
-    f1_low, f1_high: 95 % interval. window_from, window_to: first and last as_of, None for rows without dates.
+    f1_low, f1_high, roc_auc_low, roc_auc_high: 95 % intervals. window_from, window_to: first and last as_of, None
+    for rows without dates.
     """
 
     version: str
@@ -62,6 +63,8 @@ class Evaluation:
     evaluated_at: datetime
     window_from: date | None = None
     window_to: date | None = None
+    roc_auc_low: float = float("nan")
+    roc_auc_high: float = float("nan")
 
     @property
     def deviation(self) -> float:
@@ -146,6 +149,11 @@ class State:
         """Evaluations of the champion, oldest first."""
         own = (evaluation for evaluation in self.evaluations if evaluation.version == self.parent)
         return tuple(sorted(own, key=lambda evaluation: evaluation.evaluated_at))
+
+    def ranks_worse(self, limits: Limits) -> bool:
+        """Whether the champion tells defaults apart worse than when it was first judged: the intervals are apart."""
+        judged = [evaluation for evaluation in self.judged if evaluation.sufficient(limits)]
+        return bool(judged) and judged[-1].roc_auc_high < judged[0].roc_auc_low
 
     def failed(self, limits: Limits) -> int:
         """Failed attempts of the open episode; 0 when none is open."""

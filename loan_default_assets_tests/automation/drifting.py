@@ -7,7 +7,8 @@ import yaml
 
 from loan_default_assets.portfolio import spec
 
-FIRST, BEFORE_DRIFT, DRIFT, LAST = "2025-01-01", "2025-03-01", "2025-03-02", "2025-06-30"
+FIRST, BEFORE_DRIFT, DRIFT = "2025-01-01", "2025-03-01", "2025-03-02"
+AFTER_DRIFT, LAST = "2025-05-25", "2025-06-30"
 TRAINING: dict[str, Any] = {
     "d_model": 16,
     "nhead": 2,

@@ -9,6 +9,9 @@ from loan_default_assets.policy.state import Evaluation, Limits
 # Half a 95 % interval of every F1 in that world.
 SPREAD = 0.05
 
+# Under this F1 a model of that world no longer tells defaults apart.
+BLIND = 0.3
+
 
 @dataclass
 class Ledger:
@@ -42,8 +45,7 @@ class Ledger:
         """AssertionError: the attempt breaks a promise. judged: evaluations of the champion, oldest first."""
         assert 1 <= start.attempt <= limits.max_attempts, "too many attempts in an episode"
         assert start.attempt == self.misses % limits.max_attempts + 1, "a wrong count of attempts"
-        modes = ("repretrain",) * 3 if self.first else ("head", "full", "repretrain")
-        assert start.mode == modes[start.attempt - 1], "a wrong mode"
+        assert start.mode == self._modes(judged, limits)[start.attempt - 1], "a wrong mode"
         assert (start.champion, start.snapshot, start.attempt) not in self.triples, "an attempt made twice"
         assert start.seed_offset not in self.seeds, "a seed used twice"
         assert self.first or judged[-1].sufficient(limits), "a trigger on too few labels"
@@ -60,6 +62,14 @@ class Ledger:
         if self.misses:
             grown = new >= limits.sample_threshold * 2 ** (self.misses // limits.max_attempts)
             assert grown or self._fell_twice(limits), "HOLD ended without a reason"
+
+    def _modes(self, judged: list[Evaluation], limits: Limits) -> tuple[str, str, str]:
+        if self.first:
+            return ("repretrain", "repretrain", "repretrain")
+        earliest = next(evaluation for evaluation in judged if evaluation.sufficient(limits))
+        if judged[-1].f1 < BLIND <= earliest.f1:
+            return ("full", "repretrain", "repretrain")
+        return ("head", "full", "repretrain")
 
     def _fell_twice(self, limits: Limits) -> bool:
         if self.reference is None or not self.later:

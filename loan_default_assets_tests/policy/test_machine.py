@@ -233,6 +233,11 @@ def no_hold(state: State, limits: Limits) -> Action:
         pytest.param(
             evaluations(window_to=lambda _: None), "HOLD ended", id="two looks at one window end HOLD"
         ),
+        pytest.param(
+            evaluations(roc_auc_high=lambda _: 1.0),
+            "a wrong mode",
+            id="a new head on an encoder that went blind",
+        ),
         pytest.param(same_seed, "a seed used twice", id="same seed again"),
         pytest.param(alert_by_the_hour, "more alerts than holds", id="repeats its alert"),
     ],

@@ -43,6 +43,8 @@ def window(f1: float, day: int, snapshot: str, **facts: Any) -> Evaluation:
 
 
 AT_HOLD = replace(LOW, evaluated_at=ago(41))
+RANKED = replace(LOW, snapshot="s1", f1=0.85, evaluated_at=ago(90), roc_auc_low=0.95, roc_auc_high=0.99)
+BLIND = (RANKED, replace(LOW, roc_auc_low=0.68, roc_auc_high=0.76))
 HELD = breach(failed(1), failed(2), failed(3), labels=6500, snapshot="s3", evaluations=(AT_HOLD,))
 FIRST_FAILURES = tuple(
     Model(f"m{k}", None, "s0", k, 4000, "rejected", ago(9 - k), None, "rejected") for k in (1, 2, 3)
@@ -196,6 +198,23 @@ def test_waits(state: State, reason: str) -> None:
                    labels=9000, evaluations=(replace(LOW, snapshot="s4"),)),
             "target_missed", "retrain:m1:s4:2", "full", 5,
             id="second episode",
+        ),
+        pytest.param(
+            breach(evaluations=BLIND), "target_missed", "retrain:m1:s2:1", "full", 1,
+            id="a champion that ranks worse than at first gets no new head",
+        ),
+        pytest.param(
+            breach(failed(1), evaluations=BLIND), "target_missed", "retrain:m1:s2:2", "repretrain", 2,
+            id="nor does its second attempt repeat the first",
+        ),
+        pytest.param(
+            breach(evaluations=(RANKED, replace(LOW, roc_auc_low=0.9, roc_auc_high=0.96))),
+            "target_missed", "retrain:m1:s2:1", "head", 1,
+            id="intervals that touch: no worse beyond chance",
+        ),
+        pytest.param(
+            breach(evaluations=(replace(RANKED, rows=999), BLIND[1])), "target_missed", "retrain:m1:s2:1", "head", 1,
+            id="a first window too small to say how it ranked",
         ),
     ],
 )  # fmt: skip

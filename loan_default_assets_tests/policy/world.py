@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from loan_default_assets.policy.promotion import Comparison, Judged, PromotionLimits, Verdict, judge
 from loan_default_assets.policy.retraining import Action, Retraining
 from loan_default_assets.policy.state import Evaluation, Limits, Model, State
-from loan_default_assets_tests.policy.ledger import SPREAD, Ledger
+from loan_default_assets_tests.policy.ledger import BLIND, SPREAD, Ledger
 
 Decide = Callable[[State, Limits], Action]
 EPOCH = date(2026, 1, 1)
@@ -97,6 +97,7 @@ class World:
             first -= 1
             rows += self.days[first]
         rows = min(rows, self.labels)
+        ranks = 0.6 if f1 < BLIND else 0.9
         judged = Evaluation(
             version,
             self.snapshot,
@@ -108,6 +109,8 @@ class World:
             self.now,
             EPOCH + timedelta(days=first),
             EPOCH + timedelta(days=len(self.days)),
+            ranks - 0.01,
+            ranks + 0.01,
         )
         self.evaluations.append(judged)
         if self.champion and version == self.champion.version and judged.sufficient(self.limits):

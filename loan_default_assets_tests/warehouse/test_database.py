@@ -22,6 +22,8 @@ from loan_default_assets.warehouse.database import (
 )
 from loan_default_assets_tests.warehouse.samples import COLUMNS, portfolio
 
+NUMBERED = sorted(path.name for path in migrations.FOLDER.glob("*.sql"))
+
 
 @pytest.mark.parametrize(
     ("url", "normal"),
@@ -158,17 +160,14 @@ def test_a_user_without_rights(database_url: str) -> None:
 def test_migrations_once_twice_and_for_two_portfolios(database_url: str) -> None:
     database = Database(database_url, "sample")
     first = database.migrate(portfolio())
-    assert first[:2] == ["001_tables.sql", "002_views.sql"]
-    assert [done.split()[0] for done in first[2:]] == [f"raw_data.{name}" for name in COLUMNS]
+    assert first[: len(NUMBERED)] == NUMBERED
+    assert [done.split()[0] for done in first[len(NUMBERED) :]] == [f"raw_data.{name}" for name in COLUMNS]
     assert database.migrate(portfolio()) == []
     assert Database(database_url, "other").migrate(portfolio(name="other")) == first
     with database.transaction() as cursor:
         cursor.execute("SELECT portfolio_schema, number, name FROM loan_default.migrations ORDER BY 1, 2")
-        assert [(s, n) for s, n, _ in cursor.fetchall()] == [
-            ("other", 1),
-            ("other", 2),
-            ("sample", 1),
-            ("sample", 2),
+        assert [(s, n) for s, _, n in cursor.fetchall()] == [
+            (schema, name) for schema in ("other", "sample") for name in NUMBERED
         ]
 
 
@@ -182,7 +181,7 @@ def test_concurrent_migrations(database_url: str) -> None:
 
     with ThreadPoolExecutor(starters) as pool:
         done = list(pool.map(start, range(starters)))
-    assert sorted(map(len, done)) == [0] * (starters - 1) + [2 + len(COLUMNS)]
+    assert sorted(map(len, done)) == [0] * (starters - 1) + [len(NUMBERED) + len(COLUMNS)]
 
 
 def test_a_changed_missing_or_broken_migration(database_url: str, tmp_path: Path) -> None:
@@ -202,13 +201,14 @@ def test_a_changed_missing_or_broken_migration(database_url: str, tmp_path: Path
     with pytest.raises(WarehouseError, match=r"001_tables.sql was changed .*into a new file"):
         migrate()
     (folder / "001_tables.sql").write_bytes(original)
-    (folder / "003_broken.sql").write_text("CREATE TABLE half_done (id integer); SELECT nonsense")
+    broken = folder / f"{len(NUMBERED) + 1:03}_broken.sql"
+    broken.write_text("CREATE TABLE half_done (id integer); SELECT nonsense")
     with pytest.raises(WarehouseError, match="nonsense"):
         migrate()
     with database.transaction() as cursor:
         cursor.execute("SELECT to_regclass('half_done'), count(*) FROM loan_default.migrations")
-        assert cursor.fetchall() == [(None, 2)]
-    (folder / "003_broken.sql").rename(folder / "004_gap.sql")
+        assert cursor.fetchall() == [(None, len(NUMBERED))]
+    broken.rename(folder / f"{len(NUMBERED) + 2:03}_gap.sql")
     with pytest.raises(WarehouseError, match="without a gap"):
         migrate()
 
