@@ -56,7 +56,8 @@ def up(settings: Settings, *, service: bool, say: Say) -> None:
 def _serve(session: Session, mark: str, service: bool, say: Say) -> None:
     logs = session.settings.home / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    given = environment(session)
+    # A backfill waits for code that is being loaded again; otherwise it fails the moment it misses it.
+    given = environment(session) | {"DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR": "1"}
     children: Children = {}
     try:
         for name, command in _commands(session.settings, service).items():

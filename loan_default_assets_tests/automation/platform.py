@@ -108,6 +108,20 @@ class Platform:
         identifier: str = found["launchPartitionBackfill"]["backfillId"]
         return identifier
 
+    def launch(self, job: str) -> str:
+        """What the launchpad's button does; the run's id."""
+        [found] = self.graphql(
+            "{ repositoriesOrError { ... on RepositoryConnection { nodes { name location { name } } } } }", {}
+        )["repositoriesOrError"]["nodes"]
+        place = {"repositoryName": found["name"], "repositoryLocationName": found["location"]["name"]}
+        answer = self.graphql(
+            "mutation M($p: ExecutionParams!) { launchRun(executionParams: $p) "
+            "{ __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }",
+            {"p": {"selector": place | {"jobName": job}, "runConfigData": {}}},
+        )
+        identifier: str = answer["launchRun"]["run"]["runId"]
+        return identifier
+
     def graphql(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
         answer = httpx.post(
             f"http://127.0.0.1:{self.port}/graphql",

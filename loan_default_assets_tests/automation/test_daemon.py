@@ -114,6 +114,24 @@ def test_three_attempts_one_alert_then_hold(tmp_path: Path, killed: bool) -> Non
     assert told.read_text().count("HOLD") == 1
 
 
+def test_two_trainings_asked_for_at_once_run_one_after_the_other(tmp_path: Path) -> None:
+    platform = loaded(tmp_path, "realistic", RETRAIN_SENSOR_SECONDS="100000")
+    with platform.up("--no-service"):
+        asked = [platform.launch(TRAIN) for _ in range(2)]
+        with platform.session() as (_, instance):
+            end = time.monotonic() + 600
+            while time.monotonic() < end:
+                records = [r for i in asked if (r := instance.get_run_record_by_id(i))]
+                if all(r.dagster_run.is_finished for r in records):
+                    break
+                time.sleep(2)
+    assert [r.dagster_run.status for r in records] == [dg.DagsterRunStatus.SUCCESS] * 2
+    earlier, later = sorted(records, key=lambda r: r.start_time or 0)
+    assert earlier.end_time
+    assert later.start_time
+    assert earlier.end_time <= later.start_time
+
+
 def test_overlapping_backfills_during_a_training_lose_and_double_nothing(tmp_path: Path) -> None:
     platform = loaded(tmp_path, "realistic")
     with platform.session() as (session, _):
