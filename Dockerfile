@@ -17,8 +17,7 @@ RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
     && if [ -n "$TORCH_INDEX_URL" ]; then \
         pip install --index-url "$TORCH_INDEX_URL" "$(grep '^torch==' requirements.txt)"; \
     fi \
-    && pip install --requirement requirements.txt uv
-# uv: BentoML asks for it when it builds a Bento, and would try to install it at that moment.
+    && pip install --requirement requirements.txt
 
 FROM ${BASE_IMAGE}
 ENV PATH=/opt/venv/bin:$PATH \

@@ -110,7 +110,11 @@ def build_bento(tag: str, *, store: Path) -> Built:
     if not (target / "bento.yaml").exists():
         with tempfile.TemporaryDirectory(prefix="loan-default-bento-") as folder:
             _lay_out(Path(folder), tag)
-            environment = os.environ | {"BENTOML_HOME": str(store), "BENTOML_DO_NOT_TRACK": "True"}
+            environment = os.environ | {
+                "BENTOML_HOME": str(store),
+                "BENTOML_DO_NOT_TRACK": "True",
+                "PIP_NO_INDEX": "1",
+            }
             # The code that is built and imported is the copy in the folder.
             done = subprocess.run(
                 [sys.executable, "-P", "-c", _BUILD, folder, tag],
@@ -185,11 +189,15 @@ def _iso(value: date | datetime) -> str:
     return value.isoformat()
 
 
+# BentoML looks for uv before it knows whether anything is to be locked, and would install one from the network;
+# nothing is locked here, so uv is never run. Should BentoML look elsewhere, PIP_NO_INDEX makes the build say so.
 _BUILD = """
 import sys
 import bentoml
+import bentoml._internal.configuration
 from importlib.metadata import version
 from bento.packaging import NEEDED, SOURCES
+bentoml._internal.configuration.get_uv_command = lambda: ["uv"]
 folder, tag = sys.argv[1:]
 name, _, number = tag.partition(":")
 bentoml.build(
