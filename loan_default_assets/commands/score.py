@@ -13,6 +13,7 @@ import pandas as pd
 
 from loan_default_assets.commands.session import CommandError, Session
 from loan_default_assets.portfolio.features import transform
+from loan_default_assets.portfolio.schema import application_violations
 from loan_default_assets.portfolio.sources import applications
 from loan_default_assets.warehouse.journal import Prediction
 
@@ -23,7 +24,8 @@ def score(session: Session, file: str, output: TextIO, *, today: date | None = N
     """Writes loan_id, probability, decision, reasons and model_version as CSV; the number of loans.
 
     A loan without an application date is scored as of today. The same file scored again by the same model is
-    journaled once. Raises: CommandError without a champion, SourceError for a file that does not fit the portfolio.
+    journaled once. Raises: CommandError without a champion, or for loans that break a rule of the portfolio;
+    SourceError for a file that does not fit it. Then nothing is scored.
     """
     from bento.reasons import Reasons
     from loan_default_assets.model.scoring import Scorer
@@ -35,8 +37,19 @@ def score(session: Session, file: str, output: TextIO, *, today: date | None = N
     scorer = Scorer.from_artifact(
         Path(champion.artifact_uri), sha256=champion.artifact_sha256, portfolio_hash=portfolio.hash
     )
+    now = today or date.today()
     frame = applications(portfolio, file)
-    as_of = frame["as_of"].fillna(pd.Timestamp(today or date.today())).to_numpy().astype("datetime64[D]")
+    if found := application_violations(portfolio, frame, now):
+        raise CommandError(
+            "\n".join(
+                [
+                    f"the loans of {file} do not match portfolio {portfolio.name}; none was scored:",
+                    *map(str, found),
+                    "Next: correct these rows, or leave them out; then the same command",
+                ]
+            )
+        )
+    as_of = frame["as_of"].fillna(pd.Timestamp(now)).to_numpy().astype("datetime64[D]")
     features = transform(portfolio, frame, as_of)
     scores = scorer.score(features.numbers, features.categories)
     explain = Reasons(portfolio)
@@ -50,7 +63,7 @@ def score(session: Session, file: str, output: TextIO, *, today: date | None = N
     names = [name for name in frame.columns if name not in ("loan_id", "as_of")]
     content = hashlib.sha256(Path(file).read_bytes()).hexdigest()
     request = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{portfolio.name} {champion.version} {content}"))
-    now = datetime.now(UTC)
+    answered = datetime.now(UTC)
     session.journal.append_predictions(
         [
             Prediction(
@@ -65,7 +78,7 @@ def score(session: Session, file: str, output: TextIO, *, today: date | None = N
                 reasons=reasons.get(place),
                 channel="file",
                 latency_ms=None,
-                created_at=now,
+                created_at=answered,
             )
             for place, (loan_id, row) in enumerate(zip(frame["loan_id"], _plain(frame[names]), strict=True))
         ]
@@ -98,7 +111,10 @@ def score_file(session: Session, file: str, output: str | None) -> str:
         return f"scored {count} loans of {file}"
     target = Path(output)
     partial = target.with_name(f".{target.name}.partial")
-    with partial.open("w", encoding="utf-8", newline="") as stream:
-        count = score(session, file, stream)
-    partial.replace(target)
+    try:
+        with partial.open("w", encoding="utf-8", newline="") as stream:
+            count = score(session, file, stream)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
     return f"scored {count} loans of {file} to {output}"

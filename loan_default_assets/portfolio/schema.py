@@ -16,7 +16,19 @@ from loan_default_assets.portfolio.violations import Violation, check, violation
 if TYPE_CHECKING:
     import pandera.pandas as pa
 
-__all__ = ["Violation", "pandera_schema", "postgres_columns", "processed_violations", "validate", "validated"]
+__all__ = [
+    "Violation",
+    "application_violations",
+    "pandera_schema",
+    "postgres_columns",
+    "processed_violations",
+    "validate",
+    "validated",
+]
+
+
+# Values are scored as float32; what does not fit there would silently become a missing value.
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class Inputs(Protocol):
@@ -36,13 +48,22 @@ def pandera_schema(
     if as_of_from is not None and as_of_to is not None:
         first, after = pd.Timestamp(as_of_from), pd.Timestamp(as_of_to)
         inside.append(check(f"in the partition {as_of_from}", lambda s: ~((s < first) | (s >= after))))
-    return _raw_schema(p, inside, lambda s: ~s.duplicated(keep=False), today)
+    return _raw_schema(p, inside, _unique, today)
 
 
 def validate(p: Portfolio, frame: pd.DataFrame, key: str, today: date) -> list[Violation]:
     """What is wrong with a raw partition, column by column; an empty list for a good one."""
     first, after = (None, None) if key == SNAPSHOT else p.partition_bounds(key)
     return violations(pandera_schema(p, as_of_from=first, as_of_to=after, today=today), frame)
+
+
+def application_violations(p: Portfolio, frame: pd.DataFrame, today: date) -> list[Violation]:
+    """What is wrong with the loans of `sources.applications`; an empty list for good ones.
+
+    The rules are those of a raw partition, but a loan may lack its date.
+    """
+    schema = _raw_schema(p, [], _unique, today).select_columns(list(frame.columns))
+    return violations(schema.update_column("as_of", nullable=True), frame)
 
 
 def validated(
@@ -133,7 +154,7 @@ def _column(column: Column) -> "pa.Column":
 
     checks = []
     if column.kind == "number":
-        checks.append(check("finite", lambda s: ~np.isinf(s)))
+        checks.append(check("finite", lambda s: ~(s.abs() > _LARGEST)))
         if column.integer:
             checks.append(check("a whole number", lambda s: (s % 1 == 0) | ~np.isfinite(s)))
         if column.min is not None:
@@ -146,6 +167,10 @@ def _column(column: Column) -> "pa.Column":
         checks.append(check("one of the portfolio's values", _known(frozenset(column.values or ()))))
     dtypes: dict[str, Any] = {"number": "float64", "category": "category", "date": "datetime64[ns]"}
     return pa.Column(dtypes.get(column.kind, object), checks, nullable=column.nullable)
+
+
+def _unique(series: pd.Series) -> Any:
+    return ~series.duplicated(keep=False)
 
 
 def _between(low: int, high: int) -> Callable[[pd.Series], Any]:

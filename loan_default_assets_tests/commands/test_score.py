@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loan_default_assets.commands.score import score
+from loan_default_assets.commands.score import score, score_file
+from loan_default_assets.commands.session import CommandError
 from loan_default_assets.model.scoring import Scorer
 from loan_default_assets.portfolio.spec import PortfolioError
 from loan_default_assets_tests import small_bank
@@ -49,6 +50,45 @@ def test_a_file_is_scored_by_the_champion_explained_and_journaled_once(
     assert [row[3] for row in journaled] == adverse.tolist()
     score(good_bank.session, str(file), io.StringIO())
     assert _journaled(good_bank) == journaled
+
+
+REFUSED = {
+    "below": ({"income": -5150.25}, "column income: must be at least 0; not so: 1, rows 7"),
+    "endless": ({"amount": "inf"}, "column amount: must be finite; not so: 1, rows 7"),
+    "too large to score": ({"amount": 5.1e39}, "column amount: must be finite; not so: 1, rows 7"),
+    "missing": ({"income": ""}, "column income: must be not missing; not so: 1, rows 7"),
+    "unknown": (
+        {"purpose": "yacht"},
+        "column purpose: must be one of the portfolio's values; not so: 1, rows 7",
+    ),
+    "future": ({"issued": "2031-05-15"}, "column as_of: must be not in the future; not so: 1, rows 7"),
+    "twice": ({"loan": "000-000"}, "column loan_id: must be unique; not so: 2, rows 1, 7"),
+}
+
+
+@pytest.mark.parametrize(("cells", "named"), REFUSED.values(), ids=REFUSED)
+def test_one_loan_against_the_rules_refuses_the_file(
+    good_bank: Bank, tmp_path: Path, cells: dict[str, object], named: str
+) -> None:
+    before = _journaled(good_bank)
+    file, answers = tmp_path / "applications.csv", tmp_path / "answers.csv"
+    loans = small_bank.loans(days=1).astype(object)
+    loans.loc[6, list(cells)] = list(cells.values())
+    loans.drop(columns=["defaulted", "collected"]).to_csv(file, index=False)
+    with pytest.raises(CommandError) as refused:
+        score_file(good_bank.session, str(file), str(answers))
+    assert named in str(refused.value)
+    assert not [cell for cell in cells.values() if cell and str(cell) in str(refused.value)]
+    assert _journaled(good_bank) == before
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_dates_may_be_left_out_row_by_row(good_bank: Bank, tmp_path: Path) -> None:
+    file = tmp_path / "applications.csv"
+    loans = small_bank.loans(days=1)
+    loans["issued"] = loans["issued"].where(loans.index > 3)
+    loans.drop(columns=["defaulted", "collected"]).to_csv(file, index=False)
+    assert score(good_bank.session, str(file), io.StringIO()) == len(loans)
 
 
 def test_a_file_that_does_not_fit_is_refused_and_nothing_is_journaled(
