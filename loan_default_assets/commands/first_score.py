@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -12,11 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loan_default_assets.commands.session import CommandError, Session, environment
+from loan_default_assets.settings import Settings
 
 if TYPE_CHECKING:
     from bento.client import Loan
 
 _START_SECONDS = 120
+_OF_THE_PUBLIC_SERVICE = (
+    "SERVICE_API_KEYS",
+    "SERVICE_ADMIN_KEYS",
+    "SERVICE_TLS_CERTIFICATE",
+    "SERVICE_TLS_KEY",
+    "SERVICE_MODEL_TAG",
+)
 
 
 def first_score(session: Session) -> list[str]:
@@ -43,14 +52,23 @@ def first_score(session: Session) -> list[str]:
         for name, given in (("HTTP", answer), ("gRPC", again)):
             decision = "default expected" if given.prediction else "no default expected"
             lines.append(f"scored      over {name}: probability {given.probability:.4f}, {decision}")
-    settings = session.settings
+    return [*lines, *ask_again(session.settings, file)]
+
+
+def ask_again(settings: Settings, file: Path) -> list[str]:
+    """How to score the loan in `file` once more.
+
+    With a database of its own the demo may run in a container, beside a service that this machine cannot see.
+    """
+    elsewhere = settings.database_url is not None
+    key = '-H "authorization: Bearer $KEY" ' if settings.service_api_keys else ""
     return [
-        *lines,
-        "ask again   loan-default up &",
+        *(["ask again   in containers: docs/deployment.md; elsewhere:"] if elsewhere else []),
+        f"{'' if elsewhere else 'ask again':12}loan-default up &",
         f"            curl -s http://127.0.0.1:{settings.service_http_port}/predict "
-        f"-H 'content-type: application/json' -d @{file}",
-        f"            grpcurl -plaintext -d @ 127.0.0.1:{settings.service_grpc_port} "
-        f"loan_default.v1.LoanDefault/Predict < {file}",
+        f"{key}-H 'content-type: application/json' -d {shlex.quote(f'@{file}')}",
+        f"            grpcurl -plaintext {key}-d @ 127.0.0.1:{settings.service_grpc_port} "
+        f"loan_default.v1.LoanDefault/Predict < {shlex.quote(str(file))}",
     ]
 
 
@@ -91,6 +109,8 @@ def _service(session: Session) -> Iterator[tuple[str, str]]:
     log.parent.mkdir(parents=True, exist_ok=True)
     child = os.environ | environment(session)
     child |= {"SERVICE_HTTP_PORT": str(http), "SERVICE_GRPC_PORT": str(grpc), "SERVICE_HOST": "127.0.0.1"}
+    # The keys and certificates are those of the service that others reach, which this one is not.
+    child |= dict.fromkeys(_OF_THE_PUBLIC_SERVICE, "")
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "bento", "--with-parent"], env=child, stdout=output, stderr=output

@@ -1,0 +1,28 @@
+"""The end of the demo, beside settings that are meant for the service that others reach."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from loan_default_assets.commands.first_score import first_score
+from loan_default_assets_tests.bento.served import free_ports
+from loan_default_assets_tests.opened_bank import OpenBank
+
+
+def test_a_loan_is_scored_by_both_transports_once(
+    open_bank: OpenBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank = open_bank()
+    bank.run()
+    monkeypatch.setenv("SERVICE_API_KEYS", "user-key-0123456789")
+    monkeypatch.setenv("SERVICE_TLS_CERTIFICATE", "/certificates/nobody.pem")
+    http, grpc = free_ports(2)
+    ports = {"service_http_port": http, "service_grpc_port": grpc}
+    session = replace(bank.session, settings=bank.session.settings.model_copy(update=ports))
+    first = first_score(session)
+    assert [line.split(":")[0] for line in first[:2]] == ["scored      over HTTP", "scored      over gRPC"]
+    assert len({line.split(":")[1] for line in first[:2]}) == 1
+    loan = json.loads((session.settings.home / "loan.json").read_text())
+    assert "collected" not in loan["numerical_features"]
+    assert first_score(session) == first[2:]
