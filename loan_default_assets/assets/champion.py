@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from loan_default_assets import pools
 from loan_default_assets.assets import versions
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.resources import Warehouse
@@ -21,7 +22,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
         description="The model that decides; promoted or kept by a written rule, with the reason.",
         kinds={"postgres"},
         deps=[dg.AssetKey([portfolio.name, "evaluation"])],
-        pool="training",
+        pool=pools.TRAINING,
     )
     @retried
     def champion(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from loan_default_assets import pools
 from loan_default_assets.assets import readiness, versions
 from loan_default_assets.assets import snapshot as snapshots
 from loan_default_assets.checks import BOTH_CLASSES, LABEL_MATURITY, NO_LEAKAGE
@@ -38,7 +39,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(LABEL_MATURITY, asset=key, blocking=True),
             dg.AssetCheckSpec(NO_LEAKAGE, asset=key, blocking=True),
         ],
-        pool="training",
+        pool=pools.TRAINING,
     )
     @retried
     def classifier(

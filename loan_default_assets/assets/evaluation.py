@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import dagster as dg
 
+from loan_default_assets import pools
 from loan_default_assets.assets import judging, versions
 from loan_default_assets.assets import snapshot as snapshots
 from loan_default_assets.checks import F1_TARGET, FINITE_OUTPUTS
@@ -37,7 +38,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(FINITE_OUTPUTS, asset=key),
             dg.AssetCheckSpec(F1_TARGET, asset=key),
         ],
-        pool="training",
+        pool=pools.TRAINING,
     )
     @retried
     def evaluation(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import numpy as np
 
+from loan_default_assets import pools
 from loan_default_assets.assets import snapshot as snapshots
 from loan_default_assets.assets import versions
 from loan_default_assets.portfolio.spec import Portfolio
@@ -31,7 +32,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
                 partition_mapping=dg.AllPartitionMapping(),
             )
         ],
-        pool="training",
+        pool=pools.TRAINING,
     )
     @retried
     def pretrained_encoder(

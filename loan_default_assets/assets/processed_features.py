@@ -6,6 +6,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
+from loan_default_assets import pools
 from loan_default_assets.checks import MATCHES_SCHEMA, describe, schema_result
 from loan_default_assets.partitions import partitions_of
 from loan_default_assets.portfolio import features, schema
@@ -30,7 +31,7 @@ def build(portfolio: Portfolio) -> dg.AssetsDefinition:
         deps=[dg.AssetKey([portfolio.name, "raw_loans"])],
         check_specs=[dg.AssetCheckSpec(MATCHES_SCHEMA, asset=key, blocking=True)],
         metadata={"numbers": list(names.numbers), "categories": list(names.categories)},
-        pool="ingestion",
+        pool=pools.INGESTION,
     )
     @retried
     def processed_features(

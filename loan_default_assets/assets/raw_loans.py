@@ -6,6 +6,7 @@ from datetime import date
 import dagster as dg
 import numpy as np
 
+from loan_default_assets import pools
 from loan_default_assets.checks import MATCHES_SCHEMA, describe, schema_result
 from loan_default_assets.partitions import partitions_of
 from loan_default_assets.portfolio import schema, sources
@@ -29,7 +30,7 @@ def build(portfolio: Portfolio, today: date | None = None) -> dg.AssetsDefinitio
         backfill_policy=dg.BackfillPolicy.single_run(),
         check_specs=[dg.AssetCheckSpec(MATCHES_SCHEMA, asset=key, blocking=True)],
         metadata={"dagster/column_schema": _columns(portfolio)},
-        pool="ingestion",
+        pool=pools.INGESTION,
     )
     @retried
     def raw_loans(

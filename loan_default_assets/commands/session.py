@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from loan_default_assets import pools
 from loan_default_assets.definitions import build_definitions
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.settings import Settings
@@ -90,6 +91,7 @@ def dagster_instance(session: Session) -> Iterator[dg.DagsterInstance]:
     if not (home / "dagster.yaml").exists() or (home / "dagster.yaml").read_text() != described:
         (home / "dagster.yaml").write_text(described)
     with dg.DagsterInstance.from_config(str(home)) as instance:
+        pools.limit(instance)
         yield instance
 
 
