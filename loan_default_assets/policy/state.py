@@ -88,9 +88,9 @@ class State:
 
     now: by the clock that stamped the models and evaluations, with the same time zone. labels: matured labels
     in the tables. snapshot: hash of the rows as they stand; asked for only without a usable champion and when
-    forced. models: every registered classifier. evaluations: at least those of the champion and of the models
-    rejected against it. running: retraining runs queued or running. crashed: keys of runs that died without a
-    verdict and that the scheduler has given up. forced: an operator asks for a retraining now.
+    forced. models: every registered classifier. evaluations: all of theirs. running: retraining runs queued or
+    running. crashed: keys of runs that died without a verdict and that the scheduler has given up. forced: an
+    operator asks for a retraining now.
     """
 
     now: datetime
@@ -151,9 +151,14 @@ class State:
         return tuple(sorted(own, key=lambda evaluation: evaluation.evaluated_at))
 
     def ranks_worse(self, limits: Limits) -> bool:
-        """Whether the champion tells defaults apart worse than when it was first judged: the intervals are apart."""
-        judged = [evaluation for evaluation in self.judged if evaluation.sufficient(limits)]
-        return bool(judged) and judged[-1].roc_auc_high < judged[0].roc_auc_low
+        """Whether the champion tells defaults apart worse than some model has: its interval lies under the best one."""
+        usable = {model.version for model in self.models if model.usable}
+        shown = [
+            evaluation.roc_auc_low
+            for evaluation in self.evaluations
+            if evaluation.version in usable and evaluation.sufficient(limits)
+        ]
+        return any(bool(self.judged) and self.judged[-1].roc_auc_high < low for low in shown)
 
     def failed(self, limits: Limits) -> int:
         """Failed attempts of the open episode; 0 when none is open."""

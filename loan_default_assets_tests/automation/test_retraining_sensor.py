@@ -107,6 +107,7 @@ def test_the_same_facts_ask_for_the_same_run(missed: Ticking) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_ten_thousand_looks_at_the_same_facts_start_one_run(missed: Ticking) -> None:
     request = only(missed)
     missed.run_of(request, dg.DagsterRunStatus.STARTED)

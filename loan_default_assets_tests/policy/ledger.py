@@ -29,6 +29,7 @@ class Ledger:
     operator: int = 0  # times an operator forced a run or changed the portfolio
     reference: float | None = None  # the champion's F1 when the last HOLD was entered
     later: list[Evaluation] = field(default_factory=list)  # of the champion, since then
+    best: float = 0.0  # highest F1 of any model on these rows
     alerts: set[str] = field(default_factory=set)
     holds: int = 0
 
@@ -45,7 +46,7 @@ class Ledger:
         """AssertionError: the attempt breaks a promise. judged: evaluations of the champion, oldest first."""
         assert 1 <= start.attempt <= limits.max_attempts, "too many attempts in an episode"
         assert start.attempt == self.misses % limits.max_attempts + 1, "a wrong count of attempts"
-        assert start.mode == self._modes(judged, limits)[start.attempt - 1], "a wrong mode"
+        assert start.mode == self._modes(judged)[start.attempt - 1], "a wrong mode"
         assert (start.champion, start.snapshot, start.attempt) not in self.triples, "an attempt made twice"
         assert start.seed_offset not in self.seeds, "a seed used twice"
         assert self.first or judged[-1].sufficient(limits), "a trigger on too few labels"
@@ -63,11 +64,10 @@ class Ledger:
             grown = new >= limits.sample_threshold * 2 ** (self.misses // limits.max_attempts)
             assert grown or self._fell_twice(limits), "HOLD ended without a reason"
 
-    def _modes(self, judged: list[Evaluation], limits: Limits) -> tuple[str, str, str]:
+    def _modes(self, judged: list[Evaluation]) -> tuple[str, str, str]:
         if self.first:
             return ("repretrain", "repretrain", "repretrain")
-        earliest = next(evaluation for evaluation in judged if evaluation.sufficient(limits))
-        if judged[-1].f1 < BLIND <= earliest.f1:
+        if judged[-1].f1 < BLIND <= self.best:
             return ("full", "repretrain", "repretrain")
         return ("head", "full", "repretrain")
 

@@ -204,6 +204,18 @@ def test_waits(state: State, reason: str) -> None:
             id="a champion that ranks worse than at first gets no new head",
         ),
         pytest.param(
+            breach(replace(CHAMPION, version="m0", status="retired", created_at=ago(120)),
+                   evaluations=(replace(RANKED, version="m0"), BLIND[1])),
+            "target_missed", "retrain:m1:s2:1", "full", 2,
+            id="nor one that never ranked as well as the model before it",
+        ),
+        pytest.param(
+            breach(replace(CHAMPION, version="m0", status="retired", created_at=ago(120), usable=False),
+                   evaluations=(replace(RANKED, version="m0"), BLIND[1])),
+            "target_missed", "retrain:m1:s2:1", "head", 2,
+            id="a model of another portfolio is no measure",
+        ),
+        pytest.param(
             breach(failed(1), evaluations=BLIND), "target_missed", "retrain:m1:s2:2", "repretrain", 2,
             id="nor does its second attempt repeat the first",
         ),

@@ -113,6 +113,8 @@ class World:
             ranks + 0.01,
         )
         self.evaluations.append(judged)
+        if judged.sufficient(self.limits) and self.models[version].usable:
+            self.ledger.best = max(self.ledger.best, f1)
         if self.champion and version == self.champion.version and judged.sufficient(self.limits):
             self.ledger.later.append(judged)
 
@@ -207,7 +209,7 @@ class World:
             self.models[version] = replace(model, usable=False)
         self.snapshots += 1
         self.ledger.trained_rows.clear()
-        self.ledger.misses, self.ledger.first = 0, True
+        self.ledger.misses, self.ledger.first, self.ledger.best = 0, True, 0.0
         self.ledger.reference, self.ledger.later = None, []
         self.ledger.operator += 1
 
