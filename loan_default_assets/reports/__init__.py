@@ -1,1 +1,1 @@
-"""Plots and the model card, drawn from figures computed elsewhere; nothing is measured here."""
+"""Plots, drawn from figures computed elsewhere; nothing is measured here."""
