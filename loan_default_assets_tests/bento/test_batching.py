@@ -155,3 +155,22 @@ def test_closing_serves_what_waits_and_refuses_what_comes() -> None:
         return await asyncio.gather(*tasks)
 
     assert run(scenario, max_rows=4)[1] == [[("v1", 2 * n)] for n in range(20)]
+
+
+def test_a_busy_service_waits_for_those_that_are_on_their_way_and_a_lone_request_for_nobody() -> None:
+    async def scenario(batcher: Batcher, model: Model) -> None:
+        async def late(turns: int) -> None:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await batcher.submit("a", [turns])
+
+        for _ in range(2):
+            await asyncio.gather(*(late(2 * turn) for turn in range(16)))
+        for lone in range(20):
+            await batcher.submit("a", [lone])
+
+    model, _ = run(scenario)
+    first_burst, second_burst = model.batches[:-21], model.batches[-21]
+    assert len(first_burst) > 1
+    assert len(second_burst) == 16
+    assert [len(batch) for batch in model.batches[-20:]] == [1] * 20
