@@ -112,7 +112,7 @@ class Batcher:
     async def _gather(self) -> None:
         """Lets requests in that have arrived, and those that a busy service's clients are about to send."""
         await asyncio.sleep(0)
-        while BUSY_ROWS <= self._expected and 0 < self._rows < self._expected:
+        while self._expected >= BUSY_ROWS and 0 < self._rows < self._expected:
             before = self._rows
             await asyncio.sleep(PAUSE_SECONDS)
             if self._rows <= before:
