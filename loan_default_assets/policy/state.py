@@ -158,7 +158,8 @@ class State:
             for evaluation in self.evaluations
             if evaluation.version in usable and evaluation.sufficient(limits)
         ]
-        return any(bool(self.judged) and self.judged[-1].roc_auc_high < low for low in shown)
+        latest = self.judged[-1].roc_auc_high if self.judged else 1.0
+        return any(latest < low for low in shown)
 
     def failed(self, limits: Limits) -> int:
         """Failed attempts of the open episode; 0 when none is open."""
