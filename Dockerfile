@@ -9,7 +9,7 @@ ARG TORCH_INDEX_URL=
 ENV PATH=/opt/venv/bin:$PATH
 RUN python3 -m venv /opt/venv
 WORKDIR /build
-COPY pyproject.toml docker/requirements.py ./
+COPY pyproject.toml deploy/docker/requirements.py ./
 # A mirror's configuration comes as a secret and leaves no trace: docker build --secret id=pip_conf,src=pip.conf
 RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
     --mount=type=cache,target=/root/.cache/pip \
@@ -34,9 +34,9 @@ WORKDIR /app
 COPY . .
 # Editable, because `sql/` and `dagster.yaml` are read from beside the packages. Needs no network.
 RUN pip install --no-deps --no-build-isolation --no-index --editable . \
-    && python -m compileall -q loan_default_assets bento docker
+    && python -m compileall -q loan_default_assets bento deploy
 USER loan
 VOLUME /var/lib/loan-default
 EXPOSE 8000 50051
-HEALTHCHECK --interval=15s --timeout=10s --start-period=60s CMD ["python", "docker/health.py", "service"]
+HEALTHCHECK --interval=15s --timeout=10s --start-period=60s CMD ["python", "deploy/docker/health.py", "service"]
 CMD ["python", "-m", "bento"]

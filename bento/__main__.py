@@ -7,13 +7,13 @@ import sys
 import threading
 import time
 
+from bento.access.api_keys import ConfigurationError, check
+from bento.access.startup_checks import refuse_taken
 from bento.packaging import PackagingError, served_portfolio
-from bento.ports import refuse_taken
-from bento.security import ConfigurationError, check
 from loan_default_assets.portfolio.spec import PortfolioError
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import Database, WarehouseError
-from loan_default_assets.warehouse.server import serve
+from loan_default_assets.warehouse.embedded.local_postgres import serve
 
 
 def main(arguments: list[str] | None = None) -> int:

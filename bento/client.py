@@ -17,7 +17,7 @@ from pydantic_core import from_json
 
 from bento.generated import loan_default_pb2 as pb
 from bento.generated import loan_default_pb2_grpc as pb_grpc
-from bento.responses import (
+from bento.schemas.responses import (
     PredictBatchResponse,
     PredictResponse,
     ProblemDetail,

@@ -16,21 +16,22 @@ from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bento import openapi, rendering
-from bento.gate import Gate
-from bento.metrics import counter_of
+from bento.access.api_keys import ConfigurationError, check
+from bento.access.startup_checks import refuse_taken
+from bento.http_api import serialization
+from bento.http_api.endpoints import json_response, pages
+from bento.http_api.middleware import Gate
+from bento.operations.prometheus_metrics import counter_of
 from bento.packaging import pinned_tag, served_portfolio
-from bento.pages import json_response, pages
-from bento.parsing import Parser
-from bento.ports import refuse_taken
-from bento.problems import Refused
-from bento.requests import MOST_LOANS, RequestTypes
-from bento.responses import PredictBatchResponse, PredictResponse, ReloadResponse
-from bento.security import ConfigurationError, check
+from bento.schemas import openapi
+from bento.schemas.problems import Refused
+from bento.schemas.request_parsing import Parser
+from bento.schemas.requests import MOST_LOANS, RequestTypes
+from bento.schemas.responses import PredictBatchResponse, PredictResponse, ReloadResponse
 from loan_default_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from bento.runtime import Runtime
+    from bento.operations.worker import Runtime
 
 settings = Settings()
 keys = check(settings)
@@ -117,7 +118,7 @@ class LoanDefault:
         # The supervisor, which only watches the workers, does without the model's libraries.
         import torch
 
-        from bento.runtime import Runtime
+        from bento.operations.worker import Runtime
 
         torch.set_num_threads(1)
         self.runtime = Runtime(settings, types, keys, pinned_tag() or settings.service_model_tag)
@@ -143,7 +144,7 @@ class LoanDefault:
 
         async def answer() -> bytes:
             loan = types.loan(parse_one.json(body), date.today())
-            return rendering.one(await self.runtime.answer([loan], "http", started))
+            return serialization.one(await self.runtime.answer([loan], "http", started))
 
         return await answered(answer)
 
@@ -157,7 +158,7 @@ class LoanDefault:
         async def answer() -> bytes:
             today = date.today()
             loans = [types.loan(loan, today) for loan in parse_many.json(body).loans]
-            return rendering.many(await self.runtime.answer(loans, "http", started))
+            return serialization.many(await self.runtime.answer(loans, "http", started))
 
         return await answered(answer)
 

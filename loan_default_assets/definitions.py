@@ -6,7 +6,6 @@ from typing import Any
 
 import dagster as dg
 
-from loan_default_assets import automation, jobs
 from loan_default_assets.assets import (
     champion,
     classifier,
@@ -16,8 +15,9 @@ from loan_default_assets.assets import (
     processed_features,
     raw_loans,
 )
+from loan_default_assets.orchestration import jobs, sensors
+from loan_default_assets.orchestration.resources import Attempt, ModelStore, Warehouse
 from loan_default_assets.portfolio.spec import Portfolio, load
-from loan_default_assets.resources import Attempt, ModelStore, Warehouse
 from loan_default_assets.settings import Settings
 
 
@@ -48,9 +48,9 @@ def build_definitions(
     ]
     started = jobs.build(portfolio)
     return dg.Definitions(
-        assets=automation.automated(portfolio, settings, assets),
+        assets=sensors.automated(portfolio, settings, assets),
         jobs=started,
-        sensors=automation.sensors(portfolio, settings, started),
+        sensors=sensors.sensors(portfolio, settings, started),
         # A process a run, not one a step: the libraries are loaded once.
         executor=dg.in_process_executor,
         loggers={"console": jobs.console},

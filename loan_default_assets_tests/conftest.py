@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from loan_default_assets.warehouse.server import LocalPostgres
+from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests.databases import fresh_database
 from loan_default_assets_tests.opened_bank import good_bank, open_bank
-from loan_default_assets_tests.warehouse.homes import open_folder
+from loan_default_assets_tests.warehouse.embedded.homes import open_folder
 
 __all__ = ["database_url", "good_bank", "open_bank", "postgres"]
 

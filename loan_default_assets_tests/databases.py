@@ -10,7 +10,7 @@ import psycopg2
 from psycopg2 import sql
 
 from loan_default_assets.warehouse.database import dsn
-from loan_default_assets.warehouse.server import LocalPostgres
+from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 
 
 @contextmanager

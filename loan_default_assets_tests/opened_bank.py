@@ -10,7 +10,7 @@ import pytest
 
 from loan_default_assets.commands.run import Outcome, run
 from loan_default_assets.commands.session import Session, open_session
-from loan_default_assets.warehouse.server import LocalPostgres
+from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.databases import fresh_database
 

@@ -2,11 +2,11 @@
 
 import dagster as dg
 
-from loan_default_assets import pools
-from loan_default_assets.assets import versions
+from loan_default_assets.orchestration import pools
+from loan_default_assets.orchestration.resources import Warehouse
+from loan_default_assets.orchestration.retry_policy import retried
+from loan_default_assets.pipeline import versions
 from loan_default_assets.portfolio.spec import Portfolio
-from loan_default_assets.resources import Warehouse
-from loan_default_assets.retries import retried
 from loan_default_assets.settings import Settings
 
 PROMOTING = ("approved", "approved_below_target", "provisional")

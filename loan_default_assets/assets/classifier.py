@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from loan_default_assets import pools
-from loan_default_assets.assets import readiness, versions
-from loan_default_assets.assets import snapshot as snapshots
-from loan_default_assets.checks import BOTH_CLASSES, LABEL_MATURITY, NO_LEAKAGE
+from loan_default_assets.orchestration import pools
+from loan_default_assets.orchestration.asset_checks import BOTH_CLASSES, LABEL_MATURITY, NO_LEAKAGE
+from loan_default_assets.orchestration.resources import Attempt, ModelStore, Warehouse
+from loan_default_assets.orchestration.retry_policy import retried
+from loan_default_assets.pipeline import readiness, versions
+from loan_default_assets.pipeline import training_snapshot as snapshots
 from loan_default_assets.portfolio.spec import Portfolio
-from loan_default_assets.resources import Attempt, ModelStore, Warehouse
-from loan_default_assets.retries import retried
 from loan_default_assets.settings import Settings
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import dagster as dg
 
+from loan_default_assets.orchestration.resources import Warehouse
 from loan_default_assets.portfolio.spec import Portfolio
-from loan_default_assets.resources import Warehouse
 from loan_default_assets.settings import Settings
 
 

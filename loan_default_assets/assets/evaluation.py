@@ -6,16 +6,16 @@ from typing import Any, Literal
 
 import dagster as dg
 
-from loan_default_assets import pools
-from loan_default_assets.assets import judging, versions
-from loan_default_assets.assets import snapshot as snapshots
-from loan_default_assets.checks import F1_TARGET, FINITE_OUTPUTS
+from loan_default_assets.orchestration import pools
+from loan_default_assets.orchestration.asset_checks import F1_TARGET, FINITE_OUTPUTS
+from loan_default_assets.orchestration.resources import Attempt, Warehouse
+from loan_default_assets.orchestration.retry_policy import retried
+from loan_default_assets.pipeline import evaluate_models, versions
+from loan_default_assets.pipeline import training_snapshot as snapshots
 from loan_default_assets.policy.promotion import Verdict, judge
 from loan_default_assets.portfolio.spec import Portfolio
-from loan_default_assets.resources import Attempt, Warehouse
-from loan_default_assets.retries import retried
 from loan_default_assets.settings import Settings
-from loan_default_assets.warehouse.journal import Journal, Performance
+from loan_default_assets.warehouse.evaluations import Journal, Performance
 
 
 def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
@@ -52,26 +52,26 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
         taken = snapshots.take(
             warehouse.loans(portfolio), versions.split_limits(settings), attempt.known_by_date
         )
-        window = judging.window_of(taken, [m for m in (candidate, champion) if m is not None])
-        baseline = judging.baseline(portfolio, taken, window, settings.seed)
-        subject = judging.measure(model, portfolio, window)
-        rival = judging.measure(champion, portfolio, window) if candidate and champion else None
+        window = evaluate_models.window_of(taken, [m for m in (candidate, champion) if m is not None])
+        baseline = evaluate_models.baseline(portfolio, taken, window, settings.seed)
+        subject = evaluate_models.measure(model, portfolio, window)
+        rival = evaluate_models.measure(champion, portfolio, window) if candidate and champion else None
         for measured in (subject, rival):
             if measured is not None and measured.fault:
                 context.log.warning(f"evaluation: {measured.version} is not sound: {measured.fault}")
-        limits = judging.limits(settings)
+        limits = evaluate_models.limits(settings)
         if candidate is None:
             verdict = judge(subject.judged, subject.judged, None, limits)
         else:
             verdict = judge(
                 subject.judged,
                 rival.judged if rival else None,
-                judging.compare(subject, rival, window),
+                evaluate_models.compare(subject, rival, window),
                 limits,
             )
 
         def record(
-            measured: judging.Measured, role: Literal["candidate", "champion"], verdict: Verdict
+            measured: evaluate_models.Measured, role: Literal["candidate", "champion"], verdict: Verdict
         ) -> None:
             journal.record_performance(
                 Performance(
@@ -125,7 +125,10 @@ def _judged_before(journal: Journal, version: str, snapshot: str) -> bool:
 
 
 def _metadata(
-    subject: judging.Measured, verdict: Verdict, baseline: judging.Baseline, window: judging.Window
+    subject: evaluate_models.Measured,
+    verdict: Verdict,
+    baseline: evaluate_models.Baseline,
+    window: evaluate_models.Window,
 ) -> dict[str, Any]:
     from loan_default_assets.reports import plots
 

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import numpy as np
 
-from loan_default_assets import pools
-from loan_default_assets.assets import snapshot as snapshots
-from loan_default_assets.assets import versions
+from loan_default_assets.orchestration import pools
+from loan_default_assets.orchestration.resources import Attempt, ModelStore, Warehouse
+from loan_default_assets.orchestration.retry_policy import retried
+from loan_default_assets.pipeline import training_snapshot as snapshots
+from loan_default_assets.pipeline import versions
 from loan_default_assets.portfolio.spec import Portfolio
-from loan_default_assets.resources import Attempt, ModelStore, Warehouse
-from loan_default_assets.retries import retried
 from loan_default_assets.settings import Settings
 
 if TYPE_CHECKING:

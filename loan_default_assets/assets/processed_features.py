@@ -6,13 +6,14 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from loan_default_assets import pools
-from loan_default_assets.checks import MATCHES_SCHEMA, describe, schema_result
-from loan_default_assets.partitions import partitions_of
-from loan_default_assets.portfolio import features, schema
+from loan_default_assets.orchestration import pools
+from loan_default_assets.orchestration.asset_checks import MATCHES_SCHEMA, describe, schema_result
+from loan_default_assets.orchestration.partitions import partitions_of
+from loan_default_assets.orchestration.resources import Warehouse
+from loan_default_assets.orchestration.retry_policy import retried
+from loan_default_assets.portfolio import features
+from loan_default_assets.portfolio.checks import pandera_schema
 from loan_default_assets.portfolio.spec import Portfolio
-from loan_default_assets.resources import Warehouse
-from loan_default_assets.retries import retried
 from loan_default_assets.warehouse.loans import LoanRows
 
 
@@ -43,7 +44,7 @@ def build(portfolio: Portfolio) -> dg.AssetsDefinition:
         found = [features.transform(portfolio, frame, frame["as_of"].to_numpy()) for frame in raw]
         violations = [
             (f"{keys[0]} to {keys[-1]}", violation)
-            for violation in schema.processed_violations(
+            for violation in pandera_schema.processed_violations(
                 portfolio,
                 features.Features(
                     np.concatenate([part.numbers for part in found]),

@@ -6,13 +6,14 @@ from datetime import date
 import dagster as dg
 import numpy as np
 
-from loan_default_assets import pools
-from loan_default_assets.checks import MATCHES_SCHEMA, describe, schema_result
-from loan_default_assets.partitions import partitions_of
-from loan_default_assets.portfolio import schema, sources
+from loan_default_assets.orchestration import pools
+from loan_default_assets.orchestration.asset_checks import MATCHES_SCHEMA, describe, schema_result
+from loan_default_assets.orchestration.partitions import partitions_of
+from loan_default_assets.orchestration.resources import Warehouse
+from loan_default_assets.orchestration.retry_policy import retried
+from loan_default_assets.portfolio.checks import pandera_schema
+from loan_default_assets.portfolio.ingest import sources
 from loan_default_assets.portfolio.spec import Portfolio
-from loan_default_assets.resources import Warehouse
-from loan_default_assets.retries import retried
 
 _MANY_LABELS = 500
 
@@ -40,7 +41,7 @@ def build(portfolio: Portfolio, today: date | None = None) -> dg.AssetsDefinitio
         loans = warehouse.loans(portfolio)
         partitions, violations = [], []
         read = sources.read(portfolio, context.partition_keys, today=now)
-        for part, found in schema.validated(portfolio, read, now):
+        for part, found in pandera_schema.validated(portfolio, read, now):
             partitions.append(part)
             violations += [(part.key, violation) for violation in found]
         violations += _one_class(portfolio, partitions)
@@ -73,7 +74,7 @@ def build(portfolio: Portfolio, today: date | None = None) -> dg.AssetsDefinitio
 
 def _one_class(
     portfolio: Portfolio, partitions: Sequence[sources.RawPartition]
-) -> list[tuple[str, schema.Violation]]:
+) -> list[tuple[str, pandera_schema.Violation]]:
     """A label that never varies over many rows was read wrongly; over the few of a day it may be chance."""
     labels = np.concatenate([part.frame["label"].to_numpy() for part in partitions])
     labels = labels[~np.isnan(labels)]
@@ -81,7 +82,7 @@ def _one_class(
     if not many or len(np.unique(labels)) > 1:
         return []
     check = f"of two values, {portfolio.label.positive!r} for a default and {portfolio.label.negative!r}"
-    return [(portfolio.name, schema.Violation(portfolio.label.column, check, len(labels), ()))]
+    return [(portfolio.name, pandera_schema.Violation(portfolio.label.column, check, len(labels), ()))]
 
 
 def _default_rate(part: sources.RawPartition) -> dg.MetadataValue:
@@ -105,7 +106,7 @@ def _columns(portfolio: Portfolio) -> dg.TableSchema:
                     description=portfolio.columns[name].describe,
                     constraints=dg.TableColumnConstraints(nullable=portfolio.columns[name].nullable),
                 )
-                for name, kind in schema.postgres_columns(portfolio).items()
+                for name, kind in pandera_schema.postgres_columns(portfolio).items()
             ),
         ]
     )

@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 import psutil
 
-from loan_default_assets.commands.ports import taken
+from loan_default_assets.ports import taken
 from loan_default_assets.settings import Settings
 
 _GIB = 1 << 30

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from loan_default_assets.commands.session import CommandError
-from loan_default_assets.portfolio.draft import draft
+from loan_default_assets.portfolio.profiling.portfolio_draft import draft
 
 
 def write(

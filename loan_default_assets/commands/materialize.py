@@ -9,8 +9,8 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
-from loan_default_assets import runs
 from loan_default_assets.commands.session import CommandError, Session
+from loan_default_assets.orchestration import run_tracking
 
 
 def materialize(
@@ -27,8 +27,8 @@ def materialize(
 
     Raises: CommandError with the reason of the first failed step, where the run fails.
     """
-    runs.fail_abandoned(instance)
-    tags = runs.own_tags() | dict(tags or {})
+    run_tracking.fail_abandoned(instance)
+    tags = run_tracking.own_tags() | dict(tags or {})
     if len(partitions) > 1:
         tags |= {
             ASSET_PARTITION_RANGE_START_TAG: partitions[0],

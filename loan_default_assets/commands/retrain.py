@@ -2,10 +2,10 @@
 
 import dagster as dg
 
-from loan_default_assets import automation, runs
 from loan_default_assets.commands.materialize import materialize
 from loan_default_assets.commands.session import CommandError, Session, definitions
 from loan_default_assets.commands.status import decided
+from loan_default_assets.orchestration import run_tracking, sensors
 
 
 def retrain(session: Session, instance: dg.DagsterInstance) -> str:
@@ -22,9 +22,9 @@ def retrain(session: Session, instance: dg.DagsterInstance) -> str:
         session,
         instance,
         definitions(session),
-        automation.job_of(start),
-        attempt=automation.attempt_of(start),
-        tags={runs.RETRAINING: start.run_key},
+        sensors.job_of(start),
+        attempt=sensors.attempt_of(start),
+        tags={run_tracking.RETRAINING: start.run_key},
     )
     champion = session.registry.champion()
     if champion is not None and (before is None or champion.version != before.version):

@@ -5,11 +5,11 @@ from datetime import date
 
 import dagster as dg
 
-from loan_default_assets import jobs
 from loan_default_assets.commands.materialize import materialize
 from loan_default_assets.commands.session import CommandError, Session, definitions
-from loan_default_assets.partitions import completed_keys
-from loan_default_assets.warehouse.contents import TABLES
+from loan_default_assets.orchestration import jobs
+from loan_default_assets.orchestration.partitions import completed_keys
+from loan_default_assets.warehouse.table_hashes import TABLES
 
 
 @dataclass(frozen=True)

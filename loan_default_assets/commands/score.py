@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from loan_default_assets.commands.session import CommandError, Session
+from loan_default_assets.portfolio.checks.pandera_schema import application_violations
 from loan_default_assets.portfolio.features import transform
-from loan_default_assets.portfolio.schema import application_violations
-from loan_default_assets.portfolio.sources import applications
-from loan_default_assets.warehouse.journal import Prediction
+from loan_default_assets.portfolio.ingest.sources import applications
+from loan_default_assets.warehouse.evaluations import Prediction
 
 _ROWS_EXPLAINED_TOGETHER = 500
 
@@ -27,8 +27,8 @@ def score(session: Session, file: str, output: TextIO, *, today: date | None = N
     journaled once. Raises: CommandError without a champion, or for loans that break a rule of the portfolio;
     SourceError for a file that does not fit it. Then nothing is scored.
     """
-    from bento.reasons import Reasons
-    from loan_default_assets.model.scoring import Scorer
+    from loan_default_assets.model.predictor import Scorer
+    from loan_default_assets.model.reason_codes import Reasons
 
     portfolio = session.portfolio
     champion = session.registry.champion()

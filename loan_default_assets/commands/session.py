@@ -8,15 +8,15 @@ from pathlib import Path
 
 import dagster as dg
 
-from loan_default_assets import pools
 from loan_default_assets.definitions import build_definitions
+from loan_default_assets.orchestration import pools
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import Database, normalise, redact
-from loan_default_assets.warehouse.journal import Journal
+from loan_default_assets.warehouse.embedded.local_postgres import serve
+from loan_default_assets.warehouse.evaluations import Journal
 from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.registry import Registry
-from loan_default_assets.warehouse.server import serve
 
 ROOT = Path(__file__).resolve().parents[2]
 

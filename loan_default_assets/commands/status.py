@@ -4,11 +4,12 @@ from typing import Any
 
 import dagster as dg
 
-from loan_default_assets import facts, runs
-from loan_default_assets.assets.judging import METRICS
 from loan_default_assets.commands.session import Session
+from loan_default_assets.orchestration import run_tracking
+from loan_default_assets.pipeline.evaluate_models import METRICS
 from loan_default_assets.policy import retraining
-from loan_default_assets.warehouse.journal import Performance
+from loan_default_assets.warehouse import retraining_facts
+from loan_default_assets.warehouse.evaluations import Performance
 from loan_default_assets.warehouse.registry import ModelRecord
 
 
@@ -34,11 +35,11 @@ def decided(
     session: Session, instance: dg.DagsterInstance | None, *, forced: bool = False
 ) -> retraining.Action:
     """What the retraining rule says now; `forced`: to an operator who asks for a training."""
-    found = runs.trainings(instance, session.portfolio.name) if instance else runs.Trainings()
-    state = facts.state(
+    found = run_tracking.trainings(instance, session.portfolio.name) if instance else run_tracking.Trainings()
+    state = retraining_facts.state(
         session.database, session.portfolio, running=found.running, crashed=found.ended, forced=forced
     )
-    return retraining.decide(state, facts.limits(session.settings))
+    return retraining.decide(state, retraining_facts.limits(session.settings))
 
 
 def _champion(champion: ModelRecord, judged: Performance | None) -> dict[str, Any]:

@@ -14,9 +14,7 @@ from types import FrameType
 
 import httpx
 
-from loan_default_assets import runs
 from loan_default_assets.commands import family
-from loan_default_assets.commands.ports import taken
 from loan_default_assets.commands.session import (
     ROOT,
     CommandError,
@@ -25,6 +23,8 @@ from loan_default_assets.commands.session import (
     environment,
     open_session,
 )
+from loan_default_assets.orchestration import run_tracking
+from loan_default_assets.ports import taken
 from loan_default_assets.settings import Settings
 
 _POLL_SECONDS = 0.5
@@ -46,8 +46,8 @@ def up(settings: Settings, *, service: bool, say: Say) -> None:
             family.end(mark)
             _refuse_taken_ports(settings, service)
             with open_session(settings) as session, dagster_instance(session) as instance:
-                runs.fail_abandoned(instance)
-                runs.fail_unreachable(instance)
+                run_tracking.fail_abandoned(instance)
+                run_tracking.fail_unreachable(instance)
                 _serve(session, mark, service, say)
         except KeyboardInterrupt:
             say("stopped")

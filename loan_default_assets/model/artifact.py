@@ -18,12 +18,21 @@ from typing import Any
 import safetensors.numpy
 import safetensors.torch
 
-from .calibration import Calibration
-from .config import ModelConfig
-from .encoding import Encoding
-from .folder import MANIFEST, ArtifactError, digest_of, intact, read, sweep, to_json, write
-from .loop import Epoch
-from .training import Encoder, FittedModel
+from loan_default_assets.model.artifact_files import (
+    MANIFEST,
+    ArtifactError,
+    digest_of,
+    intact,
+    read,
+    sweep,
+    to_json,
+    write,
+)
+from loan_default_assets.model.calibration import Calibration
+from loan_default_assets.model.config import ModelConfig
+from loan_default_assets.model.encoding import Encoding
+from loan_default_assets.model.loop import Epoch
+from loan_default_assets.model.training import Encoder, FittedModel
 
 VERSION = re.compile(r"[ce][0-9a-f]{12}")
 

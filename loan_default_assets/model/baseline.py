@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .calibration import best_f1_threshold
-from .rows import Rows
+from loan_default_assets.model.calibration import best_f1_threshold
+from loan_default_assets.model.rows import Rows
 
 NATIVE_CATEGORIES = 255
 

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .config import ModelConfig
-from .dropout import Noise
-from .encoding import Encoded
-from .network import TabTransformer
+from loan_default_assets.model.config import ModelConfig
+from loan_default_assets.model.dropout import Noise
+from loan_default_assets.model.encoding import Encoded
+from loan_default_assets.model.network import TabTransformer
 
 
 def nt_xent(a: Tensor, b: Tensor, temperature: float = 0.5) -> Tensor:

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .config import ModelConfig
-from .rows import Rows
+from loan_default_assets.model.config import ModelConfig
+from loan_default_assets.model.rows import Rows
 
 UNSEEN = 1
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .baseline import boosting, columns
-from .metrics import paired_bootstrap, roc_auc
-from .rows import Rows
+from loan_default_assets.model.baseline import boosting, columns
+from loan_default_assets.model.metrics import paired_bootstrap, roc_auc
+from loan_default_assets.model.rows import Rows
 
 ROUNDS = 50
 MOST_ROWS = 12_000

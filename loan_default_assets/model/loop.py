@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from .config import ConfigError, ModelConfig
-from .dropout import Noise
+from loan_default_assets.model.config import ConfigError, ModelConfig
+from loan_default_assets.model.dropout import Noise
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import ModelConfig
-from .dropout import Noise, dropout
-from .encoding import Encoded, Encoding
+from loan_default_assets.model.config import ModelConfig
+from loan_default_assets.model.dropout import Noise, dropout
+from loan_default_assets.model.encoding import Encoded, Encoding
 
 
 class Tokenizer(nn.Module):

@@ -6,7 +6,7 @@ import math
 import sys
 from pathlib import Path
 
-from .scoring import Scorer
+from loan_default_assets.model.predictor import Scorer
 
 
 def smoke(folder: Path, sha256: str) -> float:

@@ -10,14 +10,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .calibration import Calibration, best_f1_threshold, platt
-from .config import ConfigError, ModelConfig
-from .contrastive import nt_xent, two_views
-from .encoding import Encoded, Encoding
-from .loop import Epoch, Epochs, OnEpoch, Step, batches, cpu_state, pick_device, reproducible
-from .metrics import roc_auc
-from .network import Classifier, TabTransformer, head
-from .rows import Rows
+from loan_default_assets.model.calibration import Calibration, best_f1_threshold, platt
+from loan_default_assets.model.config import ConfigError, ModelConfig
+from loan_default_assets.model.contrastive import nt_xent, two_views
+from loan_default_assets.model.encoding import Encoded, Encoding
+from loan_default_assets.model.loop import (
+    Epoch,
+    Epochs,
+    OnEpoch,
+    Step,
+    batches,
+    cpu_state,
+    pick_device,
+    reproducible,
+)
+from loan_default_assets.model.metrics import roc_auc
+from loan_default_assets.model.network import Classifier, TabTransformer, head
+from loan_default_assets.model.rows import Rows
 
 SCORING_ROWS = 512
 SHAPE = ("d_model", "nhead", "num_layers", "dim_feedforward", "activation", "bins")

@@ -11,12 +11,12 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from loan_default_assets.portfolio import periods
-from loan_default_assets.portfolio.coherence import problems
+from loan_default_assets.portfolio import calendar
+from loan_default_assets.portfolio.description import Column, Frozen, Label, Source
 from loan_default_assets.portfolio.errors import PortfolioError
 from loan_default_assets.portfolio.expressions import Expression, parse
-from loan_default_assets.portfolio.loading import library, load_as
-from loan_default_assets.portfolio.parts import Column, Frozen, Label, Source
+from loan_default_assets.portfolio.validation import problems
+from loan_default_assets.portfolio.yaml_loader import library, load_as
 
 __all__ = ["Column", "FeatureNames", "Label", "Portfolio", "PortfolioError", "Source", "library", "load"]
 
@@ -47,7 +47,7 @@ class Portfolio(Frozen):
     key: str | None = None
     as_of: str | None = None
     date_format: str | None = None
-    cadence: periods.Cadence = "daily"
+    cadence: calendar.Cadence = "daily"
     start: date | None = None
     end: date | None = None
     refresh: str | None = None
@@ -132,7 +132,7 @@ class Portfolio(Frozen):
 
     def partition_of(self, day: date) -> str:
         """The key of the partition that holds `day`."""
-        return periods.first_day(day, self.cadence).isoformat() if self.as_of else periods.SNAPSHOT
+        return calendar.first_day(day, self.cadence).isoformat() if self.as_of else calendar.SNAPSHOT
 
     def partition_bounds(self, key: str) -> tuple[date, date]:
         """First day, and day after the last, of a partition; PortfolioError for a key that names none."""
@@ -140,15 +140,15 @@ class Portfolio(Frozen):
             first = date.fromisoformat(key)
         except ValueError:
             first = None
-        if self.as_of is None or first is None or periods.first_day(first, self.cadence) != first:
+        if self.as_of is None or first is None or calendar.first_day(first, self.cadence) != first:
             raise PortfolioError(f"{self.name}: {key!r} is not the first day of a {self.cadence} partition")
-        return first, periods.next_first(first, self.cadence)
+        return first, calendar.next_first(first, self.cadence)
 
     def partition_keys(self, first: date, last: date) -> list[str]:
         """Keys of all partitions from the one that holds `first` to the one that holds `last`."""
         if self.as_of is None:
-            return [periods.SNAPSHOT]
-        return [day.isoformat() for day in periods.firsts(first, last, self.cadence)]
+            return [calendar.SNAPSHOT]
+        return [day.isoformat() for day in calendar.firsts(first, last, self.cadence)]
 
 
 def load(name_or_path: str, *, source: str | None = None) -> Portfolio:

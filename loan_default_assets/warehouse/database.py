@@ -17,8 +17,8 @@ from sqlalchemy.exc import ArgumentError
 
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse import migrations
+from loan_default_assets.warehouse.database_errors import explained
 from loan_default_assets.warehouse.errors import WarehouseError
-from loan_default_assets.warehouse.failures import explained
 
 __all__ = ["Database", "WarehouseError", "dagster_url", "dsn", "normalise", "redact", "to_json"]
 

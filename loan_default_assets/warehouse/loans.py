@@ -8,9 +8,12 @@ import pandas as pd
 import pyarrow as pa
 from psycopg2 import extensions, sql
 
-from loan_default_assets.portfolio.schema import postgres_columns
+from loan_default_assets.portfolio.checks.pandera_schema import postgres_columns
 from loan_default_assets.portfolio.spec import Portfolio
-from loan_default_assets.warehouse.contents import (
+from loan_default_assets.warehouse.copy.csv_copy import copy_in, csv_pieces, read_csv
+from loan_default_assets.warehouse.copy.loan_rows import LoanRows, Receiver, packed
+from loan_default_assets.warehouse.database import Database, WarehouseError
+from loan_default_assets.warehouse.table_hashes import (
     TABLES,
     fingerprint,
     names_of,
@@ -18,9 +21,6 @@ from loan_default_assets.warehouse.contents import (
     row_hash,
     table_hash,
 )
-from loan_default_assets.warehouse.copying import copy_in, csv_pieces, read_csv
-from loan_default_assets.warehouse.database import Database, WarehouseError
-from loan_default_assets.warehouse.rows import LoanRows, Receiver, packed
 
 __all__ = ["DefaultRate", "LoanRows", "Loans", "PartitionState", "Replaced"]
 

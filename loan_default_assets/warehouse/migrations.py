@@ -96,7 +96,7 @@ def _unchanged(migration: Migration, name: str, sha256: str, folder: Path) -> No
 
 def _columns(cursor: extensions.cursor, schema: str, portfolio: Portfolio) -> list[str]:
     """Add the portfolio's columns that `raw_data` lacks, drop none, widen integers that are no longer whole."""
-    from loan_default_assets.portfolio.schema import postgres_columns  # imports pandas: half a second
+    from loan_default_assets.portfolio.checks.pandera_schema import postgres_columns
 
     cursor.execute(
         "SELECT column_name, data_type FROM information_schema.columns "

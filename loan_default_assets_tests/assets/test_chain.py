@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loan_default_assets.assets.judging import METRICS
 from loan_default_assets.commands.run import fingerprint
 from loan_default_assets.commands.session import CommandError
 from loan_default_assets.commands.status import status
+from loan_default_assets.pipeline.evaluate_models import METRICS
 from loan_default_assets.warehouse.registry import ModelRecord
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.opened_bank import Bank, OpenBank

@@ -10,12 +10,14 @@ import dagster as dg
 import numpy as np
 import yaml
 
-from loan_default_assets.portfolio import features, schema, sources
+from loan_default_assets.portfolio import features
+from loan_default_assets.portfolio.checks import pandera_schema
+from loan_default_assets.portfolio.ingest import sources
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.loans import LoanRows, Loans
 from loan_default_assets_tests import small_bank
-from loan_default_assets_tests.automation.platform import Platform
+from loan_default_assets_tests.orchestration.platform import Platform
 
 _DAYS, _ROWS = 365, 1000
 
@@ -69,7 +71,7 @@ def _plain(portfolio: Portfolio, url: str, keys: Sequence[str]) -> None:
     database = Database(url, portfolio.name)
     database.migrate(portfolio)
     loans = Loans(database, portfolio)
-    for part, found in schema.validated(
+    for part, found in pandera_schema.validated(
         portfolio, sources.read(portfolio, keys, today=date.today()), date.today()
     ):
         assert not found

@@ -18,11 +18,12 @@ import psycopg2
 import pyarrow as pa
 import pyarrow.csv
 
-from loan_default_assets.portfolio import schema, sources
+from loan_default_assets.portfolio.checks import pandera_schema
+from loan_default_assets.portfolio.ingest import sources
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.warehouse.database import Database, dsn
+from loan_default_assets.warehouse.embedded.local_postgres import serve
 from loan_default_assets.warehouse.loans import Loans
-from loan_default_assets.warehouse.server import serve
 
 _NUMBERS, _CATEGORIES = 19, 8
 _DAY, _TODAY = date(2025, 1, 1), date(2025, 6, 1)
@@ -74,7 +75,7 @@ def _bare(url: str, csv: str, _: Portfolio) -> None:
 def _ours(url: str, _: str, portfolio: Portfolio) -> None:
     loans = Loans(Database(url, portfolio.name), portfolio)
     for part in sources.read(portfolio, [str(_DAY)], today=_TODAY):
-        assert not schema.validate(portfolio, part.frame, part.key, _TODAY)
+        assert not pandera_schema.validate(portfolio, part.frame, part.key, _TODAY)
         loans.replace_raw(part.key, part.frame)
 
 

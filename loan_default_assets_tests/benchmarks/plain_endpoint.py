@@ -10,7 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from loan_default_assets.model.scoring import Scorer
+from loan_default_assets.model.predictor import Scorer
 from loan_default_assets.portfolio.features import transform
 from loan_default_assets.portfolio.spec import load
 

@@ -21,15 +21,15 @@ import numpy as np
 import psutil
 
 from loan_default_assets.model.config import ModelConfig
-from loan_default_assets.model.scoring import Scorer
+from loan_default_assets.model.predictor import Scorer
 from loan_default_assets.portfolio.features import transform
 from loan_default_assets.portfolio.spec import Portfolio, load
-from loan_default_assets.portfolio.synthetic import rows
-from loan_default_assets.warehouse.server import LocalPostgres
+from loan_default_assets.portfolio.synthetic.generator import rows
+from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests.benchmarks.load import Measured, grpc_client, http_client, measure
-from loan_default_assets_tests.bento.loans import columns_of, message
-from loan_default_assets_tests.bento.models import Bank, train
-from loan_default_assets_tests.bento.served import ROOT, free_ports, service
+from loan_default_assets_tests.bento.random_requests import columns_of, message
+from loan_default_assets_tests.bento.served_process import ROOT, free_ports, service
+from loan_default_assets_tests.bento.tiny_models import Bank, train
 
 SECONDS, CONCURRENCY, ADVERSE_SHARE = 4.0, (1, 16, 64), 0.15
 REASONS = ("none", "adverse")

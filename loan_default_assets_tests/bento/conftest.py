@@ -14,10 +14,10 @@ from psycopg2 import sql
 from loan_default_assets.model.training import FittedModel
 from loan_default_assets.portfolio.spec import load
 from loan_default_assets.warehouse.database import dsn
-from loan_default_assets.warehouse.server import LocalPostgres
-from loan_default_assets_tests.bento.bank import PORTFOLIO
-from loan_default_assets_tests.bento.models import Bank, train
-from loan_default_assets_tests.bento.served import Served, service
+from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
+from loan_default_assets_tests.bento.served_process import Served, service
+from loan_default_assets_tests.bento.small_portfolio import PORTFOLIO
+from loan_default_assets_tests.bento.tiny_models import Bank, train
 
 _numbers = itertools.count()
 

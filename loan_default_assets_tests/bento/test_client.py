@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bento.client import GrpcClient, HttpClient, Loan, ServiceError
-from loan_default_assets_tests.bento.models import Bank
-from loan_default_assets_tests.bento.served import ROOT, Served, service
+from loan_default_assets_tests.bento.served_process import ROOT, Served, service
+from loan_default_assets_tests.bento.tiny_models import Bank
 
 LOAN = Loan(
     {"grade": "2", "job": None},

@@ -12,8 +12,8 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 
 from bento.generated import loan_default_pb2 as pb
-from loan_default_assets_tests.bento.bank import request
-from loan_default_assets_tests.bento.served import Served
+from loan_default_assets_tests.bento.served_process import Served
+from loan_default_assets_tests.bento.small_portfolio import request
 
 FINE = {"OK", "INVALID_ARGUMENT", "RESOURCE_EXHAUSTED", "UNIMPLEMENTED"}
 

@@ -14,9 +14,9 @@ import pytest
 
 from bento.packaging import ARTIFACT, PackagingError, build_bento, save_model
 from loan_default_assets.model.artifact import ArtifactError
-from loan_default_assets_tests.bento.bank import request
-from loan_default_assets_tests.bento.models import Bank
-from loan_default_assets_tests.bento.served import Served, environment, free_ports, wait_until
+from loan_default_assets_tests.bento.served_process import Served, environment, free_ports, wait_until
+from loan_default_assets_tests.bento.small_portfolio import request
+from loan_default_assets_tests.bento.tiny_models import Bank
 
 
 def test_a_model_is_saved_once_as_it_is(make_bank: Callable[..., Bank], tmp_path: Path) -> None:

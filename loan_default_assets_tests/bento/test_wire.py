@@ -14,9 +14,9 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from bento.generated import loan_default_pb2 as pb
 from bento.generated import loan_default_pb2_grpc as pb_grpc
-from loan_default_assets_tests.bento.bank import request
-from loan_default_assets_tests.bento.models import Bank
-from loan_default_assets_tests.bento.served import Served, service
+from loan_default_assets_tests.bento.served_process import Served, service
+from loan_default_assets_tests.bento.small_portfolio import request
+from loan_default_assets_tests.bento.tiny_models import Bank
 
 USER, ADMIN, WRONG = "user-key-0123456789", "admin-key-0123456789", "wrong-key-0123456789"
 KEYS = {"none": None, "wrong": WRONG, "user": USER, "admin": ADMIN}

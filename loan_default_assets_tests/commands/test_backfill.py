@@ -2,7 +2,6 @@ from datetime import date, timedelta
 
 import pytest
 
-from loan_default_assets import jobs
 from loan_default_assets.commands.backfill import backfill
 from loan_default_assets.commands.materialize import materialize
 from loan_default_assets.commands.promote import promote, rollback
@@ -10,7 +9,8 @@ from loan_default_assets.commands.retrain import retrain
 from loan_default_assets.commands.run import Outcome, fingerprint
 from loan_default_assets.commands.session import CommandError, definitions
 from loan_default_assets.commands.status import status
-from loan_default_assets.partitions import completed_keys
+from loan_default_assets.orchestration import jobs
+from loan_default_assets.orchestration.partitions import completed_keys
 from loan_default_assets.warehouse.errors import WarehouseError
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.opened_bank import Bank, OpenBank, open_bank

@@ -13,7 +13,7 @@ import pytest
 
 from loan_default_assets.commands.run import fingerprint
 from loan_default_assets.commands.session import open_session
-from loan_default_assets.warehouse.server import LocalPostgres
+from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests import small_bank
 
 

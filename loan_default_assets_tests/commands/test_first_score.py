@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from loan_default_assets.commands.first_score import first_score
-from loan_default_assets_tests.bento.served import free_ports
+from loan_default_assets_tests.bento.served_process import free_ports
 from loan_default_assets_tests.opened_bank import OpenBank
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from loan_default_assets.commands.score import score, score_file
 from loan_default_assets.commands.session import CommandError
-from loan_default_assets.model.scoring import Scorer
+from loan_default_assets.model.predictor import Scorer
 from loan_default_assets.portfolio.spec import PortfolioError
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.opened_bank import Bank

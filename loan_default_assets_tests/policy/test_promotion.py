@@ -5,13 +5,7 @@ from typing import Any
 
 import pytest
 
-from loan_default_assets.policy.promotion import (
-    Comparison,
-    Judged,
-    PromotionLimits,
-    figures,
-    judge,
-)
+from loan_default_assets.policy.promotion import Comparison, Judged, PromotionLimits, figures, judge
 
 NAN = float("nan")
 DEFAULT = PromotionLimits()

@@ -9,8 +9,8 @@ import pytest
 from loan_default_assets.portfolio.errors import PortfolioError
 from loan_default_assets.portfolio.features import transform
 from loan_default_assets.portfolio.spec import load
-from loan_default_assets.portfolio.synthetic import rows
-from loan_default_assets_tests.portfolio.bank import bank, partitions, portfolio
+from loan_default_assets.portfolio.synthetic.generator import rows
+from loan_default_assets_tests.portfolio.five_columns import bank, partitions, portfolio
 
 NAN = float("nan")
 ROW: dict[str, list[Any]] = {"income": [100.0], "children": [1], "hired": [date(2024, 1, 1)], "grade": ["B"]}

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from loan_default_assets.portfolio.spec import Portfolio, PortfolioError, library, load
-from loan_default_assets_tests.portfolio.bank import YAML, portfolio
+from loan_default_assets_tests.portfolio.five_columns import YAML, portfolio
 
 NUMBER = "income: {kind: number, min: 0, max: 1000000}"
 GRADE = "grade: {kind: category, values: [A, B, 가]}"

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from loan_default_assets.portfolio.spec import Portfolio
-from loan_default_assets.warehouse.journal import Performance
+from loan_default_assets.warehouse.copy.loan_rows import LoanRows
+from loan_default_assets.warehouse.evaluations import Performance
 from loan_default_assets.warehouse.registry import ModelRecord
-from loan_default_assets.warehouse.rows import LoanRows
 
 DAY = "2024-01-01"
 COLUMNS: dict[str, Any] = {

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from loan_default_assets.warehouse.copy.loan_rows import LoanRows
 from loan_default_assets.warehouse.database import Database, WarehouseError
 from loan_default_assets.warehouse.loans import DefaultRate, Loans, PartitionState, Replaced
-from loan_default_assets.warehouse.rows import LoanRows
 from loan_default_assets_tests.warehouse.samples import COLUMNS, DAY, ids, portfolio, processed, raw
 
 NEXT = "2024-01-02"

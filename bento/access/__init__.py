@@ -1,0 +1,1 @@
+"""Who may call what, and how often: API keys, roles, permissions and the rate limit."""

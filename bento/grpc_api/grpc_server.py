@@ -1,0 +1,152 @@
+"""The gRPC transport: the typed service, health and reflection on one server beside HTTP."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import date
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
+
+from bento.access.api_keys import Keys
+from bento.access.rate_limit import RateLimit
+from bento.generated import loan_default_pb2 as pb
+from bento.generated import loan_default_pb2_grpc as pb_grpc
+from bento.grpc_api.conversion import model_info, responses, values
+from bento.grpc_api.interceptor import GrpcGate, abort
+from bento.inference.engine import Engine
+from bento.operations.error_location import place
+from bento.operations.prometheus_metrics import counter_of
+from bento.schemas import problems
+from bento.schemas.problems import Detail, Refused
+from bento.schemas.request_parsing import Parser
+from bento.schemas.requests import MOST_LOANS, RequestTypes
+from loan_default_assets.settings import Settings
+
+logger = logging.getLogger("bentoml.loan_default.grpc")
+
+SERVICE = pb.DESCRIPTOR.services_by_name["LoanDefault"].full_name
+Facts = Callable[[], Awaitable[Mapping[str, Any]]]
+
+
+class LoanDefault(pb_grpc.LoanDefaultServicer):
+    """Checks messages exactly as HTTP bodies are checked, and answers by the same engine."""
+
+    def __init__(self, engine: Engine, types: RequestTypes, facts: Facts, rate: RateLimit) -> None:
+        self._engine, self._types, self._facts, self._rate = engine, types, facts, rate
+        self._one = Parser(types.predict, types.portfolio, 1)
+        self._many = Parser(types.predict_batch, types.portfolio, MOST_LOANS)
+        self._dated = "date_features" in types.predict.model_fields
+        self._count = counter_of("grpc")
+
+    async def Predict(self, request: pb.PredictRequest, context: Any) -> pb.PredictResponse:
+        return await self._call("Predict", context, self._predict, request)
+
+    async def PredictBatch(self, request: pb.PredictBatchRequest, context: Any) -> pb.PredictBatchResponse:
+        return await self._call("PredictBatch", context, self._predict_batch, request)
+
+    async def ModelInfo(self, request: pb.ModelInfoRequest, context: Any) -> pb.ModelInfoResponse:
+        return await self._call("ModelInfo", context, self._model_info, request)
+
+    async def _predict(self, request: pb.PredictRequest, started: float) -> pb.PredictResponse:
+        loan = self._types.loan(self._one.values(values(request, dated=self._dated)), date.today())
+        return responses(await self._engine.answer([loan], "grpc", started))[0]
+
+    async def _predict_batch(
+        self, request: pb.PredictBatchRequest, started: float
+    ) -> pb.PredictBatchResponse:
+        if len(request.loans) > MOST_LOANS:
+            fault = Detail("loans", f"holds more than {MOST_LOANS} loans")
+            raise Refused(problems.INVALID.with_details([fault]))
+        valid = self._many.values({"loans": [values(loan, dated=self._dated) for loan in request.loans]})
+        today = date.today()
+        loans = [self._types.loan(loan, today) for loan in valid.loans]
+        answered = await self._engine.answer(loans, "grpc", started)
+        return pb.PredictBatchResponse(
+            predictions=responses(answered),
+            model_version=answered.model_version,
+            request_id=answered.request_id,
+        )
+
+    async def _model_info(self, request: pb.ModelInfoRequest, started: float) -> pb.ModelInfoResponse:
+        return model_info(await self._facts())
+
+    async def _call(
+        self, name: str, context: Any, answer: Callable[[Any, float], Awaitable[Any]], request: Any
+    ) -> Any:
+        started, status = time.perf_counter(), "CANCELLED"
+        try:
+            if self._rate and not self._rate.admits(_client(context)):
+                raise Refused(problems.TOO_MANY)
+            response = await answer(request, started)
+            status = "OK"
+            return response
+        except Refused as refused:
+            problem = refused.problem
+        except Exception as error:  # noqa: BLE001 - the text of an error may quote the request
+            logger.error("%s failed: %s", name, place(error))
+            problem = problems.INTERNAL
+        finally:
+            self._count(f"/{SERVICE}/{name}", status, time.perf_counter() - started)
+        await abort(context, problem)
+
+
+def _client(context: Any) -> str:
+    """The address without the port, of `ipv4:127.0.0.1:1234`."""
+    return str(context.peer()).rsplit(":", 1)[0]
+
+
+class GrpcServer:
+    """The server of one worker; it is NOT_SERVING while there is no model."""
+
+    def __init__(self, servicer: LoanDefault, settings: Settings, keys: Keys) -> None:
+        self._settings = settings
+        counts = counter_of("grpc")
+        self._server = grpc.aio.server(
+            maximum_concurrent_rpcs=-(-settings.service_max_concurrency // settings.service_workers),
+            options=[
+                ("grpc.so_reuseport", int(settings.service_workers > 1)),
+                ("grpc.max_receive_message_length", settings.service_max_message_bytes),
+                ("grpc.max_send_message_length", -1),
+                # A channel stays with the worker it met first; its end lets the kernel choose anew.
+                ("grpc.max_connection_age_ms", 300_000),
+            ],
+        )
+        gate = GrpcGate(keys, lambda method, status: counts(method, status, 0.0))
+        pb_grpc.add_LoanDefaultServicer_to_server(servicer, gate)
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, gate)
+        names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflected = reflection.aio.ReflectionServicer(names)
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflected, gate)
+        self._server.add_generic_rpc_handlers([gate])
+
+    async def start(self) -> None:
+        """Opens the port. Raises: RuntimeError when it is taken."""
+        address = address_of(self._settings.service_host, self._settings.service_grpc_port)
+        certificate, key = self._settings.service_tls_certificate, self._settings.service_tls_key
+        if certificate and key:
+            pair = (key.read_bytes(), certificate.read_bytes())
+            self._server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
+        else:
+            self._server.add_insecure_port(address)
+        await self._server.start()
+
+    async def serving(self, ready: bool) -> None:
+        """What the health service says from now on."""
+        status = (
+            health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
+        )
+        for name in ("", SERVICE):
+            await self._health.set(name, status)
+
+    async def stop(self, seconds: float) -> None:
+        """Refuses new calls and lets those in flight finish, for at most `seconds`."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(seconds)
+
+
+def address_of(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

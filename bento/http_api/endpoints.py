@@ -1,0 +1,72 @@
+"""The routes that are only read: health, model info, metrics, and the documents that describe the service.
+
+The index page shows the OpenAPI document with BentoML's own copy of Swagger UI; BentoML's page for that loads a
+tracker from another site.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import to_json
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bento.operations.prometheus_metrics import CONTENT_TYPE
+
+if TYPE_CHECKING:
+    from bento.operations.worker import Runtime
+
+INDEX = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>Loan default</title>
+<link rel="stylesheet" href="static_content/swagger-ui.css"></head>
+<body><div id="swagger-ui"></div>
+<script src="static_content/swagger-ui-bundle.js"></script>
+<script>SwaggerUIBundle({url: "openapi.json", dom_id: "#swagger-ui"})</script>
+</body>
+</html>
+"""
+
+
+def pages(runtime: Callable[[], "Runtime"], document: bytes) -> Starlette:
+    """`document` is the OpenAPI document as JSON."""
+
+    async def health(_: Request) -> Response:
+        found = runtime()
+        current = found.champion.current
+        body: dict[str, Any] = {"status": "ok" if found.ready else "unavailable"}
+        if current:
+            body["model_version"] = current.version
+        if found.champion.error:
+            body["reason"] = found.champion.error
+        return json_response(to_json(body), 200 if found.ready else 503)
+
+    async def model_info(_: Request) -> Response:
+        return json_response(to_json(await runtime().gather(), inf_nan_mode="null"))
+
+    async def metrics(_: Request) -> Response:
+        return Response(await runtime().exposition(), media_type=CONTENT_TYPE)
+
+    async def openapi(_: Request) -> Response:
+        return json_response(document)
+
+    async def index(_: Request) -> Response:
+        return Response(INDEX, media_type="text/html")
+
+    return Starlette(
+        routes=[
+            Route("/health", health),
+            Route("/model-info", model_info),
+            Route("/metrics", metrics),
+            Route("/openapi.json", openapi),
+            Route("/docs.json", openapi),
+            Route("/", index),
+        ]
+    )
+
+
+def json_response(body: bytes, status: int = 200) -> Response:
+    """A JSON answer that nobody between us and the client keeps."""
+    return Response(body, status, media_type="application/json", headers={"cache-control": "no-store"})

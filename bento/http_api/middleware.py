@@ -1,0 +1,143 @@
+"""The ASGI middleware that every HTTP request passes: path, key, rate, concurrency, size, time, and its count.
+
+It stands before the routes, so what it refuses costs little: no path and no body of an unknown client goes deeper.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from bento.access.api_keys import Keys, is_loopback, presented_key
+from bento.access.permissions import ROUTES, route_of
+from bento.access.rate_limit import RateLimit
+from bento.operations.error_location import place
+from bento.schemas import problems
+from bento.schemas.problems import Problem
+from loan_default_assets.settings import Settings
+
+logger = logging.getLogger("bentoml.loan_default.http")
+
+UNKNOWN = "unknown"
+# What is counted for a client that did not wait for the answer.
+LEFT = 499
+Count = Callable[[str, int, float], None]
+
+
+class Gate:
+    """Wraps `app`; answers itself what must not reach it."""
+
+    def __init__(self, app: Any, settings: Settings, keys: Keys, count: Count) -> None:
+        self._app, self._keys, self._count = app, keys, count
+        self._rate = RateLimit(settings.service_rate_limit / settings.service_workers)
+        self._most = -(-settings.service_max_concurrency // settings.service_workers)
+        self._timeout, self._max_body = settings.service_timeout_seconds, settings.service_max_body_bytes
+        self._in_flight = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1003})
+                return
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        route = route_of(scope["path"])
+        status = 0
+
+        async def counted_send(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        self._in_flight += 1
+        try:
+            problem = self._refusal(route, scope)
+            if problem is None:
+                try:
+                    async with asyncio.timeout(self._timeout):
+                        problem = await self._pass_on(scope, receive, counted_send)
+                except TimeoutError:
+                    problem = problems.TIMED_OUT
+                except Exception as error:  # noqa: BLE001 - the text of an error may quote the request
+                    logger.error("%s failed: %s", route, place(error))
+                    problem = problems.INTERNAL
+            if problem is not None and not status:
+                await _answer(problem, counted_send)
+        finally:
+            self._in_flight -= 1
+            self._count(route or UNKNOWN, status or LEFT, time.perf_counter() - started)
+
+    def _refusal(self, route: str | None, scope: Any) -> Problem | None:
+        headers = dict(scope["headers"])
+        key = presented_key(_text(headers.get(b"authorization")), _text(headers.get(b"x-api-key")))
+        if not self._keys and not _from_here(scope, headers):
+            return problems.NOT_LOCAL
+        role = self._keys.role(key)
+        client = (key if role else None) or (scope.get("client") or ("",))[0]
+        if not self._rate.admits(client):
+            return problems.TOO_MANY
+        if route is None:
+            return problems.NOT_FOUND
+        if refused := self._keys.refusal(role, ROUTES.get(route, ROUTES["/"])):
+            return refused
+        if self._in_flight > self._most and ROUTES.get(route):
+            return problems.TOO_MANY
+        if scope["method"] == "POST":
+            media = headers.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
+            if media != b"application/json":
+                return problems.NOT_JSON
+        length = headers.get(b"content-length", b"0")
+        return problems.TOO_LARGE if length.isdigit() and int(length) > self._max_body else None
+
+    async def _pass_on(self, scope: Any, receive: Any, send: Any) -> Problem | None:
+        """Hands the request on with its whole body; TOO_LARGE once more of it has come than is allowed."""
+        if scope["method"] in ("GET", "HEAD"):
+            await self._app(scope, receive, send)
+            return None
+        chunks, size, more = [], 0, True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            if size > self._max_body:
+                return problems.TOO_LARGE
+            more = message.get("more_body", False)
+        body: list[Any] = [{"type": "http.request", "body": b"".join(chunks), "more_body": False}]
+
+        async def replay() -> Any:
+            return body.pop() if body else await receive()
+
+        await self._app(scope, replay, send)
+        return None
+
+
+async def _answer(problem: Problem, send: Any) -> None:
+    body = problem.body()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    if problem.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    if problem.status in (429, 503):
+        headers.append((b"retry-after", b"1"))
+    if problem.status == 413:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _from_here(scope: Any, headers: dict[bytes, bytes]) -> bool:
+    """Whether the request came to a loopback address and means one; a page elsewhere can be made to fake either."""
+    host = headers.get(b"host", b"").decode("latin-1").rsplit(":", 1)[0].strip("[]")
+    return is_loopback((scope.get("server") or ("",))[0]) and (host == "localhost" or is_loopback(host))
+
+
+def _text(header: bytes | None) -> str | None:
+    return header.decode("latin-1") if header else None

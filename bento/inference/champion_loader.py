@@ -1,0 +1,111 @@
+"""The model that answers, and how another takes its place while requests go on."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+
+from loan_default_assets.model.artifact import ArtifactError
+from loan_default_assets.model.predictor import Scorer
+from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.warehouse.database import WarehouseError
+from loan_default_assets.warehouse.registry import ModelRecord
+
+logger = logging.getLogger("bentoml.loan_default.model")
+
+# A refused artefact does not mend itself: it is tried again after a while, or at once on /reload-model.
+RETRY_SECONDS = 30.0
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """Everything that an answer is made of, so that one reference is one consistent version."""
+
+    record: ModelRecord
+    scorer: Scorer
+    threshold: float
+    loaded_at: datetime
+
+    @property
+    def version(self) -> str:
+        return self.record.version
+
+
+class Champion:
+    """Holds `current`, which is replaced by one assignment; `wanted` is what `find` said last."""
+
+    def __init__(self, portfolio: Portfolio, find: Callable[[], ModelRecord | None]) -> None:
+        self._portfolio, self._find = portfolio, find
+        self._lock = threading.Lock()
+        self._refused: tuple[str, str] | None = None
+        self._retry_at = 0.0
+        self.current: Loaded | None = None
+        self.wanted: ModelRecord | None = None
+        self.error: str | None = "the registry has not been asked yet"
+
+    def look(self, *, again: bool = False) -> str | None:
+        """Asks for the wanted model and takes it up; `loaded`, `refused`, or None where nothing changed.
+
+        A model that cannot be loaded is refused and the current one goes on. `again`: also one refused before.
+        """
+        with self._lock:
+            try:
+                record = self._find()
+            except WarehouseError as error:
+                self.error = str(error).splitlines()[0]
+                return None
+            self.wanted = record
+            if record is None:
+                self.current, self.error = None, "the registry has no champion: `loan-default run` makes one"
+                return None
+            if self.current and self.current.version == record.version:
+                self.error = None
+                return None
+            identity = (record.version, record.artifact_sha256)
+            if identity == self._refused and not again and time.monotonic() < self._retry_at:
+                return None
+            try:
+                loaded = load(self._portfolio, record)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the old model goes on
+                self._refused, self._retry_at = identity, time.monotonic() + RETRY_SECONDS
+                self.error = f"{record.version} is refused: {error or type(error).__name__}"
+                logger.error("%s", self.error)
+                return "refused"
+            self.current = loaded
+            self.error = self._refused = None
+            logger.info("%s answers now", record.version)
+            return "loaded"
+
+
+def load(portfolio: Portfolio, record: ModelRecord) -> Loaded:
+    """The verified and warmed-up model of a record. Raises: ArtifactError, or whatever a bad model makes fail."""
+    scorer = Scorer.from_artifact(
+        folder_of(record.artifact_uri), sha256=record.artifact_sha256, portfolio_hash=portfolio.hash
+    )
+    features = portfolio.features
+    named = (tuple(scorer.feature_names["numbers"]), tuple(scorer.feature_names["categories"]))
+    if scorer.version != record.version or named != (features.numbers, features.categories):
+        raise ArtifactError(
+            f"{record.artifact_uri} is {scorer.version}, or has other features than the portfolio"
+        )
+    numbers = np.full((2, len(features.numbers)), np.nan, np.float32)
+    categories = np.zeros((2, len(features.categories)), np.int16)
+    scores = scorer.score(numbers, categories)
+    parts = scorer.contributions(numbers, categories)
+    if not (np.isfinite(scores.probability).all() and np.isfinite(parts).all()):
+        raise ArtifactError(f"{record.version} gives scores that are not finite")
+    return Loaded(record, scorer, float(scorer.threshold), datetime.now(UTC))
+
+
+def folder_of(uri: str) -> Path:
+    """The folder that an artefact's URI names. Raises: ArtifactError for a URI that is no local folder."""
+    parts = urlsplit(uri)
+    if parts.scheme not in ("", "file"):
+        raise ArtifactError(f"{parts.scheme}:// artefacts cannot be served: set ARTIFACT_ROOT to a folder")
+    return Path(unquote(parts.path) if parts.scheme else uri)

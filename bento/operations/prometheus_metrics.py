@@ -1,0 +1,91 @@
+"""What Prometheus is told. Every label has a fixed, small set of values; no label comes from a request.
+
+prometheus_client decides at its first import whether processes share their counts, by a variable that BentoML
+sets for its workers; so this module is imported by workers only.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import psutil
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+)
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import REGISTRY, Collector
+
+from bento.operations.worker_registry import Report
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+REQUESTS = Counter(
+    "loan_default_requests", "Requests answered, by route and status.", ("transport", "route", "status")
+)
+SECONDS_TAKEN = Histogram(
+    "loan_default_request_seconds", "Time to answer.", ("transport", "route"), buckets=SECONDS
+)
+DECISIONS = Counter("loan_default_decisions", "Loans scored.", ("channel", "decision"))
+BATCH_LOANS = Histogram(
+    "loan_default_batch_loans", "Loans of one forward pass.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
+)
+JOURNALED = Counter("loan_default_journaled", "Journal records, one a request.", ("outcome",))
+RELOADS = Counter("loan_default_reloads", "Champions taken up or refused by a worker.", ("outcome",))
+QUEUE_LOANS = Gauge("loan_default_queue_loans", "Loans that wait.", multiprocess_mode="livesum")
+SPOOL_BYTES = Gauge("loan_default_spool_bytes", "Journal not yet delivered.", multiprocess_mode="livesum")
+
+
+class _Workers(Collector):
+    def __init__(self, reports: Iterable[Report]) -> None:
+        self._reports = list(reports)
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("loan_default_workers", "Living workers.", value=len(self._reports))
+        behind = sum(report.loaded != report.desired for report in self._reports)
+        yield GaugeMetricFamily(
+            "loan_default_workers_behind", "Workers without the wanted model.", value=behind
+        )
+        versions = {report.loaded for report in self._reports if report.loaded}
+        info = GaugeMetricFamily("loan_default_model", "Versions that answer now.", labels=("version",))
+        for version in sorted(versions):
+            info.add_metric((version,), 1)
+        yield info
+
+
+def exposition(reports: Iterable[Report], shared: str | None) -> bytes:
+    """The text that Prometheus reads: the counts of all workers, from their files in the folder `shared`."""
+    registry = CollectorRegistry()
+    if shared:
+        multiprocess.MultiProcessCollector(registry, path=shared)
+    workers = CollectorRegistry()
+    workers.register(_Workers(reports))
+    return generate_latest(registry if shared else REGISTRY) + generate_latest(workers)
+
+
+def forget_dead_workers(shared: str | None) -> None:
+    """A worker that was killed leaves its gauges behind; they are no longer true."""
+    for file in Path(shared).glob("gauge_live*_*.db") if shared else ():
+        pid = int(file.stem.rsplit("_", 1)[1])
+        if pid != os.getpid() and not psutil.pid_exists(pid):
+            multiprocess.mark_process_dead(pid, path=shared)
+
+
+def counter_of(transport: str) -> Callable[[str, int | str, float], None]:
+    """`count(route, status, seconds)` of one transport; `route` is one of those the service has."""
+    counters: dict[tuple[str, int | str], Counter] = {}
+    histograms: dict[str, Histogram] = {}
+
+    def count(route: str, status: int | str, taken: float) -> None:
+        if (route, status) not in counters:
+            counters[route, status] = REQUESTS.labels(transport, route, str(status))
+            histograms[route] = SECONDS_TAKEN.labels(transport, route)
+        counters[route, status].inc()
+        histograms[route].observe(taken)
+
+    return count

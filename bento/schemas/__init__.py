@@ -1,0 +1,1 @@
+"""What a request and a response hold, as types, checks, problems and the OpenAPI document."""

@@ -1,0 +1,134 @@
+"""The OpenAPI document of one portfolio's service, with bounds, allowed values, and an example that works.
+
+BentoML writes one too, but it leaves out mounted routes, `additionalProperties` behind references, and keys.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from bento.schemas.requests import RequestTypes
+from bento.schemas.responses import (
+    PredictBatchResponse,
+    PredictResponse,
+    ProblemResponse,
+    ReloadResponse,
+)
+
+API_VERSION = "1"
+_REFERENCE = "#/components/schemas/{model}"
+_PROBLEMS = {
+    "400": "Not a JSON object",
+    "401": "No key, or a key that nobody has",
+    "403": "A key for another duty",
+    "413": "The body is too large",
+    "415": "Not JSON",
+    "422": "Fields that the portfolio does not describe so",
+    "429": "Too many requests",
+    "503": "No model, too many loans waiting, or a journal that cannot be written",
+    "504": "Not answered in time",
+}
+
+
+def document(types: RequestTypes) -> dict[str, Any]:
+    """OpenAPI 3.1, as JSON values."""
+    models = [
+        (types.predict, "validation"),
+        (types.predict_batch, "validation"),
+        *((model, "serialization") for model in (PredictResponse, PredictBatchResponse, ReloadResponse)),
+        (ProblemResponse, "serialization"),
+    ]
+    _, schema = models_json_schema(models, ref_template=_REFERENCE)  # type: ignore[arg-type]
+    example = types.example()
+    portfolio = types.portfolio
+    keys: list[dict[str, list[str]]] = [{"bearer": []}, {"api_key": []}, {}]
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": f"Loan default: {portfolio.title or portfolio.name}",
+            "version": API_VERSION,
+            "description": "Decisions of the champion model. The same answers are given over gRPC.",
+        },
+        "paths": {
+            "/predict": {
+                "post": _post("predict", "Scores one loan", types.predict, PredictResponse, example, keys)
+            },
+            "/predict-batch": {
+                "post": _post(
+                    "predict_batch",
+                    "Scores up to 1,000 loans, all by one model version",
+                    types.predict_batch,
+                    PredictBatchResponse,
+                    {"loans": [example]},
+                    keys,
+                )
+            },
+            "/reload-model": {"post": _reload(keys)},
+            "/model-info": {"get": _get("model_info", "Which model answers, since when and why", keys)},
+            "/health": {"get": _get("health", "Whether loans can be scored now", [])},
+            "/metrics": {"get": _get("metrics", "Counts for Prometheus", keys, media="text/plain")},
+        },
+        "components": {
+            "schemas": schema.get("$defs", {}),
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            },
+        },
+    }
+
+
+def _post(
+    name: str,
+    summary: str,
+    request: type[BaseModel],
+    response: type[BaseModel],
+    example: dict[str, Any],
+    keys: list[dict[str, list[str]]],
+) -> dict[str, Any]:
+    body = {"schema": {"$ref": _REFERENCE.format(model=request.__name__)}, "example": example}
+    return {
+        "operationId": name,
+        "summary": summary,
+        "security": keys,
+        "requestBody": {"required": True, "content": {"application/json": body}},
+        "responses": {"200": _answer("Scored", response), **_problems(*_PROBLEMS)},
+    }
+
+
+def _reload(keys: list[dict[str, list[str]]]) -> dict[str, Any]:
+    return {
+        "operationId": "reload_model",
+        "summary": "Has every worker take up the registry's champion now",
+        "security": keys,
+        "responses": {
+            "200": _answer("Every worker answers with it", ReloadResponse),
+            "202": _answer("Some workers do not answer with it (yet)", ReloadResponse),
+            **_problems("401", "403", "413", "415", "429", "503", "504"),
+        },
+    }
+
+
+def _get(
+    name: str, summary: str, keys: list[dict[str, list[str]]], media: str = "application/json"
+) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "object"} if media == "application/json" else {"type": "string"}
+    answer = {"description": summary, "content": {media: {"schema": schema}}}
+    refused = _problems("401", "403", "429") if keys else _problems("429")
+    unready = {"503": {**answer, "description": "They cannot; the body says why"}} if name == "health" else {}
+    return {
+        "operationId": name,
+        "summary": summary,
+        "security": keys,
+        "responses": {"200": answer, **refused, **unready},
+    }
+
+
+def _answer(description: str, model: type[BaseModel]) -> dict[str, Any]:
+    schema = {"$ref": _REFERENCE.format(model=model.__name__)}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _problems(*statuses: str) -> dict[str, Any]:
+    return {status: _answer(_PROBLEMS[status], ProblemResponse) for status in statuses}

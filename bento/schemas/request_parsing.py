@@ -1,0 +1,68 @@
+"""From bytes to a valid request, or to the list of its faults, in words that quote nothing the client sent."""
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from bento.schemas.problems import INVALID, MALFORMED, Detail, Problem, Refused
+from loan_default_assets.portfolio.spec import Portfolio
+
+SHOWN_FAULTS = 20
+BIG_BYTES = 1 << 16
+# A misspelt column is named back to its sender; anything else in a field's place may be personal data.
+_NAME_LIKE = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+class Parser:
+    """Checks requests of at most `loans` loans against `model`, which was made of the portfolio."""
+
+    def __init__(self, model: type[BaseModel], portfolio: Portfolio, loans: int) -> None:
+        self._model, self._columns = model, tuple(portfolio.columns)
+        self._never = frozenset(portfolio.never)
+        self._most_fields = loans * (len(portfolio.columns) + 16)
+
+    def json(self, body: bytes) -> Any:
+        """The request in a JSON text. Raises: Refused."""
+        # Every unknown field is an error object of its own: thousands of them would cost seconds and memory.
+        if len(body) > BIG_BYTES and body.count(b":") > self._most_fields:
+            raise Refused(INVALID.with_details([Detail("body", "holds more fields than such a request has")]))
+        try:
+            return self._model.model_validate_json(body)
+        except ValidationError as error:
+            faults = self._faults(error)
+        raise Refused(faults)
+
+    def values(self, given: Mapping[str, Any]) -> Any:
+        """The request in plain values. Raises: Refused."""
+        try:
+            return self._model.model_validate(given)
+        except ValidationError as error:
+            faults = self._faults(error)
+        raise Refused(faults)
+
+    def _faults(self, error: ValidationError) -> Problem:
+        faults = error.errors(include_input=False, include_context=False, include_url=False)
+        first = faults[0]
+        if first["type"] == "json_invalid":
+            return MALFORMED.with_details([Detail("body", first["msg"])])
+        if first["type"] == "model_type" and not first["loc"]:
+            return MALFORMED
+        details = [self._detail(fault) for fault in faults[:SHOWN_FAULTS]]
+        if len(faults) > SHOWN_FAULTS:
+            details.append(Detail("", f"and {len(faults) - SHOWN_FAULTS} more faults"))
+        return INVALID.with_details(details)
+
+    def _detail(self, fault: ErrorDetails) -> Detail:
+        *path, last = (str(part) for part in fault["loc"])
+        if fault["type"] != "extra_forbidden":
+            return Detail(".".join([*path, last]), fault["msg"].removeprefix("Value error, "))
+        known = last in self._never or _NAME_LIKE.fullmatch(last)
+        field = ".".join([*path, last if known else "(not a column's name)"])
+        if last in self._never:
+            return Detail(field, "is known only after the outcome and is not accepted")
+        close = get_close_matches(last[:63], self._columns, n=1)
+        return Detail(field, f"unknown field; did you mean {close[0]}?" if close else "unknown field")

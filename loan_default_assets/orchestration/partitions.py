@@ -1,0 +1,50 @@
+"""The portfolio's calendar in Dagster's terms."""
+
+from datetime import date, timedelta
+
+import dagster as dg
+
+from loan_default_assets.portfolio.calendar import SNAPSHOT
+from loan_default_assets.portfolio.spec import Portfolio
+
+
+def partitions_of(portfolio: Portfolio) -> dg.PartitionsDefinition[str]:
+    """Partitions by the date a row was known; a portfolio without dates has the one partition `snapshot`."""
+    if portfolio.as_of is None:
+        return dg.StaticPartitionsDefinition([SNAPSHOT])
+    # A start within a week or month means the whole of it.
+    start = portfolio.partition_of(portfolio.start or date.min)
+    end = str(portfolio.end) if portfolio.end else None
+    if portfolio.cadence == "daily":
+        return dg.DailyPartitionsDefinition(start_date=start, end_date=end)
+    if portfolio.cadence == "weekly":
+        return dg.WeeklyPartitionsDefinition(start_date=start, end_date=end, day_offset=1)
+    return dg.MonthlyPartitionsDefinition(start_date=start, end_date=end)
+
+
+def completed_keys(portfolio: Portfolio, first: date | None, last: date | None, today: date) -> list[str]:
+    """Keys of the partitions between two days that are over, in order.
+
+    Left out, `first` is the portfolio's start (a generated portfolio: the days of its history before today) and
+    `last` its end, or yesterday. Raises: ValueError where that leaves no partition.
+    """
+    if portfolio.as_of is None:
+        return [SNAPSHOT]
+    start = portfolio.start or date.min
+    if first is None:
+        first = start
+        if portfolio.source.kind == "synthetic":
+            first = max(start, today - timedelta(days=portfolio.source.history_days))
+    first = max(first, start)
+    final = min(last or today, portfolio.end or today, today)
+    keys = [
+        key
+        for key in (portfolio.partition_keys(first, final) if first <= final else [])
+        if portfolio.partition_bounds(key)[1] <= min(today, portfolio.end or today)
+    ]
+    if not keys:
+        raise ValueError(
+            f"portfolio {portfolio.name} has no completed {portfolio.cadence} partition between {first} and {final}; "
+            f"it starts on {start}" + (f" and ends before {portfolio.end}" if portfolio.end else "")
+        )
+    return keys

@@ -1,0 +1,1 @@
+"""The steps of the chain as plain functions over tables, models and policies; no Dagster."""

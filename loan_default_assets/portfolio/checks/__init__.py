@@ -1,0 +1,1 @@
+"""Pandera schemas derived from a portfolio, and what they found wrong."""

@@ -1,0 +1,1 @@
+"""The rows of a partition: from a file or a query to typed columns."""

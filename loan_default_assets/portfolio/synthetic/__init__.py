@@ -1,0 +1,1 @@
+"""The generated loans: applicants, and the days and partitions they apply in."""

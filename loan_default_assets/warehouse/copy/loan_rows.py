@@ -1,0 +1,150 @@
+"""Features of many loans as arrays, and their way into and out of `processed_data` as binary COPY."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from loan_default_assets.warehouse.copy.binary_format import HEADER, TRAILER, Field, Unpacker, pack
+from loan_default_assets.warehouse.errors import WarehouseError
+
+_CANONICAL = {
+    **{"partition_key": "text", "loan_id": "text", "as_of": "<M8[D]", "numbers": "<f4", "categories": "<i2"},
+    **{"label": "i1", "label_observed_at": "<M8[D]"},
+}
+_ROWS_A_PIECE = 25_000
+_NO_DAY = np.iinfo(np.int32).min
+_DAY_ZERO = np.datetime64("2000-01-01", "D")  # of PostgreSQL's dates
+
+
+@dataclass(frozen=True, eq=False)
+class LoanRows:
+    """Features of n loans, ordered by partition and loan. NaT: no date; label -1: none; NaN: missing number."""
+
+    partition_key: np.ndarray  # (n,) str
+    loan_id: np.ndarray  # (n,) str
+    as_of: np.ndarray  # (n,) datetime64[D]
+    numbers: np.ndarray  # (n, N) float32
+    categories: np.ndarray  # (n, C) int16
+    label: np.ndarray  # (n,) int8
+    label_observed_at: np.ndarray  # (n,) datetime64[D]
+
+    def __len__(self) -> int:
+        return len(self.loan_id)
+
+    def digest(self) -> str:
+        """SHA-256 over all arrays: equal for equal rows, on any machine."""
+        total = hashlib.sha256()
+        for name, kind in _CANONICAL.items():
+            values = getattr(self, name)
+            total.update(f"{name}{values.shape}".encode())
+            if kind == "text":
+                total.update("\0".join(values.tolist()).encode())
+                continue
+            values = values.astype(kind, copy=False)
+            if kind == "<f4":
+                values = np.where(np.isnan(values), np.float32(np.nan), values)
+            total.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
+        return total.hexdigest()
+
+
+def packed(key: str, rows: LoanRows, feature_hash: str) -> Iterator[bytes]:
+    """The rows for COPY FROM STDIN (FORMAT binary); those of equal layout (id length, NULLs) go together."""
+    ids = _utf8(rows.loan_id)
+    days = {"as_of": rows.as_of, "label_observed_at": rows.label_observed_at}
+    missing = {"label": rows.label < 0} | {name: np.isnat(values) for name, values in days.items()}
+    size = np.char.str_len(ids) if len(ids) else np.empty(0, int)
+    if (size == 0).any():
+        raise WarehouseError(f"partition {key}: an empty loan id")
+    shape = size * 8 + missing["as_of"] * 4 + missing["label_observed_at"] * 2 + missing["label"]
+    constants = {"partition_key": key.encode(), "feature_hash": feature_hash.encode()}
+    yield HEADER
+    for value in np.unique(shape):
+        same = np.flatnonzero(shape == value)
+        fields = [
+            Field("partition_key", f"S{len(constants['partition_key'])}"),
+            Field("loan_id", f"S{value // 8}"),
+            Field("as_of", None if value & 4 else "i4"),
+            Field("numbers", "f4", rows.numbers.shape[1]),
+            Field("categories", "i2", rows.categories.shape[1]),
+            Field("label", None if value & 1 else "i2"),
+            Field("label_observed_at", None if value & 2 else "i4"),
+            Field("feature_hash", f"S{len(constants['feature_hash'])}"),
+        ]
+        for first in range(0, len(same), _ROWS_A_PIECE):
+            some = same[first : first + _ROWS_A_PIECE]
+            columns = constants | {
+                n: _postgres_days(v[some]) for n, v in days.items() if not missing[n][some[0]]
+            }
+            columns |= {"loan_id": ids[some], "label": rows.label[some]}
+            columns |= {"numbers": rows.numbers[some], "categories": rows.categories[some]}
+            yield pack(fields, columns)
+    yield TRAILER
+
+
+class Receiver:
+    """Reads what `SELECTED` selects into LoanRows; a file for COPY ... TO STDOUT (FORMAT binary)."""
+
+    # Ids as bytes of one length, days and labels without NULL: so that all rows have one layout.
+    SELECTED = """
+        convert_to(partition_key, 'UTF8')
+            || substr(decode(repeat('00', {key}), 'hex'), octet_length(partition_key) + 1),
+        convert_to(loan_id, 'UTF8') || substr(decode(repeat('00', {loan}), 'hex'), octet_length(loan_id) + 1),
+        coalesce(as_of - DATE '1970-01-01', -2147483648), numbers, categories,
+        coalesce(label, -1::smallint), coalesce(label_observed_at - DATE '1970-01-01', -2147483648)"""
+
+    def __init__(self, count: int, key: int, loan: int, numbers: int, categories: int) -> None:
+        """`count` rows; `key` and `loan` are the greatest lengths of their ids in bytes."""
+        fields = [
+            *(
+                Field("partition_key", f"S{max(key, 1)}"),
+                Field("loan_id", f"S{max(loan, 1)}"),
+                Field("as_of", "i4"),
+            ),
+            *(Field("numbers", "f4", numbers), Field("categories", "i2", categories)),
+            *(Field("label", "i2"), Field("label_observed_at", "i4")),
+        ]
+        self._columns = {
+            field.name: np.empty((count,) if field.length is None else (count, field.length), str(field.type))
+            for field in fields
+        }
+        self._unpacker = Unpacker(fields, self._columns)
+        self.write = self._unpacker.write
+
+    def rows(self) -> LoanRows:
+        """What was read, once all of it was."""
+        self._unpacker.finish()
+        columns = self._columns
+        return LoanRows(
+            _text(columns["partition_key"]),
+            _text(columns["loan_id"]),
+            _days(columns["as_of"]),
+            columns["numbers"],
+            columns["categories"],
+            columns["label"].astype(np.int8),
+            _days(columns["label_observed_at"]),
+        )
+
+
+def _utf8(texts: np.ndarray) -> np.ndarray:
+    texts = texts.astype(str)
+    try:
+        return texts.astype(bytes)
+    except UnicodeEncodeError:
+        return np.char.encode(texts, "utf-8")
+
+
+def _text(values: np.ndarray) -> np.ndarray:
+    try:
+        return values.astype(str)
+    except UnicodeDecodeError:
+        return np.char.decode(values, "utf-8")
+
+
+def _postgres_days(days: np.ndarray) -> np.ndarray:
+    return (days.astype("datetime64[D]") - _DAY_ZERO).astype(np.int32)
+
+
+def _days(values: np.ndarray) -> np.ndarray:
+    return np.where(values == _NO_DAY, np.datetime64("NaT"), values.astype("datetime64[D]"))

@@ -1,0 +1,1 @@
+"""The PostgreSQL server that is used when DATABASE_URL is unset."""

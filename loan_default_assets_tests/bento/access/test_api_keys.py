@@ -1,0 +1,135 @@
+"""Keys, duties, the rate limit, and the settings that are refused at start."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bento.access.api_keys import ConfigurationError, Keys, Role, check, presented_key
+from bento.access.permissions import ROUTES, route_of
+from bento.access.rate_limit import RateLimit
+from bento.schemas.problems import FORBIDDEN, UNAUTHORIZED
+from loan_default_assets.settings import Settings
+
+USER_KEY, ADMIN_KEY = "u" * 16, "a" * 16
+EITHER = frozenset(Role)
+
+
+def settings(**given: Any) -> Settings:
+    return Settings(**given)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"service_host": "0.0.0.0"}, "SERVICE_API_KEYS"),
+        ({"service_host": "::"}, "SERVICE_API_KEYS"),
+        ({"service_host": "192.0.2.1"}, "SERVICE_API_KEYS"),
+        ({"service_host": "localhost"}, "SERVICE_HOST"),
+        ({"service_host": "0.0.0.0", "service_admin_keys": ADMIN_KEY}, "SERVICE_API_KEYS"),
+        ({"service_api_keys": "short"}, "SERVICE_API_KEYS"),
+        ({"service_api_keys": USER_KEY, "service_admin_keys": f"{ADMIN_KEY},tiny"}, "SERVICE_ADMIN_KEYS"),
+        ({"service_api_keys": USER_KEY, "service_admin_keys": USER_KEY}, "share a key"),
+        ({"service_tls_certificate": "/nowhere.pem"}, "SERVICE_TLS_KEY"),
+        ({"service_tls_certificate": "/no.pem", "service_tls_key": "/no.key"}, "SERVICE_TLS_CERTIFICATE"),
+    ],
+)
+def test_an_unsafe_configuration_is_refused(given: dict[str, Any], named: str) -> None:
+    with pytest.raises(ConfigurationError, match=named):
+        check(settings(**given))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"service_host": "::1"},
+        {"service_host": "127.0.0.2"},
+        {"service_host": "0.0.0.0", "service_api_keys": f" {USER_KEY} , {'v' * 16},"},
+        {"service_host": "::", "service_api_keys": USER_KEY, "service_admin_keys": ADMIN_KEY},
+    ],
+)
+def test_a_safe_configuration_is_taken(given: dict[str, Any]) -> None:
+    check(settings(**given))
+
+
+@pytest.mark.parametrize(
+    ("key", "allowed", "problem"),
+    [
+        (None, frozenset(), None),
+        (None, EITHER, UNAUTHORIZED),
+        ("", EITHER, UNAUTHORIZED),
+        ("x" * 16, EITHER, UNAUTHORIZED),
+        (USER_KEY[:-1], EITHER, UNAUTHORIZED),
+        (USER_KEY, EITHER, None),
+        (USER_KEY, frozenset({Role.USER}), None),
+        (USER_KEY, frozenset({Role.ADMIN}), FORBIDDEN),
+        (ADMIN_KEY, frozenset({Role.ADMIN}), None),
+        (ADMIN_KEY, frozenset({Role.USER}), FORBIDDEN),
+    ],
+)
+def test_a_key_opens_what_its_duty_needs(key: str | None, allowed: frozenset[Role], problem: Any) -> None:
+    keys = Keys([USER_KEY], [ADMIN_KEY])
+    assert keys.refusal(keys.role(key), allowed) is problem
+
+
+def test_without_keys_everything_is_open() -> None:
+    assert Keys([], []).refusal(None, EITHER) is None
+
+
+def test_keys_are_in_no_text_of_the_settings(tmp_path: Path) -> None:
+    assert USER_KEY not in repr(settings(service_api_keys=USER_KEY))
+
+
+@pytest.mark.parametrize(
+    ("authorization", "header", "key"),
+    [
+        ("Bearer abc", None, "abc"),
+        ("bearer  abc ", None, "abc"),
+        ("Basic abc", None, None),
+        ("Basic abc", "def", "def"),
+        (None, "def", "def"),
+        (None, None, None),
+    ],
+)
+def test_a_key_comes_in_either_header(authorization: str | None, header: str | None, key: str | None) -> None:
+    assert presented_key(authorization, header) == key
+
+
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        ("/predict", "/predict"),
+        ("/predict/", None),
+        ("/static_content/swagger-ui.css", "/static_content/"),
+        ("/static_content", None),
+        ("//predict", None),
+        ("/Predict", None),
+        ("/", "/"),
+    ],
+)
+def test_only_known_paths_have_a_route(path: str, route: str | None) -> None:
+    assert route_of(path) == route
+    assert route is None or route in (*ROUTES, "/static_content/")
+
+
+@pytest.mark.parametrize(
+    ("rate", "arrivals", "admitted"),
+    [
+        (0, [0.0] * 100, 100),
+        (3, [0.0] * 5, 3),
+        (3, [0.0, 0.0, 0.0, 0.0, 0.34, 0.35], 4),
+        (3, [0.0] * 3 + [60.0] * 5, 6),
+        (0.5, [0.0, 0.1, 1.0, 2.1], 2),
+    ],
+)
+def test_the_rate_limit_admits_so_many(rate: float, arrivals: list[float], admitted: int) -> None:
+    limit = RateLimit(rate)
+    assert sum(limit.admits("a", now) for now in arrivals) == admitted
+    assert limit.admits("b", arrivals[-1])
+
+
+def test_many_clients_do_not_fill_the_memory() -> None:
+    limit = RateLimit(1, clients=10)
+    assert all(limit.admits(str(n), 0.0) for n in range(1000))
+    assert len(limit._buckets) == 10

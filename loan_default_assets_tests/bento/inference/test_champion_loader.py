@@ -1,0 +1,243 @@
+"""A promotion goes live in every worker: nothing fails, nothing mixes versions, and a bad artefact changes nothing."""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from bento.generated import loan_default_pb2_grpc as pb_grpc
+from bento.inference.champion_loader import Champion
+from loan_default_assets.warehouse.registry import ModelRecord
+from loan_default_assets_tests.bento.random_requests import message
+from loan_default_assets_tests.bento.served_process import Served, service
+from loan_default_assets_tests.bento.small_portfolio import request
+from loan_default_assets_tests.bento.tiny_models import Bank
+
+BODY = request(reasons="none")
+
+
+@dataclass
+class Load:
+    """Clients that ask for the same loan over and over, and everything they were answered."""
+
+    served: Served
+    answers: list[tuple[str, float, float]] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    def http(self) -> None:
+        with httpx.Client(base_url=self.served.http, timeout=30) as client:
+            while not self.stopped.is_set():
+                answer = client.post("/predict", json=BODY)
+                if answer.status_code != 200:
+                    self.failures.append(f"HTTP {answer.status_code}: {answer.text}")
+                    continue
+                said = answer.json()
+                self.answers.append((said["model_version"], said["probability"], said["threshold"]))
+
+    def grpc(self) -> None:
+        with grpc.insecure_channel(self.served.grpc) as channel:
+            stub = pb_grpc.LoanDefaultStub(channel)
+            while not self.stopped.is_set():
+                try:
+                    said = stub.Predict(message(BODY), timeout=30)
+                except grpc.RpcError as error:
+                    self.failures.append(f"{error.code()}: {error.details()}")
+                    continue
+                self.answers.append((said.model_version, said.probability, said.threshold))
+
+    def run(self, work: Callable[[], None]) -> None:
+        """Does `work` while two clients of each transport ask."""
+        with ThreadPoolExecutor(4) as pool:
+            clients = [pool.submit(client) for client in (self.http, self.http, self.grpc, self.grpc)]
+            try:
+                work()
+            finally:
+                self.stopped.set()
+            for client in clients:
+                client.result()
+
+
+def loaded(served: Served) -> list[str]:
+    """The version that each worker answers with."""
+    states = httpx.get(served.http + "/model-info", timeout=30).json()["workers"]["states"]
+    return [state["loaded"] for state in states]
+
+
+def converge(served: Served, version: str, workers: int) -> float:
+    """Seconds until every worker has the version."""
+    started = time.monotonic()
+    while loaded(served) != [version] * workers:
+        assert time.monotonic() - started < 20, httpx.get(served.http + "/model-info").text
+        time.sleep(0.1)
+    return time.monotonic() - started
+
+
+def switch(bank: Bank, served: Served, times: int, records: list[ModelRecord]) -> list[float]:
+    """Promotes and rolls back under load; how long each took to be everywhere. Asserts that nothing went wrong."""
+    load, seconds = Load(served), []
+
+    def work() -> None:
+        for n in range(times):
+            if n % 3 == 2:
+                # A rollback rejects the champion for good, so the next promotion names another one.
+                wanted = bank.registry.rollback("a test")
+            else:
+                wanted = next(r for r in records if r.version != bank.registry.champion().version)  # type: ignore[union-attr]
+                bank.promote(wanted)
+            if n % 2:
+                answer = httpx.post(served.http + "/reload-model", timeout=30)
+                assert answer.status_code == 200, answer.text
+                assert [s["loaded"] for s in answer.json()["states"]] == [wanted.version] * 2
+                seconds.append(answer.elapsed.total_seconds())
+            else:
+                seconds.append(converge(served, wanted.version, 2))
+
+    load.run(work)
+    assert not load.failures, load.failures[:3]
+    facts: dict[str, set[tuple[float, float]]] = {}
+    for version, probability, threshold in load.answers:
+        facts.setdefault(version, set()).add((round(probability, 6), threshold))
+    assert len(facts) > 1
+    thresholds = {r.version: r.threshold for r in records}
+    for version, seen in facts.items():
+        assert {threshold for _, threshold in seen} == {thresholds[version]}
+        probabilities = [probability for probability, _ in seen]
+        assert max(probabilities) - min(probabilities) < 1e-5
+    return seconds
+
+
+def corrupt_copy(bank: Bank, record: ModelRecord, folder: Path, number: int) -> Path:
+    """A copy of an artefact with one byte flipped; the number chooses the file and the byte."""
+    target = folder / f"copy-{number}" / record.version
+    shutil.copytree(bank.root / record.version, target)
+    files = sorted(path for path in target.iterdir() if path.is_file())
+    victim = files[number % len(files)]
+    data = bytearray(victim.read_bytes())
+    data[(number * 7919) % len(data)] ^= 1 << (number % 8)
+    victim.write_bytes(data)
+    return target
+
+
+def test_a_hundred_corrupt_copies_are_refused(make_bank: Callable[[], Bank], tmp_path: Path) -> None:
+    bank = make_bank()
+    good, other = bank.register(0), bank.register(1)
+    wanted = [good]
+    champion = Champion(bank.portfolio, lambda: wanted[0])
+    assert champion.look() == "loaded"
+    current = champion.current
+    for number in range(100):
+        copy = corrupt_copy(bank, other, tmp_path, number)
+        changed = {"artifact_uri": str(copy), "artifact_sha256": other.artifact_sha256}
+        wanted[0] = ModelRecord(**{**vars(other), **changed})
+        assert champion.look(again=True) == "refused"
+        assert champion.current is current
+        assert other.version in str(champion.error)
+    wanted[0] = other
+    assert champion.look() is None  # refused a moment ago, so it is not tried again by itself yet
+    assert champion.look(again=True) == "loaded"
+
+
+@pytest.mark.parametrize("fault", ["gone", "other_portfolio", "other_version", "remote"])
+def test_an_incompatible_artefact_is_refused(make_bank: Callable[[], Bank], fault: str) -> None:
+    bank = make_bank()
+    good, other = bank.register(0), bank.register(1)
+    changed: dict[str, Any] = {
+        "gone": {"artifact_uri": str(bank.root / "nothing")},
+        "other_portfolio": {},
+        "other_version": {"version": "c000000000000"},
+        "remote": {"artifact_uri": "s3://bucket/model"},
+    }[fault]
+    wanted = [good]
+    champion = Champion(bank.portfolio, lambda: wanted[0])
+    champion.look()
+    wanted[0] = ModelRecord(**{**vars(other), **changed})
+    if fault == "other_portfolio":
+        columns = bank.portfolio.columns | {"extra": bank.portfolio.columns["debt"]}
+        champion._portfolio = bank.portfolio.model_copy(update={"columns": columns})
+        del champion._portfolio.__dict__["hash"]
+    assert champion.look() == "refused"
+    assert champion.current is not None
+    assert champion.current.version == good.version
+
+
+@pytest.fixture(scope="module")
+def pair(
+    make_bank: Callable[[], Bank], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Bank, Served]]:
+    """A bank without a champion, and two workers that serve it."""
+    bank, home = make_bank(), tmp_path_factory.mktemp("pair")
+    workers = {"service_workers": 2, "service_poll_seconds": 0.5}
+    with service(home, portfolio=bank.portfolio_file, database_url=bank.url, **workers) as served:
+        yield bank, served
+
+
+def test_without_a_champion_the_answer_is_503(pair: tuple[Bank, Served]) -> None:
+    _, served = pair
+    answer = httpx.post(served.http + "/predict", json=BODY)
+    assert (answer.status_code, answer.json()["code"]) == (503, "no_model")
+    assert "loan-default run" in answer.json()["error"]
+    health = httpx.get(served.http + "/health")
+    assert health.status_code == 503
+    assert "loan-default run" in health.json()["reason"]
+    with grpc.insecure_channel(served.grpc) as channel:
+        found = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+        assert found.status == health_pb2.HealthCheckResponse.NOT_SERVING
+        with pytest.raises(grpc.RpcError) as failed:
+            pb_grpc.LoanDefaultStub(channel).Predict(message(BODY))
+        assert failed.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+def test_the_old_model_answers_while_the_new_one_is_refused(
+    pair: tuple[Bank, Served], tmp_path: Path
+) -> None:
+    bank, served = pair
+    first, second = bank.register(100), bank.register(101)
+    bank.promote(first)
+    assert httpx.post(served.http + "/reload-model", timeout=30).status_code == 200
+    kept = tmp_path / "kept"
+    shutil.move(bank.root / second.version, kept)
+    bank.promote(second)
+    answer = httpx.post(served.http + "/reload-model", timeout=30)
+    assert answer.status_code == 202
+    states = answer.json()["states"]
+    assert [(s["desired"], s["loaded"]) for s in states] == [(second.version, first.version)] * 2
+    assert all(second.version in s["error"] for s in states)
+    assert answer.json()["laggards"] == [s["worker"] for s in states]
+    assert httpx.post(served.http + "/predict", json=BODY).json()["model_version"] == first.version
+    shutil.move(kept, bank.root / second.version)
+    assert httpx.post(served.http + "/reload-model", timeout=30).status_code == 200
+    assert httpx.post(served.http + "/predict", json=BODY).json()["model_version"] == second.version
+
+
+@pytest.mark.parametrize("times", [6, pytest.param(200, marks=pytest.mark.slow)])
+def test_switches_under_load(pair: tuple[Bank, Served], times: int) -> None:
+    bank, served = pair
+    records = [bank.register(n) for n in range(4)]
+    bank.promote(records[0])
+    converge(served, records[0].version, 2)
+    assert max(switch(bank, served, times, records)) < 5
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_replaced(pair: tuple[Bank, Served]) -> None:
+    bank, served = pair
+    bank.promote(bank.register(50))
+    version = bank.registry.champion().version  # type: ignore[union-attr]
+    converge(served, version, 2)
+    killed = served.workers()[0]
+    killed.kill()
+    until = time.monotonic() + 40
+    while len({w.pid for w in served.workers()} - {killed.pid}) < 2 or len(loaded(served)) < 2:
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    converge(served, version, 2)

@@ -1,0 +1,52 @@
+"""Workers see each other while they live, and only then."""
+
+import multiprocessing
+import signal
+import threading
+from pathlib import Path
+
+from bento.operations.worker_registry import Report, Roster
+
+
+def report(worker: str, handled: int = 0) -> Report:
+    return Report(worker, desired="c1", loaded="c1", error=None, handled=handled, loaded_at=None)
+
+
+def test_reports_are_the_last_words_of_the_living(tmp_path: Path) -> None:
+    first, second = Roster(tmp_path), Roster(tmp_path)
+    assert first.reports() == []
+    first.report(report(first.worker))
+    second.report(report(second.worker))
+    second.report(report(second.worker, handled=7))
+    assert {r.worker: r.handled for r in first.reports()} == {first.worker: 0, second.worker: 7}
+    second.leave()
+    assert [r.worker for r in first.reports()] == [first.worker]
+
+
+def test_requests_to_reload_are_numbered_upwards(tmp_path: Path) -> None:
+    first, second = Roster(tmp_path), Roster(tmp_path)
+    assert first.asked() == 0
+    numbers = [roster.ask() for roster in (first, second, first)]
+    assert numbers == sorted(set(numbers))
+    assert second.asked() == numbers[-1]
+
+
+def _join(folder: str, ready: threading.Event) -> None:
+    roster = Roster(Path(folder))
+    roster.report(report(roster.worker))
+    ready.set()
+    signal.pause()
+
+
+def test_a_killed_worker_is_swept_away(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    ready = context.Event()
+    process = context.Process(target=_join, args=(str(tmp_path), ready))
+    process.start()
+    assert ready.wait(30)
+    roster = Roster(tmp_path)
+    assert len(roster.reports()) == 1
+    process.kill()
+    process.join()
+    assert roster.reports() == []
+    assert [path.stem for path in tmp_path.glob("*.lock")] == [roster.worker]

@@ -1,0 +1,39 @@
+"""Reasons: the weightiest features, in two languages, one text once."""
+
+import numpy as np
+import pytest
+
+from loan_default_assets.model.reason_codes import MOST_REASONS, Reasons
+from loan_default_assets_tests.bento.small_portfolio import portfolio
+
+# In the order of the features: income, debt, children, hired, burden, then grade, job, model config.
+NAMES = ["income", "debt", "children", "hired", "burden", "grade", "job", "model config"]
+REASONS = Reasons(portfolio())
+
+
+@pytest.mark.parametrize(
+    ("parts", "adverse", "codes"),
+    [
+        ({"income": 1.0}, True, ["income"]),
+        ({"income": -1.0}, True, []),
+        ({"income": -1.0}, False, ["income"]),
+        ({"income": 0.3, "debt": 0.2, "burden": 0.2}, True, ["debt", "income"]),
+        ({"debt": 0.5, "burden": -0.5}, True, []),
+        ({"burden": 0.5}, True, ["debt"]),
+        ({name: 1.0 + n for n, name in enumerate(NAMES)}, True, ["model config", "debt", "job", "grade"]),
+        ({"grade": 0.1, "job": -0.4, "income": 0.2}, False, ["job", "income", "grade"]),
+        ({}, True, []),
+    ],
+)
+def test_the_weightiest_come_first(parts: dict[str, float], adverse: bool, codes: list[str]) -> None:
+    assert [*portfolio().features.numbers, *portfolio().features.categories] == NAMES
+    found = REASONS.of(np.array([parts.get(name, 0.0) for name in NAMES]), adverse=adverse)
+    assert [reason.code for reason in found] == codes
+    assert len(found) <= MOST_REASONS
+
+
+def test_texts_are_the_portfolios() -> None:
+    (reason,) = REASONS.of(np.eye(len(NAMES))[0], adverse=True)
+    assert (reason.en, reason.ko, reason.contribution) == ("Income", "소득", 1.0)
+    (plain,) = REASONS.of(np.eye(len(NAMES))[5], adverse=True)
+    assert (plain.en, plain.ko) == ("grade", "grade")

@@ -1,0 +1,147 @@
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from loan_default_assets.portfolio.checks import pandera_schema
+from loan_default_assets.portfolio.checks.pandera_schema import (
+    Violation,
+    processed_violations,
+    validate,
+    validated,
+)
+from loan_default_assets.portfolio.features import Features, transform
+from loan_default_assets.portfolio.spec import load
+from loan_default_assets.portfolio.synthetic.generator import rows
+from loan_default_assets_tests.portfolio.five_columns import KEYS, TODAY, bank, partitions, portfolio
+
+Change = Callable[[pd.DataFrame], object]
+FORBID = ("values: [A, B, 가]", "unseen: forbid, values: [A, B, 가]")
+
+
+def put(column: str, row: int, value: object) -> Change:
+    def change(frame: pd.DataFrame) -> None:
+        frame.loc[row, column] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (put("income", 3, np.nan), Violation("income", "not missing", 1, (3,))),
+        (put("income", 6, np.inf), Violation("income", "finite", 1, (6,))),
+        (put("income", 3, -0.5), Violation("income", "at least 0", 1, (3,))),
+        (put("income", 5, 1e6 + 1), Violation("income", "at most 1e+06", 1, (5,))),
+        (put("children", 3, 1.5), Violation("children", "a whole number", 1, (3,))),
+        (put("grade", 6, None), Violation("grade", "not missing", 1, (6,))),
+        (put("grade", 6, "C"), Violation("grade", "one of the portfolio's values", 1, (6,))),
+        (put("loan_id", 6, "L3"), Violation("loan_id", "unique", 2, (3, 6))),
+        (put("loan_id", 6, None), Violation("loan_id", "not missing", 1, (6,))),
+        (put("label", 3, -1.0), Violation("label", "0 or 1", 1, (3,))),
+        (
+            put("as_of", 3, pd.Timestamp(2024, 1, 2)),
+            Violation("as_of", "in the partition 2024-01-03", 1, (3,)),
+        ),
+        (put("as_of", 3, pd.Timestamp(2025, 1, 1)), Violation("as_of", "not in the future", 1, (3,))),
+        (put("as_of", 3, pd.NaT), Violation("as_of", "not missing", 1, (3,))),
+        (lambda f: f.insert(0, "more", 1), Violation("more", "described in the portfolio", 3, ())),
+        (lambda f: f.pop("children"), Violation("children", "present", 3, ())),
+        (lambda f: f.isetitem(4, ["a"] * 3), Violation("income", "type float64 (it is object)", 3, ())),
+        (lambda f: f.isetitem(5, [1.0] * 3), Violation("grade", "type category (it is float64)", 3, ())),
+    ],
+)
+def test_a_violation_names_column_check_count_and_rows(
+    tmp_path: Path, change: Change, expected: Violation
+) -> None:
+    p = bank(tmp_path, CLEAN, FORBID)
+    frame = partitions(p, ["2024-01-03"])[0].frame
+    assert validate(p, frame, "2024-01-03", TODAY) == []
+    frame["grade"] = frame["grade"].cat.add_categories("C")
+    change(frame)
+    assert expected in validate(p, frame, "2024-01-03", TODAY)
+
+
+CLEAN = """\
+id,issued,bad,income,grade,children,hired,note
+L1,2024-01-01,0,50000.5,A,0,2020-01-01,first
+L2,2024-01-01,1,20000,B,2,,
+L3,2024-01-03,0,70000,A,,2023-12-31,x
+L4,2024-01-02,,10,B,1,2024-01-02,x
+L5,2024-01-03,1,0,A,3,1999-05-05,x
+L6,2024-01-03,0,999999,B,0,2001-01-01,y
+"""
+
+
+def test_unseen_values_and_loans_without_an_outcome_pass_when_allowed(tmp_path: Path) -> None:
+    p = bank(tmp_path, CLEAN.replace(",B,", ",Z,"))
+    assert [validate(p, part.frame, part.key, TODAY) for part in partitions(p)] == [[], [], [], []]
+
+
+def test_counts_go_beyond_the_twenty_rows_shown(tmp_path: Path) -> None:
+    p = bank(tmp_path, CLEAN + "".join(f"M{n},2024-01-03,0,-1,A,0,,x\n" for n in range(50)))
+    found = validate(p, partitions(p, ["2024-01-03"])[0].frame, "2024-01-03", TODAY)
+    assert found == [Violation("income", "at least 0", 50, tuple(range(7, 27)))]
+    assert str(found[0]).startswith("column income: must be at least 0; not so: 50, rows 7, 8,")
+    assert str(found[0]).endswith("26, ...")
+
+
+@pytest.mark.parametrize("csv", [CLEAN, CLEAN.replace("70000", "-1"), CLEAN.replace("L6", "L3")])
+def test_many_partitions_in_one_pass_are_judged_as_one_by_one(tmp_path: Path, csv: str) -> None:
+    p = bank(tmp_path, csv)
+    parts = partitions(p)
+    together = [(part.key, found) for part, found in validated(p, parts, TODAY)]
+    assert together == [(part.key, validate(p, part.frame, part.key, TODAY)) for part in parts]
+    assert [key for key, _ in together] == KEYS
+
+
+def test_a_key_may_come_again_in_another_partition(tmp_path: Path) -> None:
+    p = bank(tmp_path, CLEAN.replace("L3", "L1"))
+    assert not [found for _, found in validated(p, partitions(p), TODAY) if found]
+
+
+def test_batches_end_where_they_are_full(tmp_path: Path) -> None:
+    p = bank(tmp_path, CLEAN.replace("70000", "-1"))
+    assert [len(found) for _, found in validated(p, partitions(p), TODAY, batch_rows=2)] == [0, 0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "code", "label", "expected"),
+    [
+        (1.0, 2, 0, []),
+        (np.nan, 0, -1, []),
+        (np.nan, 1, np.nan, []),
+        (np.inf, 2, 0, [Violation("income", "finite or missing", 1, (2,))]),
+        (1.0, 5, 0, [Violation("grade", "a known code", 1, (2,))]),
+        (1.0, -1, 0, [Violation("grade", "a known code", 1, (2,))]),
+        (1.0, 2, 2, [Violation("label", "0, 1 or none", 1, (2,))]),
+    ],
+)
+def test_features_are_checked_too(
+    tmp_path: Path, numbers: float, code: int, label: float, expected: list[Violation]
+) -> None:
+    made = Features(np.ones((3, 4), np.float32), np.full((3, 1), 2, np.int16))
+    made.numbers[1, 0], made.categories[1, 0] = numbers, code
+    assert processed_violations(portfolio(tmp_path), made, np.array([0, label, 1])) == expected
+
+
+def test_generated_loans_pass_on_both_sides() -> None:
+    for name in ("demo", "realistic"):
+        p = load(name)
+        frame = rows(p, "2025-01-01")
+        assert validate(p, frame, "2025-01-01", date(2025, 1, 1)) == []
+        made = transform(p, frame, frame["as_of"])
+        assert processed_violations(p, made, frame["label"].to_numpy()) == []
+
+
+def test_types_in_postgresql(tmp_path: Path) -> None:
+    assert pandera_schema.postgres_columns(portfolio(tmp_path)) == {
+        "income": "double precision",
+        "grade": "text",
+        "children": "bigint",
+        "hired": "date",
+        "note": "text",
+    }

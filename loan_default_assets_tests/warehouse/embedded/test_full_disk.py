@@ -1,0 +1,111 @@
+"""A full disk, on a small tmpfs: a clear error, and every row as it was."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from loan_default_assets.warehouse.database import Database, WarehouseError
+from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres, ServerError
+from loan_default_assets.warehouse.loans import Loans
+from loan_default_assets_tests.warehouse.embedded.homes import ask, local, open_folder
+from loan_default_assets_tests.warehouse.samples import DAY, ids, portfolio, processed, raw
+
+
+@contextlib.contextmanager
+def small_disk(megabytes: int) -> Iterator[Path]:
+    if os.geteuid() != 0 or sys.platform != "linux":
+        pytest.skip("mounting a tmpfs needs root on Linux")
+    with open_folder() as top:
+        disk = top / "disk"
+        disk.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "tmpfs", str(disk)]
+        if subprocess.run(mount, check=False, capture_output=True).returncode:
+            pytest.skip("mounting a tmpfs is not allowed here")
+        try:
+            yield disk
+        finally:
+            subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_partition_that_does_not_fit(database_url: str) -> None:
+    database = Database(database_url, "sample")
+    database.migrate(portfolio())
+    loans = Loans(database, portfolio())
+    name = database_url.partition("?")[0].rpartition("/")[2]
+    with small_disk(2) as disk:
+        folder = disk / "tablespace"
+        folder.mkdir()
+        os.chown(folder, *(_owner(ask(database_url, "SHOW data_directory"))))
+        ask(database_url, f"CREATE TABLESPACE {name} LOCATION '{folder}'")
+        try:
+            for table in ("raw_data", "processed_data"):
+                ask(database_url, f"ALTER TABLE sample.{table} SET TABLESPACE {name}")
+            loans.replace_raw(DAY, raw(ids(100)))
+            loans.replace_processed(DAY, processed(ids(100)))
+            before = {table: loans.table_hash(table) for table in loans.counts()}
+            said = r"disk of PostgreSQL at .* is full \(data directory .*No space left on device.*Nothing was changed"
+            with pytest.raises(WarehouseError, match=said):
+                loans.replace_raw(DAY, raw(ids(20_000)))
+            with pytest.raises(WarehouseError, match=said):
+                loans.replace_processed(DAY, processed(ids(20_000)))
+            assert {table: loans.table_hash(table) for table in loans.counts()} == before
+        finally:
+            for table in ("raw_data", "processed_data"):
+                ask(database_url, f"ALTER TABLE sample.{table} SET TABLESPACE pg_default")
+            ask(database_url, f"DROP TABLESPACE {name}")
+
+
+@pytest.mark.slow
+def test_a_server_whose_whole_disk_is_full() -> None:
+    """The write-ahead log has no room: the server stops, says so at every start, and goes on once there is room."""
+    with small_disk(140) as disk:
+        server = LocalPostgres(disk / "home", options={"max_wal_size": "32MB", "shared_buffers": "16MB"})
+        try:
+            database = Database(server.start(), "sample")
+            database.migrate(portfolio())
+            loans = Loans(database, portfolio())
+            loans.replace_raw(DAY, raw(ids(100)))
+            before = loans.table_hash("raw_data")
+            ballast = disk / "ballast"
+            ballast.write_bytes(bytes(_free(disk) - (12 << 20)))
+            with pytest.raises(WarehouseError, match=r"disk of .* is full"):
+                _fill(loans)
+            server.stop()
+            ballast.write_bytes(bytes(ballast.stat().st_size + _free(disk)))
+            with pytest.raises(ServerError, match=r"disk of .* is full \(0 MB free\)"):
+                server.start()
+            ballast.unlink()
+            server.start()
+            assert loans.counts()["raw_data"] in (100, 20_000)
+            assert loans.table_hash("raw_data") == before or loans.counts()["raw_data"] == 20_000
+        finally:
+            server.remove()
+
+
+@pytest.mark.slow
+def test_no_room_for_a_first_start() -> None:
+    with small_disk(20) as disk:
+        server = local(disk / "home")
+        with pytest.raises(ServerError, match=r"initdb failed .*disk of .* is full"):
+            server.start()
+        server.remove()
+
+
+def _fill(loans: Loans) -> None:
+    for _ in range(20):
+        loans.replace_raw(DAY, raw(ids(20_000)))
+
+
+def _free(disk: Path) -> int:
+    state = os.statvfs(disk)
+    return state.f_bavail * state.f_frsize
+
+
+def _owner(path: str) -> tuple[int, int]:
+    state = Path(path).stat()
+    return state.st_uid, state.st_gid

@@ -1,0 +1,173 @@
+"""Evaluations and predictions, and what the views derive from them."""
+
+import math
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from loan_default_assets.warehouse.database import Database, WarehouseError
+from loan_default_assets.warehouse.evaluations import Journal, Prediction
+from loan_default_assets.warehouse.loans import Loans
+from loan_default_assets.warehouse.registry import Registry
+from loan_default_assets_tests.warehouse.samples import (
+    classifier,
+    ids,
+    performance,
+    portfolio,
+    processed,
+    raw,
+)
+
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def database(database_url: str) -> Database:
+    database = Database(database_url, "sample")
+    database.migrate(portfolio())
+    registry = Registry(database)
+    for version in ("c1", "c2"):
+        registry.register(classifier(version))
+    registry.promote("c1", expected=None, verdict="approved", reason="first")
+    return database
+
+
+@pytest.fixture
+def journal(database: Database) -> Journal:
+    return Journal(database)
+
+
+def prediction(**changes: Any) -> Prediction:
+    answered: dict[str, Any] = {
+        "request_id": str(uuid.uuid4()),
+        "loan_id": "L000001",
+        "model_version": "c1",
+        "features": {"amount": 12.5, "purpose": "car", "note": None},
+        "probability": 0.25,
+        "decision": 0,
+        "threshold": 0.4,
+        "reasons": None,
+        "channel": "http",
+        "latency_ms": 1.5,
+        "created_at": NOON,
+    }
+    return Prediction(**(answered | changes))
+
+
+def test_an_evaluation_is_recorded_once(journal: Journal) -> None:
+    first = performance("c1", 0.82)
+    assert journal.record_performance(first)
+    assert not journal.record_performance(replace(first, verdict="other"))
+    read = journal.latest_performance()
+    assert read
+    assert math.isnan(read.metrics["ks"])
+    assert replace(read, metrics={**read.metrics, "ks": 0}) == replace(
+        first, metrics={**first.metrics, "ks": 0}
+    )
+
+
+def test_the_latest_evaluation(journal: Journal) -> None:
+    assert journal.latest_performance() is None
+    for hour, (version, role) in enumerate([("c1", "candidate"), ("c1", "champion"), ("c2", "candidate")]):
+        when = NOON + timedelta(hours=hour)
+        journal.record_performance(performance(version, 0.8, role=role, evaluated_at=when, snapshot_hash="s"))
+    for arguments, hours in [
+        ({}, 2),
+        ({"version": "c1"}, 1),
+        ({"role": "champion"}, 1),
+        ({"version": "x"}, None),
+    ]:
+        latest = journal.latest_performance(**arguments)
+        assert (latest and latest.evaluated_at) == (None if hours is None else NOON + timedelta(hours=hours))
+
+
+def test_predictions_are_delivered_once(journal: Journal, database: Database) -> None:
+    batch = [prediction(position=i, request_id=str(uuid.UUID(int=i // 600))) for i in range(1_200)]
+    assert journal.append_predictions(batch[:700]) == 700
+    assert journal.append_predictions(batch) == 500
+    assert journal.append_predictions(batch[::-1]) == 0
+    assert journal.append_predictions([]) == 0
+    reasons = [{"feature": "amount", "text": "금액"}]
+    assert journal.append_predictions([prediction(reasons=reasons, loan_id=None, channel="grpc")] * 2) == 1
+    with database.transaction() as cursor:
+        cursor.execute("SELECT features, reasons, loan_id FROM predictions WHERE channel = 'grpc'")
+        assert cursor.fetchall() == [(prediction().features, reasons, None)]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"probability": 1.0001}, "probability"),
+        ({"probability": -0.1}, "probability"),
+        ({"probability": float("nan")}, "probability"),
+        ({"decision": 2}, "decision"),
+        ({"threshold": 2}, "threshold"),
+        ({"channel": "fax"}, "channel"),
+        ({"latency_ms": -1}, "latency"),
+        ({"model_version": "unknown"}, "foreign key"),
+        ({"request_id": "not a uuid"}, r"refused a value: invalid input syntax for type uuid: \"...\""),
+    ],
+)
+def test_predictions_that_cannot_be(
+    change: dict[str, Any], said: str, journal: Journal, database: Database
+) -> None:
+    with pytest.raises(WarehouseError, match=said):
+        journal.append_predictions([prediction(), prediction(**change)])
+    with database.transaction() as cursor:
+        cursor.execute("SELECT count(*) FROM predictions")
+        assert cursor.fetchall() == [(0,)]
+
+
+@pytest.mark.parametrize("table", ["predictions", "model_performance"])
+@pytest.mark.parametrize("statement", ["UPDATE {} SET model_version = 'c2'", "DELETE FROM {}", "TRUNCATE {}"])
+def test_append_only(table: str, statement: str, journal: Journal, database: Database) -> None:
+    journal.append_predictions([prediction()])
+    journal.record_performance(performance("c1", 0.8))
+    with pytest.raises(WarehouseError, match=f"{table} is append-only"), database.transaction() as cursor:
+        cursor.execute(statement.format(table))
+
+
+def test_live_performance_of_served_predictions(journal: Journal, database: Database) -> None:
+    """Against the same figures by hand: 400 loans, ties among the scores, a third without outcome."""
+    loans = Loans(database, portfolio())
+    names = ids(400)
+    frame = raw(names)
+    loans.replace_raw("2024-01-01", frame)
+    for key in (
+        "2024-01-01",
+        "2024-01-31",
+    ):  # the end of the second is the day when outcomes of the first count
+        loans.replace_processed(key, processed(ids(1), key=key))
+    young = raw(["young"], key="2024-01-31").assign(label=1.0, label_observed_at=pd.Timestamp("2024-03-01"))
+    loans.replace_raw("2024-01-31", young)
+    score = np.random.default_rng(0).integers(0, 20, len(names)) / 20
+    first_scores = [prediction(loan_id=name, probability=0.99, decision=1) for name in names[:50]]
+    served = [
+        prediction(
+            loan_id=name, probability=float(p), decision=int(p >= 0.4), created_at=NOON + timedelta(hours=1)
+        )
+        for name, p in [*zip(names, score, strict=True), ("young", 0.9), ("unknown", 0.9)]
+    ]
+    journal.append_predictions([*first_scores, *served, prediction(loan_id=None)])
+    (live,) = journal.live_performance()
+
+    known = frame["label"].notna().to_numpy()
+    label, p = frame["label"].to_numpy()[known] == 1, score[known]
+    assert (live["model_version"], live["rows"], live["positives"]) == ("c1", known.sum(), label.sum())
+    flagged = p >= 0.4
+    caught = (flagged & label).sum()
+    higher = p[label][:, None] - p[~label]
+    expected = {
+        "f1": 2 * caught / (flagged.sum() + label.sum()),
+        "precision": caught / flagged.sum(),
+        "recall": caught / label.sum(),
+        "accuracy": (flagged == label).mean(),
+        "roc_auc": (higher > 0).mean() + (higher == 0).mean() / 2,
+        "brier": ((p - label) ** 2).mean(),
+    }
+    assert {name: float(live[name]) for name in expected} == pytest.approx(expected)
