@@ -20,7 +20,7 @@ from bento.access.api_keys import ConfigurationError, check
 from bento.access.startup_checks import refuse_taken
 from bento.http_api import serialization
 from bento.http_api.endpoints import json_response, pages
-from bento.http_api.middleware import Gate
+from bento.http_api.middleware import HttpMiddleware
 from bento.operations.prometheus_metrics import counter_of
 from bento.packaging import pinned_tag, served_portfolio
 from bento.schemas import openapi
@@ -171,4 +171,4 @@ class LoanDefault:
 
 # What the decorator made of the class, which its type does not say.
 service: Any = LoanDefault
-service.add_asgi_middleware(Gate, settings=settings, keys=keys, count=counter_of("http"))
+service.add_asgi_middleware(HttpMiddleware, settings=settings, keys=keys, count=counter_of("http"))

@@ -168,7 +168,7 @@ def init(
 @click.option("--from", "first", type=_DATE, required=True, help="First day of application.")
 @click.option("--to", "last", type=_DATE, required=True, help="Last day of application.")
 @click.option(
-    "--as-of", "known_by", type=_DATE, help="Replay: use only what was known on this day, and train on that."
+    "--as-of", "cutoff", type=_DATE, help="Replay: use only what was known on this day, and train on that."
 )
 @_verb
 def backfill(
@@ -176,7 +176,7 @@ def backfill(
     source: str | None,
     first: datetime,
     last: datetime,
-    known_by: datetime | None,
+    cutoff: datetime | None,
 ) -> None:
     """Load past days again or for the first time; the models follow once, at the end."""
     from loan_default_assets.commands import backfill as past
@@ -184,9 +184,7 @@ def backfill(
     from loan_default_assets.commands.session import dagster_instance, open_session
 
     with open_session(_settings(portfolio, source)) as session, dagster_instance(session) as instance:
-        outcome = past.backfill(
-            session, instance, first=first.date(), last=last.date(), known_by=_day(known_by)
-        )
+        outcome = past.backfill(session, instance, first=first.date(), last=last.date(), cutoff=_day(cutoff))
         click.echo(summary.text(session, outcome))
 
 

@@ -31,7 +31,7 @@ SERVICE = pb.DESCRIPTOR.services_by_name["LoanDefault"].full_name
 Facts = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
-class LoanDefault(pb_grpc.LoanDefaultServicer):
+class GrpcService(pb_grpc.LoanDefaultServicer):
     """Checks messages exactly as HTTP bodies are checked, and answers by the same engine."""
 
     def __init__(self, engine: Engine, types: RequestTypes, facts: Facts, rate: RateLimit) -> None:
@@ -101,7 +101,7 @@ def _client(context: Any) -> str:
 class GrpcServer:
     """The server of one worker; it is NOT_SERVING while there is no model."""
 
-    def __init__(self, servicer: LoanDefault, settings: Settings, keys: Keys) -> None:
+    def __init__(self, servicer: GrpcService, settings: Settings, keys: Keys) -> None:
         self._settings = settings
         counts = counter_of("grpc")
         self._server = grpc.aio.server(

@@ -25,7 +25,7 @@ LEFT = 499
 Count = Callable[[str, int, float], None]
 
 
-class Gate:
+class HttpMiddleware:
     """Wraps `app`; answers itself what must not reach it."""
 
     def __init__(self, app: Any, settings: Settings, keys: Keys, count: Count) -> None:

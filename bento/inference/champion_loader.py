@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 
 from loan_default_assets.model.artifact import ArtifactError
-from loan_default_assets.model.predictor import Scorer
+from loan_default_assets.model.predictor import Predictor
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.database import WarehouseError
 from loan_default_assets.warehouse.registry import ModelRecord
@@ -24,11 +24,11 @@ RETRY_SECONDS = 30.0
 
 
 @dataclass(frozen=True, eq=False)
-class Loaded:
+class LoadedChampion:
     """Everything that an answer is made of, so that one reference is one consistent version."""
 
     record: ModelRecord
-    scorer: Scorer
+    predictor: Predictor
     threshold: float
     loaded_at: datetime
 
@@ -45,7 +45,7 @@ class Champion:
         self._lock = threading.Lock()
         self._refused: tuple[str, str] | None = None
         self._retry_at = 0.0
-        self.current: Loaded | None = None
+        self.current: LoadedChampion | None = None
         self.wanted: ModelRecord | None = None
         self.error: str | None = "the registry has not been asked yet"
 
@@ -83,24 +83,24 @@ class Champion:
             return "loaded"
 
 
-def load(portfolio: Portfolio, record: ModelRecord) -> Loaded:
+def load(portfolio: Portfolio, record: ModelRecord) -> LoadedChampion:
     """The verified and warmed-up model of a record. Raises: ArtifactError, or whatever a bad model makes fail."""
-    scorer = Scorer.from_artifact(
+    predictor = Predictor.from_artifact(
         folder_of(record.artifact_uri), sha256=record.artifact_sha256, portfolio_hash=portfolio.hash
     )
     features = portfolio.features
-    named = (tuple(scorer.feature_names["numbers"]), tuple(scorer.feature_names["categories"]))
-    if scorer.version != record.version or named != (features.numbers, features.categories):
+    named = (tuple(predictor.feature_names["numbers"]), tuple(predictor.feature_names["categories"]))
+    if predictor.version != record.version or named != (features.numerical, features.categorical):
         raise ArtifactError(
-            f"{record.artifact_uri} is {scorer.version}, or has other features than the portfolio"
+            f"{record.artifact_uri} is {predictor.version}, or has other features than the portfolio"
         )
-    numbers = np.full((2, len(features.numbers)), np.nan, np.float32)
-    categories = np.zeros((2, len(features.categories)), np.int16)
-    scores = scorer.score(numbers, categories)
-    parts = scorer.contributions(numbers, categories)
+    numerical = np.full((2, len(features.numerical)), np.nan, np.float32)
+    categorical = np.zeros((2, len(features.categorical)), np.int16)
+    scores = predictor.score(numerical, categorical)
+    parts = predictor.contributions(numerical, categorical)
     if not (np.isfinite(scores.probability).all() and np.isfinite(parts).all()):
         raise ArtifactError(f"{record.version} gives scores that are not finite")
-    return Loaded(record, scorer, float(scorer.threshold), datetime.now(UTC))
+    return LoadedChampion(record, predictor, float(predictor.threshold), datetime.now(UTC))
 
 
 def folder_of(uri: str) -> Path:

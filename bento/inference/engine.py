@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from bento.inference.batcher import Batcher, Job, Overloaded
-from bento.inference.champion_loader import Champion, Loaded
+from bento.inference.champion_loader import Champion, LoadedChampion
 from bento.inference.scored_loans import Answer, Answered, Channel
 from bento.operations import prometheus_metrics
 from bento.prediction_log.records import record
-from bento.prediction_log.shipper import Delivery
+from bento.prediction_log.shipper import Shipper
 from bento.prediction_log.spool import Spool
 from bento.schemas import problems
 from bento.schemas.problems import Refused
@@ -42,11 +42,11 @@ class Engine:
         sources: tuple[str, ...],
         champion: Champion,
         spool: Spool,
-        delivery: Delivery,
+        shipper: Shipper,
         settings: Settings,
     ) -> None:
         self._portfolio, self._sources, self._champion = portfolio, sources, champion
-        self._spool, self._delivery = spool, delivery
+        self._spool, self._delivery = spool, shipper
         self._dated = any(c.kind == "date" for n, c in portfolio.columns.items() if n in sources)
         self._reasons = Reasons(portfolio)
         # Request ids need to be different, not secret; the system's random numbers cost a call each.
@@ -90,13 +90,13 @@ class Engine:
         """Answers what waits."""
         await self._batcher.close()
 
-    def _infer(self, model: Loaded, loans: Sequence[Loan]) -> list[Answer]:
+    def _infer(self, model: LoadedChampion, loans: Sequence[Loan]) -> list[Answer]:
         columns = dict(
             zip(self._sources, map(list, zip(*(loan.values for loan in loans), strict=True)), strict=True)
         )
         as_of = np.array([loan.as_of for loan in loans], "datetime64[D]") if self._dated else None
         features = transform(self._portfolio, columns, as_of)
-        scores = model.scorer.score(features.numbers, features.categories)
+        scores = model.predictor.score(features.numerical, features.categorical)
         decisions = scores.decision.tolist()
         asked = [
             place
@@ -105,7 +105,7 @@ class Engine:
         ]
         reasons: dict[int, tuple[Reason, ...]] = {}
         if asked:
-            parts = model.scorer.contributions(features.numbers[asked], features.categories[asked])
+            parts = model.predictor.contributions(features.numerical[asked], features.categorical[asked])
             reasons = {
                 place: self._reasons.of(part, adverse=bool(decisions[place]))
                 for place, part in zip(asked, parts, strict=True)

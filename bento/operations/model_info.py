@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bento.inference.champion_loader import Champion
-from bento.operations.worker_registry import Report, Roster
+from bento.operations.worker_registry import WorkerRegistry, WorkerReport
 from loan_default_assets.policy.retraining import decide, status
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse import retraining_facts
 from loan_default_assets.warehouse.database import Database, WarehouseError
-from loan_default_assets.warehouse.evaluations import Journal, Performance
+from loan_default_assets.warehouse.evaluations import EvaluationLog, EvaluationRecord
 from loan_default_assets.warehouse.registry import ModelRecord
 
 
@@ -22,15 +22,15 @@ class Facts:
         portfolio: Portfolio,
         settings: Settings,
         champion: Champion,
-        roster: Roster,
+        worker_registry: WorkerRegistry,
         database: Database,
         journal_state: Callable[[], dict[str, Any]],
     ) -> None:
         self._portfolio, self._settings = portfolio, settings
-        self._champion, self._roster = champion, roster
-        self._database, self._journal = database, Journal(database)
+        self._champion, self._roster = champion, worker_registry
+        self._database, self._evaluations = database, EvaluationLog(database)
         self._journal_state = journal_state
-        self._judged: dict[str, Performance | None] = {}
+        self._judged: dict[str, EvaluationRecord | None] = {}
         self._retraining: dict[str, Any] | None = None
 
     def gather(self) -> dict[str, Any]:
@@ -55,20 +55,20 @@ class Facts:
     def _ask(self, record: ModelRecord | None) -> str:
         try:
             if record:
-                self._judged[record.version] = self._journal.latest_performance(record.version)
+                self._judged[record.version] = self._evaluations.latest(record.version)
             recorded = retraining_facts.state(self._database, self._portfolio)
             self._retraining = dict(status(decide(recorded, retraining_facts.limits(self._settings))))
         except WarehouseError as error:
             return str(error).splitlines()[0]
         return "reachable"
 
-    def _target(self, judged: Performance | None) -> dict[str, Any]:
+    def _target(self, judged: EvaluationRecord | None) -> dict[str, Any]:
         target = self._settings.f1_score_threshold
         measured = judged.metrics.get("f1") if judged else None
         return {"f1": target, "measured": measured, "met": measured is not None and measured >= target}
 
 
-def workers(reports: Sequence[Report], expected: int, wanted: ModelRecord | None) -> dict[str, Any]:
+def workers(reports: Sequence[WorkerReport], expected: int, wanted: ModelRecord | None) -> dict[str, Any]:
     """The versions of all living workers, and which of them do not answer with the wanted one."""
     desired = wanted.version if wanted else None
     return {
@@ -97,7 +97,7 @@ def _model(record: ModelRecord) -> dict[str, Any]:
     }
 
 
-def _evaluation(judged: Performance) -> dict[str, Any]:
+def _evaluation(judged: EvaluationRecord) -> dict[str, Any]:
     return {
         "verdict": judged.verdict,
         "rows": judged.rows,

@@ -20,7 +20,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import REGISTRY, Collector
 
-from bento.operations.worker_registry import Report
+from bento.operations.worker_registry import WorkerReport
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -42,7 +42,7 @@ SPOOL_BYTES = Gauge("loan_default_spool_bytes", "Journal not yet delivered.", mu
 
 
 class _Workers(Collector):
-    def __init__(self, reports: Iterable[Report]) -> None:
+    def __init__(self, reports: Iterable[WorkerReport]) -> None:
         self._reports = list(reports)
 
     def collect(self) -> Iterator[Metric]:
@@ -58,7 +58,7 @@ class _Workers(Collector):
         yield info
 
 
-def exposition(reports: Iterable[Report], shared: str | None) -> bytes:
+def exposition(reports: Iterable[WorkerReport], shared: str | None) -> bytes:
     """The text that Prometheus reads: the counts of all workers, from their files in the folder `shared`."""
     registry = CollectorRegistry()
     if shared:

@@ -11,21 +11,22 @@ from typing import Any
 
 from bento.access.api_keys import Keys
 from bento.access.rate_limit import RateLimit
-from bento.grpc_api.grpc_server import GrpcServer, LoanDefault
+from bento.grpc_api.grpc_server import GrpcServer, GrpcService
 from bento.inference.champion_loader import Champion
 from bento.inference.engine import Engine
 from bento.inference.scored_loans import Answered, Channel
 from bento.operations import prometheus_metrics
 from bento.operations.error_location import place
 from bento.operations.model_info import Facts, workers
-from bento.operations.worker_registry import Report, Roster
+from bento.operations.worker_registry import WorkerRegistry, WorkerReport
 from bento.packaging import pinned_record
 from bento.prediction_log.records import deliver_to
-from bento.prediction_log.shipper import Delivery
+from bento.prediction_log.shipper import Shipper
 from bento.prediction_log.spool import Spool
 from bento.schemas.requests import Loan, RequestTypes
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import Database
+from loan_default_assets.warehouse.predictions import PredictionLog
 from loan_default_assets.warehouse.registry import Registry
 
 logger = logging.getLogger("bentoml.loan_default")
@@ -49,11 +50,13 @@ class Runtime:
         registry = Registry(database)
         record = pinned_record(pinned) if pinned else None
         self.champion = Champion(portfolio, (lambda: record) if record else registry.champion)
-        self.roster = Roster(folder / "workers")
-        self._handled = self.roster.asked()
+        self.worker_registry = WorkerRegistry(folder / "workers")
+        self._handled = self.worker_registry.asked()
         self.spool = Spool(folder / "journal", settings.service_spool_bytes)
-        self.delivery = Delivery(self.spool, deliver_to(database), folder / "refused.jsonl")
-        self.facts = Facts(portfolio, settings, self.champion, self.roster, database, self._journal_state)
+        self.shipper = Shipper(self.spool, deliver_to(PredictionLog(database)), folder / "refused.jsonl")
+        self.facts = Facts(
+            portfolio, settings, self.champion, self.worker_registry, database, self._journal_state
+        )
         self._types, self._keys = types, keys
         self._kick = asyncio.Event()
         self._ready = False
@@ -66,11 +69,11 @@ class Runtime:
             self._types.sources,
             self.champion,
             self.spool,
-            self.delivery,
+            self.shipper,
             self.settings,
         )
         rate = RateLimit(self.settings.service_rate_limit / self.settings.service_workers)
-        servicer = LoanDefault(self.engine, self._types, self.gather, rate)
+        servicer = GrpcService(self.engine, self._types, self.gather, rate)
         self.grpc = GrpcServer(servicer, self.settings, self._keys)
         await self._look()
         await self.grpc.start()
@@ -86,9 +89,9 @@ class Runtime:
             await self._watch
         await self.grpc.stop(self.settings.service_drain_seconds)
         await self.engine.close()
-        await asyncio.to_thread(self.delivery.stop, max(0.5, until - time.monotonic()))
+        await asyncio.to_thread(self.shipper.stop, max(0.5, until - time.monotonic()))
         self.spool.close()
-        self.roster.leave()
+        self.worker_registry.leave()
 
     @property
     def ready(self) -> bool:
@@ -106,16 +109,16 @@ class Runtime:
         """The text of /metrics."""
         self.engine.measure()
         return await asyncio.to_thread(
-            lambda: prometheus_metrics.exposition(self.roster.reports(), self._shared)
+            lambda: prometheus_metrics.exposition(self.worker_registry.reports(), self._shared)
         )
 
     async def reload(self) -> dict[str, Any]:
         """Has every worker look at the registry; their states, once all have or when the time is over."""
-        number = self.roster.ask()
+        number = self.worker_registry.ask()
         self._kick.set()
         until = time.monotonic() + self.settings.service_reload_seconds
         while True:
-            reports = self.roster.reports()
+            reports = self.worker_registry.reports()
             heard = len(reports) >= self.settings.service_workers and all(
                 r.handled >= number for r in reports
             )
@@ -140,15 +143,15 @@ class Runtime:
                 logger.error("the champion could not be looked up: %s", place(error))
 
     async def _look(self) -> None:
-        asked = self.roster.asked()
+        asked = self.worker_registry.asked()
         outcome = await asyncio.to_thread(lambda: self.champion.look(again=asked > self._handled))
         if outcome:
             prometheus_metrics.RELOADS.labels(outcome).inc()
         self._handled = asked
         current, wanted = self.champion.current, self.champion.wanted
-        self.roster.report(
-            Report(
-                worker=self.roster.worker,
+        self.worker_registry.report(
+            WorkerReport(
+                worker=self.worker_registry.worker,
                 desired=wanted.version if wanted else None,
                 loaded=current.version if current else None,
                 error=self.champion.error,
@@ -162,6 +165,6 @@ class Runtime:
     def _journal_state(self) -> dict[str, Any]:
         return {
             "waiting_bytes": self.spool.waiting_bytes,
-            "database_away": self.delivery.away,
-            "refused": self.delivery.set_aside,
+            "database_away": self.shipper.away,
+            "refused": self.shipper.set_aside,
         }

@@ -15,7 +15,7 @@ from bento.prediction_log import file_locks
 
 
 @dataclass(frozen=True)
-class Report:
+class WorkerReport:
     """One worker's word. `handled` is the newest request to reload that it has dealt with."""
 
     worker: str
@@ -26,7 +26,7 @@ class Report:
     loaded_at: str | None
 
 
-class Roster:
+class WorkerRegistry:
     """A worker's place among the workers of one service."""
 
     def __init__(self, folder: Path) -> None:
@@ -34,16 +34,16 @@ class Roster:
         self._folder = folder
         self.worker = f"{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self._lock = file_locks.create(folder / f"{self.worker}.lock")
-        self._said: Report | None = None
+        self._said: WorkerReport | None = None
         self.reports()
 
-    def report(self, report: Report) -> None:
+    def report(self, report: WorkerReport) -> None:
         """Tells the others, when there is something new to tell."""
         if report != self._said:
             _replace(self._folder / f"{self.worker}.json", json.dumps(asdict(report)))
             self._said = report
 
-    def reports(self) -> list[Report]:
+    def reports(self) -> list[WorkerReport]:
         """The last word of every living worker; the files of the others are removed."""
         found = []
         for lock in sorted(self._folder.glob("*.lock")):
@@ -54,7 +54,7 @@ class Roster:
                 os.close(descriptor)
                 continue
             try:
-                found.append(Report(**json.loads(word.read_text())))
+                found.append(WorkerReport(**json.loads(word.read_text())))
             except FileNotFoundError:
                 continue
         return found

@@ -20,11 +20,11 @@ LONGEST_PAUSE_SECONDS = 2.0
 ADOPT_SECONDS = 10.0
 
 
-class Away(Exception):
+class DatabaseUnreachable(Exception):
     """PostgreSQL cannot be reached; the same records are tried again later."""
 
 
-class Delivery:
+class Shipper:
     """`deliver(records)` stores records in one transaction; it raises Away, or another error for a record that
     the tables will never take. Such a record is kept in the file `refused`, so that it stops no other.
     """
@@ -66,7 +66,7 @@ class Delivery:
                 continue
             try:
                 self._deliver_all(records)
-            except Away:
+            except DatabaseUnreachable:
                 if not self.away:
                     logger.warning("PostgreSQL cannot be reached: answers go on and wait in the spool")
                 self.away = True
@@ -86,7 +86,7 @@ class Delivery:
         """Stores the records; those that fail for a reason of their own are set aside one by one."""
         try:
             self._deliver(records)
-        except Away:
+        except DatabaseUnreachable:
             raise
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a record, the next ones go on
             if len(records) > 1:

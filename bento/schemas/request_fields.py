@@ -43,7 +43,7 @@ def description(column: Column, *, protected: bool) -> str:
     parts = [column.describe or ""]
     if column.unit:
         parts.append(f"Unit: {column.unit}")
-    if column.kind == "category" and column.unseen == "allow":
+    if column.kind == "category" and column.unknown == "allow":
         parts.append(f"Any value but {_shown(column)} is scored as unseen")
     if protected:
         parts.append("Protected: accepted, never scored")
@@ -85,7 +85,7 @@ def _category(column: Column) -> Any:
     """Text; a whole number too where the portfolio's values are codes."""
     allowed = frozenset(column.values or ())
     codes = [int(value) for value in column.values or () if re.fullmatch(r"-?\d{1,15}", value)]
-    closed = column.unseen == "forbid"
+    closed = column.unknown == "forbid"
     printable = re.compile(PRINTABLE)
 
     def check(value: Any) -> str:

@@ -22,7 +22,7 @@ class Parser:
 
     def __init__(self, model: type[BaseModel], portfolio: Portfolio, loans: int) -> None:
         self._model, self._columns = model, tuple(portfolio.columns)
-        self._never = frozenset(portfolio.never)
+        self._never = frozenset(portfolio.known_after_outcome)
         self._most_fields = loans * (len(portfolio.columns) + 16)
 
     def json(self, body: bytes) -> Any:

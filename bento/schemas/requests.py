@@ -46,7 +46,7 @@ class RequestTypes:
         self.portfolio = portfolio
         groups: dict[str, dict[str, Column]] = {"categorical_features": {}, "numerical_features": {}}
         for name, column in portfolio.columns.items():
-            if name not in portfolio.never and column.kind in GROUPS:
+            if name not in portfolio.known_after_outcome and column.kind in GROUPS:
                 groups.setdefault(GROUPS[column.kind], {})[name] = column
         fields: dict[str, Any] = {
             group: self._group_field(group, columns) for group, columns in groups.items()
@@ -77,7 +77,7 @@ class RequestTypes:
         """A request that is valid under the portfolio."""
         groups: dict[str, dict[str, Any]] = {"categorical_features": {}, "numerical_features": {}}
         for name, column in self.portfolio.columns.items():
-            if name not in self.portfolio.never and column.kind in GROUPS:
+            if name not in self.portfolio.known_after_outcome and column.kind in GROUPS:
                 groups.setdefault(GROUPS[column.kind], {})[name] = request_fields.example(column)
         return {**groups, "loan_id": "example-1"}
 

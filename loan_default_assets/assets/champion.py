@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from loan_default_assets.orchestration import pools
+from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.resources import Warehouse
 from loan_default_assets.orchestration.retry_policy import retried
 from loan_default_assets.pipeline import versions
@@ -22,15 +22,15 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
         description="The model that decides; promoted or kept by a written rule, with the reason.",
         kinds={"postgres"},
         deps=[dg.AssetKey([portfolio.name, "evaluation"])],
-        pool=pools.TRAINING,
+        pool=jobs.TRAINING,
     )
     @retried
     def champion(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
-        registry, journal = warehouse.registry(portfolio), warehouse.journal(portfolio)
+        registry, evaluations = warehouse.registry(portfolio), warehouse.evaluations(portfolio)
         candidate, serving = versions.pending(registry, portfolio), registry.champion()
         outcome = "kept: no candidate was waiting"
         if candidate is not None:
-            judged = journal.latest_performance(candidate.version)
+            judged = evaluations.latest(candidate.version)
             if judged is None:
                 raise dg.Failure(
                     f"candidate {candidate.version} has no recorded verdict; materialize evaluation first",
@@ -58,7 +58,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
                 allow_retries=False,
             )
         context.log.info(f"champion: {current.version}, {outcome}")
-        judged = journal.latest_performance(current.version)
+        judged = evaluations.latest(current.version)
         figures = {name: value for name, value in judged.metrics.items() if value == value} if judged else {}
         return dg.MaterializeResult(
             metadata=versions.metadata(current)

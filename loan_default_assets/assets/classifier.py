@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from loan_default_assets.orchestration import pools
+from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.asset_checks import BOTH_CLASSES, LABEL_MATURITY, NO_LEAKAGE
 from loan_default_assets.orchestration.resources import Attempt, ModelStore, Warehouse
 from loan_default_assets.orchestration.retry_policy import retried
@@ -39,7 +39,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(LABEL_MATURITY, asset=key, blocking=True),
             dg.AssetCheckSpec(NO_LEAKAGE, asset=key, blocking=True),
         ],
-        pool=pools.TRAINING,
+        pool=jobs.TRAINING,
     )
     @retried
     def classifier(
@@ -48,7 +48,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
         from loan_default_assets.model.training import fit
 
         taken = snapshots.take(
-            warehouse.loans(portfolio), versions.split_limits(settings), attempt.known_by_date
+            warehouse.loans(portfolio), versions.split_limits(settings), attempt.cutoff_date
         )
         checks = readiness.examine(portfolio, taken, settings.leakage_auc_limit)
         if not all(check.passed for check in checks):

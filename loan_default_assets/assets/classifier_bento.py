@@ -30,7 +30,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
             raise dg.Failure(
                 "there is no champion to package; materialize champion first", allow_retries=False
             )
-        judged = warehouse.journal(portfolio).latest_performance(champion.version)
+        judged = warehouse.evaluations(portfolio).latest(champion.version)
         figures = dict(champion.metrics) | (dict(judged.metrics) if judged else {})
         store = settings.bento_store
         tag = save_model(

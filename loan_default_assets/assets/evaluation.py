@@ -6,16 +6,16 @@ from typing import Any, Literal
 
 import dagster as dg
 
-from loan_default_assets.orchestration import pools
+from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.asset_checks import F1_TARGET, FINITE_OUTPUTS
 from loan_default_assets.orchestration.resources import Attempt, Warehouse
 from loan_default_assets.orchestration.retry_policy import retried
 from loan_default_assets.pipeline import evaluate_models, versions
 from loan_default_assets.pipeline import training_snapshot as snapshots
-from loan_default_assets.policy.promotion import Verdict, judge
+from loan_default_assets.policy.promotion import Verdict, decide_promotion
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
-from loan_default_assets.warehouse.evaluations import Journal, Performance
+from loan_default_assets.warehouse.evaluations import EvaluationLog, EvaluationRecord
 
 
 def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
@@ -38,19 +38,19 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(FINITE_OUTPUTS, asset=key),
             dg.AssetCheckSpec(F1_TARGET, asset=key),
         ],
-        pool=pools.TRAINING,
+        pool=jobs.TRAINING,
     )
     @retried
     def evaluation(
         context: dg.AssetExecutionContext, warehouse: Warehouse, attempt: Attempt
     ) -> Iterator[dg.MaterializeResult]:
-        registry, journal = warehouse.registry(portfolio), warehouse.journal(portfolio)
+        registry, evaluations = warehouse.registry(portfolio), warehouse.evaluations(portfolio)
         candidate, champion = versions.pending(registry, portfolio), registry.champion()
         model = candidate or champion
         if model is None:
             raise dg.Failure("there is no model to judge; materialize classifier first", allow_retries=False)
         taken = snapshots.take(
-            warehouse.loans(portfolio), versions.split_limits(settings), attempt.known_by_date
+            warehouse.loans(portfolio), versions.split_limits(settings), attempt.cutoff_date
         )
         window = evaluate_models.window_of(taken, [m for m in (candidate, champion) if m is not None])
         baseline = evaluate_models.baseline(portfolio, taken, window, settings.seed)
@@ -61,9 +61,9 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
                 context.log.warning(f"evaluation: {measured.version} is not sound: {measured.fault}")
         limits = evaluate_models.limits(settings)
         if candidate is None:
-            verdict = judge(subject.judged, subject.judged, None, limits)
+            verdict = decide_promotion(subject.judged, subject.judged, None, limits)
         else:
-            verdict = judge(
+            verdict = decide_promotion(
                 subject.judged,
                 rival.judged if rival else None,
                 evaluate_models.compare(subject, rival, window),
@@ -73,8 +73,8 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
         def record(
             measured: evaluate_models.Measured, role: Literal["candidate", "champion"], verdict: Verdict
         ) -> None:
-            journal.record_performance(
-                Performance(
+            evaluations.record(
+                EvaluationRecord(
                     model_version=measured.version,
                     role=role,
                     snapshot_hash=taken.digest,
@@ -94,10 +94,10 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
 
         if candidate is not None:
             record(subject, "candidate", verdict)
-        elif not _judged_before(journal, model.version, taken.digest):
+        elif not _judged_before(evaluations, model.version, taken.digest):
             record(subject, "champion", verdict)
         if rival is not None:
-            record(rival, "champion", judge(rival.judged, rival.judged, None, limits))
+            record(rival, "champion", decide_promotion(rival.judged, rival.judged, None, limits))
         context.log.info(f"evaluation: {model.version} {verdict.decision}. {' '.join(verdict.reasons)}")
         f1, target = subject.metrics.values["f1"], settings.f1_score_threshold
         yield dg.MaterializeResult(
@@ -118,16 +118,16 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
     return evaluation
 
 
-def _judged_before(journal: Journal, version: str, snapshot: str) -> bool:
+def _judged_before(evaluations: EvaluationLog, version: str, snapshot: str) -> bool:
     """Whether the version was judged on these very rows already, as a candidate or as champion."""
-    last = journal.latest_performance(version)
+    last = evaluations.latest(version)
     return last is not None and last.snapshot_hash == snapshot
 
 
 def _metadata(
     subject: evaluate_models.Measured,
     verdict: Verdict,
-    baseline: evaluate_models.Baseline,
+    baseline: evaluate_models.BaselineEvaluation,
     window: evaluate_models.Window,
 ) -> dict[str, Any]:
     from loan_default_assets.reports import plots

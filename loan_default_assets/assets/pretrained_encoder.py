@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import numpy as np
 
-from loan_default_assets.orchestration import pools
+from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.resources import Attempt, ModelStore, Warehouse
 from loan_default_assets.orchestration.retry_policy import retried
 from loan_default_assets.pipeline import training_snapshot as snapshots
@@ -32,7 +32,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
                 partition_mapping=dg.AllPartitionMapping(),
             )
         ],
-        pool=pools.TRAINING,
+        pool=jobs.TRAINING,
     )
     @retried
     def pretrained_encoder(
@@ -42,7 +42,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
         from loan_default_assets.model.training import pretrain
 
         taken = snapshots.take(
-            warehouse.loans(portfolio), versions.split_limits(settings), attempt.known_by_date
+            warehouse.loans(portfolio), versions.split_limits(settings), attempt.cutoff_date
         )
         config = versions.model_config(portfolio, settings, attempt)
         registry = warehouse.registry(portfolio)

@@ -6,7 +6,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from loan_default_assets.orchestration import pools
+from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.asset_checks import MATCHES_SCHEMA, describe, schema_result
 from loan_default_assets.orchestration.partitions import partitions_of
 from loan_default_assets.orchestration.resources import Warehouse
@@ -31,8 +31,8 @@ def build(portfolio: Portfolio) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=[dg.AssetKey([portfolio.name, "raw_loans"])],
         check_specs=[dg.AssetCheckSpec(MATCHES_SCHEMA, asset=key, blocking=True)],
-        metadata={"numbers": list(names.numbers), "categories": list(names.categories)},
-        pool=pools.INGESTION,
+        metadata={"numbers": list(names.numerical), "categories": list(names.categorical)},
+        pool=jobs.INGESTION,
     )
     @retried
     def processed_features(
@@ -47,8 +47,8 @@ def build(portfolio: Portfolio) -> dg.AssetsDefinition:
             for violation in pandera_schema.processed_violations(
                 portfolio,
                 features.Features(
-                    np.concatenate([part.numbers for part in found]),
-                    np.concatenate([part.categories for part in found]),
+                    np.concatenate([part.numerical for part in found]),
+                    np.concatenate([part.categorical for part in found]),
                 ),
                 np.concatenate([frame["label"].to_numpy() for frame in raw]),
             )
@@ -83,8 +83,8 @@ def _rows(partition: str, raw: pd.DataFrame, found: features.Features) -> LoanRo
         partition_key=np.full(len(raw), partition),
         loan_id=raw["loan_id"].to_numpy().astype(str),
         as_of=raw["as_of"].to_numpy().astype("datetime64[D]"),
-        numbers=found.numbers,
-        categories=found.categories,
+        numerical=found.numerical,
+        categorical=found.categorical,
         label=np.where(np.isnan(label), -1, label).astype(np.int8),
         label_observed_at=raw["label_observed_at"].to_numpy().astype("datetime64[D]"),
     )

@@ -6,7 +6,7 @@ from datetime import date
 import dagster as dg
 import numpy as np
 
-from loan_default_assets.orchestration import pools
+from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.asset_checks import MATCHES_SCHEMA, describe, schema_result
 from loan_default_assets.orchestration.partitions import partitions_of
 from loan_default_assets.orchestration.resources import Warehouse
@@ -31,7 +31,7 @@ def build(portfolio: Portfolio, today: date | None = None) -> dg.AssetsDefinitio
         backfill_policy=dg.BackfillPolicy.single_run(),
         check_specs=[dg.AssetCheckSpec(MATCHES_SCHEMA, asset=key, blocking=True)],
         metadata={"dagster/column_schema": _columns(portfolio)},
-        pool=pools.INGESTION,
+        pool=jobs.INGESTION,
     )
     @retried
     def raw_loans(

@@ -18,12 +18,12 @@ def backfill(
     *,
     first: date,
     last: date,
-    known_by: date | None = None,
+    cutoff: date | None = None,
     today: date | None = None,
 ) -> Outcome:
     """Loans and features of every partition from `first` to `last`; then the champion is judged on the new rows.
 
-    A first model is trained where there is none. `known_by`: only partitions that were over on that day are loaded,
+    A first model is trained where there is none. `cutoff`: only partitions that were over on that day are loaded,
     and a model is trained and judged with the outcomes known then. The rows are those of a backfill in the UI.
     Raises: CommandError.
     """
@@ -31,19 +31,19 @@ def backfill(
         raise CommandError(f"--from {first} is later than --to {last}")
     now = today or date.today()
     try:
-        keys = completed_keys(session.portfolio, first, last, min(now, known_by or now))
+        keys = completed_keys(session.portfolio, first, last, min(now, cutoff or now))
     except ValueError as error:
         raise CommandError(f"{error}\nNext: give --from and --to inside that range") from error
     before = fingerprint(session)
     graph = definitions(session)
     materialize(session, instance, graph, jobs.INGEST, partitions=keys)
-    train = known_by is not None or session.registry.champion() is None
+    train = cutoff is not None or session.registry.champion() is None
     materialize(
         session,
         instance,
         graph,
-        jobs.TRAIN if train else jobs.JUDGE,
-        attempt={"known_by": known_by.isoformat()} if known_by else None,
+        jobs.TRAIN if train else jobs.EVALUATE,
+        attempt={"cutoff": cutoff.isoformat()} if cutoff else None,
     )
     after = fingerprint(session)
     return Outcome(len(keys), tuple(table for table in TABLES if before[table] != after[table]))

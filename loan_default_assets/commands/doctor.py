@@ -98,7 +98,7 @@ def _portfolio(settings: Settings) -> Iterator[Finding]:
     names = portfolio.features
     yield Finding(
         "portfolio",
-        f"{portfolio.name}: {len(names.numbers)} numbers, {len(names.categories)} categories, "
+        f"{portfolio.name}: {len(names.numerical)} numbers, {len(names.categorical)} categories, "
         f"{portfolio.source.kind} source",
     )
 

@@ -43,7 +43,7 @@ def first_score(session: Session) -> list[str]:
     body = {name: value for name, value in loan.body().items() if name != "reasons"}
     file.write_text(json.dumps(body, indent=1, ensure_ascii=False), encoding="utf-8")
     lines = []
-    if not _has_answered(session, champion.version):
+    if not session.predictions.has_predictions_of(champion.version):
         with _service(session) as (http, grpc):
             with HttpClient(f"http://{http}") as over_http:
                 answer = over_http.predict(loan)
@@ -81,7 +81,11 @@ def _newest_loan(session: Session) -> "Loan":
     row = frame.iloc[0]
 
     def given(kind: str) -> dict[str, Any]:
-        names = [n for n, c in portfolio.columns.items() if c.kind == kind and n not in portfolio.never]
+        names = [
+            n
+            for n, c in portfolio.columns.items()
+            if c.kind == kind and n not in portfolio.known_after_outcome
+        ]
         return {n: row[n] for n in names if row[n] == row[n] and row[n] is not None}
 
     return Loan(
@@ -90,12 +94,6 @@ def _newest_loan(session: Session) -> "Loan":
         date_features={name: value.date() for name, value in given("date").items()},
         loan_id=str(row["loan_id"]),
     )
-
-
-def _has_answered(session: Session, version: str) -> bool:
-    with session.database.transaction() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM predictions WHERE model_version = %s)", (version,))
-        return bool(cursor.fetchall()[0][0])
 
 
 @contextmanager

@@ -15,7 +15,7 @@ def promote(session: Session, version: str, reason: str) -> str:
     except RegistryError:
         known = ", ".join(r.version for r in registry.history() if r.kind == "classifier")
         raise CommandError(f"there is no version {version}; there are: {known or 'none'}") from None
-    judged = session.journal.latest_performance(version)
+    judged = session.evaluations.latest(version)
     if judged is None:
         raise CommandError(
             f"{version} has no recorded verdict\nNext: materialize evaluation in the UI (loan-default up)"

@@ -26,7 +26,7 @@ def run(
     *,
     first: date | None = None,
     last: date | None = None,
-    known_by: date | None = None,
+    cutoff: date | None = None,
     package: bool = False,
     today: date | None = None,
 ) -> Outcome:
@@ -41,7 +41,7 @@ def run(
     before = fingerprint(session)
     graph = definitions(session)
     materialize(session, instance, graph, jobs.INGEST, partitions=keys)
-    attempt = {"known_by": known_by.isoformat()} if known_by else None
+    attempt = {"cutoff": cutoff.isoformat()} if cutoff else None
     materialize(session, instance, graph, jobs.TRAIN, attempt=attempt)
     if package:
         materialize(session, instance, graph, jobs.PACKAGE)

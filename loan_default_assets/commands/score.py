@@ -15,7 +15,7 @@ from loan_default_assets.commands.session import CommandError, Session
 from loan_default_assets.portfolio.checks.pandera_schema import application_violations
 from loan_default_assets.portfolio.features import transform
 from loan_default_assets.portfolio.ingest.sources import applications
-from loan_default_assets.warehouse.evaluations import Prediction
+from loan_default_assets.warehouse.predictions import Prediction
 
 _ROWS_EXPLAINED_TOGETHER = 500
 
@@ -27,14 +27,14 @@ def score(session: Session, file: str, output: TextIO, *, today: date | None = N
     journaled once. Raises: CommandError without a champion, or for loans that break a rule of the portfolio;
     SourceError for a file that does not fit it. Then nothing is scored.
     """
-    from loan_default_assets.model.predictor import Scorer
+    from loan_default_assets.model.predictor import Predictor
     from loan_default_assets.model.reason_codes import Reasons
 
     portfolio = session.portfolio
     champion = session.registry.champion()
     if champion is None:
         raise CommandError("there is no champion to score with\nNext: loan-default run")
-    scorer = Scorer.from_artifact(
+    predictor = Predictor.from_artifact(
         Path(champion.artifact_uri), sha256=champion.artifact_sha256, portfolio_hash=portfolio.hash
     )
     now = today or date.today()
@@ -51,20 +51,20 @@ def score(session: Session, file: str, output: TextIO, *, today: date | None = N
         )
     as_of = frame["as_of"].fillna(pd.Timestamp(now)).to_numpy().astype("datetime64[D]")
     features = transform(portfolio, frame, as_of)
-    scores = scorer.score(features.numbers, features.categories)
+    scores = predictor.score(features.numerical, features.categorical)
     explain = Reasons(portfolio)
     adverse = np.flatnonzero(scores.decision == 1)
     reasons: dict[int, list[dict[str, Any]]] = {}
     for first in range(0, len(adverse), _ROWS_EXPLAINED_TOGETHER):
         some = adverse[first : first + _ROWS_EXPLAINED_TOGETHER]
-        parts = scorer.contributions(features.numbers[some], features.categories[some])
+        parts = predictor.contributions(features.numerical[some], features.categorical[some])
         for place, part in zip(some.tolist(), parts, strict=True):
             reasons[place] = [asdict(reason) for reason in explain.of(part, adverse=True)]
     names = [name for name in frame.columns if name not in ("loan_id", "as_of")]
     content = hashlib.sha256(Path(file).read_bytes()).hexdigest()
     request = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{portfolio.name} {champion.version} {content}"))
     answered = datetime.now(UTC)
-    session.journal.append_predictions(
+    session.predictions.append(
         [
             Prediction(
                 request_id=request,
@@ -74,7 +74,7 @@ def score(session: Session, file: str, output: TextIO, *, today: date | None = N
                 features=dict(zip(names, row, strict=True)),
                 probability=float(scores.probability[place]),
                 decision=int(scores.decision[place]),
-                threshold=scorer.threshold,
+                threshold=predictor.threshold,
                 reasons=reasons.get(place),
                 channel="file",
                 latency_ms=None,

@@ -9,13 +9,14 @@ from pathlib import Path
 import dagster as dg
 
 from loan_default_assets.definitions import build_definitions
-from loan_default_assets.orchestration import pools
+from loan_default_assets.orchestration import jobs
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import Database, normalise, redact
 from loan_default_assets.warehouse.embedded.local_postgres import serve
-from loan_default_assets.warehouse.evaluations import Journal
+from loan_default_assets.warehouse.evaluations import EvaluationLog
 from loan_default_assets.warehouse.loans import Loans
+from loan_default_assets.warehouse.predictions import PredictionLog
 from loan_default_assets.warehouse.registry import Registry
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,8 +44,12 @@ class Session:
         return Registry(self.database)
 
     @property
-    def journal(self) -> Journal:
-        return Journal(self.database)
+    def evaluations(self) -> EvaluationLog:
+        return EvaluationLog(self.database)
+
+    @property
+    def predictions(self) -> PredictionLog:
+        return PredictionLog(self.database)
 
     @property
     def place(self) -> str:
@@ -91,7 +96,7 @@ def dagster_instance(session: Session) -> Iterator[dg.DagsterInstance]:
     if not (home / "dagster.yaml").exists() or (home / "dagster.yaml").read_text() != described:
         (home / "dagster.yaml").write_text(described)
     with dg.DagsterInstance.from_config(str(home)) as instance:
-        pools.limit(instance)
+        jobs.limit_pools(instance)
         yield instance
 
 

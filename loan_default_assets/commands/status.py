@@ -9,7 +9,7 @@ from loan_default_assets.orchestration import run_tracking
 from loan_default_assets.pipeline.evaluate_models import METRICS
 from loan_default_assets.policy import retraining
 from loan_default_assets.warehouse import retraining_facts
-from loan_default_assets.warehouse.evaluations import Performance
+from loan_default_assets.warehouse.evaluations import EvaluationRecord
 from loan_default_assets.warehouse.registry import ModelRecord
 
 
@@ -19,8 +19,8 @@ def status(session: Session, instance: dg.DagsterInstance | None = None) -> dict
     Without an instance no training counts as queued or running.
     """
     champion = session.registry.champion()
-    last = session.journal.latest_performance()
-    judged = session.journal.latest_performance(champion.version) if champion else None
+    last = session.evaluations.latest()
+    judged = session.evaluations.latest(champion.version) if champion else None
     return {
         "portfolio": session.portfolio.name,
         "database": session.place,
@@ -37,12 +37,12 @@ def decided(
     """What the retraining rule says now; `forced`: to an operator who asks for a training."""
     found = run_tracking.trainings(instance, session.portfolio.name) if instance else run_tracking.Trainings()
     state = retraining_facts.state(
-        session.database, session.portfolio, running=found.running, crashed=found.ended, forced=forced
+        session.database, session.portfolio, running=found.running, ended_runs=found.ended, forced=forced
     )
     return retraining.decide(state, retraining_facts.limits(session.settings))
 
 
-def _champion(champion: ModelRecord, judged: Performance | None) -> dict[str, Any]:
+def _champion(champion: ModelRecord, judged: EvaluationRecord | None) -> dict[str, Any]:
     return {
         "version": champion.version,
         "verdict": judged.verdict if judged else None,
@@ -55,7 +55,7 @@ def _champion(champion: ModelRecord, judged: Performance | None) -> dict[str, An
     }
 
 
-def _evaluation(last: Performance) -> dict[str, Any]:
+def _evaluation(last: EvaluationRecord) -> dict[str, Any]:
     return {
         "version": last.model_version,
         "window_from": _iso(last.window_from),

@@ -97,7 +97,7 @@ def _greeting(session: Session, service: bool, logs: Path) -> str:
             f"service     http://{settings.service_host}:{settings.service_http_port}",
             f"gRPC        {settings.service_host}:{settings.service_grpc_port}",
         ]
-    if session.loans.clock() is None and not session.loans.partitions():
+    if session.loans.cutoff() is None and not session.loans.partitions():
         lines.append("There are no loans yet: loan-default run, in another terminal")
     return "\n".join([*lines, f"logs        {logs}", "Ctrl-C stops everything."])
 

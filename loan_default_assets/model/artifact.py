@@ -47,7 +47,7 @@ class Saved:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedArtifact:
     """A verified model and what was stored with it; `feature_names` has the keys numbers and categories."""
 
     model: FittedModel | Encoder
@@ -115,7 +115,7 @@ def save(
     return Saved(version, digest, target)
 
 
-def load(path: Path | str, *, sha256: str | None = None, portfolio_hash: str | None = None) -> Loaded:
+def load(path: Path | str, *, sha256: str | None = None, portfolio_hash: str | None = None) -> LoadedArtifact:
     """Read a model folder and verify every byte of it. Raises ArtifactError.
 
     `sha256` is the digest it must have, `portfolio_hash` the portfolio it must have been trained under.
@@ -136,7 +136,7 @@ def load(path: Path | str, *, sha256: str | None = None, portfolio_hash: str | N
             f"{path}: trained under portfolio {details['portfolio_hash'][:12]}.., the rows are made under "
             f"{portfolio_hash[:12]}..; retrain it"
         )
-    return Loaded(
+    return LoadedArtifact(
         model=_model(details, files),
         version=version,
         sha256=digest,

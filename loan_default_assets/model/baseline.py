@@ -15,7 +15,7 @@ NATIVE_CATEGORIES = 255
 
 
 @dataclass(frozen=True)
-class Baseline:
+class BaselineScores:
     """Its probabilities on the window, (n,), and its F1 threshold, both ready for `metrics.evaluate`."""
 
     name: str
@@ -25,7 +25,7 @@ class Baseline:
 
 def baseline(
     train: Rows, validation: Rows, window: Rows, cardinalities: Sequence[int], seed: int = 0
-) -> Baseline:
+) -> BaselineScores:
     """Histogram gradient boosting of scikit-learn with its own defaults, fitted on the training rows.
 
     Missing numbers and category codes go in as they are. The threshold has the best F1 on the validation rows.
@@ -34,7 +34,7 @@ def baseline(
     judged = validation.outcome()
     model = boosting(train, cardinalities, seed=seed)
     threshold = best_f1_threshold(judged, model.predict_proba(columns(validation))[:, 1])
-    return Baseline("HistGradientBoosting", model.predict_proba(columns(window))[:, 1], threshold)
+    return BaselineScores("HistGradientBoosting", model.predict_proba(columns(window))[:, 1], threshold)
 
 
 def boosting(rows: Rows, cardinalities: Sequence[int], *, seed: int = 0, rounds: int = 100) -> Any:
@@ -42,7 +42,7 @@ def boosting(rows: Rows, cardinalities: Sequence[int], *, seed: int = 0, rounds:
     from sklearn.ensemble import HistGradientBoostingClassifier
     from threadpoolctl import threadpool_limits
 
-    native = [False] * rows.numbers.shape[1] + [size <= NATIVE_CATEGORIES for size in cardinalities]
+    native = [False] * rows.numerical.shape[1] + [size <= NATIVE_CATEGORIES for size in cardinalities]
     model = HistGradientBoostingClassifier(max_iter=rounds, categorical_features=native, random_state=seed)
     # Threads of one process that share cores with another process wait for each other at every split.
     with threadpool_limits(1):
@@ -51,4 +51,4 @@ def boosting(rows: Rows, cardinalities: Sequence[int], *, seed: int = 0, rounds:
 
 def columns(rows: Rows) -> np.ndarray:
     """(n, N + C) float32: numbers with NaN, then codes."""
-    return np.concatenate([rows.numbers, rows.categories.astype(np.float32)], axis=1)
+    return np.concatenate([rows.numerical, rows.categorical.astype(np.float32)], axis=1)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.dropout import Noise
-from loan_default_assets.model.encoding import Encoded
+from loan_default_assets.model.encoding import EncodedRows
 from loan_default_assets.model.network import TabTransformer
 
 
@@ -25,8 +25,8 @@ def nt_xent(a: Tensor, b: Tensor, temperature: float = 0.5) -> Tensor:
 
 def two_views(
     encoder: TabTransformer,
-    rows: Encoded,
-    population: Encoded,
+    rows: EncodedRows,
+    population: EncodedRows,
     config: ModelConfig,
     noise: Noise,
     generator: torch.Generator,
@@ -41,9 +41,9 @@ def two_views(
         clean = tokens(rows)
         hidden = torch.rand(2, *clean.shape[:2], generator=generator) < config.mask_rate
         return encoder.pool(tokens.hide(clean, hidden.to(clean.device)), noise)
-    redrawn = Encoded(
-        _redraw(rows.numbers, population.numbers, config.scarf_rate, generator),
-        _redraw(rows.categories, population.categories, config.scarf_rate, generator),
+    redrawn = EncodedRows(
+        _redraw(rows.numerical, population.numerical, config.scarf_rate, generator),
+        _redraw(rows.categorical, population.categorical, config.scarf_rate, generator),
     )
     return encoder.pool(torch.cat([tokens(rows), tokens(redrawn)]), noise)
 

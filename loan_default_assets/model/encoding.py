@@ -13,7 +13,7 @@ from torch import Tensor
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.rows import Rows
 
-UNSEEN = 1
+UNKNOWN = 1
 
 
 class EncodingError(ValueError):
@@ -21,22 +21,22 @@ class EncodingError(ValueError):
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedRows:
     """`numbers` (n, N) float32 normal scores with NaN for missing; `categories` (n, C) int64 codes."""
 
-    numbers: Tensor
-    categories: Tensor
+    numerical: Tensor
+    categorical: Tensor
 
     def __len__(self) -> int:
-        return len(self.numbers)
+        return len(self.numerical)
 
-    def to(self, device: torch.device) -> Encoded:
+    def to(self, device: torch.device) -> EncodedRows:
         """The same rows on `device`."""
-        return Encoded(self.numbers.to(device), self.categories.to(device))
+        return EncodedRows(self.numerical.to(device), self.categorical.to(device))
 
-    def take(self, index: Tensor) -> Encoded:
+    def take(self, index: Tensor) -> EncodedRows:
         """The rows at `index`."""
-        return Encoded(self.numbers[index], self.categories[index])
+        return EncodedRows(self.numerical[index], self.categorical[index])
 
 
 @dataclass(frozen=True)
@@ -55,44 +55,44 @@ class Encoding:
     scores: tuple[np.ndarray, ...]
     seen: tuple[np.ndarray, ...]
     edges: np.ndarray
-    reference_numbers: np.ndarray
-    reference_categories: np.ndarray
+    reference_numerical: np.ndarray
+    reference_categorical: np.ndarray
 
     @classmethod
     def fit(cls, rows: Rows, cardinalities: Sequence[int], config: ModelConfig) -> Encoding:
         """Learn from the training rows. Raises EncodingError for no rows, infinite numbers or impossible codes."""
         if not len(rows):
             raise EncodingError("no training rows: nothing to fit the encoding on")
-        if np.isinf(rows.numbers).any():
-            columns = np.flatnonzero(np.isinf(rows.numbers).any(axis=0)).tolist()
+        if np.isinf(rows.numerical).any():
+            columns = np.flatnonzero(np.isinf(rows.numerical).any(axis=0)).tolist()
             raise EncodingError(f"infinite values in number columns {columns}: make them missing or bounded")
-        _check(rows.numbers, rows.categories, rows.numbers.shape[1], tuple(cardinalities))
-        fitted = [_normal_scores(column) for column in rows.numbers.T.astype(np.float64)]
+        _check(rows.numerical, rows.categorical, rows.numerical.shape[1], tuple(cardinalities))
+        fitted = [_normal_scores(column) for column in rows.numerical.T.astype(np.float64)]
         counts = [
             np.bincount(codes, minlength=size)
-            for codes, size in zip(rows.categories.T, cardinalities, strict=True)
+            for codes, size in zip(rows.categorical.T, cardinalities, strict=True)
         ]
         return cls(
             cardinalities=tuple(int(size) for size in cardinalities),
             knots=tuple(knots for knots, _ in fitted),
             scores=tuple(scores for _, scores in fitted),
             seen=tuple(count > 0 for count in counts),
-            edges=_edges(rows.numbers, fitted, config.bins),
-            reference_numbers=np.array([_median(column) for column in rows.numbers.T], dtype=np.float32),
-            reference_categories=np.array([count.argmax() for count in counts], dtype=np.int16),
+            edges=_edges(rows.numerical, fitted, config.bins),
+            reference_numerical=np.array([_median(column) for column in rows.numerical.T], dtype=np.float32),
+            reference_categorical=np.array([count.argmax() for count in counts], dtype=np.int16),
         )
 
-    def transform(self, numbers: np.ndarray, categories: np.ndarray) -> Encoded:
+    def transform(self, numerical: np.ndarray, categorical: np.ndarray) -> EncodedRows:
         """(n, N) numbers and (n, C) codes to tensors. Raises EncodingError for other columns or codes."""
-        _check(numbers, categories, len(self.knots), self.cardinalities)
-        scored = np.empty(numbers.shape, dtype=np.float32)
+        _check(numerical, categorical, len(self.knots), self.cardinalities)
+        scored = np.empty(numerical.shape, dtype=np.float32)
         for i, (knots, scores) in enumerate(zip(self.knots, self.scores, strict=True)):
-            scored[:, i] = np.interp(numbers[:, i], knots, scores) if len(knots) else np.nan
-        scored[np.isnan(numbers)] = np.nan  # with a single knot np.interp gives that for a NaN too
-        codes = categories.astype(np.int64)
+            scored[:, i] = np.interp(numerical[:, i], knots, scores) if len(knots) else np.nan
+        scored[np.isnan(numerical)] = np.nan  # with a single knot np.interp gives that for a NaN too
+        codes = categorical.astype(np.int64)
         for i, seen in enumerate(self.seen):
-            codes[:, i] = np.where(seen[codes[:, i]], codes[:, i], UNSEEN)
-        return Encoded(torch.from_numpy(scored), torch.from_numpy(codes))
+            codes[:, i] = np.where(seen[codes[:, i]], codes[:, i], UNKNOWN)
+        return EncodedRows(torch.from_numpy(scored), torch.from_numpy(codes))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything as named arrays, for an artefact."""
@@ -103,8 +103,8 @@ class Encoding:
             "knot_counts": np.array([len(knots) for knots in self.knots], dtype=np.int64),
             "seen": _flat(self.seen, np.bool_).astype(np.uint8),
             "edges": self.edges,
-            "reference_numbers": self.reference_numbers,
-            "reference_categories": self.reference_categories,
+            "reference_numbers": self.reference_numerical,
+            "reference_categories": self.reference_categorical,
         }
 
     @classmethod
@@ -120,8 +120,8 @@ class Encoding:
             scores=tuple(np.split(arrays["scores"], ends)) if columns else (),
             seen=tuple(seen),
             edges=arrays["edges"],
-            reference_numbers=arrays["reference_numbers"],
-            reference_categories=arrays["reference_categories"],
+            reference_numerical=arrays["reference_numbers"],
+            reference_categorical=arrays["reference_categories"],
         )
 
 
@@ -136,10 +136,10 @@ def _normal_scores(column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return knots, torch.special.ndtri(torch.from_numpy(middle.clip(edge, 1 - edge))).numpy()
 
 
-def _edges(numbers: np.ndarray, maps: Sequence[tuple[np.ndarray, np.ndarray]], bins: int) -> np.ndarray:
+def _edges(numerical: np.ndarray, maps: Sequence[tuple[np.ndarray, np.ndarray]], bins: int) -> np.ndarray:
     edges = np.zeros((len(maps), bins + 1 if bins else 0), dtype=np.float32)
     for i, (knots, scores) in enumerate(maps):
-        values = numbers[:, i][~np.isnan(numbers[:, i])]
+        values = numerical[:, i][~np.isnan(numerical[:, i])]
         if bins and len(values):
             edges[i] = np.quantile(np.interp(values, knots, scores), np.linspace(0, 1, bins + 1))
     return edges
@@ -153,15 +153,17 @@ def _flat(parts: Sequence[np.ndarray], dtype: Any) -> np.ndarray:
     return np.concatenate([np.zeros(0, dtype), *parts]).astype(dtype)
 
 
-def _check(numbers: np.ndarray, categories: np.ndarray, columns: int, cardinalities: tuple[int, ...]) -> None:
-    if numbers.shape[1:] != (columns,) or categories.shape[1:] != (len(cardinalities),):
+def _check(
+    numerical: np.ndarray, categorical: np.ndarray, columns: int, cardinalities: tuple[int, ...]
+) -> None:
+    if numerical.shape[1:] != (columns,) or categorical.shape[1:] != (len(cardinalities),):
         raise EncodingError(
             f"{columns} numbers and {len(cardinalities)} categories a row are expected, "
-            f"however: {numbers.shape=}, {categories.shape=}"
+            f"however: {numerical.shape=}, {categorical.shape=}"
         )
-    if not categories.size:
+    if not categorical.size:
         return
-    bad = (categories.min(axis=0) < 0) | (categories.max(axis=0) >= np.array(cardinalities))
+    bad = (categorical.min(axis=0) < 0) | (categorical.max(axis=0) >= np.array(cardinalities))
     if bad.any():
         raise EncodingError(
             f"category columns {np.flatnonzero(bad).tolist()}: codes outside 0..cardinality-1; "

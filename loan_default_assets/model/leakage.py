@@ -68,7 +68,7 @@ def suspicious(
     for trial in trials:
         rest, sizes = _without(train, cardinalities, trial)
         held, _ = _without(validation, cardinalities, trial)
-        if held.numbers.shape[1] + held.categories.shape[1]:
+        if held.numerical.shape[1] + held.categorical.shape[1]:
             reduced = boosting(rest, sizes, rounds=ROUNDS, seed=seed).predict_proba(columns(held))[:, 1]
         else:
             reduced = np.full(len(held), 0.5)
@@ -93,8 +93,8 @@ def _alone(train: Rows, validation: Rows, feature: int) -> float:
 
 
 def _without(rows: Rows, cardinalities: Sequence[int], features: tuple[int, ...]) -> tuple[Rows, list[int]]:
-    width = rows.numbers.shape[1]
-    categories = [feature - width for feature in features if feature >= width]
-    numbers = np.delete(rows.numbers, [feature for feature in features if feature < width], axis=1)
-    left = Rows(numbers, np.delete(rows.categories, categories, axis=1), rows.label)
-    return left, [size for i, size in enumerate(cardinalities) if i not in categories]
+    width = rows.numerical.shape[1]
+    categorical = [feature - width for feature in features if feature >= width]
+    numerical = np.delete(rows.numerical, [feature for feature in features if feature < width], axis=1)
+    left = Rows(numerical, np.delete(rows.categorical, categorical, axis=1), rows.label)
+    return left, [size for i, size in enumerate(cardinalities) if i not in categorical]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.dropout import Noise, dropout
-from loan_default_assets.model.encoding import Encoded, Encoding
+from loan_default_assets.model.encoding import EncodedRows, Encoding
 
 
 class Tokenizer(nn.Module):
@@ -45,18 +45,18 @@ class Tokenizer(nn.Module):
             for start in self.offset.tolist():
                 self.table[start : start + 2] = 0
 
-    def forward(self, rows: Encoded) -> Tensor:
-        present = rows.numbers.nan_to_num(0.0)
-        numbers = torch.addcmul(self.bias, self.weight, present[..., None])
+    def forward(self, rows: EncodedRows) -> Tensor:
+        present = rows.numerical.nan_to_num(0.0)
+        numerical = torch.addcmul(self.bias, self.weight, present[..., None])
         if self.bins is not None:
             width = self.edges.diff(dim=1).clamp_min(1e-6)
             pieces = ((present[..., None] - self.edges[:, :-1]) / width).clamp(0, 1)
-            numbers = numbers + torch.einsum("bnk,nkd->bnd", pieces, self.bins)
-        absent = rows.numbers.isnan()
+            numerical = numerical + torch.einsum("bnk,nkd->bnd", pieces, self.bins)
+        absent = rows.numerical.isnan()
         if absent.any():
-            numbers = torch.where(absent[..., None], self.bias + self.missing, numbers)
-        categories = F.embedding(rows.categories + self.offset, self.table) + self.column
-        return torch.cat([numbers, categories], 1)
+            numerical = torch.where(absent[..., None], self.bias + self.missing, numerical)
+        categorical = F.embedding(rows.categorical + self.offset, self.table) + self.column
+        return torch.cat([numerical, categorical], 1)
 
     def hide(self, tokens: Tensor, hidden: Tensor) -> Tensor:
         """(V, B, T) bool -> (V * B, T, D): views of the same B rows, hidden cells replaced by learned vectors."""
@@ -110,7 +110,7 @@ class TabTransformer(nn.Module):
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_layers))
         self.norm = nn.LayerNorm(config.d_model)
 
-    def forward(self, rows: Encoded, noise: Noise | None = None) -> Tensor:
+    def forward(self, rows: EncodedRows, noise: Noise | None = None) -> Tensor:
         return self.pool(self.tokenizer(rows), noise)
 
     def pool(self, tokens: Tensor, noise: Noise | None = None) -> Tensor:
@@ -129,7 +129,7 @@ class Classifier(nn.Module):
         self.encoder = TabTransformer(encoding, config)
         self.head = head(config.d_model, config.head_hidden, 1)
 
-    def forward(self, rows: Encoded, noise: Noise | None = None) -> Tensor:
+    def forward(self, rows: EncodedRows, noise: Noise | None = None) -> Tensor:
         return self.classify(self.encoder(rows, noise))
 
     def classify(self, pooled: Tensor) -> Tensor:

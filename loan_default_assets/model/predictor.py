@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from loan_default_assets.model.artifact import load
-from loan_default_assets.model.encoding import Encoded
+from loan_default_assets.model.encoding import EncodedRows
 from loan_default_assets.model.network import Classifier
 from loan_default_assets.model.training import FittedModel
 
@@ -17,14 +17,14 @@ BLOCK = 1024
 
 
 @dataclass(frozen=True)
-class Scores:
+class ScoredRows:
     """`probability` (n,) float64 of default, calibrated; `decision` (n,) int8, 1 from the threshold on."""
 
     probability: np.ndarray
     decision: np.ndarray
 
 
-class Scorer:
+class Predictor:
     """A fitted model ready to score on the CPU; safe to share between threads, as nothing in it changes."""
 
     def __init__(
@@ -45,40 +45,42 @@ class Scorer:
     @classmethod
     def from_artifact(
         cls, path: Path | str, *, sha256: str | None = None, portfolio_hash: str | None = None
-    ) -> Scorer:
+    ) -> Predictor:
         """The scorer of a model folder. Raises ArtifactError as `artifact.load` does, and for a bare encoder."""
         loaded = load(path, sha256=sha256, portfolio_hash=portfolio_hash)
         return cls(loaded.classifier(), loaded.version, loaded.feature_names, loaded.portfolio_hash)
 
-    def score(self, numbers: np.ndarray, categories: np.ndarray) -> Scores:
+    def score(self, numerical: np.ndarray, categorical: np.ndarray) -> ScoredRows:
         """(n, N) float32 numbers with NaN and (n, C) int16 codes. Raises EncodingError for other columns."""
-        logits = self._logits(self.model.encoding.transform(numbers, categories))
+        logits = self._logits(self.model.encoding.transform(numerical, categorical))
         probability = self.model.calibration.probability(logits)
-        return Scores(probability, (probability >= self.threshold).astype(np.int8))
+        return ScoredRows(probability, (probability >= self.threshold).astype(np.int8))
 
-    def contributions(self, numbers: np.ndarray, categories: np.ndarray) -> np.ndarray:
+    def contributions(self, numerical: np.ndarray, categorical: np.ndarray) -> np.ndarray:
         """(n, N + C) float64, numbers first: how much each feature adds to the calibrated log-odds of default.
 
         One feature at a time is set to what is usual in training (the median, the most frequent code) and the
         drop in log-odds is taken: above zero, the loan's own value raises the risk.
         """
         encoding = self.model.encoding
-        rows = encoding.transform(numbers, categories)
-        usual = encoding.transform(encoding.reference_numbers[None], encoding.reference_categories[None])
-        result = np.zeros((len(rows), numbers.shape[1] + categories.shape[1]))
+        rows = encoding.transform(numerical, categorical)
+        usual = encoding.transform(encoding.reference_numerical[None], encoding.reference_categorical[None])
+        result = np.zeros((len(rows), numerical.shape[1] + categorical.shape[1]))
         for block in torch.arange(len(rows)).split(BLOCK):
             result[block.numpy()] = self._drops(rows.take(block), usual)
         return result
 
-    def _drops(self, rows: Encoded, usual: Encoded) -> np.ndarray:
-        numbers_differ = (rows.numbers != usual.numbers) & ~(rows.numbers.isnan() & usual.numbers.isnan())
-        differ = torch.cat([numbers_differ, rows.categories != usual.categories], 1)
+    def _drops(self, rows: EncodedRows, usual: EncodedRows) -> np.ndarray:
+        numbers_differ = (rows.numerical != usual.numerical) & ~(
+            rows.numerical.isnan() & usual.numerical.isnan()
+        )
+        differ = torch.cat([numbers_differ, rows.categorical != usual.categorical], 1)
         row, feature = differ.nonzero(as_tuple=True)
-        varied, width = rows.take(row), rows.numbers.shape[1]
+        varied, width = rows.take(row), rows.numerical.shape[1]
         cell = torch.arange(len(row))
         number, category = cell[feature < width], cell[feature >= width]
-        varied.numbers[number, feature[number]] = usual.numbers[0, feature[number]]
-        varied.categories[category, feature[category] - width] = usual.categories[
+        varied.numerical[number, feature[number]] = usual.numerical[0, feature[number]]
+        varied.categorical[category, feature[category] - width] = usual.categorical[
             0, feature[category] - width
         ]
         before, after = self._logits(rows), self._logits(varied)
@@ -86,7 +88,7 @@ class Scorer:
         drops[row.numpy(), feature.numpy()] = self.model.calibration.slope * (before[row.numpy()] - after)
         return drops
 
-    def _logits(self, rows: Encoded) -> np.ndarray:
+    def _logits(self, rows: EncodedRows) -> np.ndarray:
         with torch.inference_mode():
             blocks = [self.network(rows.take(index)) for index in torch.arange(len(rows)).split(BLOCK)]
             return torch.cat(blocks).numpy() if blocks else np.zeros(0)

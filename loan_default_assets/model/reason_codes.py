@@ -29,7 +29,7 @@ class Reasons:
     """The texts of a portfolio's features, in the order of a Scorer's contributions: numbers, then categories."""
 
     def __init__(self, portfolio: Portfolio) -> None:
-        names = (*portfolio.features.numbers, *portfolio.features.categories)
+        names = (*portfolio.features.numerical, *portfolio.features.categorical)
         texts = [(portfolio.reason(name, "en"), portfolio.reason(name, "ko")) for name in names]
         first: dict[tuple[str, str], int] = {}
         # Features with one text are one reason: a person is not told the same thing twice.

@@ -20,32 +20,32 @@ class Rows:
     value the vocabulary lacks and 2.. for its values; `label` is (n,) int8 with 1 for a default and -1 for none.
     """
 
-    numbers: np.ndarray
-    categories: np.ndarray
+    numerical: np.ndarray
+    categorical: np.ndarray
     label: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        if self.numbers.ndim != 2 or self.categories.ndim != 2:
+        if self.numerical.ndim != 2 or self.categorical.ndim != 2:
             raise RowsError(
-                f"numbers and categories must be tables, however: {self.numbers.shape=}, {self.categories.shape=}"
+                f"numbers and categories must be tables, however: {self.numerical.shape=}, {self.categorical.shape=}"
             )
-        lengths = {len(self.numbers), len(self.categories)}
+        lengths = {len(self.numerical), len(self.categorical)}
         if self.label is not None:
             lengths.add(len(self.label))
         if len(lengths) != 1:
             raise RowsError(f"numbers, categories and label differ in length: {sorted(lengths)}")
 
     def __len__(self) -> int:
-        return len(self.numbers)
+        return len(self.numerical)
 
     def take(self, index: np.ndarray) -> Rows:
         """The rows at `index`, in its order."""
         label = None if self.label is None else self.label[index]
-        return Rows(self.numbers[index], self.categories[index], label)
+        return Rows(self.numerical[index], self.categorical[index], label)
 
     def without_label(self) -> Rows:
         """The same rows, outcomes left out."""
-        return Rows(self.numbers, self.categories)
+        return Rows(self.numerical, self.categorical)
 
     def outcome(self) -> np.ndarray:
         """(n,) bool, True for a default. Raises RowsError when a row has no label or only one class is there."""
@@ -64,7 +64,7 @@ def concatenate(parts: Sequence[Rows]) -> Rows:
     """All rows under each other; labels are kept only when every part has them."""
     labels = [part.label for part in parts if part.label is not None]
     return Rows(
-        np.concatenate([part.numbers for part in parts]),
-        np.concatenate([part.categories for part in parts]),
+        np.concatenate([part.numerical for part in parts]),
+        np.concatenate([part.categorical for part in parts]),
         np.concatenate(labels) if len(labels) == len(parts) else None,
     )

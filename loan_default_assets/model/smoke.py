@@ -6,14 +6,14 @@ import math
 import sys
 from pathlib import Path
 
-from loan_default_assets.model.predictor import Scorer
+from loan_default_assets.model.predictor import Predictor
 
 
 def smoke(folder: Path, sha256: str) -> float:
     """Probability of default of the training reference. Raises ArtifactError for an artefact that is not intact."""
-    scorer = Scorer.from_artifact(folder, sha256=sha256)
-    encoding = scorer.model.encoding
-    scores = scorer.score(encoding.reference_numbers[None], encoding.reference_categories[None])
+    predictor = Predictor.from_artifact(folder, sha256=sha256)
+    encoding = predictor.model.encoding
+    scores = predictor.score(encoding.reference_numerical[None], encoding.reference_categorical[None])
     return float(scores.probability[0])
 
 

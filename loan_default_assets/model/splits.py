@@ -46,7 +46,7 @@ def split(
     loan_id: np.ndarray,
     label: np.ndarray,
     label_observed_at: np.ndarray,
-    clock: date | None,
+    cutoff: date | None,
     limits: SplitLimits = SplitLimits(),
 ) -> Split:
     """Train < validation < window in time when rows have dates, otherwise 64/16/20 by a hash of the loan id.
@@ -59,10 +59,10 @@ def split(
     """
     labelled = label >= 0
     known = np.isnat(label_observed_at)
-    if clock is None:
+    if cutoff is None:
         known[:] = True
     else:
-        known |= label_observed_at.astype("datetime64[D]") <= np.datetime64(clock, "D")
+        known |= label_observed_at.astype("datetime64[D]") <= np.datetime64(cutoff, "D")
     mature = np.flatnonzero(labelled & known)
     days = as_of.astype("datetime64[D]")
     undated = np.isnat(days[mature])

@@ -13,7 +13,7 @@ from torch import Tensor
 from loan_default_assets.model.calibration import Calibration, best_f1_threshold, platt
 from loan_default_assets.model.config import ConfigError, ModelConfig
 from loan_default_assets.model.contrastive import nt_xent, two_views
-from loan_default_assets.model.encoding import Encoded, Encoding
+from loan_default_assets.model.encoding import EncodedRows, Encoding
 from loan_default_assets.model.loop import (
     Epoch,
     Epochs,
@@ -62,7 +62,7 @@ def pretrain(
     With fewer than two rows, or `pretrain_epochs=0`, the encoder comes back as it was initialised.
     """
     device = pick_device(config)
-    data = encoding.transform(rows.numbers, rows.categories).to(device)
+    data = encoding.transform(rows.numerical, rows.categorical).to(device)
     epochs = Epochs("pretrain", config.pretrain_epochs if len(rows) > 1 else 0, on_epoch)
     with reproducible(config, stream=0) as (generator, noise):
         encoder = TabTransformer(encoding, config).to(device)
@@ -99,8 +99,8 @@ def fit(
     _check_shape(start.config, config, (*SHAPE, "head_hidden") if warm_start else SHAPE)
     outcome, judged = train.outcome(), validation.outcome()
     device, encoding = pick_device(config), start.encoding
-    data = encoding.transform(train.numbers, train.categories).to(device)
-    held = encoding.transform(validation.numbers, validation.categories).to(device)
+    data = encoding.transform(train.numerical, train.categorical).to(device)
+    held = encoding.transform(validation.numerical, validation.categorical).to(device)
     target = torch.from_numpy(outcome.astype(np.float32)).to(device)
     epochs = Epochs("fit", config.max_epochs, on_epoch)
     with reproducible(config, stream=1) as (generator, noise):
@@ -142,10 +142,10 @@ def fit(
     return FittedModel(config, encoding, kept, calibration, threshold, tuple(epochs.history))
 
 
-def _blockwise(module: Callable[[Encoded], Tensor], rows: Encoded) -> Tensor:
+def _blockwise(module: Callable[[EncodedRows], Tensor], rows: EncodedRows) -> Tensor:
     """The module's output for all rows, without dropout, in blocks that stay small in memory."""
     with torch.inference_mode():
-        blocks = torch.arange(len(rows), device=rows.numbers.device).split(SCORING_ROWS)
+        blocks = torch.arange(len(rows), device=rows.numerical.device).split(SCORING_ROWS)
         return torch.cat([module(rows.take(index)) for index in blocks])
 
 

@@ -1,4 +1,4 @@
-"""The jobs a person starts, and what they print: one line for what happened, none for how Dagster works."""
+"""Jobs and pools: what a run materializes, which of them run one at a time, and what a run prints."""
 
 import logging
 import sys
@@ -10,9 +10,13 @@ from loan_default_assets.portfolio.spec import Portfolio
 
 INGEST = "ingest"
 TRAIN = "train"
-RETRAIN = "retrain"
-JUDGE = "judge"
+FINETUNE = "finetune"
+EVALUATE = "evaluate"
 PACKAGE = "package"
+
+# Pools: of the runs that name one, only one at a time executes; `dagster.yaml` has the limit.
+INGESTION = "ingestion"
+TRAINING = "training"
 
 # Tag of every run of these jobs: two portfolios may share one Dagster instance.
 PORTFOLIO = "loan_default/portfolio"
@@ -41,15 +45,25 @@ def build(portfolio: Portfolio) -> list[UnresolvedAssetJobDefinition]:
             "champion",
         ),
         job(
-            RETRAIN,
-            "A new classifier on the encoder that is there, judged and promoted or rejected.",
+            FINETUNE,
+            "A new classifier on the existing encoder, evaluated, and promoted or rejected.",
             "classifier",
             "evaluation",
             "champion",
         ),
         job(PACKAGE, "The champion as a Bento.", "classifier_bento"),
-        job(JUDGE, "The champion against the newest matured loans; nothing is trained.", "evaluation"),
+        job(EVALUATE, "The champion on the newest matured loans; nothing is trained.", "evaluation"),
     ]
+
+
+def limit_pools(instance: dg.DagsterInstance) -> None:
+    """Give each pool its limit before the first run.
+
+    Dagster sets a limit when it first dequeues a run of a pool, and lets the runs of that moment pass.
+    """
+    storage = instance.event_log_storage
+    for pool in {INGESTION, TRAINING} - storage.get_concurrency_keys():
+        storage.initialize_concurrency_limit_to_default(pool)
 
 
 class _OwnLines(logging.Formatter):

@@ -4,14 +4,14 @@ from datetime import date, timedelta
 
 import dagster as dg
 
-from loan_default_assets.portfolio.calendar import SNAPSHOT
+from loan_default_assets.portfolio.calendar import UNDATED_PARTITION
 from loan_default_assets.portfolio.spec import Portfolio
 
 
 def partitions_of(portfolio: Portfolio) -> dg.PartitionsDefinition[str]:
     """Partitions by the date a row was known; a portfolio without dates has the one partition `snapshot`."""
     if portfolio.as_of is None:
-        return dg.StaticPartitionsDefinition([SNAPSHOT])
+        return dg.StaticPartitionsDefinition([UNDATED_PARTITION])
     # A start within a week or month means the whole of it.
     start = portfolio.partition_of(portfolio.start or date.min)
     end = str(portfolio.end) if portfolio.end else None
@@ -29,7 +29,7 @@ def completed_keys(portfolio: Portfolio, first: date | None, last: date | None, 
     `last` its end, or yesterday. Raises: ValueError where that leaves no partition.
     """
     if portfolio.as_of is None:
-        return [SNAPSHOT]
+        return [UNDATED_PARTITION]
     start = portfolio.start or date.min
     if first is None:
         first = start

@@ -8,7 +8,7 @@ import dagster as dg
 
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.database import Database
-from loan_default_assets.warehouse.evaluations import Journal
+from loan_default_assets.warehouse.evaluations import EvaluationLog
 from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.registry import Registry
 
@@ -30,8 +30,8 @@ class Warehouse(dg.ConfigurableResource):
     def registry(self, portfolio: Portfolio) -> Registry:
         return Registry(self.database(portfolio))
 
-    def journal(self, portfolio: Portfolio) -> Journal:
-        return Journal(self.database(portfolio))
+    def evaluations(self, portfolio: Portfolio) -> EvaluationLog:
+        return EvaluationLog(self.database(portfolio))
 
 
 class ModelStore(dg.ConfigurableResource):
@@ -50,14 +50,14 @@ class Attempt(dg.ConfigurableResource):
     """Which training this run is: an ordinary one (number 0), or an attempt of the retraining rule.
 
     `mode`: `full` trains the classifier from the pretrained encoder, `head` fits only the champion's head anew.
-    `known_by`: nothing that became known after this date is used (ISO date; empty: all that is materialized).
+    `cutoff`: nothing that became known after this date is used (ISO date; empty: all that is materialized).
     """
 
     number: int = 0
     mode: Literal["full", "head"] = "full"
     seed_offset: int = 0
-    known_by: str = ""
+    cutoff: str = ""
 
     @property
-    def known_by_date(self) -> date | None:
-        return date.fromisoformat(self.known_by) if self.known_by else None
+    def cutoff_date(self) -> date | None:
+        return date.fromisoformat(self.cutoff) if self.cutoff else None

@@ -18,7 +18,7 @@ from dagster._core.storage.tags import (
     WILL_RETRY_TAG,
 )
 
-from loan_default_assets.orchestration.jobs import PORTFOLIO, RETRAIN, TRAIN
+from loan_default_assets.orchestration.jobs import FINETUNE, PORTFOLIO, TRAIN
 
 RETRAINING = "loan_default/retraining"
 _PROCESS = "loan_default/process"
@@ -115,13 +115,13 @@ def fail_unreachable(instance: dg.DagsterInstance) -> int:
 
 def _trains(run: dg.DagsterRun, portfolio: str) -> bool:
     if run.tags.get(PORTFOLIO) == portfolio:
-        return run.job_name in (TRAIN, RETRAIN)
+        return run.job_name in (TRAIN, FINETUNE)
     return dg.AssetKey([portfolio, "classifier"]) in (run.asset_selection or ())
 
 
 def _recent(instance: dg.DagsterInstance, portfolio: str) -> list[RunRecord]:
     records: list[RunRecord] = []
-    for job in (TRAIN, RETRAIN):
+    for job in (TRAIN, FINETUNE):
         wanted = dg.RunsFilter(job_name=job, tags={PORTFOLIO: portfolio}, statuses=_ENDED)
         records += instance.get_run_records(wanted, limit=_RECENT)
     return records

@@ -7,16 +7,16 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from loan_default_assets.orchestration import alerts, automation_conditions, run_tracking
-from loan_default_assets.orchestration.jobs import RETRAIN, TRAIN
+from loan_default_assets.orchestration.jobs import FINETUNE, TRAIN
 from loan_default_assets.orchestration.resources import Warehouse
 from loan_default_assets.policy.retraining import Action, Retraining, decide
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse import retraining_facts
 
-FOLLOW = "follow_new_and_stale"
-RETRAINING_SENSOR = "retrain_when_f1_falls"
-FAILURES = "tell_of_failed_runs"
+FOLLOW = "default_automation_condition_sensor"
+RETRAINING_SENSOR = "retrain_on_f1_below_target"
+FAILURES = "run_failure_alert"
 
 
 def automated(
@@ -41,7 +41,7 @@ def sensors(
 ) -> list[dg.SensorDefinition]:
     """The three sensors of a portfolio."""
     return [
-        _retraining(portfolio, settings, [job for job in jobs if job.name in (TRAIN, RETRAIN)]),
+        _retraining(portfolio, settings, [job for job in jobs if job.name in (TRAIN, FINETUNE)]),
         dg.AutomationConditionSensorDefinition(
             FOLLOW,
             target=dg.AssetSelection.groups(portfolio.name),
@@ -65,7 +65,7 @@ def request(start: Retraining) -> dg.RunRequest:
 
 def job_of(start: Retraining) -> str:
     """Only the third kind of attempt pretrains."""
-    return TRAIN if start.mode == "repretrain" else RETRAIN
+    return TRAIN if start.mode == "repretrain" else FINETUNE
 
 
 def attempt_of(start: Retraining) -> dict[str, str | int]:
@@ -84,10 +84,12 @@ def _retraining(
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Starts an attempt when the recorded facts call for one, and tells of HOLD once.",
     )
-    def retrain_when_f1_falls(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SensorResult:
+    def retrain_on_f1_below_target(
+        context: dg.SensorEvaluationContext, warehouse: Warehouse
+    ) -> dg.SensorResult:
         found = run_tracking.trainings(context.instance, portfolio.name)
         state = retraining_facts.state(
-            warehouse.database(portfolio), portfolio, running=found.running, crashed=found.ended
+            warehouse.database(portfolio), portfolio, running=found.running, ended_runs=found.ended
         )
         action = decide(state, retraining_facts.limits(settings))
         cursor = _told(context, portfolio, settings, action)
@@ -95,7 +97,7 @@ def _retraining(
             return dg.SensorResult(skip_reason=f"{action.sentence} Next: {action.next}", cursor=cursor)
         return dg.SensorResult(run_requests=[request(action.retraining)], cursor=cursor)
 
-    return retrain_when_f1_falls
+    return retrain_on_f1_below_target
 
 
 def _told(
@@ -125,7 +127,7 @@ def _failures(portfolio: Portfolio, settings: Settings) -> dg.SensorDefinition:
         minimum_interval_seconds=settings.retrain_sensor_seconds,
         description="Tells of a run that failed for good, once until the same run has succeeded.",
     )
-    def tell_of_failed_runs(context: dg.RunFailureSensorContext) -> None:
+    def run_failure_alert(context: dg.RunFailureSensorContext) -> None:
         run = context.dagster_run
         if not run_tracking.is_news(context.instance, run):
             return
@@ -141,7 +143,7 @@ def _failures(portfolio: Portfolio, settings: Settings) -> dg.SensorDefinition:
         )
         alerts.deliver(alert, _receiver(settings), context.log.warning)
 
-    return tell_of_failed_runs
+    return run_failure_alert
 
 
 def _receiver(settings: Settings) -> str | None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from loan_default_assets.pipeline.training_snapshot import NoRows, Snapshot
-from loan_default_assets.policy.promotion import Comparison, Judged, PromotionLimits
+from loan_default_assets.pipeline.training_snapshot import NoRows, TrainingSnapshot
+from loan_default_assets.policy.promotion import Comparison, EvaluatedModel, PromotionLimits
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.registry import ModelRecord
@@ -46,12 +46,12 @@ class Measured:
     probability: np.ndarray | None
     threshold: float
     metrics: "Metrics"
-    judged: Judged
+    judged: EvaluatedModel
     fault: str = ""
 
 
 @dataclass(frozen=True)
-class Baseline:
+class BaselineEvaluation:
     """A plain model fitted on the same training rows, on the same window."""
 
     name: str
@@ -61,7 +61,7 @@ class Baseline:
         return {"name": self.name, "metrics": self.metrics.values}
 
 
-def window_of(taken: Snapshot, models: Sequence[ModelRecord]) -> Window:
+def window_of(taken: TrainingSnapshot, models: Sequence[ModelRecord]) -> Window:
     """The snapshot's window, without the days that any of the models was fitted on. Raises: NoRows."""
     index = taken.split.window
     fitted = [model.trained_to for model in models if model.trained_to is not None]
@@ -85,16 +85,16 @@ def measure(model: ModelRecord, portfolio: Portfolio, window: Window) -> Measure
     """Scores the window with the registered artefact. A model that cannot score is measured, with its fault named."""
     from loan_default_assets.model.artifact import ArtifactError
     from loan_default_assets.model.metrics import evaluate
-    from loan_default_assets.model.predictor import Scorer
+    from loan_default_assets.model.predictor import Predictor
 
     schema_matches = model.portfolio_hash == portfolio.hash
     probability, artefact_matches, finite, fault = None, True, False, ""
     if schema_matches:
         try:
-            scorer = Scorer.from_artifact(
+            predictor = Predictor.from_artifact(
                 Path(model.artifact_uri), sha256=model.artifact_sha256, portfolio_hash=portfolio.hash
             )
-            probability = scorer.score(window.rows.numbers, window.rows.categories).probability
+            probability = predictor.score(window.rows.numerical, window.rows.categorical).probability
             finite = bool(np.isfinite(probability).all())
         except ArtifactError as error:
             artefact_matches, fault = False, str(error)
@@ -105,7 +105,7 @@ def measure(model: ModelRecord, portfolio: Portfolio, window: Window) -> Measure
         else _unmeasured()
     )
     fault = fault or (_smoke(model) if finite else "")
-    judged = Judged(
+    judged = EvaluatedModel(
         version=model.version,
         rows=len(window.label),
         positives=int((window.label == 1).sum()),
@@ -132,7 +132,7 @@ def compare(candidate: Measured, champion: Measured | None, window: Window) -> C
     return Comparison(paired.df1_low, paired.df1_high, paired.dauc_low, paired.dauc_high)
 
 
-def baseline(portfolio: Portfolio, taken: Snapshot, window: Window, seed: int) -> Baseline:
+def baseline(portfolio: Portfolio, taken: TrainingSnapshot, window: Window, seed: int) -> BaselineEvaluation:
     """HistGradientBoosting on the snapshot's training rows, its threshold from the validation rows."""
     from loan_default_assets.model.baseline import baseline as fit_baseline
     from loan_default_assets.model.metrics import evaluate
@@ -144,7 +144,7 @@ def baseline(portfolio: Portfolio, taken: Snapshot, window: Window, seed: int) -
         portfolio.features.cardinalities,
         seed,
     )
-    return Baseline(fitted.name, evaluate(window.label, fitted.probability, fitted.threshold))
+    return BaselineEvaluation(fitted.name, evaluate(window.label, fitted.probability, fitted.threshold))
 
 
 def limits(settings: Settings) -> PromotionLimits:

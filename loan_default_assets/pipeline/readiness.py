@@ -4,11 +4,11 @@ import dagster as dg
 import numpy as np
 
 from loan_default_assets.orchestration.asset_checks import BOTH_CLASSES, LABEL_MATURITY, NO_LEAKAGE
-from loan_default_assets.pipeline.training_snapshot import Snapshot
+from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
 from loan_default_assets.portfolio.spec import Portfolio
 
 
-def examine(portfolio: Portfolio, taken: Snapshot, leakage_limit: float) -> list[dg.AssetCheckResult]:
+def examine(portfolio: Portfolio, taken: TrainingSnapshot, leakage_limit: float) -> list[dg.AssetCheckResult]:
     """All three checks; the costly one only where there is something to learn from."""
     checks = [both_classes(taken), label_maturity(taken)]
     if all(check.passed for check in checks):
@@ -16,7 +16,7 @@ def examine(portfolio: Portfolio, taken: Snapshot, leakage_limit: float) -> list
     return checks
 
 
-def both_classes(taken: Snapshot) -> dg.AssetCheckResult:
+def both_classes(taken: TrainingSnapshot) -> dg.AssetCheckResult:
     """Defaults and non-defaults among the training rows, and among the validation rows."""
     counts = {}
     for name, index in (("training", taken.split.train), ("validation", taken.split.validation)):
@@ -37,14 +37,14 @@ def both_classes(taken: Snapshot) -> dg.AssetCheckResult:
     )
 
 
-def label_maturity(taken: Snapshot) -> dg.AssetCheckResult:
+def label_maturity(taken: TrainingSnapshot) -> dg.AssetCheckResult:
     """Every training, validation and window label was known at the clock, and the three follow each other in time."""
     split, rows = taken.split, taken.rows
     used = np.concatenate([split.train, split.validation, split.window])
     observed = rows.label_observed_at[used]
     early = 0
-    if taken.clock is not None:
-        early = int((observed > np.datetime64(taken.clock, "D")).sum())
+    if taken.cutoff is not None:
+        early = int((observed > np.datetime64(taken.cutoff, "D")).sum())
     overlap = 0
     if split.window_from is not None:
         fitted = np.concatenate([split.train, split.validation])
@@ -61,11 +61,11 @@ def label_maturity(taken: Snapshot) -> dg.AssetCheckResult:
     )
 
 
-def no_leakage(portfolio: Portfolio, taken: Snapshot, limit: float) -> dg.AssetCheckResult:
+def no_leakage(portfolio: Portfolio, taken: TrainingSnapshot, limit: float) -> dg.AssetCheckResult:
     """No single feature lifts a plain baseline's ROC-AUC by more than `limit` on the training rows."""
     from loan_default_assets.model.leakage import suspicious
 
-    names = (*portfolio.features.numbers, *portfolio.features.categories)
+    names = (*portfolio.features.numerical, *portfolio.features.categorical)
     found = suspicious(
         taken.select(taken.split.train),
         taken.select(taken.split.validation),

@@ -18,12 +18,12 @@ class NoRows(ValueError):
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class TrainingSnapshot:
     """Rows of the portfolio's current description, their division, and the hash that names them."""
 
     rows: LoanRows
     split: "Split"
-    clock: date | None
+    cutoff: date | None
     digest: str
 
     def select(self, index: np.ndarray) -> "Rows":
@@ -31,14 +31,14 @@ class Snapshot:
         from loan_default_assets.model.rows import Rows
 
         return Rows(
-            numbers=self.rows.numbers[index],
-            categories=self.rows.categories[index],
+            numerical=self.rows.numerical[index],
+            categorical=self.rows.categorical[index],
             label=self.rows.label[index],
         )
 
     @property
     def matured(self) -> int:
-        """Rows whose outcome is known at the clock."""
+        """Rows whose outcome is known at the cutoff."""
         return len(self.split.train) + len(self.split.validation) + len(self.split.window)
 
     def describe(self) -> dict[str, Any]:
@@ -57,26 +57,26 @@ class Snapshot:
         }
         if len(split.train):
             found["training_default_rate"] = float((labels[split.train] == 1).mean())
-        if self.clock is not None:
-            found["clock"] = str(self.clock)
+        if self.cutoff is not None:
+            found["cutoff"] = str(self.cutoff)
         return found
 
 
-def take(loans: Loans, limits: "SplitLimits", known_by: date | None = None) -> Snapshot:
-    """The rows known by `known_by` (all that is materialized, where None), divided by time or by a hash of the id.
+def take(loans: Loans, limits: "SplitLimits", cutoff: date | None = None) -> TrainingSnapshot:
+    """The rows known by `cutoff` (all that is materialized, where None), divided by time or by a hash of the id.
 
     Raises: NoRows where no partition has been materialized under the portfolio's current description.
     """
     from loan_default_assets.model.splits import split
 
-    clock = loans.clock()
-    if known_by is not None and clock is not None:
-        clock = min(clock, known_by)
-    rows = loans.read_processed(known_by=known_by)
+    known = loans.cutoff()
+    if known is not None and cutoff is not None:
+        known = min(known, cutoff)
+    rows = loans.read_processed(cutoff=cutoff)
     if not len(rows.loan_id):
         raise NoRows(
             "there are no processed rows under the portfolio's current description; "
             "materialize raw_loans and processed_features first: loan-default run"
         )
-    divided = split(rows.as_of, rows.loan_id, rows.label, rows.label_observed_at, clock, limits)
-    return Snapshot(rows=rows, split=divided, clock=clock, digest=rows.digest())
+    divided = split(rows.as_of, rows.loan_id, rows.label, rows.label_observed_at, known, limits)
+    return TrainingSnapshot(rows=rows, split=divided, cutoff=known, digest=rows.digest())

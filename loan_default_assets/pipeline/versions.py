@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import dagster as dg
 
 from loan_default_assets.orchestration.resources import Attempt
-from loan_default_assets.pipeline.training_snapshot import Snapshot
+from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.registry import ModelRecord, Registry
 
 if TYPE_CHECKING:
-    from loan_default_assets.model.artifact import Loaded, Saved
+    from loan_default_assets.model.artifact import LoadedArtifact, Saved
     from loan_default_assets.model.config import ModelConfig
     from loan_default_assets.model.loop import Epoch
     from loan_default_assets.model.splits import SplitLimits
@@ -45,7 +45,7 @@ def split_limits(settings: Settings) -> "SplitLimits":
 
 
 def encoder_for(
-    registry: Registry, portfolio: Portfolio, snapshot: Snapshot, config: "ModelConfig"
+    registry: Registry, portfolio: Portfolio, snapshot: TrainingSnapshot, config: "ModelConfig"
 ) -> ModelRecord:
     """The encoder to fine-tune: that of this snapshot and configuration, or the newest that saw no later day.
 
@@ -96,7 +96,7 @@ def load_classifier(version: ModelRecord, portfolio: Portfolio) -> "FittedModel"
     return _load(version, portfolio).classifier()
 
 
-def _load(version: ModelRecord, portfolio: Portfolio) -> "Loaded":
+def _load(version: ModelRecord, portfolio: Portfolio) -> "LoadedArtifact":
     from loan_default_assets.model import artifact
 
     path = Path(version.artifact_uri)
@@ -107,7 +107,7 @@ def save(
     folder: Path,
     model: "FittedModel | Encoder",
     portfolio: Portfolio,
-    snapshot: Snapshot,
+    snapshot: TrainingSnapshot,
     extra: Mapping[str, Any] | None = None,
 ) -> "Saved":
     """The model in a folder of its own. Where the loans came from stays out of it: a URL may hold a password."""
@@ -120,7 +120,7 @@ def save(
         portfolio_hash=portfolio.hash,
         portfolio=portfolio.model_dump(mode="json", exclude={"source", "start", "end", "refresh"}),
         snapshot_hash=snapshot.digest,
-        feature_names={"numbers": names.numbers, "categories": names.categories},
+        feature_names={"numbers": names.numerical, "categories": names.categorical},
         extra=extra,
     )
 
@@ -132,7 +132,11 @@ def register(registry: Registry, version: ModelRecord) -> ModelRecord:
 
 
 def same_training(
-    registry: Registry, kind: str, snapshot: Snapshot, hyper_parameters: Mapping[str, Any], attempt: Attempt
+    registry: Registry,
+    kind: str,
+    snapshot: TrainingSnapshot,
+    hyper_parameters: Mapping[str, Any],
+    attempt: Attempt,
 ) -> ModelRecord | None:
     """A version that this very training made before: the same rows, settings and (numbered) attempt."""
     for record in registry.history():
@@ -146,7 +150,9 @@ def same_training(
     return None
 
 
-def attempt_number(registry: Registry, snapshot: Snapshot, parent: str | None, attempt: Attempt) -> int:
+def attempt_number(
+    registry: Registry, snapshot: TrainingSnapshot, parent: str | None, attempt: Attempt
+) -> int:
     """The attempt's own number; an ordinary training takes the next one that is free for this champion and snapshot."""
     if attempt.number:
         return attempt.number
@@ -162,7 +168,7 @@ def record(
     kind: Literal["encoder", "classifier"],
     saved: "Saved",
     portfolio: Portfolio,
-    snapshot: Snapshot,
+    snapshot: TrainingSnapshot,
     hyper_parameters: Mapping[str, Any],
     *,
     attempt: int = 1,

@@ -8,7 +8,7 @@ PromotionPolicy = Literal["better_than_champion", "strict"]
 
 
 @dataclass(frozen=True)
-class Judged:
+class EvaluatedModel:
     """One model on the evaluation window, as measured by whoever asks for a verdict.
 
     rows, positives: labelled rows of the window and the defaults among them. f1: of the default class, at the
@@ -62,8 +62,11 @@ class Verdict:
     reasons: tuple[str, ...]
 
 
-def judge(
-    candidate: Judged, champion: Judged | None, comparison: Comparison | None, limits: PromotionLimits
+def decide_promotion(
+    candidate: EvaluatedModel,
+    champion: EvaluatedModel | None,
+    comparison: Comparison | None,
+    limits: PromotionLimits,
 ) -> Verdict:
     """The verdict on a candidate.
 
@@ -116,7 +119,7 @@ def judge(
     return Verdict("rejected", False, (*reasons, answer))
 
 
-def _standing(model: Judged, limits: PromotionLimits) -> Verdict:
+def _standing(model: EvaluatedModel, limits: PromotionLimits) -> Verdict:
     notes = (f"{model.version} is the champion already: nothing to promote.", *_faults(model))
     if shortage := _shortage(model, limits):
         return Verdict("insufficient_labels", False, (*notes, shortage))
@@ -125,7 +128,7 @@ def _standing(model: Judged, limits: PromotionLimits) -> Verdict:
 
 
 def _unjudged(
-    champion: Judged | None, notes: tuple[str, ...], shortage: str, limits: PromotionLimits
+    champion: EvaluatedModel | None, notes: tuple[str, ...], shortage: str, limits: PromotionLimits
 ) -> Verdict:
     if champion is not None:
         answer = f"Champion {champion.version} keeps serving."
@@ -137,7 +140,7 @@ def _unjudged(
     return Verdict("provisional", True, (*notes, shortage, answer))
 
 
-def _faults(model: Judged) -> tuple[str, ...]:
+def _faults(model: EvaluatedModel) -> tuple[str, ...]:
     checks = (
         (model.outputs_finite, "gives probabilities that are not finite"),
         (model.schema_matches, "was trained under another portfolio than these rows"),
@@ -147,7 +150,7 @@ def _faults(model: Judged) -> tuple[str, ...]:
     return tuple(f"{model.version} {fault}." for holds, fault in checks if not holds)
 
 
-def _shortage(model: Judged, limits: PromotionLimits) -> str | None:
+def _shortage(model: EvaluatedModel, limits: PromotionLimits) -> str | None:
     if model.rows >= limits.sample_threshold and model.positives >= limits.positive_threshold:
         return None
     return (
@@ -156,7 +159,7 @@ def _shortage(model: Judged, limits: PromotionLimits) -> str | None:
     )
 
 
-def _gates(model: Judged, limits: PromotionLimits) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _gates(model: EvaluatedModel, limits: PromotionLimits) -> tuple[tuple[str, ...], tuple[str, ...]]:
     auc, floor = figures(model.roc_auc_low, limits.auc_floor)
     ece, most = figures(model.ece, limits.max_ece)
     ranks, calibrated = model.roc_auc_low > limits.auc_floor, model.ece <= limits.max_ece
@@ -170,7 +173,7 @@ def _gates(model: Judged, limits: PromotionLimits) -> tuple[tuple[str, ...], tup
 
 
 def _compare(
-    champion: Judged, comparison: Comparison, limits: PromotionLimits
+    champion: EvaluatedModel, comparison: Comparison, limits: PromotionLimits
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     def line(name: str, low: float, high: float, margin: float) -> tuple[bool, str]:
         holds = low >= -margin
@@ -186,7 +189,7 @@ def _compare(
     )
 
 
-def _target(model: Judged, limits: PromotionLimits) -> tuple[bool, str]:
+def _target(model: EvaluatedModel, limits: PromotionLimits) -> tuple[bool, str]:
     met = model.f1 >= limits.f1_threshold
     f1, target = figures(model.f1, limits.f1_threshold)
     rows = f"on {model.rows} rows with {model.positives} defaults"

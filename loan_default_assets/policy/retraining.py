@@ -189,7 +189,7 @@ def _start(state: State, limits: Limits, breach: _Breach) -> Action:
     if state.made(start.snapshot, attempt):
         sentence = f"{breach.sentence} Attempt {attempt} on these rows has been made."
         return Action("no_new_labels", sentence, "When the rows have changed.")
-    if start.run_key in state.crashed and not state.forced:
+    if start.run_key in state.ended_runs and not state.forced:
         sentence = f"{breach.sentence} The run of attempt {attempt} died before a verdict."
         return Action("run_failed", sentence, "With an evaluation on new rows, or by `loan-default retrain`.")
     then = f"Now: attempt {attempt} of {limits.max_attempts}."

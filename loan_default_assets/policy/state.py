@@ -99,7 +99,7 @@ class State:
     models: tuple[Model, ...] = ()
     evaluations: tuple[Evaluation, ...] = ()
     running: tuple[str, ...] = ()
-    crashed: frozenset[str] = frozenset()
+    ended_runs: frozenset[str] = frozenset()
     forced: bool = False
 
     @cached_property

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 Cadence = Literal["daily", "weekly", "monthly"]
-SNAPSHOT = "snapshot"
+UNDATED_PARTITION = "snapshot"
 
 
 def first_day(day: date, cadence: Cadence) -> date:

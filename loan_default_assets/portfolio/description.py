@@ -1,9 +1,18 @@
-"""The parts of a portfolio: where its rows are, what the outcome is, and what a column holds."""
+"""What a portfolio file may say: source, label, columns, and the keys around them, each with its type."""
 
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from loan_default_assets.portfolio.calendar import Cadence
+from loan_default_assets.portfolio.expressions import Expression, parse
+
+_SYSTEM_SCHEMAS = ("public", "information_schema", "loan_default")
 
 
 def category_values(values: Any) -> Any:
@@ -13,7 +22,27 @@ def category_values(values: Any) -> Any:
     return tuple(str(v).lower() if isinstance(v, bool) else str(v) for v in values if v is not None)
 
 
+def renamed_keys(values: Any, renamed: Mapping[str, str]) -> Any:
+    """The values of a model with keys of an earlier release under their present names; others are unchanged.
+
+    Args:
+        values: what the model is validated from; anything but a mapping is returned as it is.
+        renamed: present name by former name.
+
+    Raises:
+        ValueError: a key is given under both names.
+    """
+    if not isinstance(values, Mapping):
+        return values
+    for former, present in renamed.items():
+        if former in values and present in values:
+            raise ValueError(f"{former}: the former name of {present}; give the key once, as {present}")
+    return {renamed.get(key, key): value for key, value in values.items()}
+
+
 class Frozen(BaseModel):
+    """A part of a portfolio: unknown keys are refused, and nothing changes after validation."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -65,7 +94,11 @@ class Label(Frozen):
 
 
 class Column(Frozen):
-    """One column of the source. `format` is how a date is written (strptime), ISO 8601 when left out."""
+    """One column of the source.
+
+    `format` is how a date is written (strptime), ISO 8601 when omitted. `unknown` says whether a category that is
+    not among `values` is scored as the unknown category or refused.
+    """
 
     kind: Literal["number", "category", "date", "text"]
     min: float | None = Field(None, allow_inf_nan=False)
@@ -73,14 +106,19 @@ class Column(Frozen):
     integer: bool = False
     values: Annotated[tuple[str, ...] | None, BeforeValidator(category_values)] = None
     nullable: bool = False
-    unseen: Literal["allow", "forbid"] = "allow"
+    unknown: Literal["allow", "forbid"] = "allow"
     format: str | None = None
     unit: str | None = None
     describe: str | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _former_keys(cls, values: Any) -> Any:
+        return renamed_keys(values, {"unseen": "unknown"})
+
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
-        belongs = {"number": {"min", "max", "integer"}, "category": {"values", "unseen"}, "date": {"format"}}
+        belongs = {"number": {"min", "max", "integer"}, "category": {"values", "unknown"}, "date": {"format"}}
         given = self.model_dump(exclude_defaults=True).keys()
         for kind, options in belongs.items():
             if kind != self.kind and (odd := options & given):
@@ -95,3 +133,94 @@ class Column(Frozen):
             if len(self.values) > 30_000:
                 raise ValueError("more than 30000 values: make it kind text")
         return self
+
+
+@dataclass(frozen=True)
+class FeatureNames:
+    """Feature order: number columns, dates (days before `as_of`) and derived columns; then categories.
+
+    `cardinalities[i]` counts the codes of `categories[i]`: missing, unseen, and one a value.
+    """
+
+    numerical: tuple[str, ...]
+    categorical: tuple[str, ...]
+    cardinalities: tuple[int, ...]
+
+
+class Description(Frozen):
+    """One bank's loans as the portfolio file describes them; whether the parts agree is checked by `spec.Portfolio`.
+
+    `date_format` is how `as_of` and the label's `observed_at` are written (strptime), ISO 8601 when omitted.
+    `known_after_outcome`: columns that exist only after the outcome; never features. `known_at_application`: a
+    human's attestation that these columns are known when a loan is applied for.
+    """
+
+    name: str
+    title: str | None = None
+    source: Source
+    key: str | None = None
+    as_of: str | None = None
+    date_format: str | None = None
+    cadence: Cadence = "daily"
+    start: date | None = None
+    end: date | None = None
+    refresh: str | None = None
+    label: Label
+    columns: dict[str, Column] = Field(min_length=1)
+    derive: dict[str, str] = Field(default_factory=dict)
+    known_after_outcome: tuple[str, ...] = ()
+    known_at_application: tuple[str, ...] = ()
+    protected: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    reasons: dict[str, dict[Literal["en", "ko"], str]] = Field(default_factory=dict)
+    training: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("name")
+    @classmethod
+    def _identifier(cls, name: str) -> str:
+        if (
+            not re.fullmatch(r"[a-z][a-z0-9_]{0,49}", name)
+            or name.startswith("pg_")
+            or name in _SYSTEM_SCHEMAS
+        ):
+            raise ValueError("lower-case letters, digits and _ only, at most 50, not a schema of the system")
+        return name
+
+    @field_validator("refresh")
+    @classmethod
+    def _cron(cls, refresh: str | None) -> str | None:
+        if refresh is not None and len(refresh.split()) != 5:
+            raise ValueError(f"{refresh!r} is not a cron expression of five fields")
+        return refresh
+
+    @field_validator("derive", mode="after")
+    @classmethod
+    def _arithmetic(cls, derive: dict[str, str]) -> dict[str, str]:
+        for name, text in derive.items():
+            try:
+                parse(text)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from error
+        return derive
+
+    @model_validator(mode="before")
+    @classmethod
+    def _former_keys(cls, values: Any) -> Any:
+        return renamed_keys(values, {"never": "known_after_outcome"})
+
+    @cached_property
+    def features(self) -> FeatureNames:
+        """Names and sizes of the model's inputs; `never`, `protected` and text columns are left out."""
+        used = {
+            n: c
+            for n, c in self.columns.items()
+            if n not in self.known_after_outcome and n not in self.protected
+        }
+        categorical = {n: len(c.values or ()) + 2 for n, c in used.items() if c.kind == "category"}
+        numerical = [n for kind in ("number", "date") for n, c in used.items() if c.kind == kind]
+        return FeatureNames((*numerical, *self.derive), tuple(categorical), tuple(categorical.values()))
+
+    @cached_property
+    def derived(self) -> Mapping[str, Expression]:
+        """The parsed expression of every derived column."""
+        return {name: parse(text) for name, text in self.derive.items()}

@@ -12,7 +12,7 @@ from loan_default_assets.portfolio.errors import PortfolioError
 from loan_default_assets.portfolio.expressions import Compute
 from loan_default_assets.portfolio.spec import Portfolio
 
-MISSING, UNSEEN, FIRST = 0, 1, 2
+MISSING, UNKNOWN, FIRST = 0, 1, 2
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Features:
     `categories` (n, C) int16: 0 = missing, 1 = unseen, 2 and above = the place in the column's `values`.
     """
 
-    numbers: np.ndarray
-    categories: np.ndarray
+    numerical: np.ndarray
+    categorical: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -49,19 +49,19 @@ def transform(p: Portfolio, columns: Mapping[str, Any] | pd.DataFrame, as_of: An
     except KeyError as error:
         raise PortfolioError(f"{p.name}: column {error.args[0]!r} is needed to make features") from None
     rows = len(given[0])
-    numbers = np.empty((rows, len(plan.readers) + len(plan.computes)), np.float32)
-    categories = np.empty((rows, len(plan.codes)), np.int16)
+    numerical = np.empty((rows, len(plan.readers) + len(plan.computes)), np.float32)
+    categorical = np.empty((rows, len(plan.codes)), np.int16)
     values: dict[str, np.ndarray] = {}
     with np.errstate(all="ignore"):
         for place, ((name, read), column) in enumerate(zip(plan.readers, given, strict=False)):
             values[name] = read(column, as_of)
-            numbers[:, place] = values[name]
+            numerical[:, place] = values[name]
         for place, compute in enumerate(plan.computes, start=len(plan.readers)):
-            numbers[:, place] = compute(values)
-    numbers[~np.isfinite(numbers)] = np.nan
+            numerical[:, place] = compute(values)
+    numerical[~np.isfinite(numerical)] = np.nan
     for place, ((_, codes), column) in enumerate(zip(plan.codes, given[len(plan.readers) :], strict=True)):
-        categories[:, place] = _encode(column, codes)
-    return Features(numbers, categories)
+        categorical[:, place] = _encode(column, codes)
+    return Features(numerical, categorical)
 
 
 def category_text(value: Any) -> str | None:
@@ -80,11 +80,11 @@ def category_text(value: Any) -> str | None:
 
 @lru_cache(maxsize=32)
 def _plan(p: Portfolio) -> _Plan:
-    used = [name for name in p.features.numbers if name in p.columns]
+    used = [name for name in p.features.numerical if name in p.columns]
     readers = tuple((name, _days if p.columns[name].kind == "date" else _numbers) for name in used)
-    codes = tuple((name, _code_table(p.columns[name].values or ())) for name in p.features.categories)
+    codes = tuple((name, _code_table(p.columns[name].values or ())) for name in p.features.categorical)
     computes = tuple(expression.compute for expression in p.derived.values())
-    return _Plan(readers, computes, codes, (*used, *p.features.categories))
+    return _Plan(readers, computes, codes, (*used, *p.features.categorical))
 
 
 def _code_table(values: tuple[str, ...]) -> dict[Any, int]:
@@ -122,4 +122,4 @@ def _encode(column: Any, codes: Mapping[Any, int]) -> Any:
 
 def _code(codes: Mapping[Any, int], value: Any) -> int:
     known = codes.get(value) if type(value) is str else None
-    return codes.get(category_text(value), UNSEEN) if known is None else known
+    return codes.get(category_text(value), UNKNOWN) if known is None else known

@@ -2,22 +2,19 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from loan_default_assets.portfolio.description import Description
 from loan_default_assets.portfolio.errors import did_you_mean
-
-if TYPE_CHECKING:
-    from loan_default_assets.portfolio.spec import Portfolio
 
 RESERVED = ("partition_key", "loan_id", "as_of", "label", "label_observed_at")
 
 
-def problems(p: "Portfolio") -> list[str]:
+def problems(p: Description) -> list[str]:
     """One line a problem, each with its key path; an empty list for a sound portfolio."""
     return [*_names(p), *_time(p), *_uses(p), *_derived(p), *_texts(p)]
 
 
-def _names(p: "Portfolio") -> Iterator[str]:
+def _names(p: Description) -> Iterator[str]:
     special = {"key": p.key, "as_of": p.as_of, "label.column": p.label.column}
     special["label.observed_at"] = p.label.observed_at
     for where, name in special.items():
@@ -37,7 +34,7 @@ def _names(p: "Portfolio") -> Iterator[str]:
             yield f"columns.{name}: a name has 1 to 63 bytes and no blanks around it"
 
 
-def _time(p: "Portfolio") -> Iterator[str]:
+def _time(p: Description) -> Iterator[str]:
     if p.as_of is None:
         for where, value in {
             "end": p.end,
@@ -54,27 +51,35 @@ def _time(p: "Portfolio") -> Iterator[str]:
         yield "key: needed for a query, whose rows have no stable number"
 
 
-def _uses(p: "Portfolio") -> Iterator[str]:
-    for where, names in {"never": p.never, "protected": p.protected}.items():
+def _uses(p: Description) -> Iterator[str]:
+    named = {
+        "known_after_outcome": p.known_after_outcome,
+        "known_at_application": p.known_at_application,
+        "protected": p.protected,
+    }
+    for where, names in named.items():
         for name in names:
             if name not in p.columns:
                 yield f"{where}: {name!r} is not a column{did_you_mean(name, p.columns)}"
+    for name in p.known_at_application:
+        if name in p.known_after_outcome:
+            yield f"known_at_application: {name!r} is in known_after_outcome too; it can be only one of them"
     if p.as_of is None:
         for name, column in p.columns.items():
-            if column.kind == "date" and name not in p.never and name not in p.protected:
+            if column.kind == "date" and name not in p.known_after_outcome and name not in p.protected:
                 yield f"columns.{name}: a date needs an as_of to count days from; make it kind text"
-    if not p.features.numbers and not p.features.categories:
+    if not p.features.numerical and not p.features.categorical:
         yield "columns: no column is left to score with"
 
 
-def _derived(p: "Portfolio") -> Iterator[str]:
-    usable = [name for name in p.features.numbers if name in p.columns]
+def _derived(p: Description) -> Iterator[str]:
+    usable = [name for name in p.features.numerical if name in p.columns]
     for name, expression in p.derived.items():
         if name in p.columns or name in RESERVED:
             yield f"derive.{name}: the name is taken"
         for part in expression.names:
-            if part in p.never:
-                yield f"derive.{name}: {part!r} is in never (known after the outcome): no feature may use it"
+            if part in p.known_after_outcome:
+                yield f"derive.{name}: {part!r} is in known_after_outcome: no feature may use it"
             elif part in p.protected:
                 yield f"derive.{name}: {part!r} is protected: no feature may use it"
             elif part in (p.label.column, p.label.observed_at):
@@ -85,8 +90,8 @@ def _derived(p: "Portfolio") -> Iterator[str]:
                 yield f"derive.{name}: {part!r} is not a column{did_you_mean(part, usable)}"
 
 
-def _texts(p: "Portfolio") -> Iterator[str]:
-    features = (*p.features.numbers, *p.features.categories)
+def _texts(p: Description) -> Iterator[str]:
+    features = (*p.features.numerical, *p.features.categorical)
     for name in p.reasons:
         if name not in features:
             yield f"reasons.{name}: it is not a feature{did_you_mean(name, features)}"

@@ -99,10 +99,10 @@ class Loans:
     def replace_processed(self, key: str, rows: LoanRows) -> Replaced:
         """Put the rows, made under this portfolio, in the place of all processed rows of the partition."""
         names = self._portfolio.features
-        wanted = (len(rows), len(names.numbers)), (len(rows), len(names.categories))
-        if (rows.numbers.shape, rows.categories.shape) != wanted:
+        wanted = (len(rows), len(names.numerical)), (len(rows), len(names.categorical))
+        if (rows.numerical.shape, rows.categorical.shape) != wanted:
             raise WarehouseError(
-                f"partition {key}: features of shapes {rows.numbers.shape} and {rows.categories.shape}, "
+                f"partition {key}: features of shapes {rows.numerical.shape} and {rows.categorical.shape}, "
                 f"portfolio {self._portfolio.name} has {wanted[0]} and {wanted[1]}"
             )
         if (rows.partition_key != key).any():
@@ -124,19 +124,19 @@ class Loans:
         with self._database.transaction() as cursor:
             return read_csv(cursor, query, schema, categories)
 
-    def read_processed(self, *, keys: Sequence[str] | None = None, known_by: date | None = None) -> LoanRows:
+    def read_processed(self, *, keys: Sequence[str] | None = None, cutoff: date | None = None) -> LoanRows:
         """Features made under this portfolio, of all partitions or of `keys`.
 
-        `known_by`: only of partitions that end on or before that date; a snapshot has no end and always counts.
+        `cutoff`: only of partitions that end on or before that date; a file without dates always counts.
         """
         with self._database.transaction(repeatable=True) as cursor:
             ours = sql.SQL("feature_hash = {}").format(sql.Literal(self._feature_hash))
-            if keys is not None or known_by is not None:
+            if keys is not None or cutoff is not None:
                 cursor.execute(
                     sql.SQL("SELECT DISTINCT partition_key FROM processed_data WHERE {}").format(ours)
                 )
                 found = [key for (key,) in cursor.fetchall()]
-                kept = [k for k in found if (keys is None or k in keys) and self._ended(k, known_by)]
+                kept = [k for k in found if (keys is None or k in keys) and self._ended(k, cutoff)]
                 ours = sql.SQL("{} AND partition_key = ANY({})").format(ours, sql.Literal(kept or [""]))
             cursor.execute(
                 sql.SQL(
@@ -146,7 +146,7 @@ class Loans:
             )
             ((count, key, loan),) = cursor.fetchall()
             names = self._portfolio.features
-            receiver = Receiver(count, key, loan, len(names.numbers), len(names.categories))
+            receiver = Receiver(count, key, loan, len(names.numerical), len(names.categorical))
             selected = sql.SQL(Receiver.SELECTED).format(key=sql.Literal(key), loan=sql.Literal(loan))
             query = sql.SQL(
                 "COPY (SELECT {} FROM processed_data WHERE {} ORDER BY partition_key, loan_id) "
@@ -184,7 +184,7 @@ class Loans:
             )
             return {key: DefaultRate(*counts) for key, *counts in cursor.fetchall()}
 
-    def clock(self) -> date | None:
+    def cutoff(self) -> date | None:
         """Data time: the end of the newest partition that has features of this portfolio; None for a snapshot."""
         if self._portfolio.as_of is None:
             return None
@@ -236,10 +236,10 @@ class Loans:
         types = _FIXED | postgres_columns(self._portfolio)
         return pa.schema([(name, _ARROW[kind]) for name, kind in types.items()])
 
-    def _ended(self, key: str, known_by: date | None) -> bool:
-        if known_by is None or self._portfolio.as_of is None:
+    def _ended(self, key: str, cutoff: date | None) -> bool:
+        if cutoff is None or self._portfolio.as_of is None:
             return True
-        return self._portfolio.partition_bounds(key)[1] <= known_by
+        return self._portfolio.partition_bounds(key)[1] <= cutoff
 
 
 def _copy_statement(table: str, columns: Sequence[str], format_: str) -> sql.Composable:

@@ -29,7 +29,7 @@ def state(
     portfolio: Portfolio,
     *,
     running: Iterable[str] = (),
-    crashed: Iterable[str] = (),
+    ended_runs: Iterable[str] = (),
     forced: bool = False,
 ) -> State:
     """What is recorded now; `running` and `crashed` as `runs.trainings` finds them.
@@ -38,13 +38,13 @@ def state(
     Raises: WarehouseError.
     """
     loans = Loans(database, portfolio)
-    clock = loans.clock()
+    cutoff = loans.cutoff()
     with database.transaction(repeatable=True) as cursor:
         [(labels, now)] = _rows(
             cursor,
             "SELECT coalesce(sum(labels), 0)::bigint, clock_timestamp() FROM labels_by_day WHERE feature_hash = %s "
             "AND (%s::date IS NULL OR label_observed_at IS NULL OR label_observed_at <= %s)",
-            (portfolio.hash[:16], clock, clock),
+            (portfolio.hash[:16], cutoff, cutoff),
         )
         models = tuple(
             Model(*values)
@@ -72,7 +72,7 @@ def state(
         models=models,
         evaluations=evaluations,
         running=tuple(running),
-        crashed=frozenset(crashed),
+        ended_runs=frozenset(ended_runs),
         forced=forced,
     )
 

@@ -100,13 +100,13 @@ def test_later_rows_change_no_earlier_feature_and_nothing_fitted(open_bank: Open
 
 def test_a_replay_uses_only_what_was_known(open_bank: OpenBank) -> None:
     frame = small_bank.loans()
-    known_by = small_bank.START + timedelta(days=30)
+    cutoff = small_bank.START + timedelta(days=30)
     whole = open_bank(frame)
-    whole.run(known_by=known_by)
+    whole.run(cutoff=cutoff)
     part = open_bank(
-        frame[pd.to_datetime(frame["issued"]).dt.date < known_by],
+        frame[pd.to_datetime(frame["issued"]).dt.date < cutoff],
         name="small_bank_then",
-        end=known_by.isoformat(),
+        end=cutoff.isoformat(),
     )
     part.run()
     replayed, then = whole.session.registry.champion(), part.session.registry.champion()

@@ -82,8 +82,8 @@ def _plain(portfolio: Portfolio, url: str, keys: Sequence[str]) -> None:
             partition_key=np.full(len(frame), part.key),
             loan_id=frame["loan_id"].to_numpy().astype(str),
             as_of=frame["as_of"].to_numpy().astype("datetime64[D]"),
-            numbers=made.numbers,
-            categories=made.categories,
+            numbers=made.numerical,
+            categories=made.categorical,
             label=frame["label"].fillna(-1).to_numpy().astype(np.int8),
             label_observed_at=frame["label_observed_at"].to_numpy().astype("datetime64[D]"),
         )

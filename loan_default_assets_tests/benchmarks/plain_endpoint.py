@@ -10,7 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from loan_default_assets.model.predictor import Scorer
+from loan_default_assets.model.predictor import Predictor
 from loan_default_assets.portfolio.features import transform
 from loan_default_assets.portfolio.spec import load
 
@@ -26,18 +26,18 @@ class Loan(BaseModel):
 def endpoint(artifact: Path) -> FastAPI:
     """The application."""
     torch.set_num_threads(1)
-    portfolio, scorer, app = load("demo"), Scorer.from_artifact(artifact), FastAPI()
-    names = (*portfolio.features.numbers, *portfolio.features.categories)
+    portfolio, predictor, app = load("demo"), Predictor.from_artifact(artifact), FastAPI()
+    names = (*portfolio.features.numerical, *portfolio.features.categorical)
 
     @app.post("/predict")
     async def predict(loan: Loan) -> dict[str, Any]:
         given = loan.numerical_features | loan.categorical_features
         features = transform(portfolio, {name: [given.get(name)] for name in portfolio.columns})
-        scores = scorer.score(features.numbers, features.categories)
+        scores = predictor.score(features.numerical, features.categorical)
         decision = int(scores.decision[0])
         reasons = []
         if decision and loan.reasons == "adverse":
-            parts = scorer.contributions(features.numbers, features.categories)[0]
+            parts = predictor.contributions(features.numerical, features.categorical)[0]
             reasons = [{"code": names[n], "contribution": float(parts[n])} for n in np.argsort(-parts)[:4]]
         return {"prediction": decision, "probability": float(scores.probability[0]), "reasons": reasons}
 

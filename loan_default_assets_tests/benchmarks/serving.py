@@ -21,7 +21,7 @@ import numpy as np
 import psutil
 
 from loan_default_assets.model.config import ModelConfig
-from loan_default_assets.model.predictor import Scorer
+from loan_default_assets.model.predictor import Predictor
 from loan_default_assets.portfolio.features import transform
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.portfolio.synthetic.generator import rows
@@ -60,7 +60,7 @@ def bank_of(url: str, folder: Path, loans: list[dict[str, Any]]) -> Bank:
     }
     fitted = train(portfolio, **size, max_epochs=1, min_steps=5, learning_rate=1e-3)
     features = transform(portfolio, columns_of(portfolio, loans))
-    probability = Scorer(fitted, "", {}).score(features.numbers, features.categories).probability
+    probability = Predictor(fitted, "", {}).score(features.numerical, features.categorical).probability
     threshold = float(np.quantile(probability, 1 - ADVERSE_SHARE))
     bank = Bank(portfolio, Path("demo"), url, folder, replace(fitted, threshold=threshold))
     bank.database.migrate(portfolio)

@@ -38,8 +38,8 @@ class _Loans(Dataset[tuple[Tensor, Tensor, Tensor]]):
 
     def __getitem__(self, i: int) -> tuple[Tensor, Tensor, Tensor]:
         return (
-            torch.tensor(self.rows.categories[i], dtype=torch.long),
-            torch.tensor(self.rows.numbers[i]),
+            torch.tensor(self.rows.categorical[i], dtype=torch.long),
+            torch.tensor(self.rows.numerical[i]),
             torch.tensor(float(self.label[i])),
         )
 
@@ -69,9 +69,9 @@ def main() -> None:
     """Prints the table; the speeds are medians over rounds in which every variant has its turn."""
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
-    numbers = rng.normal(size=(_ROWS, _NUMBERS)).astype(np.float32)
+    numerical = rng.normal(size=(_ROWS, _NUMBERS)).astype(np.float32)
     codes = rng.integers(2, _CODES, (_ROWS, _CATEGORIES)).astype(np.int16)
-    rows = Rows(numbers, codes, rng.integers(0, 2, _ROWS).astype(np.int8))
+    rows = Rows(numerical, codes, rng.integers(0, 2, _ROWS).astype(np.int8))
     fast = ModelConfig.preset("fast", device="cpu")
     groups: dict[str, dict[str, Run]] = {
         "supervised step": {
@@ -107,7 +107,7 @@ def main() -> None:
 
 def _supervised(rows: Rows, config: ModelConfig, size: int) -> Run:
     encoding = Encoding.fit(rows, [_CODES] * _CATEGORIES, config)
-    data = encoding.transform(rows.numbers, rows.categories)
+    data = encoding.transform(rows.numerical, rows.categorical)
     target = torch.from_numpy(rows.outcome().astype(np.float32))
     model, noise = Classifier(encoding, config), Noise(0)
     step = Step([model], config.learning_rate, config)
@@ -121,7 +121,7 @@ def _supervised(rows: Rows, config: ModelConfig, size: int) -> Run:
 
 def _contrastive(rows: Rows, config: ModelConfig, size: int) -> Run:
     encoding = Encoding.fit(rows, [_CODES] * _CATEGORIES, config)
-    data = encoding.transform(rows.numbers, rows.categories)
+    data = encoding.transform(rows.numerical, rows.categorical)
     encoder, noise = Classifier(encoding, config).encoder, Noise(0)
     project = head(config.d_model, config.d_model, config.projection)
     step = Step([encoder, project], config.pretrain_learning_rate, config)

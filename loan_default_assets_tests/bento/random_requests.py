@@ -20,7 +20,7 @@ def random_bodies(portfolio: Portfolio, count: int, seed: int, **fields: Any) ->
 def _body(portfolio: Portfolio, rng: np.random.Generator) -> dict[str, Any]:
     body: dict[str, Any] = {"categorical_features": {}, "numerical_features": {}}
     for name, column in portfolio.columns.items():
-        if name in portfolio.never or column.kind not in GROUPS:
+        if name in portfolio.known_after_outcome or column.kind not in GROUPS:
             continue
         group = body.setdefault(GROUPS[column.kind], {})
         if not (column.nullable and rng.random() < 0.2):
@@ -34,8 +34,8 @@ def _value(column: Column, rng: np.random.Generator) -> Any:
     if column.kind == "date":
         return f"{rng.integers(1990, 2024)}-{rng.integers(1, 13):02d}-{rng.integers(1, 29):02d}"
     if column.kind == "category":
-        unseen = column.unseen == "allow" and rng.random() < 0.05
-        return "something else" if unseen else str(rng.choice(column.values or ()))
+        unknown = column.unknown == "allow" and rng.random() < 0.05
+        return "something else" if unknown else str(rng.choice(column.values or ()))
     low = column.min if column.min is not None else -1e4
     high = column.max if column.max is not None else 1e6
     share = rng.random() ** 6  # most amounts are small against their bound

@@ -11,7 +11,7 @@ import pytest
 
 from bento.generated import loan_default_pb2 as pb
 from bento.generated import loan_default_pb2_grpc as pb_grpc
-from loan_default_assets.model.predictor import Scorer
+from loan_default_assets.model.predictor import Predictor
 from loan_default_assets.model.reason_codes import Reasons
 from loan_default_assets.portfolio.features import transform
 from loan_default_assets.portfolio.spec import load
@@ -47,10 +47,10 @@ def parity(bank: Bank, served: Served, count: int) -> None:
         by_grpc = [stub.Predict(message(body)) for body in bodies]
     record = bank.registry.champion()
     assert record is not None
-    scorer = Scorer.from_artifact(bank.root / record.version)
+    predictor = Predictor.from_artifact(bank.root / record.version)
     features = transform(bank.portfolio, columns_of(bank.portfolio, bodies), np.datetime64("2024-06-30"))
-    scores = scorer.score(features.numbers, features.categories)
-    parts = scorer.contributions(features.numbers, features.categories)
+    scores = predictor.score(features.numerical, features.categorical)
+    parts = predictor.contributions(features.numerical, features.categorical)
     assert np.abs([a["probability"] for a in by_http] - scores.probability).max() < 1e-6
     assert np.abs([a.probability for a in by_grpc] - scores.probability).max() < 1e-6
     reasons = Reasons(bank.portfolio)

@@ -23,11 +23,11 @@ def random_rows(portfolio: Portfolio, count: int, seed: int = 0) -> Rows:
     """Rows with a signal in their first number."""
     rng = np.random.default_rng(seed)
     features = portfolio.features
-    numbers = rng.lognormal(6, 2, (count, len(features.numbers))).astype(np.float32)
-    numbers[rng.random(numbers.shape) < 0.1] = np.nan
-    categories = np.stack([rng.integers(0, size, count) for size in features.cardinalities], 1)
-    label = (np.nan_to_num(numbers[:, 0]) + rng.lognormal(5, 2, count) > 1000).astype(np.int8)
-    return Rows(numbers, categories.astype(np.int16), label)
+    numerical = rng.lognormal(6, 2, (count, len(features.numerical))).astype(np.float32)
+    numerical[rng.random(numerical.shape) < 0.1] = np.nan
+    categorical = np.stack([rng.integers(0, size, count) for size in features.cardinalities], 1)
+    label = (np.nan_to_num(numerical[:, 0]) + rng.lognormal(5, 2, count) > 1000).astype(np.int8)
+    return Rows(numerical, categorical.astype(np.int16), label)
 
 
 def train(portfolio: Portfolio, **settings: Any) -> FittedModel:
@@ -73,7 +73,7 @@ class Bank:
             portfolio_hash=p.hash,
             portfolio=p.model_dump(mode="json"),
             snapshot_hash=snapshot,
-            feature_names={"numbers": p.features.numbers, "categories": p.features.categories},
+            feature_names={"numbers": p.features.numerical, "categories": p.features.categorical},
         )
         given: dict[str, Any] = {
             "version": saved.version,

@@ -49,7 +49,7 @@ def test_forwards_backwards_and_twice_over_the_rows_are_the_same(open_bank: Open
 def test_a_replay_has_the_features_of_that_day_and_models_that_knew_no_more(open_bank: OpenBank) -> None:
     day = small_bank.START + timedelta(days=30)
     replayed = open_bank()
-    assert load(replayed, FIRST, LAST, known_by=day).partitions == 30
+    assert load(replayed, FIRST, LAST, cutoff=day).partitions == 30
     champion = replayed.session.registry.champion()
     assert champion is not None
     assert champion.window_to is not None

@@ -7,7 +7,7 @@ import pytest
 
 from loan_default_assets.commands.score import score, score_file
 from loan_default_assets.commands.session import CommandError
-from loan_default_assets.model.predictor import Scorer
+from loan_default_assets.model.predictor import Predictor
 from loan_default_assets.portfolio.spec import PortfolioError
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.opened_bank import Bank
@@ -35,8 +35,8 @@ def test_a_file_is_scored_by_the_champion_explained_and_journaled_once(
     assert champion is not None
 
     rows = good_bank.session.loans.read_processed(keys=["2025-01-01", "2025-01-02", "2025-01-03"])
-    scorer = Scorer.from_artifact(Path(champion.artifact_uri))
-    expected = scorer.score(rows.numbers, rows.categories).probability
+    predictor = Predictor.from_artifact(Path(champion.artifact_uri))
+    expected = predictor.score(rows.numerical, rows.categorical).probability
     assert list(answered["loan_id"]) == list(rows.loan_id)
     np.testing.assert_allclose(answered["probability"], expected, atol=1e-6)
     assert set(answered["model_version"]) == {champion.version}

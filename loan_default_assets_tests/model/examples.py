@@ -26,15 +26,15 @@ def tiny(**overrides: Any) -> ModelConfig:
     return ModelConfig.from_dict({**small, **quick, **overrides})
 
 
-def loans(count: int, *, numbers: int = 3, categories: int = 2, seed: int = 0) -> Rows:
+def loans(count: int, *, numerical: int = 3, categorical: int = 2, seed: int = 0) -> Rows:
     """Log-normal numbers and codes, one in ten missing; the first of each moves the outcome."""
     rng = np.random.default_rng(seed)
-    amounts = rng.lognormal(8, 1.5, (count, numbers)).astype(np.float32)
-    codes = np.stack([rng.integers(2, size, count) for size in CARDINALITIES], axis=1)[:, :categories]
+    amounts = rng.lognormal(8, 1.5, (count, numerical)).astype(np.float32)
+    codes = np.stack([rng.integers(2, size, count) for size in CARDINALITIES], axis=1)[:, :categorical]
     signal = rng.logistic(0, 0.5, count)
-    if numbers:
+    if numerical:
         signal += np.log(amounts[:, 0]) - 8
-    if categories:
+    if categorical:
         signal += 2.0 * (codes[:, 0] == 3)
     amounts[rng.random(amounts.shape) < 0.1] = np.nan
     codes[rng.random(codes.shape) < 0.1] = 0
@@ -43,7 +43,7 @@ def loans(count: int, *, numbers: int = 3, categories: int = 2, seed: int = 0) -
 
 def encoded(rows: Rows, config: ModelConfig) -> Encoding:
     """The encoding of rows with any number of the example's columns."""
-    return Encoding.fit(rows, CARDINALITIES[: rows.categories.shape[1]], config)
+    return Encoding.fit(rows, CARDINALITIES[: rows.categorical.shape[1]], config)
 
 
 def pretrained(rows: Rows, config: ModelConfig) -> Encoder:

@@ -45,8 +45,8 @@ def test_a_classifier_comes_back_as_it_was(tmp_path: Path, model: FittedModel) -
     assert saved.path.name == saved.version == loaded.version == "c" + saved.sha256[:12]
     assert [e.validation_auc for e in again.history] == [e.validation_auc for e in model.history]
     rows = loans(50, seed=4)
-    ours, theirs = (m.encoding.transform(rows.numbers, rows.categories) for m in (model, again))
-    assert torch.equal(ours.numbers.nan_to_num(), theirs.numbers.nan_to_num())
+    ours, theirs = (m.encoding.transform(rows.numerical, rows.categorical) for m in (model, again))
+    assert torch.equal(ours.numerical.nan_to_num(), theirs.numerical.nan_to_num())
 
 
 def test_an_encoder_comes_back_and_scores_nothing(tmp_path: Path) -> None:

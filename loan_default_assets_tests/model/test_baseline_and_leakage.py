@@ -28,8 +28,8 @@ def test_columns_with_more_codes_than_its_bins_are_taken() -> None:
 
 
 def with_columns(rows: Rows, *added: np.ndarray) -> Rows:
-    numbers = np.column_stack([rows.numbers, *added]).astype(np.float32)
-    return Rows(numbers, rows.categories, rows.label)
+    numerical = np.column_stack([rows.numerical, *added]).astype(np.float32)
+    return Rows(numerical, rows.categorical, rows.label)
 
 
 def leaks(rows: Rows, seed: int) -> np.ndarray:
@@ -38,7 +38,7 @@ def leaks(rows: Rows, seed: int) -> np.ndarray:
 
 def weak(count: int, seed: int) -> Rows:
     rows = loans(count, seed=seed)
-    return Rows(rows.numbers[:, 1:], rows.categories, rows.label)
+    return Rows(rows.numerical[:, 1:], rows.categorical, rows.label)
 
 
 @pytest.mark.parametrize(

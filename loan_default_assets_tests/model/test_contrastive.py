@@ -41,7 +41,7 @@ def test_nt_xent_equals_its_definition() -> None:
 def test_two_views_of_the_same_loans_differ(view: str) -> None:
     rows, config = loans(40), tiny(view=view, dropout=0.0, attention_dropout=0.0)
     encoding = encoded(rows, config)
-    data = encoding.transform(rows.numbers, rows.categories)
+    data = encoding.transform(rows.numerical, rows.categorical)
     encoder = TabTransformer(encoding, config)
     made = two_views(
         encoder, data.take(torch.arange(10)), data, config, Noise(0), torch.Generator().manual_seed(0)

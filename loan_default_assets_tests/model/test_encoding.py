@@ -9,13 +9,13 @@ from loan_default_assets_tests.model.examples import CARDINALITIES, encoded, loa
 
 def test_numbers_become_normal_scores() -> None:
     rows = loans(20_000)
-    scores = encoded(rows, tiny()).transform(rows.numbers, rows.categories).numbers.numpy()
-    missing = np.isnan(rows.numbers)
+    scores = encoded(rows, tiny()).transform(rows.numerical, rows.categorical).numerical.numpy()
+    missing = np.isnan(rows.numerical)
     assert (np.isnan(scores) == missing).all()
     assert np.nanmean(scores, axis=0) == pytest.approx(0, abs=0.02)
     assert np.nanstd(scores, axis=0) == pytest.approx(1, abs=0.03)
     known = ~missing[:, 0]
-    order = np.argsort(rows.numbers[known, 0])
+    order = np.argsort(rows.numerical[known, 0])
     assert (np.diff(scores[known, 0][order]) >= 0).all()
 
 
@@ -23,7 +23,7 @@ def test_only_training_rows_are_learned_from_and_extremes_are_clamped() -> None:
     rows = loans(500)
     encoding = encoded(rows, tiny())
     far = np.array([[1e30, -1e30, np.nan], [np.float32(np.inf), -np.inf, 1]], dtype=np.float32)
-    scores = encoding.transform(far, np.zeros((2, 2), np.int16)).numbers
+    scores = encoding.transform(far, np.zeros((2, 2), np.int16)).numerical
     assert scores[0, 0] == scores[1, 0] == encoding.scores[0][-1].astype(np.float32)
     assert scores[0, 1] == scores[1, 1] == encoding.scores[1][0].astype(np.float32)
     assert scores[0, 2].isnan()
@@ -42,7 +42,7 @@ def test_degenerate_columns(column: np.ndarray, values: list[float], wanted: lis
     rows = Rows(column[:, None].astype(np.float32), np.zeros((len(column), 0), np.int16))
     encoding = Encoding.fit(rows, (), tiny(bins=4))
     asked = np.array(values, dtype=np.float32)[:, None]
-    found = encoding.transform(asked, np.zeros((len(asked), 0), np.int16)).numbers.numpy().ravel()
+    found = encoding.transform(asked, np.zeros((len(asked), 0), np.int16)).numerical.numpy().ravel()
     np.testing.assert_allclose(found, wanted, atol=0.15)
     assert np.isfinite(encoding.edges).all()
 
@@ -50,7 +50,9 @@ def test_degenerate_columns(column: np.ndarray, values: list[float], wanted: lis
 def test_a_code_without_training_rows_counts_as_unseen() -> None:
     rows = Rows(np.zeros((3, 0), np.float32), np.array([[2], [3], [2]], np.int16))
     encoding = Encoding.fit(rows, (6,), tiny())
-    codes = encoding.transform(np.zeros((6, 0), np.float32), np.arange(6, dtype=np.int16)[:, None]).categories
+    codes = encoding.transform(
+        np.zeros((6, 0), np.float32), np.arange(6, dtype=np.int16)[:, None]
+    ).categorical
     assert codes.ravel().tolist() == [1, 1, 2, 3, 1, 1]
 
 
@@ -61,24 +63,24 @@ def test_arrays_round_trip(bins: int) -> None:
     again = Encoding.from_arrays(encoding.arrays())
     asked = loans(100, seed=1)
     for one, two in zip(
-        vars(encoding.transform(asked.numbers, asked.categories)).values(),
-        vars(again.transform(asked.numbers, asked.categories)).values(),
+        vars(encoding.transform(asked.numerical, asked.categorical)).values(),
+        vars(again.transform(asked.numerical, asked.categorical)).values(),
         strict=True,
     ):
         assert torch.equal(one.nan_to_num(), two.nan_to_num())
     assert again.cardinalities == CARDINALITIES
-    np.testing.assert_array_equal(again.reference_numbers, encoding.reference_numbers)
+    np.testing.assert_array_equal(again.reference_numerical, encoding.reference_numerical)
 
 
 def test_the_reference_is_the_median_and_the_most_frequent_code() -> None:
     rows = Rows(np.array([[1], [2], [np.nan], [9]], np.float32), np.array([[0], [3], [3], [2]], np.int16))
     encoding = Encoding.fit(rows, (4,), tiny())
-    assert encoding.reference_numbers.tolist() == [2.0]
-    assert encoding.reference_categories.tolist() == [3]
+    assert encoding.reference_numerical.tolist() == [2.0]
+    assert encoding.reference_categorical.tolist() == [3]
 
 
 @pytest.mark.parametrize(
-    ("numbers", "categories", "said"),
+    ("numerical", "categorical", "said"),
     [
         (np.zeros((1, 2)), np.zeros((1, 2), np.int16), "3 numbers and 2 categories"),
         (np.zeros((1, 3)), np.zeros((1, 1), np.int16), "3 numbers and 2 categories"),
@@ -86,14 +88,14 @@ def test_the_reference_is_the_median_and_the_most_frequent_code() -> None:
         (np.zeros((1, 3)), np.array([[-1, 0]], np.int16), r"category columns \[0\]"),
     ],
 )
-def test_other_columns_are_refused(numbers: np.ndarray, categories: np.ndarray, said: str) -> None:
+def test_other_columns_are_refused(numerical: np.ndarray, categorical: np.ndarray, said: str) -> None:
     with pytest.raises(EncodingError, match=said):
-        encoded(loans(50), tiny()).transform(numbers.astype(np.float32), categories)
+        encoded(loans(50), tiny()).transform(numerical.astype(np.float32), categorical)
 
 
 def test_infinite_and_absent_training_rows_are_refused() -> None:
     rows = loans(20)
-    rows.numbers[3, 1] = np.inf
+    rows.numerical[3, 1] = np.inf
     with pytest.raises(EncodingError, match=r"number columns \[1\]"):
         encoded(rows, tiny())
     with pytest.raises(EncodingError, match="no training rows"):

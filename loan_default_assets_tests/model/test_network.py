@@ -6,12 +6,12 @@ from torch import Tensor, nn
 
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.dropout import Noise, dropout
-from loan_default_assets.model.encoding import Encoded
+from loan_default_assets.model.encoding import EncodedRows
 from loan_default_assets.model.network import Classifier, TabTransformer, Tokenizer
 from loan_default_assets_tests.model.examples import encoded, loans, tiny
 
 
-def network(config: ModelConfig, **columns: int) -> tuple[TabTransformer, Encoded]:
+def network(config: ModelConfig, **columns: int) -> tuple[TabTransformer, EncodedRows]:
     rows = loans(60, **columns)
     encoding = encoded(rows, config)
     torch.manual_seed(0)
@@ -19,7 +19,7 @@ def network(config: ModelConfig, **columns: int) -> tuple[TabTransformer, Encode
     with torch.no_grad():
         made.tokenizer.missing.normal_()
         made.tokenizer.table.normal_()
-    return made, encoding.transform(rows.numbers, rows.categories)
+    return made, encoding.transform(rows.numerical, rows.categorical)
 
 
 @pytest.mark.parametrize("bins", [0, 5])
@@ -28,7 +28,7 @@ def test_tokenizer_equals_a_loop_over_columns(bins: int) -> None:
     tokens = made.tokenizer
     for i, found in enumerate(tokens(rows)):
         expected = []
-        for j, value in enumerate(rows.numbers[i]):
+        for j, value in enumerate(rows.numerical[i]):
             token = tokens.bias[j] + tokens.weight[j] * value.nan_to_num(0.0)
             if value.isnan():
                 token = tokens.bias[j] + tokens.missing[j]
@@ -36,15 +36,15 @@ def test_tokenizer_equals_a_loop_over_columns(bins: int) -> None:
                 low, high = tokens.edges[j, :-1], tokens.edges[j, 1:]
                 token = token + ((value - low) / (high - low).clamp_min(1e-6)).clamp(0, 1) @ tokens.bins[j]
             expected.append(token)
-        for j, code in enumerate(rows.categories[i]):
+        for j, code in enumerate(rows.categorical[i]):
             expected.append(tokens.column[j] + tokens.table[tokens.offset[j] + code])
         torch.testing.assert_close(found, torch.stack(expected))
 
 
-@pytest.mark.parametrize(("numbers", "categories"), [(0, 2), (3, 0), (3, 2)])
+@pytest.mark.parametrize(("numerical", "categorical"), [(0, 2), (3, 0), (3, 2)])
 @pytest.mark.parametrize("batch", [0, 1, 5])
-def test_shapes(numbers: int, categories: int, batch: int) -> None:
-    made, rows = network(tiny(), numbers=numbers, categories=categories)
+def test_shapes(numerical: int, categorical: int, batch: int) -> None:
+    made, rows = network(tiny(), numerical=numerical, categorical=categorical)
     assert made(rows.take(torch.arange(batch))).shape == (batch, 8)
 
 
@@ -84,7 +84,7 @@ def test_what_training_never_saw_says_nothing() -> None:
     rows = loans(60)
     encoding = encoded(rows, tiny())
     tokens = Tokenizer(encoding, tiny())
-    unknown = Encoded(torch.full((1, 3), torch.nan), torch.tensor([[0, 1]]))
+    unknown = EncodedRows(torch.full((1, 3), torch.nan), torch.tensor([[0, 1]]))
     assert torch.equal(tokens(unknown)[0], torch.cat([tokens.bias, tokens.column]))
 
 
@@ -93,7 +93,7 @@ def test_permuted_rows_give_permuted_scores() -> None:
     encoding = encoded(rows, tiny())
     model = Classifier(encoding, tiny())
     order = torch.randperm(50)
-    data = encoding.transform(rows.numbers, rows.categories)
+    data = encoding.transform(rows.numerical, rows.categorical)
     torch.testing.assert_close(model(data.take(order)), model(data)[order])
 
 

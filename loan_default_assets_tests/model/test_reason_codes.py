@@ -26,7 +26,7 @@ REASONS = Reasons(portfolio())
     ],
 )
 def test_the_weightiest_come_first(parts: dict[str, float], adverse: bool, codes: list[str]) -> None:
-    assert [*portfolio().features.numbers, *portfolio().features.categories] == NAMES
+    assert [*portfolio().features.numerical, *portfolio().features.categorical] == NAMES
     found = REASONS.of(np.array([parts.get(name, 0.0) for name in NAMES]), adverse=adverse)
     assert [reason.code for reason in found] == codes
     assert len(found) <= MOST_REASONS

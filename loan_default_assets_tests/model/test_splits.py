@@ -13,14 +13,14 @@ def dated(
     rows_a_day: int,
     *,
     horizon: int = 0,
-    clock: int | None = None,
+    cutoff: int | None = None,
     rate: float = 0.2,
     **limits: int,
 ) -> Split:
     rng = np.random.default_rng(0)
     as_of = np.datetime64("2025-01-01", "D") + np.repeat(np.arange(days), rows_a_day)
     label = (rng.random(len(as_of)) < rate).astype(np.int8)
-    today = date(2025, 1, 1) + timedelta(days=days if clock is None else clock)
+    today = date(2025, 1, 1) + timedelta(days=days if cutoff is None else cutoff)
     ids = np.array([str(i) for i in range(len(as_of))])
     order = rng.permutation(len(as_of))
     return split(
@@ -61,17 +61,17 @@ def test_the_window_is_whole_days_within_its_limits(
 
 
 def test_labels_count_only_once_they_were_observed() -> None:
-    found = dated(100, 100, horizon=30, clock=100, min_rows=1000, min_positives=100)
+    found = dated(100, 100, horizon=30, cutoff=100, min_rows=1000, min_positives=100)
     assert len(found.immature) == 29 * 100
     assert found.window_to == date(2025, 1, 1) + timedelta(days=70)
 
 
 def test_labels_without_a_date_and_rows_without_a_label() -> None:
     n = 1000
-    never = np.full(n, "NaT", dtype="datetime64[D]")
+    undated = np.full(n, "NaT", dtype="datetime64[D]")
     label = np.where(np.arange(n) % 10 == 0, -1, np.arange(n) % 2).astype(np.int8)
     ids = np.array([f"{i:04}" for i in range(n)])
-    found = split(never, ids, label, never, date(2025, 1, 1))
+    found = split(undated, ids, label, undated, date(2025, 1, 1))
     assert len(found.unlabelled) == 100
     assert not len(found.immature)
     assert found.window_from is found.trained_to is None
@@ -79,17 +79,17 @@ def test_labels_without_a_date_and_rows_without_a_label() -> None:
 
 def test_without_dates_the_hash_of_the_id_decides_and_order_does_not() -> None:
     n = 5000
-    never = np.full(n, "NaT", dtype="datetime64[D]")
+    undated = np.full(n, "NaT", dtype="datetime64[D]")
     ids = np.array([f"loan-{i}" for i in range(n)])
     label = (np.arange(n) % 3 == 0).astype(np.int8)
-    found = split(never, ids, label, never, None)
+    found = split(undated, ids, label, undated, None)
     shares = [len(part) / n for part in (found.train, found.validation, found.window)]
     assert shares == pytest.approx([0.64, 0.16, 0.20], abs=0.02)
     assert found.enough
     order = np.random.default_rng(0).permutation(n)
-    again = split(never, ids[order], label[order], never, None)
+    again = split(undated, ids[order], label[order], undated, None)
     assert set(ids[found.window]) == set(ids[order][again.window])
-    more = split(never[:100], ids[:100], label[:100], never[:100], None)
+    more = split(undated[:100], ids[:100], label[:100], undated[:100], None)
     assert set(ids[:100][more.window]) == set(ids[found.window]) & set(ids[:100])
 
 

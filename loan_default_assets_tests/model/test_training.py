@@ -29,7 +29,7 @@ def scores(model: FittedModel, rows: Rows) -> np.ndarray:
     network = Classifier(model.encoding, model.config)
     network.load_state_dict(model.state)
     with torch.inference_mode():
-        return network(model.encoding.transform(rows.numbers, rows.categories)).numpy()
+        return network(model.encoding.transform(rows.numerical, rows.categorical)).numpy()
 
 
 def test_the_same_rows_and_seed_give_the_same_weights(model: FittedModel) -> None:
@@ -117,13 +117,13 @@ def test_each_epoch_is_reported() -> None:
 
 def edges() -> Iterator[Any]:
     missing = loans(60)
-    missing.numbers[:, 1] = np.nan
+    missing.numerical[:, 1] = np.nan
     constant = loans(60)
-    constant.numbers[:, 2] = 3.0
-    constant.categories[:, 1] = 2
+    constant.numerical[:, 2] = 3.0
+    constant.categorical[:, 1] = 2
     yield pytest.param(loans(20), id="fewer rows than a batch")
-    yield pytest.param(loans(60, numbers=0), id="no numbers")
-    yield pytest.param(loans(60, categories=0), id="no categories")
+    yield pytest.param(loans(60, numerical=0), id="no numbers")
+    yield pytest.param(loans(60, categorical=0), id="no categories")
     yield pytest.param(missing, id="a column without values")
     yield pytest.param(constant, id="constant columns")
 
@@ -133,7 +133,7 @@ def edges() -> Iterator[Any]:
 def test_small_and_degenerate_sets_train_to_finite_scores(rows: Rows, view: str) -> None:
     config = tiny(view=view, max_epochs=1, min_steps=1)
     model = fit(pretrained(rows, config), rows, rows, config)
-    asked = Rows(np.full_like(rows.numbers[:5], np.nan), np.ones_like(rows.categories[:5]))
+    asked = Rows(np.full_like(rows.numerical[:5], np.nan), np.ones_like(rows.categorical[:5]))
     assert np.isfinite(scores(model, concatenate([rows.without_label(), asked]))).all()
     assert 0 < model.threshold < 1
 
@@ -150,7 +150,7 @@ def test_small_and_degenerate_sets_train_to_finite_scores(rows: Rows, view: str)
 @pytest.mark.parametrize("part", ["train", "validation"])
 def test_one_class_or_no_label_is_refused(label: np.ndarray | None, said: str, part: str) -> None:
     good, config = loans(50), tiny(pretrain_epochs=0)
-    bad = Rows(good.numbers, good.categories, label)
+    bad = Rows(good.numerical, good.categorical, label)
     train, validation = (bad, good) if part == "train" else (good, bad)
     with pytest.raises(RowsError, match=said):
         fit(pretrained(good, config), train, validation, config)

@@ -11,7 +11,7 @@ from dagster._core.definitions.freshness import FreshnessState
 
 from loan_default_assets.commands import family
 from loan_default_assets.commands.run import fingerprint
-from loan_default_assets.orchestration.jobs import RETRAIN, TRAIN
+from loan_default_assets.orchestration.jobs import FINETUNE, TRAIN
 from loan_default_assets.warehouse.registry import ModelRecord
 from loan_default_assets_tests.orchestration import drifting
 from loan_default_assets_tests.orchestration.platform import Platform
@@ -39,7 +39,7 @@ def trainings(platform: Platform, *statuses: dg.DagsterRunStatus) -> list[dg.Dag
     with platform.session() as (_, instance):
         return [
             run
-            for job in (TRAIN, RETRAIN)
+            for job in (TRAIN, FINETUNE)
             for run in instance.get_runs(dg.RunsFilter(job_name=job, statuses=list(statuses)))
             if "loan_default/retraining" in run.tags
         ]

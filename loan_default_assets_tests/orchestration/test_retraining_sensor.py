@@ -72,7 +72,7 @@ def test_a_fallen_f1_starts_three_different_attempts_then_one_alert_and_hold(
     missed: Ticking, receiver: Path
 ) -> None:
     seen = []
-    for number, job, mode in ((1, "retrain", "head"), (2, "retrain", "full"), (3, "train", "full")):
+    for number, job, mode in ((1, "finetune", "head"), (2, "finetune", "full"), (3, "train", "full")):
         request = only(missed)
         assert (request.job_name, attempt_in(request)["mode"]) == (job, mode)
         assert attempt_in(request)["number"] == number

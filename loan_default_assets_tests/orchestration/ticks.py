@@ -14,7 +14,7 @@ from loan_default_assets.orchestration.resources import Warehouse
 from loan_default_assets.orchestration.sensors import RETRAINING_SENSOR
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import Database
-from loan_default_assets.warehouse.evaluations import Journal
+from loan_default_assets.warehouse.evaluations import EvaluationLog
 from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.registry import Registry
 from loan_default_assets_tests.warehouse import samples
@@ -30,7 +30,7 @@ class Ticking:
         self.instance = instance
         self.database = Database(url, self.portfolio.name)
         self.database.migrate(self.portfolio)
-        self.registry, self.journal = Registry(self.database), Journal(self.database)
+        self.registry, self.evaluations = Registry(self.database), EvaluationLog(self.database)
         self.settings = Settings(
             database_url=url,  # type: ignore[arg-type]
             loan_default_home=folder,
@@ -76,7 +76,7 @@ class Ticking:
         return version
 
     def evaluate(self, version: str, f1: float, snapshot: str, role: str = "champion") -> None:
-        self.journal.record_performance(
+        self.evaluations.record(
             samples.performance(
                 version, f1, snapshot_hash=snapshot, role=role, evaluated_at=datetime.now(UTC)
             )

@@ -44,11 +44,13 @@ def machine(decide: Decide, seen: Counter[str]) -> type[RuleBasedStateMachine]:
             if count:
                 self.world.arrive(count)
 
-        @rule(hours=st.sampled_from([2, 22]), count=LABELS, f1=F1, judge=st.booleans(), share=SHARE)
-        def hours_pass(self, hours: int, count: int, f1: float, judge: bool, share: int) -> None:
+        @rule(
+            hours=st.sampled_from([2, 22]), count=LABELS, f1=F1, decide_promotion=st.booleans(), share=SHARE
+        )
+        def hours_pass(self, hours: int, count: int, f1: float, decide_promotion: bool, share: int) -> None:
             self.world.wait(timedelta(hours=hours))
             self.world.arrive(count)
-            if judge:
+            if decide_promotion:
                 self.world.evaluate(f1, share=share)
             self.world.tick()
 
@@ -203,7 +205,7 @@ def no_hold(state: State, limits: Limits) -> Action:
     ("broken", "promise"),
     [
         pytest.param(altered(running=lambda _: ()), "in flight|used before", id="ignores the run in flight"),
-        pytest.param(altered(crashed=lambda _: frozenset()), "used before", id="repeats a run that died"),
+        pytest.param(altered(ended_runs=lambda _: frozenset()), "used before", id="repeats a run that died"),
         pytest.param(altered(forced=lambda _: True), "although|within|without", id="always forces"),
         pytest.param(limited(max_attempts=10**6), "too many attempts", id="no cap on attempts"),
         pytest.param(limited(cooldown=timedelta(0)), "within the cooldown", id="no cooldown"),

@@ -5,12 +5,18 @@ from typing import Any
 
 import pytest
 
-from loan_default_assets.policy.promotion import Comparison, Judged, PromotionLimits, figures, judge
+from loan_default_assets.policy.promotion import (
+    Comparison,
+    EvaluatedModel,
+    PromotionLimits,
+    decide_promotion,
+    figures,
+)
 
 NAN = float("nan")
 DEFAULT = PromotionLimits()
 STRICT = PromotionLimits(policy="strict")
-GOOD = Judged("new", 1200, 180, 0.83, 0.7, 0.03, True, True, True, True)
+GOOD = EvaluatedModel("new", 1200, 180, 0.83, 0.7, 0.03, True, True, True, True)
 LOW = replace(GOOD, f1=0.52)
 CHAMPION = replace(GOOD, version="old", f1=0.81)
 SMALL = replace(GOOD, rows=999)
@@ -71,15 +77,15 @@ WORSE_AUC = Comparison(0.004, 0.03, -0.006, 0.02)
     ],
 )
 def test_verdict(
-    candidate: Judged,
-    champion: Judged | None,
+    candidate: EvaluatedModel,
+    champion: EvaluatedModel | None,
     comparison: Comparison | None,
     limits: PromotionLimits,
     decision: str,
     promote: bool,
     words: str,
 ) -> None:
-    verdict = judge(candidate, champion, comparison, limits)
+    verdict = decide_promotion(candidate, champion, comparison, limits)
     assert (verdict.decision, verdict.promote) == (decision, promote)
     assert words in " ".join(verdict.reasons)
     assert all(reason.endswith(".") for reason in verdict.reasons)
@@ -98,11 +104,11 @@ FAULTS = {
 @pytest.mark.parametrize("champion", [None, CHAMPION])
 @pytest.mark.parametrize("window", [{}, {"rows": 10, "positives": 1}])
 def test_a_hard_gate_rejects_whatever_else_holds(
-    fault: str, words: str, limits: PromotionLimits, champion: Judged | None, window: dict[str, int]
+    fault: str, words: str, limits: PromotionLimits, champion: EvaluatedModel | None, window: dict[str, int]
 ) -> None:
     broken: dict[str, Any] = {fault: False, **window}
     comparison = BETTER if champion else None
-    verdict = judge(replace(GOOD, **broken), champion, comparison, limits)
+    verdict = decide_promotion(replace(GOOD, **broken), champion, comparison, limits)
     assert (verdict.decision, verdict.promote) == ("rejected", False)
     assert words in verdict.reasons[0]
 
@@ -120,10 +126,10 @@ def test_a_hard_gate_rejects_whatever_else_holds(
     ],
 )
 def test_a_champion_that_cannot_score_these_rows_is_replaced_as_if_absent(
-    fault: str, candidate: Judged, limits: PromotionLimits, decision: str
+    fault: str, candidate: EvaluatedModel, limits: PromotionLimits, decision: str
 ) -> None:
     broken: dict[str, Any] = {fault: False, "rows": 0, "positives": 0}
-    verdict = judge(candidate, replace(CHAMPION, **broken), None, limits)
+    verdict = decide_promotion(candidate, replace(CHAMPION, **broken), None, limits)
     assert verdict.decision == decision
     assert verdict.reasons[0] == "Champion old cannot score these rows, so it is not compared with."
 
@@ -139,16 +145,16 @@ def test_a_champion_that_cannot_score_these_rows_is_replaced_as_if_absent(
     ],
 )
 def test_the_champion_itself_is_neither_promoted_nor_rejected(
-    model: Judged, decision: str, limits: PromotionLimits
+    model: EvaluatedModel, decision: str, limits: PromotionLimits
 ) -> None:
-    verdict = judge(model, model, None, limits)
+    verdict = decide_promotion(model, model, None, limits)
     assert (verdict.decision, verdict.promote) == (decision, False)
     assert "champion already" in verdict.reasons[0]
 
 
 def test_every_failed_gate_is_named() -> None:
     bad = replace(GOOD, roc_auc_low=0.4, ece=0.4)
-    verdict = judge(bad, CHAMPION, Comparison(-0.2, -0.1, -0.3, -0.2), DEFAULT)
+    verdict = decide_promotion(bad, CHAMPION, Comparison(-0.2, -0.1, -0.3, -0.2), DEFAULT)
     assert len(verdict.reasons) == 4
 
 
@@ -161,9 +167,11 @@ def test_every_failed_gate_is_named() -> None:
         (replace(CHAMPION, positives=1), SAME),
     ],
 )
-def test_figures_of_two_windows_are_refused(champion: Judged | None, comparison: Comparison | None) -> None:
+def test_figures_of_two_windows_are_refused(
+    champion: EvaluatedModel | None, comparison: Comparison | None
+) -> None:
     with pytest.raises(ValueError, match=r"window|comparison"):
-        judge(GOOD, champion, comparison, DEFAULT)
+        decide_promotion(GOOD, champion, comparison, DEFAULT)
 
 
 @pytest.mark.parametrize(

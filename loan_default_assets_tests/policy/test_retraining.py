@@ -106,7 +106,7 @@ FIRST_FAILURES = tuple(
             "no_new_labels",
             id="an attempt that could not be judged",
         ),
-        pytest.param(breach(crashed=frozenset({"retrain:m1:s2:1"})), "run_failed", id="its run died"),
+        pytest.param(breach(ended_runs=frozenset({"retrain:m1:s2:1"})), "run_failed", id="its run died"),
         pytest.param(HELD, "hold", id="three attempts failed"),
         pytest.param(replace(HELD, labels=7999), "hold", id="1,999 new labels in HOLD"),
         pytest.param(replace(HELD, labels=8000), "no_new_labels", id="enough labels, not judged on them yet"),
@@ -185,7 +185,7 @@ def test_waits(state: State, reason: str) -> None:
         ),
         pytest.param(replace(HELD, forced=True), "forced", "retrain:m1:s3:1", "head", 4, id="force out of HOLD"),
         pytest.param(
-            breach(crashed=frozenset({"retrain:m1:s2:1"}), forced=True), "forced", "retrain:m1:s2:1", "head", 1,
+            breach(ended_runs=frozenset({"retrain:m1:s2:1"}), forced=True), "forced", "retrain:m1:s2:1", "head", 1,
             id="force after a dead run",
         ),
         pytest.param(

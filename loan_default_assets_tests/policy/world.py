@@ -9,7 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
-from loan_default_assets.policy.promotion import Comparison, Judged, PromotionLimits, Verdict, judge
+from loan_default_assets.policy.promotion import (
+    Comparison,
+    EvaluatedModel,
+    PromotionLimits,
+    Verdict,
+    decide_promotion,
+)
 from loan_default_assets.policy.retraining import Action, Retraining
 from loan_default_assets.policy.state import Evaluation, Limits, Model, State
 from loan_default_assets_tests.policy.ledger import BLIND, SPREAD, Ledger
@@ -41,7 +47,7 @@ class World:
         self.evaluations: list[Evaluation] = []
         self.verdicts: dict[str, Verdict | None] = {}
         self.runs: list[Run] = []
-        self.crashed: set[str] = set()
+        self.ended_runs: set[str] = set()
         self.reasons: Counter[str] = Counter()
         self.ledger = Ledger()
         if champion:
@@ -66,7 +72,7 @@ class World:
             models=tuple(self.models.values()),
             evaluations=tuple(self.evaluations),
             running=tuple(run.start.run_key for run in self.runs),
-            crashed=frozenset(self.crashed),
+            ended_runs=frozenset(self.ended_runs),
             forced=forced,
         )
 
@@ -132,11 +138,11 @@ class World:
             return action
         start = action.retraining
         known = start.run_key in self.ledger.seen
-        assert not known or (forced and start.run_key in self.crashed), "a run key that was used before"
+        assert not known or (forced and start.run_key in self.ended_runs), "a run key that was used before"
         self._may_start(start, forced)
         self.ledger.seen.add(start.run_key)
         self.ledger.operator += forced
-        self.crashed.discard(start.run_key)
+        self.ended_runs.discard(start.run_key)
         self.runs.append(Run(start))
         assert len(self.runs) == 1, "two retrainings in flight"
         return action
@@ -166,9 +172,9 @@ class World:
         for version, figure in ((candidate.version, f1), (None, champion_f1)):
             self.evaluate(figure, version=version, share=share)
         rows = [e for e in self.evaluations if e.version == candidate.version][-1]
-        judged = Judged("", rows.rows, rows.positives, f1, 0.6, 0.01, True, True, True, True)
+        judged = EvaluatedModel("", rows.rows, rows.positives, f1, 0.6, 0.01, True, True, True, True)
         old = self.champion
-        verdict = judge(
+        verdict = decide_promotion(
             replace(judged, version=candidate.version),
             replace(judged, version=old.version, f1=champion_f1, schema_matches=old.usable) if old else None,
             Comparison(low, low + 0.1, low, low + 0.1) if old and old.usable else None,
@@ -193,7 +199,7 @@ class World:
     def crash(self, *, given_up: bool) -> None:
         """The run dies where it stands. Given up: the scheduler's own retries are used up as well."""
         if given_up:
-            self.crashed.add(self.runs.pop().start.run_key)
+            self.ended_runs.add(self.runs.pop().start.run_key)
 
     def promote(self, version: str) -> None:
         """An operator puts a version in the champion's place; a rollback is that with an older one."""

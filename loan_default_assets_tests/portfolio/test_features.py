@@ -21,7 +21,7 @@ def row(**changed: Any) -> dict[str, list[Any]]:
 
 
 @pytest.mark.parametrize(
-    ("columns", "numbers", "grade"),
+    ("columns", "numerical", "grade"),
     [
         (row(), [100, 1, 30, 50], 3),
         (row(grade="가", income=None), [NAN, 1, 30, NAN], 4),
@@ -33,17 +33,17 @@ def row(**changed: Any) -> dict[str, list[Any]]:
         (row(grade=7, income=1e300), [NAN, 1, 30, NAN], 1),
     ],
 )
-def test_one_loan(tmp_path: Path, columns: dict[str, list[Any]], numbers: list[float], grade: int) -> None:
+def test_one_loan(tmp_path: Path, columns: dict[str, list[Any]], numerical: list[float], grade: int) -> None:
     features = transform(portfolio(tmp_path), columns, date(2024, 1, 31))
-    np.testing.assert_array_equal(features.numbers, np.array([numbers], np.float32))
-    assert features.categories.tolist() == [[grade]]
-    assert (features.numbers.dtype, features.categories.dtype) == (np.float32, np.int16)
+    np.testing.assert_array_equal(features.numerical, np.array([numerical], np.float32))
+    assert features.categorical.tolist() == [[grade]]
+    assert (features.numerical.dtype, features.categorical.dtype) == (np.float32, np.int16)
 
 
 @pytest.mark.parametrize("value", [2, 2.0, np.int64(2), "2", True])
 def test_codes_match_whatever_their_type(tmp_path: Path, value: Any) -> None:
     p = portfolio(tmp_path, ("[A, B, 가]", "[1, 2, true]"))
-    assert transform(p, row(grade=value), None).categories.tolist() == [[4 if value is True else 3]]
+    assert transform(p, row(grade=value), None).categorical.tolist() == [[4 if value is True else 3]]
 
 
 def test_a_frame_and_a_dictionary_give_the_same_bytes() -> None:
@@ -52,15 +52,15 @@ def test_a_frame_and_a_dictionary_give_the_same_bytes() -> None:
     lists = {name: [None if v != v else v for v in frame[name].tolist()] for name in p.columns}
     arrays = {name: frame[name].to_numpy() for name in p.columns}
     expected = transform(p, frame, frame["as_of"])
-    assert np.isnan(expected.numbers).any()
+    assert np.isnan(expected.numerical).any()
     for given in (lists, arrays):
         made = transform(p, given, frame["as_of"].to_numpy())
-        assert made.numbers.tobytes() == expected.numbers.tobytes()
-        assert made.categories.tobytes() == expected.categories.tobytes()
+        assert made.numerical.tobytes() == expected.numerical.tobytes()
+        assert made.categorical.tobytes() == expected.categorical.tobytes()
     for place in range(0, len(frame), 7):
         one = transform(p, {name: [values[place]] for name, values in lists.items()}, date(2024, 5, 6))
-        assert one.numbers.tobytes() == expected.numbers[place].tobytes()
-        assert one.categories.tobytes() == expected.categories[place].tobytes()
+        assert one.numerical.tobytes() == expected.numerical[place].tobytes()
+        assert one.categorical.tobytes() == expected.categorical[place].tobytes()
 
 
 def test_features_of_a_loan_do_not_depend_on_other_loans(tmp_path: Path) -> None:
@@ -68,17 +68,17 @@ def test_features_of_a_loan_do_not_depend_on_other_loans(tmp_path: Path) -> None
     p = bank(tmp_path, Path(tmp_path / "loans.csv").read_text().replace("70000", "1").replace("999999", "3"))
     after = {part.key: part.frame for part in partitions(p)}
     for key in ("2024-01-01", "2024-01-02"):
-        assert transform(p, before[key], before[key]["as_of"]).numbers.tobytes() == (
-            transform(p, after[key], after[key]["as_of"]).numbers.tobytes()
+        assert transform(p, before[key], before[key]["as_of"]).numerical.tobytes() == (
+            transform(p, after[key], after[key]["as_of"]).numerical.tobytes()
         )
 
 
 def test_no_loans_give_no_features(tmp_path: Path) -> None:
     p = portfolio(tmp_path)
     features = transform(p, {name: [] for name in ROW}, date(2024, 1, 1))
-    assert (features.numbers.shape, features.categories.shape) == ((0, 4), (0, 1))
+    assert (features.numerical.shape, features.categorical.shape) == ((0, 4), (0, 1))
     empty = partitions(bank(tmp_path), ["2024-01-04"])[0].frame
-    assert transform(p, empty, empty["as_of"]).numbers.shape == (0, 4)
+    assert transform(p, empty, empty["as_of"]).numerical.shape == (0, 4)
 
 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
@@ -101,5 +101,7 @@ def test_nullable_pandas_types_are_understood(tmp_path: Path) -> None:
         }
     )
     features = transform(portfolio(tmp_path), frame, date(2024, 1, 2))
-    np.testing.assert_array_equal(features.numbers[:, :3], np.array([[1, NAN, 1], [NAN, 2, NAN]], np.float32))
-    assert features.categories.tolist() == [[2], [0]]
+    np.testing.assert_array_equal(
+        features.numerical[:, :3], np.array([[1, NAN, 1], [NAN, 2, NAN]], np.float32)
+    )
+    assert features.categorical.tolist() == [[2], [0]]

@@ -30,9 +30,17 @@ GRADE = "grade: {kind: category, values: [A, B, 가]}"
         (NUMBER, "income: {kind: number, values: [1]}", "columns.income: values: only for kind category"),
         (GRADE, "grade: {kind: category}", "columns.grade: kind category needs values"),
         (GRADE, "grade: {kind: category, values: [A, A]}", "columns.grade: values must be different"),
-        ("derive:", "never: [incom]\nderive:", "never: 'incom' is not a column; did you mean 'income'?"),
+        (
+            "derive:",
+            "known_after_outcome: [incom]\nderive:",
+            "known_after_outcome: 'incom' is not a column; did you mean 'income'?",
+        ),
         ("derive:", "protected: [sex]\nderive:", "protected: 'sex' is not a column; allowed: income, grade"),
-        ("derive:", "never: [children]\nderive:", "derive.income_a_child: 'children' is in never"),
+        (
+            "derive:",
+            "known_after_outcome: [children]\nderive:",
+            "derive.income_a_child: 'children' is in known_after_outcome",
+        ),
         ("derive:", "protected: [children]\nderive:", "derive.income_a_child: 'children' is protected"),
         (
             "/ (children",
@@ -79,7 +87,7 @@ def test_a_wrong_portfolio_is_refused_with_its_key_path(
 
 def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(PortfolioError) as error:
-        portfolio(tmp_path, ("derive:", "never: [incom]\nprotected: [nte]\nderive:"))
+        portfolio(tmp_path, ("derive:", "known_after_outcome: [incom]\nprotected: [nte]\nderive:"))
     assert len(str(error.value).splitlines()) == 2
 
 
@@ -99,11 +107,11 @@ def test_yaml_is_read_as_people_write_it(tmp_path: Path) -> None:
 
 def test_features_follow_kinds_then_the_files_order(tmp_path: Path) -> None:
     p = portfolio(tmp_path, ("derive:", "protected: [grade]\nderive:"))
-    assert p.features.numbers == ("income", "children", "hired", "income_a_child")
-    assert p.features.categories == ()
-    p = portfolio(tmp_path, ("derive:", "never: [hired]\nderive:"))
-    assert p.features.numbers == ("income", "children", "income_a_child")
-    assert (p.features.categories, p.features.cardinalities) == (("grade",), (5,))
+    assert p.features.numerical == ("income", "children", "hired", "income_a_child")
+    assert p.features.categorical == ()
+    p = portfolio(tmp_path, ("derive:", "known_after_outcome: [hired]\nderive:"))
+    assert p.features.numerical == ("income", "children", "income_a_child")
+    assert (p.features.categorical, p.features.cardinalities) == (("grade",), (5,))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +127,7 @@ def test_features_follow_kinds_then_the_files_order(tmp_path: Path) -> None:
         ("derive:", "reasons: {income: {en: x}}\ntraining: {preset: fast}\nderive:", True),
         ("[A, B, 가]", "[B, A, 가]", False),
         ("min: 0, max", "min: 1, max", False),
-        ("derive:", "never: [note]\nderive:", False),
+        ("derive:", "known_after_outcome: [note]\nderive:", False),
         ("derive:", "protected: [grade]\nderive:", False),
         ("(children + 1)", "(children + 2)", False),
         ("horizon_days: 30", "horizon_days: 31", False),
@@ -204,14 +212,16 @@ def test_every_portfolio_of_the_library_is_sound(name: str) -> None:
     again = Portfolio.model_validate_json(p.model_dump_json())
     assert (again, again.hash, again.features) == (p, p.hash, p.features)
     described = [*p.reasons, *(column for column, c in p.columns.items() if c.describe)]
-    assert set(p.features.numbers + p.features.categories) <= set(described)
+    assert set(p.features.numerical + p.features.categorical) <= set(described)
     for language in ("en", "ko"):
-        missing = [f for f in p.features.numbers if p.reason(f, language) == f and not p.columns[f].describe]
+        missing = [
+            f for f in p.features.numerical if p.reason(f, language) == f and not p.columns[f].describe
+        ]
         assert not missing
 
 
 def test_the_library_keeps_outcomes_and_protected_attributes_out() -> None:
-    used = {name: {*load(name).features.numbers, *load(name).features.categories} for name in library()}
+    used = {name: {*load(name).features.numerical, *load(name).features.categorical} for name in library()}
     assert not used["sba_loans"] & {
         "term",
         "chg_off_date",

@@ -9,7 +9,7 @@ import pandas as pd
 
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.copy.loan_rows import LoanRows
-from loan_default_assets.warehouse.evaluations import Performance
+from loan_default_assets.warehouse.evaluations import EvaluationRecord
 from loan_default_assets.warehouse.registry import ModelRecord
 
 DAY = "2024-01-01"
@@ -66,15 +66,15 @@ def processed(ids: Sequence[str], *, key: str = DAY, seed: int = 0, horizon: int
     """Features for the sample portfolio; a third of the loans without outcome."""
     rng = np.random.default_rng(seed)
     n = len(ids)
-    numbers = rng.normal(size=(n, 4)).astype(np.float32)
-    numbers[rng.random((n, 4)) < 0.2] = np.nan
+    numerical = rng.normal(size=(n, 4)).astype(np.float32)
+    numerical[rng.random((n, 4)) < 0.2] = np.nan
     label = np.where(np.arange(n) % 3 == 0, -1, np.arange(n) % 2).astype(np.int8)
     observed = np.datetime64(key, "D") + np.timedelta64(horizon, "D")
     return LoanRows(
         np.full(n, key),
         np.array(ids, str),
         np.full(n, np.datetime64(key, "D")),
-        numbers,
+        numerical,
         rng.integers(0, 4, (n, 1)).astype(np.int16),
         label,
         np.where(label < 0, np.datetime64("NaT", "D"), observed),
@@ -106,7 +106,7 @@ def classifier(version: str, **changes: Any) -> ModelRecord:
     return ModelRecord(**(record | changes))
 
 
-def performance(version: str, f1: float, **changes: Any) -> Performance:
+def performance(version: str, f1: float, **changes: Any) -> EvaluationRecord:
     """An evaluation on a window of 1,000 loans."""
     evaluation: dict[str, Any] = {
         "model_version": version,
@@ -122,4 +122,4 @@ def performance(version: str, f1: float, **changes: Any) -> Performance:
         "role": "candidate",
         "evaluated_at": datetime(2024, 5, 1, tzinfo=UTC),
     }
-    return Performance(**(evaluation | changes))
+    return EvaluationRecord(**(evaluation | changes))

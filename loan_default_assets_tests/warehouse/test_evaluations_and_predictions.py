@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from loan_default_assets.warehouse.database import Database, WarehouseError
-from loan_default_assets.warehouse.evaluations import Journal, Prediction
+from loan_default_assets.warehouse.evaluations import EvaluationLog
 from loan_default_assets.warehouse.loans import Loans
+from loan_default_assets.warehouse.predictions import Prediction, PredictionLog
 from loan_default_assets.warehouse.registry import Registry
 from loan_default_assets_tests.warehouse.samples import (
     classifier,
@@ -38,8 +39,13 @@ def database(database_url: str) -> Database:
 
 
 @pytest.fixture
-def journal(database: Database) -> Journal:
-    return Journal(database)
+def evaluations(database: Database) -> EvaluationLog:
+    return EvaluationLog(database)
+
+
+@pytest.fixture
+def predictions(database: Database) -> PredictionLog:
+    return PredictionLog(database)
 
 
 def prediction(**changes: Any) -> Prediction:
@@ -59,11 +65,11 @@ def prediction(**changes: Any) -> Prediction:
     return Prediction(**(answered | changes))
 
 
-def test_an_evaluation_is_recorded_once(journal: Journal) -> None:
+def test_an_evaluation_is_recorded_once(evaluations: EvaluationLog) -> None:
     first = performance("c1", 0.82)
-    assert journal.record_performance(first)
-    assert not journal.record_performance(replace(first, verdict="other"))
-    read = journal.latest_performance()
+    assert evaluations.record(first)
+    assert not evaluations.record(replace(first, verdict="other"))
+    read = evaluations.latest()
     assert read
     assert math.isnan(read.metrics["ks"])
     assert replace(read, metrics={**read.metrics, "ks": 0}) == replace(
@@ -71,29 +77,29 @@ def test_an_evaluation_is_recorded_once(journal: Journal) -> None:
     )
 
 
-def test_the_latest_evaluation(journal: Journal) -> None:
-    assert journal.latest_performance() is None
+def test_the_latest_evaluation(evaluations: EvaluationLog) -> None:
+    assert evaluations.latest() is None
     for hour, (version, role) in enumerate([("c1", "candidate"), ("c1", "champion"), ("c2", "candidate")]):
         when = NOON + timedelta(hours=hour)
-        journal.record_performance(performance(version, 0.8, role=role, evaluated_at=when, snapshot_hash="s"))
+        evaluations.record(performance(version, 0.8, role=role, evaluated_at=when, snapshot_hash="s"))
     for arguments, hours in [
         ({}, 2),
         ({"version": "c1"}, 1),
         ({"role": "champion"}, 1),
         ({"version": "x"}, None),
     ]:
-        latest = journal.latest_performance(**arguments)
+        latest = evaluations.latest(**arguments)
         assert (latest and latest.evaluated_at) == (None if hours is None else NOON + timedelta(hours=hours))
 
 
-def test_predictions_are_delivered_once(journal: Journal, database: Database) -> None:
+def test_predictions_are_delivered_once(predictions: PredictionLog, database: Database) -> None:
     batch = [prediction(position=i, request_id=str(uuid.UUID(int=i // 600))) for i in range(1_200)]
-    assert journal.append_predictions(batch[:700]) == 700
-    assert journal.append_predictions(batch) == 500
-    assert journal.append_predictions(batch[::-1]) == 0
-    assert journal.append_predictions([]) == 0
+    assert predictions.append(batch[:700]) == 700
+    assert predictions.append(batch) == 500
+    assert predictions.append(batch[::-1]) == 0
+    assert predictions.append([]) == 0
     reasons = [{"feature": "amount", "text": "금액"}]
-    assert journal.append_predictions([prediction(reasons=reasons, loan_id=None, channel="grpc")] * 2) == 1
+    assert predictions.append([prediction(reasons=reasons, loan_id=None, channel="grpc")] * 2) == 1
     with database.transaction() as cursor:
         cursor.execute("SELECT features, reasons, loan_id FROM predictions WHERE channel = 'grpc'")
         assert cursor.fetchall() == [(prediction().features, reasons, None)]
@@ -114,10 +120,10 @@ def test_predictions_are_delivered_once(journal: Journal, database: Database) ->
     ],
 )
 def test_predictions_that_cannot_be(
-    change: dict[str, Any], said: str, journal: Journal, database: Database
+    change: dict[str, Any], said: str, predictions: PredictionLog, database: Database
 ) -> None:
     with pytest.raises(WarehouseError, match=said):
-        journal.append_predictions([prediction(), prediction(**change)])
+        predictions.append([prediction(), prediction(**change)])
     with database.transaction() as cursor:
         cursor.execute("SELECT count(*) FROM predictions")
         assert cursor.fetchall() == [(0,)]
@@ -125,14 +131,16 @@ def test_predictions_that_cannot_be(
 
 @pytest.mark.parametrize("table", ["predictions", "model_performance"])
 @pytest.mark.parametrize("statement", ["UPDATE {} SET model_version = 'c2'", "DELETE FROM {}", "TRUNCATE {}"])
-def test_append_only(table: str, statement: str, journal: Journal, database: Database) -> None:
-    journal.append_predictions([prediction()])
-    journal.record_performance(performance("c1", 0.8))
+def test_append_only(
+    table: str, statement: str, evaluations: EvaluationLog, predictions: PredictionLog, database: Database
+) -> None:
+    predictions.append([prediction()])
+    evaluations.record(performance("c1", 0.8))
     with pytest.raises(WarehouseError, match=f"{table} is append-only"), database.transaction() as cursor:
         cursor.execute(statement.format(table))
 
 
-def test_live_performance_of_served_predictions(journal: Journal, database: Database) -> None:
+def test_live_performance_of_served_predictions(predictions: PredictionLog, database: Database) -> None:
     """Against the same figures by hand: 400 loans, ties among the scores, a third without outcome."""
     loans = Loans(database, portfolio())
     names = ids(400)
@@ -153,8 +161,8 @@ def test_live_performance_of_served_predictions(journal: Journal, database: Data
         )
         for name, p in [*zip(names, score, strict=True), ("young", 0.9), ("unknown", 0.9)]
     ]
-    journal.append_predictions([*first_scores, *served, prediction(loan_id=None)])
-    (live,) = journal.live_performance()
+    predictions.append([*first_scores, *served, prediction(loan_id=None)])
+    (live,) = predictions.live_performance()
 
     known = frame["label"].notna().to_numpy()
     label, p = frame["label"].to_numpy()[known] == 1, score[known]

@@ -51,7 +51,15 @@ def test_processed_rows_come_back_in_order(names: list[str], loans: Loans) -> No
     assert loans.replace_processed(DAY, rows) == Replaced(len(names), changed=True)
     read = loans.read_processed()
     order = np.argsort(rows.loan_id)
-    for field in ("partition_key", "loan_id", "as_of", "numbers", "categories", "label", "label_observed_at"):
+    for field in (
+        "partition_key",
+        "loan_id",
+        "as_of",
+        "numerical",
+        "categorical",
+        "label",
+        "label_observed_at",
+    ):
         np.testing.assert_array_equal(getattr(read, field), getattr(rows, field)[order])
         assert getattr(read, field).dtype.kind == getattr(rows, field).dtype.kind
     assert loans.replace_processed(DAY, read) == Replaced(len(names), changed=False)
@@ -59,8 +67,8 @@ def test_processed_rows_come_back_in_order(names: list[str], loans: Loans) -> No
 
 def test_the_special_values_of_features(loans: Loans) -> None:
     rows = processed(ids(4))
-    rows.numbers[:] = np.array([np.nan, -0.0, np.finfo("f4").max, np.finfo("f4").tiny])
-    rows.categories[:, 0] = [0, 1, 32_767, 2]
+    rows.numerical[:] = np.array([np.nan, -0.0, np.finfo("f4").max, np.finfo("f4").tiny])
+    rows.categorical[:, 0] = [0, 1, 32_767, 2]
     rows = replace(rows, as_of=np.array(["1899-01-01", "2262-01-01", "NaT", "2000-01-01"], "datetime64[D]"))
     loans.replace_processed(DAY, rows)
     assert same(loans.read_processed(), rows)
@@ -78,8 +86,8 @@ def test_a_portfolio_without_categories_or_without_numbers(
     names = slim.features
     rows = replace(
         whole,
-        numbers=whole.numbers[:, : len(names.numbers)],
-        categories=whole.categories[:, : len(names.categories)],
+        numerical=whole.numerical[:, : len(names.numerical)],
+        categorical=whole.categorical[:, : len(names.categorical)],
     )
     loans.replace_processed(DAY, rows)
     assert same(loans.read_processed(), rows)
@@ -87,14 +95,14 @@ def test_a_portfolio_without_categories_or_without_numbers(
 
 def test_a_digest_tells_rows_apart() -> None:
     rows = processed(ids(10))
-    other_nan = rows.numbers.copy()
+    other_nan = rows.numerical.copy()
     other_nan[np.isnan(other_nan)] = -np.float32(np.nan)
     assert replace(
-        rows, numbers=other_nan, label_observed_at=rows.label_observed_at.astype("M8[ns]")
+        rows, numerical=other_nan, label_observed_at=rows.label_observed_at.astype("M8[ns]")
     ).digest() == (rows.digest())
     changed = [
-        replace(rows, numbers=rows.numbers + 1),
-        replace(rows, categories=rows.categories[::-1].copy()),
+        replace(rows, numerical=rows.numerical + 1),
+        replace(rows, categorical=rows.categorical[::-1].copy()),
         replace(rows, label=-rows.label),
         replace(rows, loan_id=np.roll(rows.loan_id, 1)),
         replace(rows, as_of=rows.as_of + 1),
@@ -106,11 +114,11 @@ def test_only_rows_of_this_portfolio_and_of_what_was_known(database: Database, l
     for key in (DAY, NEXT):
         loans.replace_raw(key, raw(ids(10), key=key))
         loans.replace_processed(key, processed(ids(10), key=key))
-    known = [len(loans.read_processed(known_by=date(2024, 1, day))) for day in (1, 2, 3)]
+    known = [len(loans.read_processed(cutoff=date(2024, 1, day))) for day in (1, 2, 3)]
     assert known == [0, 10, 20]
     assert list(np.unique(loans.read_processed(keys=[NEXT, "2024-02-01"]).partition_key)) == [NEXT]
     assert len(loans.read_processed(keys=[])) == 0
-    assert loans.clock() == date(2024, 1, 3)
+    assert loans.cutoff() == date(2024, 1, 3)
     assert loans.partitions() == dict.fromkeys((DAY, NEXT), PartitionState(10, 10, stale=False))
     assert loans.default_rates()[DAY] == DefaultRate(10, 6, 3)
     assert loans.default_rates()[DAY].rate == 0.5
@@ -119,10 +127,10 @@ def test_only_rows_of_this_portfolio_and_of_what_was_known(database: Database, l
     database.migrate(changed)
     later = Loans(database, changed)
     assert len(later.read_processed()) == 0
-    assert later.clock() is None
+    assert later.cutoff() is None
     assert later.partitions()[DAY] == PartitionState(10, 10, stale=True)
     rows = processed(ids(10))
-    later.replace_processed(DAY, replace(rows, numbers=np.hstack([rows.numbers, rows.numbers[:, :1]])))
+    later.replace_processed(DAY, replace(rows, numerical=np.hstack([rows.numerical, rows.numerical[:, :1]])))
     assert not later.partitions()[DAY].stale
     assert len(later.read_processed()) == 10
     assert len(loans.read_processed()) == 10
@@ -140,12 +148,12 @@ def test_a_snapshot_has_no_clock_and_is_always_known(database_url: str) -> None:
         rows,
         partition_key=np.full(3, "snapshot"),
         as_of=np.full(3, np.datetime64("NaT", "D")),
-        numbers=rows.numbers[:, :1],
-        categories=rows.categories[:, :0],
+        numerical=rows.numerical[:, :1],
+        categorical=rows.categorical[:, :0],
     )
     loans.replace_processed("snapshot", rows)
-    assert loans.clock() is None
-    assert same(loans.read_processed(known_by=date(2000, 1, 1)), rows)
+    assert loans.cutoff() is None
+    assert same(loans.read_processed(cutoff=date(2000, 1, 1)), rows)
 
 
 def test_a_smaller_partition_replaces_a_larger_one(loans: Loans) -> None:
@@ -205,7 +213,7 @@ def test_what_cannot_be_stored_changes_nothing(frame: pd.DataFrame, said: str, l
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"numbers": np.zeros((5, 2), "f4")}, r"shapes \(5, 2\)"),
+        ({"numerical": np.zeros((5, 2), "f4")}, r"shapes \(5, 2\)"),
         ({"partition_key": np.full(5, NEXT)}, "rows of other partitions"),
         ({"loan_id": np.array(["a", "", "b", "c", "d"])}, "empty loan id"),
         ({"loan_id": np.full(5, "same")}, "duplicate key"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import pandas as pd
 
-from loan_default_assets.portfolio.calendar import SNAPSHOT
+from loan_default_assets.portfolio.calendar import UNDATED_PARTITION
 from loan_default_assets.portfolio.checks.violations import Violation, check, violations
 from loan_default_assets.portfolio.description import Column
 from loan_default_assets.portfolio.ingest.sources import RawPartition
@@ -35,9 +35,9 @@ class Inputs(Protocol):
     """Anything with the arrays of `features.Features`."""
 
     @property
-    def numbers(self) -> np.ndarray: ...
+    def numerical(self) -> np.ndarray: ...
     @property
-    def categories(self) -> np.ndarray: ...
+    def categorical(self) -> np.ndarray: ...
 
 
 def pandera_schema(
@@ -53,7 +53,7 @@ def pandera_schema(
 
 def validate(p: Portfolio, frame: pd.DataFrame, key: str, today: date) -> list[Violation]:
     """What is wrong with a raw partition, column by column; an empty list for a good one."""
-    first, after = (None, None) if key == SNAPSHOT else p.partition_bounds(key)
+    first, after = (None, None) if key == UNDATED_PARTITION else p.partition_bounds(key)
     return violations(pandera_schema(p, as_of_from=first, as_of_to=after, today=today), frame)
 
 
@@ -111,15 +111,15 @@ def processed_violations(p: Portfolio, features: Inputs, label: np.ndarray | Non
     import pandera.pandas as pa
 
     names = p.features
-    index = pd.RangeIndex(1, len(features.numbers) + 1)
+    index = pd.RangeIndex(1, len(features.numerical) + 1)
     frames = [
-        pd.DataFrame(features.numbers, index, names.numbers, copy=False),
-        pd.DataFrame(features.categories, index, names.categories, copy=False),
+        pd.DataFrame(features.numerical, index, names.numerical, copy=False),
+        pd.DataFrame(features.categorical, index, names.categorical, copy=False),
         pd.DataFrame({} if label is None else {"label": label}, index, copy=False),
     ]
     finite = check("finite or missing", lambda s: ~np.isinf(s))
-    columns = {name: pa.Column("float32", finite, nullable=True) for name in names.numbers}
-    for name, cardinality in zip(names.categories, names.cardinalities, strict=True):
+    columns = {name: pa.Column("float32", finite, nullable=True) for name in names.numerical}
+    for name, cardinality in zip(names.categorical, names.cardinalities, strict=True):
         columns[name] = pa.Column("int16", check("a known code", _between(0, cardinality - 1)))
     outcome = check("0, 1 or none", lambda s: s.isin((-1, 0, 1)) | s.isna())
     columns["label"] = pa.Column(None, outcome, nullable=True, required=label is not None)
@@ -163,7 +163,7 @@ def _column(column: Column) -> "pa.Column":
         if column.max is not None:
             high = column.max
             checks.append(check(f"at most {high:g}", lambda s: ~(s > high)))
-    elif column.kind == "category" and column.unseen == "forbid":
+    elif column.kind == "category" and column.unknown == "forbid":
         checks.append(check("one of the portfolio's values", _known(frozenset(column.values or ()))))
     dtypes: dict[str, Any] = {"number": "float64", "category": "category", "date": "datetime64[ns]"}
     return pa.Column(dtypes.get(column.kind, object), checks, nullable=column.nullable)

@@ -14,7 +14,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from loan_default_assets.portfolio.errors import SourceError, did_you_mean, row_list
-from loan_default_assets.portfolio.ingest.text_encodings import Encoded, detect, mojibake
+from loan_default_assets.portfolio.ingest.text_encodings import TextEncoding, detect, mojibake
 from loan_default_assets.portfolio.ingest.type_conversion import Findings, converters, is_number
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.portfolio.yaml_loader import PLACEHOLDER
@@ -116,7 +116,9 @@ def _csv_chunks(p: Portfolio, path: Path, needed: Collection[str] | None) -> Ite
         raise SourceError(f"{path}: the file has a header but no rows")
 
 
-def _options(p: Portfolio, encoded: Encoded, header: list[str], wanted: list[str]) -> tuple[Any, Any, Any]:
+def _options(
+    p: Portfolio, encoded: TextEncoding, header: list[str], wanted: list[str]
+) -> tuple[Any, Any, Any]:
     """Arrow's options: text that repeats itself is read as a dictionary, so that each value is looked at once."""
     numbers = {name for name, column in p.columns.items() if column.kind == "number"}
     plain = {name for name, column in p.columns.items() if column.kind == "text"} | {p.key}
@@ -141,14 +143,14 @@ def missing_marks(p: Portfolio) -> list[str]:
 
 
 @contextmanager
-def open_text(path: Path, encoded: Encoded) -> Iterator[io.TextIOWrapper]:
+def open_text(path: Path, encoded: TextEncoding) -> Iterator[io.TextIOWrapper]:
     """The file's text, decompressed and without a BOM; line ends as they are, for the csv module."""
     encoding = "utf-8-sig" if encoded.encoding == "utf8" else encoded.encoding
     with gzip.open(path) if encoded.gzipped else path.open("rb") as file:
         yield io.TextIOWrapper(cast("IO[bytes]", file), encoding, newline="")
 
 
-def _locate(p: Portfolio, path: Path, encoded: Encoded, header: list[str]) -> int:
+def _locate(p: Portfolio, path: Path, encoded: TextEncoding, header: list[str]) -> int:
     """Reads the file again, slowly, to say which cells Arrow could not read; the number of rows when it finds none."""
     numbers = [
         (n, place) for place, n in enumerate(header) if n in p.columns and p.columns[n].kind == "number"

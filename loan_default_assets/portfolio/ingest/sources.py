@@ -54,7 +54,7 @@ def read(p: Portfolio, keys: Sequence[str], *, today: date) -> Iterator[RawParti
     days = _known_days(p, columns[p.as_of], today, where) if p.as_of else np.empty(0, "datetime64[D]")
     frame = _frame(p, columns, rows)
     if p.as_of is None:
-        yield RawPartition(calendar.SNAPSHOT, frame)
+        yield RawPartition(calendar.UNDATED_PARTITION, frame)
         return
     places = calendar.first_days(days, p.cadence)
     order = np.argsort(places, kind="stable")
@@ -70,7 +70,11 @@ def applications(p: Portfolio, path: str) -> pd.DataFrame:
     Outcome, key, date and columns that no feature uses may be left out; without a key loan_id is the row's number.
     Raises SourceError as `read` does.
     """
-    unused = {*p.never, *p.protected, *(name for name, c in p.columns.items() if c.kind == "text")}
+    unused = {
+        *p.known_after_outcome,
+        *p.protected,
+        *(name for name, c in p.columns.items() if c.kind == "text"),
+    }
     kind = "parquet" if path.lower().endswith((".parquet", ".pq")) else "csv"
     changes = {
         "columns": {name: column for name, column in p.columns.items() if name not in unused},
@@ -86,8 +90,10 @@ def applications(p: Portfolio, path: str) -> pd.DataFrame:
 
 
 def _check_keys(p: Portfolio, keys: Sequence[str]) -> None:
-    if p.as_of is None and list(keys) != [calendar.SNAPSHOT]:
-        raise PortfolioError(f"{p.name}: a portfolio without as_of has one partition, {calendar.SNAPSHOT!r}")
+    if p.as_of is None and list(keys) != [calendar.UNDATED_PARTITION]:
+        raise PortfolioError(
+            f"{p.name}: a portfolio without as_of has one partition, {calendar.UNDATED_PARTITION!r}"
+        )
     if len(set(keys)) < len(keys):
         raise PortfolioError(f"{p.name}: a partition is asked for twice")
 

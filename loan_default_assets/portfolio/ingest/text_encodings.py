@@ -15,14 +15,14 @@ _BLOCK = 4 << 20
 
 
 @dataclass(frozen=True)
-class Encoded:
+class TextEncoding:
     """How the bytes of a text file are to be read."""
 
     encoding: str
     gzipped: bool
 
 
-def detect(path: Path) -> Encoded:
+def detect(path: Path) -> TextEncoding:
     """UTF-8 (with or without BOM) or cp949, gzipped or not; the whole file is looked at once.
 
     Raises SourceError for an empty or truncated file, and for bytes that are text in neither encoding.
@@ -31,9 +31,9 @@ def detect(path: Path) -> Encoded:
         gzipped = file.read(2) == b"\x1f\x8b"
     row = _undecodable_row(path, gzipped)
     if row is None:
-        return Encoded("utf8", gzipped)
+        return TextEncoding("utf8", gzipped)
     if _is_korean(path, gzipped):
-        return Encoded("cp949", gzipped)
+        return TextEncoding("cp949", gzipped)
     raise SourceError(
         f"{path}: line {row} is text neither in UTF-8 nor in cp949 (EUC-KR); "
         "save the file as UTF-8, or find out how its text was damaged"

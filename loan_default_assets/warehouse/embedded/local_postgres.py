@@ -139,20 +139,20 @@ class LocalPostgres:
         return descriptor
 
     def _start(self) -> str:
-        place = settle(self.folder)
-        if not cluster.answers(place):
-            programs = runnable_programs(self._installed or installed_programs(), place)
-            cluster.create(programs, place, durable=self._options.get("fsync") != "off")
-            cluster.bring_up(programs, place, self._options)
-        cluster.create_database(place, self.database)
+        location = settle(self.folder)
+        if not cluster.answers(location):
+            programs = runnable_programs(self._installed or installed_programs(), location)
+            cluster.create(programs, location, durable=self._options.get("fsync") != "off")
+            cluster.bring_up(programs, location, self._options)
+        cluster.create_database(location, self.database)
         return normalise(
-            f"postgresql://postgres@/{quote(self.database)}?host={quote(str(place.sockets), safe='')}&port=5432"
+            f"postgresql://postgres@/{quote(self.database)}?host={quote(str(location.sockets), safe='')}&port=5432"
         )
 
     def _stop(self) -> None:
-        place = settle(self.folder)
-        if cluster.postmaster(place):
-            cluster.shut_down(runnable_programs(self._installed or installed_programs(), place), place)
+        location = settle(self.folder)
+        if cluster.postmaster(location):
+            cluster.shut_down(runnable_programs(self._installed or installed_programs(), location), location)
 
 
 @contextlib.contextmanager

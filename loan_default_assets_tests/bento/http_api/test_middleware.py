@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from bento.access.api_keys import Keys
-from bento.http_api.middleware import Gate
+from bento.http_api.middleware import HttpMiddleware
 from loan_default_assets.settings import Settings
 
 KEY = "user-key-0123456789"
@@ -41,7 +41,9 @@ def ask(
 
     async def main() -> tuple[list[int], App, list[Any]]:
         app, counted = App(), []
-        gate = Gate(app, Settings(**settings), keys or Keys([], []), lambda *what: counted.append(what[:2]))
+        gate = HttpMiddleware(
+            app, Settings(**settings), keys or Keys([], []), lambda *what: counted.append(what[:2])
+        )
         statuses = []
         for given in requests:
             peer = given.pop("peer", "127.0.0.1")
@@ -94,7 +96,7 @@ def test_with_keys_any_host_is_answered_and_each_key_has_its_rate() -> None:
 def test_more_requests_in_flight_than_allowed_are_refused() -> None:
     async def main() -> list[int]:
         app = App()
-        gate = Gate(app, Settings(service_max_concurrency=2), Keys([], []), lambda *_: None)
+        gate = HttpMiddleware(app, Settings(service_max_concurrency=2), Keys([], []), lambda *_: None)
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(gate), base_url="http://127.0.0.1"
         ) as client:
@@ -120,7 +122,7 @@ def test_websockets_are_closed() -> None:
         async def send(message: Any) -> None:
             sent.append(message["type"])
 
-        gate = Gate(App(), Settings(), Keys([], []), lambda *_: None)
+        gate = HttpMiddleware(App(), Settings(), Keys([], []), lambda *_: None)
         await gate({"type": "websocket", "path": "/predict"}, None, send)
         return sent
 

@@ -5,15 +5,15 @@ import signal
 import threading
 from pathlib import Path
 
-from bento.operations.worker_registry import Report, Roster
+from bento.operations.worker_registry import WorkerRegistry, WorkerReport
 
 
-def report(worker: str, handled: int = 0) -> Report:
-    return Report(worker, desired="c1", loaded="c1", error=None, handled=handled, loaded_at=None)
+def report(worker: str, handled: int = 0) -> WorkerReport:
+    return WorkerReport(worker, desired="c1", loaded="c1", error=None, handled=handled, loaded_at=None)
 
 
 def test_reports_are_the_last_words_of_the_living(tmp_path: Path) -> None:
-    first, second = Roster(tmp_path), Roster(tmp_path)
+    first, second = WorkerRegistry(tmp_path), WorkerRegistry(tmp_path)
     assert first.reports() == []
     first.report(report(first.worker))
     second.report(report(second.worker))
@@ -24,16 +24,16 @@ def test_reports_are_the_last_words_of_the_living(tmp_path: Path) -> None:
 
 
 def test_requests_to_reload_are_numbered_upwards(tmp_path: Path) -> None:
-    first, second = Roster(tmp_path), Roster(tmp_path)
+    first, second = WorkerRegistry(tmp_path), WorkerRegistry(tmp_path)
     assert first.asked() == 0
-    numbers = [roster.ask() for roster in (first, second, first)]
-    assert numbers == sorted(set(numbers))
-    assert second.asked() == numbers[-1]
+    numerical = [worker_registry.ask() for worker_registry in (first, second, first)]
+    assert numerical == sorted(set(numerical))
+    assert second.asked() == numerical[-1]
 
 
 def _join(folder: str, ready: threading.Event) -> None:
-    roster = Roster(Path(folder))
-    roster.report(report(roster.worker))
+    worker_registry = WorkerRegistry(Path(folder))
+    worker_registry.report(report(worker_registry.worker))
     ready.set()
     signal.pause()
 
@@ -44,9 +44,9 @@ def test_a_killed_worker_is_swept_away(tmp_path: Path) -> None:
     process = context.Process(target=_join, args=(str(tmp_path), ready))
     process.start()
     assert ready.wait(30)
-    roster = Roster(tmp_path)
-    assert len(roster.reports()) == 1
+    worker_registry = WorkerRegistry(tmp_path)
+    assert len(worker_registry.reports()) == 1
     process.kill()
     process.join()
-    assert roster.reports() == []
-    assert [path.stem for path in tmp_path.glob("*.lock")] == [roster.worker]
+    assert worker_registry.reports() == []
+    assert [path.stem for path in tmp_path.glob("*.lock")] == [worker_registry.worker]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bento.prediction_log import file_locks
-from bento.prediction_log.shipper import Away, Delivery
+from bento.prediction_log.shipper import DatabaseUnreachable, Shipper
 from bento.prediction_log.spool import Spool, SpoolFull
 
 
@@ -118,7 +118,7 @@ class Table:
         self.calls += 1
         if self.away:
             self.reached.set()
-            raise Away
+            raise DatabaseUnreachable
         if any(b"poison" in record for record in records):
             raise ValueError("refused")
         self.rows.extend(record for record in records if record not in self.rows)
@@ -131,45 +131,45 @@ def table() -> Table:
 
 def test_delivery_empties_the_spool(tmp_path: Path, table: Table) -> None:
     spool = Spool(tmp_path / "s", 1 << 20)
-    delivery = Delivery(spool, table.store, tmp_path / "refused")
+    shipper = Shipper(spool, table.store, tmp_path / "refused")
     spool.append(lines(50))
-    delivery.wake()
-    delivery.stop(10)
+    shipper.wake()
+    shipper.stop(10)
     assert table.rows == lines(50)
-    assert (delivery.delivered, spool.waiting_bytes) == (50, 0)
+    assert (shipper.delivered, spool.waiting_bytes) == (50, 0)
 
 
 def test_records_wait_while_the_table_is_away(tmp_path: Path, table: Table) -> None:
     table.away = True
     spool = Spool(tmp_path / "s", 1 << 20)
-    delivery = Delivery(spool, table.store, tmp_path / "refused")
+    shipper = Shipper(spool, table.store, tmp_path / "refused")
     spool.append(lines(5))
-    delivery.wake()
+    shipper.wake()
     assert table.reached.wait(10)
     spool.append(lines(9)[5:])
     table.away = False
-    delivery.stop(10)
+    shipper.stop(10)
     assert table.rows == lines(9)
 
 
 def test_what_could_not_be_delivered_waits_for_the_next_process(tmp_path: Path, table: Table) -> None:
     table.away = True
     spool = Spool(tmp_path / "s", 1 << 20)
-    delivery = Delivery(spool, table.store, tmp_path / "refused")
+    shipper = Shipper(spool, table.store, tmp_path / "refused")
     spool.append(lines(5))
-    delivery.stop(0)
+    shipper.stop(0)
     spool.close()
     table.away = False
     again = Spool(tmp_path / "s", 1 << 20)
-    Delivery(again, table.store, tmp_path / "refused").stop(10)
+    Shipper(again, table.store, tmp_path / "refused").stop(10)
     assert table.rows == lines(5)
 
 
 def test_a_refused_record_stops_no_other(tmp_path: Path, table: Table) -> None:
     spool = Spool(tmp_path / "s", 1 << 20)
-    delivery = Delivery(spool, table.store, tmp_path / "refused")
+    shipper = Shipper(spool, table.store, tmp_path / "refused")
     spool.append([*lines(10), b"poison", *lines(20)[10:]])
-    delivery.stop(10)
+    shipper.stop(10)
     assert sorted(table.rows) == sorted(lines(20))
     assert (tmp_path / "refused").read_bytes() == b"poison\n"
-    assert delivery.set_aside == 1
+    assert shipper.set_aside == 1

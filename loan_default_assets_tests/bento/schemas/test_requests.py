@@ -161,7 +161,7 @@ def test_the_example_is_valid_by_types_and_by_document(name: str) -> None:
     taken = types.loan(Parser(types.predict, p, 1).json(body), TODAY)
     columns = {name: [value] for name, value in zip(types.sources, taken.values, strict=True)}
     features = transform(p, columns, np.array([taken.as_of], "datetime64[D]"))
-    assert (features.categories[0] > 1).all()
+    assert (features.categorical[0] > 1).all()
     described = document(types)
     schema = {"$ref": "#/components/schemas/PredictRequest", "components": described["components"]}
     validator = Draft202012Validator(schema)
@@ -171,13 +171,13 @@ def test_the_example_is_valid_by_types_and_by_document(name: str) -> None:
 
 def test_the_document_tells_bounds_values_and_duties() -> None:
     schemas = document(TYPES)["components"]["schemas"]
-    numbers = schemas["NumericalFeatures"]["properties"]
-    assert (numbers["income"]["minimum"], numbers["income"]["maximum"]) == (0, 1_000_000)
-    assert "USD" in numbers["income"]["description"]
-    assert "recovered" not in numbers
-    categories = schemas["CategoricalFeatures"]["properties"]
-    assert categories["grade"]["anyOf"][0]["enum"] == ["1", "2", "3"]
-    assert "Protected" in categories["sex"]["description"]
+    numerical = schemas["NumericalFeatures"]["properties"]
+    assert (numerical["income"]["minimum"], numerical["income"]["maximum"]) == (0, 1_000_000)
+    assert "USD" in numerical["income"]["description"]
+    assert "recovered" not in numerical
+    categorical = schemas["CategoricalFeatures"]["properties"]
+    assert categorical["grade"]["anyOf"][0]["enum"] == ["1", "2", "3"]
+    assert "Protected" in categorical["sex"]["description"]
     assert schemas["NumericalFeatures"]["required"] == ["income", "children"]
     assert all(
         schemas[group]["additionalProperties"] is False for group in ("PredictRequest", "DateFeatures")

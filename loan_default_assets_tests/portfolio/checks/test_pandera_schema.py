@@ -19,7 +19,7 @@ from loan_default_assets.portfolio.synthetic.generator import rows
 from loan_default_assets_tests.portfolio.five_columns import KEYS, TODAY, bank, partitions, portfolio
 
 Change = Callable[[pd.DataFrame], object]
-FORBID = ("values: [A, B, 가]", "unseen: forbid, values: [A, B, 가]")
+FORBID = ("values: [A, B, 가]", "unknown: forbid, values: [A, B, 가]")
 
 
 def put(column: str, row: int, value: object) -> Change:
@@ -124,7 +124,7 @@ def test_features_are_checked_too(
     tmp_path: Path, numbers: float, code: int, label: float, expected: list[Violation]
 ) -> None:
     made = Features(np.ones((3, 4), np.float32), np.full((3, 1), 2, np.int16))
-    made.numbers[1, 0], made.categories[1, 0] = numbers, code
+    made.numerical[1, 0], made.categorical[1, 0] = numbers, code
     assert processed_violations(portfolio(tmp_path), made, np.array([0, label, 1])) == expected
 
 

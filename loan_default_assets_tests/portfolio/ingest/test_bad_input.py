@@ -125,7 +125,9 @@ def test_a_bad_value_is_read_and_then_found(
     tmp_path: Path, changes: list[tuple[str, str]], expected: Violation
 ) -> None:
     clean = (",,0,2001", ",B,0,2001"), (",10,C,", ",10,B,")
-    p = bank(tmp_path, edited(*clean, *changes), ("values: [A, B, 가]", "unseen: forbid, values: [A, B, 가]"))
+    p = bank(
+        tmp_path, edited(*clean, *changes), ("values: [A, B, 가]", "unknown: forbid, values: [A, B, 가]")
+    )
     [part] = partitions(p, ["2024-01-03"])
     found = validate(p, part.frame, part.key, TODAY)
     assert found[0] == expected

@@ -80,7 +80,7 @@ def test_a_draft_is_accepted_and_its_file_fits(tmp_path: Path, how: str) -> None
         "empty",
     ]
     assert (p.protected, p.ignore) == (("sex",), ("label",))
-    assert "an outcome? then add it to never" in text
+    assert "an outcome? then add it to known_after_outcome" in text
     keys = p.partition_keys(date(2023, 1, 1), date(2023, 12, 31))
     parts = list(validated(p, read(p, keys, today=TODAY), TODAY))
     assert [found for _, found in parts if found] == []

@@ -24,7 +24,7 @@ def history(p: Portfolio, first: date, days: int) -> tuple[np.ndarray, np.ndarra
     keys = p.partition_keys(first, first + timedelta(days=days - 1))
     frame = pd.concat([rows(p, key) for key in keys])
     made = transform(p, frame, frame["as_of"])
-    return np.hstack([made.numbers, made.categories]).astype(float), frame["label"].to_numpy()
+    return np.hstack([made.numerical, made.categorical]).astype(float), frame["label"].to_numpy()
 
 
 def out_of_time(
@@ -54,7 +54,7 @@ def test_the_signal_is_as_strong_as_it_is_said_to_be(
 ) -> None:
     p = changed(name, rows_per_day=1_200)
     x, y = history(p, FIRST, 10)
-    measured = out_of_time(x, y, 7_700, 1_900, len(p.features.numbers))
+    measured = out_of_time(x, y, 7_700, 1_900, len(p.features.numerical))
     for value, (low, high) in zip((y.mean(), *measured), (rate, f1, auc), strict=True):
         assert low <= value <= high
 
@@ -62,7 +62,7 @@ def test_the_signal_is_as_strong_as_it_is_said_to_be(
 def test_after_the_drift_an_old_model_fails_and_a_new_one_does_not() -> None:
     p = changed("demo", rows_per_day=1_000, drift_from=FIRST + timedelta(days=8))
     x, y = history(p, FIRST, 16)
-    before, numbers = 8_000, len(p.features.numbers)
+    before, numbers = 8_000, len(p.features.numerical)
     old_then = out_of_time(x[:before], y[:before], 5_000, 1_000, numbers)
     old_now = out_of_time(
         np.vstack([x[:6_000], x[before:]]), np.hstack([y[:6_000], y[before:]]), 5_000, 1_000, numbers

@@ -1,0 +1,110 @@
+"""The prediction log: the table `predictions`, appended and never changed, and the live performance it gives."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Literal
+
+import psycopg2
+from psycopg2.extras import execute_values
+
+from loan_default_assets.warehouse.database import Database, WarehouseError, to_json
+
+# PostgreSQL takes the JSON lines apart itself: in Python that would cost more than a request's validation.
+_APPEND_LINES = """
+INSERT INTO predictions (request_id, position, loan_id, model_version, features, probability, decision, threshold,
+    reasons, channel, latency_ms, created_at)
+SELECT (request ->> 'request_id')::uuid, ordinal - 1, loan ->> 'loan_id', request ->> 'model_version',
+    loan -> 'features', (loan ->> 'probability')::double precision, (loan ->> 'decision')::smallint,
+    (request ->> 'threshold')::double precision, nullif(loan -> 'reasons', 'null'), request ->> 'channel',
+    (request ->> 'latency_ms')::double precision, (request ->> 'created_at')::timestamptz
+FROM jsonb_array_elements(%s::jsonb) request,
+    jsonb_array_elements(request -> 'loans') WITH ORDINALITY AS loans (loan, ordinal)
+ON CONFLICT (request_id, position) DO NOTHING
+"""
+
+
+class RefusedPredictions(WarehouseError):
+    """The table refuses a row itself, as one of an unknown model version; trying again cannot help."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """One scored application. `request_id` is a UUID, `position` the application's index in that request."""
+
+    request_id: str
+    position: int = 0
+    loan_id: str | None
+    model_version: str
+    features: Mapping[str, Any]
+    probability: float
+    decision: int
+    threshold: float
+    reasons: Sequence[Any] | None
+    channel: Literal["http", "grpc", "file"]
+    latency_ms: float | None
+    created_at: datetime
+
+
+class PredictionLog:
+    """The predictions of one portfolio. Every method may raise WarehouseError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def append(self, predictions: Sequence[Prediction]) -> int:
+        """Append what is not there yet, by request id and position, in one transaction; how many that were."""
+        rows = [
+            tuple(
+                to_json(value) if name in ("features", "reasons") and value is not None else value
+                for name in _COLUMNS
+                for value in (getattr(prediction, name),)
+            )
+            for prediction in predictions
+        ]
+        with self._database.transaction() as cursor:
+            inserted = execute_values(
+                cursor,
+                f"INSERT INTO predictions ({', '.join(_COLUMNS)}) VALUES %s "
+                "ON CONFLICT (request_id, position) DO NOTHING RETURNING 1",
+                rows,
+                page_size=500,
+                fetch=True,
+            )
+        return len(inserted)
+
+    def live_performance(self) -> list[dict[str, Any]]:
+        """The view of that name: served predictions against the outcomes known by now, one row per model."""
+        with self._database.transaction() as cursor:
+            cursor.execute("SELECT * FROM live_performance ORDER BY last_scored_at DESC")
+            names = [column.name for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def append_lines(self, lines: Sequence[bytes]) -> None:
+        """Append requests as the service records them, in one transaction; what is there already stays as it is.
+
+        Args:
+            lines: one JSON object per request: what its loans share, and under `loans` what each has of its own.
+
+        Raises:
+            RefusedPredictions: the table refuses a row.
+            WarehouseError: the database cannot be reached or written; the same lines may be sent again later.
+        """
+        try:
+            with self._database.transaction() as cursor:
+                cursor.execute(_APPEND_LINES, [f"[{b','.join(lines).decode()}]"])
+        except WarehouseError as error:
+            cause = error.__context__
+            code = cause.pgcode if isinstance(cause, psycopg2.Error) else None
+            if code is not None and code[:2] in ("22", "23"):
+                raise RefusedPredictions(str(error)) from None
+            raise
+
+    def has_predictions_of(self, version: str) -> bool:
+        """Whether this model version has scored a loan."""
+        with self._database.transaction() as cursor:
+            cursor.execute("SELECT EXISTS (SELECT FROM predictions WHERE model_version = %s)", (version,))
+            return bool(cursor.fetchall()[0][0])
+
+
+_COLUMNS = tuple(f.name for f in fields(Prediction))
