@@ -1,4 +1,4 @@
-"""One embedded PostgreSQL server for the whole run (one a worker under pytest-xdist), a fresh database a test."""
+"""One embedded PostgreSQL server per run (per worker under pytest-xdist), and an empty database per test."""
 
 from collections.abc import Iterator
 
@@ -7,19 +7,24 @@ import pytest
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests.databases import fresh_database
 from loan_default_assets_tests.opened_bank import good_bank, open_bank
-from loan_default_assets_tests.warehouse.embedded.homes import open_folder
+from loan_default_assets_tests.warehouse.embedded.homes import accessible_folder
 
 __all__ = ["database_url", "good_bank", "open_bank", "postgres"]
 
-# What survives a crash of the machine is of no interest here.
-_HASTY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+# Tests need no durability.
+_NOT_DURABLE = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "64MB",
+}
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[LocalPostgres]:
-    """The running server; tests that stop or kill one start their own."""
-    with open_folder() as home:
-        server = LocalPostgres(home, options=_HASTY)
+    """The running server; tests that stop or kill a server start another one."""
+    with accessible_folder() as home:
+        server = LocalPostgres(home, options=_NOT_DURABLE)
         server.start()
         try:
             yield server
@@ -29,6 +34,6 @@ def postgres() -> Iterator[LocalPostgres]:
 
 @pytest.fixture
 def database_url(postgres: LocalPostgres) -> Iterator[str]:
-    """URL of an empty database that exists for this test alone."""
+    """URL of an empty database for this test only."""
     with fresh_database(postgres) as url:
         yield url

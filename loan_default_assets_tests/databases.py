@@ -1,4 +1,4 @@
-"""Databases that exist for one test, on the server of the whole run."""
+"""Databases for single tests, on the server of the run."""
 
 import itertools
 import os
@@ -15,7 +15,7 @@ from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 
 @contextmanager
 def fresh_database(postgres: LocalPostgres) -> Iterator[str]:
-    """URL of an empty database that exists for the block alone."""
+    """URL of an empty database, dropped at the end of the block."""
     name = f"test_{os.getpid()}_{next(_number)}"
     server = postgres.start()
     _execute(server, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))

@@ -1,1 +1,1 @@
-"""Where rows and versions live: PostgreSQL and nothing else; no training, no Dagster."""
+"""PostgreSQL: loans, features, model versions, evaluations and predictions. Contains neither training nor Dagster."""

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: one reader of its URLs, one kind of transaction, errors that a person can act on."""
+"""Connections to PostgreSQL: its URLs, transactions, and JSON that it accepts."""
 
 import json
 import math
@@ -17,17 +17,18 @@ from sqlalchemy.exc import ArgumentError
 
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse import migrations
-from loan_default_assets.warehouse.database_errors import explained
-from loan_default_assets.warehouse.errors import WarehouseError
-
-__all__ = ["Database", "WarehouseError", "dagster_url", "dsn", "normalise", "redact", "to_json"]
+from loan_default_assets.warehouse.database_errors import WarehouseError, translate
 
 DAGSTER_SCHEMA = "dagster"
 _RESERVED = ("public", "information_schema", migrations.SCHEMA, DAGSTER_SCHEMA)
 
 
 def normalise(url: str) -> str:
-    """Any PostgreSQL URL with the driver named, as SQLAlchemy and Dagster need it; WarehouseError for others."""
+    """Any PostgreSQL URL with its driver named, as SQLAlchemy and Dagster need it.
+
+    Raises:
+        WarehouseError: the text is no URL, or one of another kind of database.
+    """
     try:
         parsed = make_url(url.strip())
         if parsed.drivername.split("+")[0] not in ("postgresql", "postgres"):
@@ -37,16 +38,16 @@ def normalise(url: str) -> str:
     except (ArgumentError, ValueError):
         raise WarehouseError(
             "DATABASE_URL is not a URL; expected postgresql://user:password@host:port/database "
-            "(characters such as @ : / in a password are written %40 %3A %2F)"
+            "(write characters such as @ : / in a password as %40 %3A %2F)"
         ) from None
     text = parsed.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
-    address, mark, query = text.partition("?")
-    # SQLAlchemy writes a blank as +, which libpq would take literally; both read %20.
-    return address + mark + query.replace("+", "%20")
+    base, mark, query = text.partition("?")
+    # SQLAlchemy writes a blank as +, which libpq reads literally; both read %20.
+    return base + mark + query.replace("+", "%20")
 
 
 def dsn(url: str) -> str:
-    """The same URL as `psycopg2.connect` takes it."""
+    """The same URL in the form that `psycopg2.connect` accepts."""
     arguments, options = PGDialect_psycopg2().create_connect_args(make_url(normalise(url)))
     return extensions.make_dsn(*arguments, **options)
 
@@ -59,21 +60,26 @@ def redact(url: str) -> str:
 
 
 def dagster_url(url: str) -> str:
-    """The URL with which Dagster keeps its tables in the same database, in the schema `dagster`, made if missing.
+    """The URL under which Dagster keeps its tables in the same database, in the schema `dagster`.
 
-    A search path in the connection does it, so a pooler in between must pass `options` on.
+    The schema is created unless it exists. The URL sets the connection's search path, so a connection pooler must
+    forward `options`.
+
+    Raises:
+        WarehouseError: the database cannot be reached, or refuses the schema.
     """
     with Database(url, DAGSTER_SCHEMA, _reserved=True).transaction() as cursor:
         migrations.create_schema(cursor, DAGSTER_SCHEMA)
     parsed = make_url(normalise(url))
-    given = parsed.query.get("options", "")
-    options = f"{given if isinstance(given, str) else ' '.join(given)} -csearch_path={DAGSTER_SCHEMA}".strip()
+    existing = parsed.query.get("options", "")
+    options = existing if isinstance(existing, str) else " ".join(existing)
+    options = f"{options} -csearch_path={DAGSTER_SCHEMA}".strip()
     return normalise(parsed.update_query_dict({"options": options}).render_as_string(hide_password=False))
 
 
 @dataclass(frozen=True)
 class Database:
-    """A PostgreSQL database and the schema that one portfolio's tables live in."""
+    """A PostgreSQL database and the schema that holds one portfolio's tables."""
 
     url: str
     schema: str
@@ -84,16 +90,21 @@ class Database:
             raise WarehouseError(f"portfolio name {self.schema!r} is reserved: choose another `name`")
 
     @property
-    def where(self) -> str:
+    def address(self) -> str:
         """Host, port and database, for messages."""
-        return place_of(make_url(normalise(self.url)))
+        return _address(make_url(normalise(self.url)))
 
     @contextmanager
     def transaction(self, *, repeatable: bool = False) -> Iterator[extensions.cursor]:
-        """A cursor whose statements happen together or not at all, unqualified names meaning our schema.
+        """A cursor in one transaction, whose search path is the portfolio's schema.
 
-        `repeatable`: all statements see one moment of the database. Commits at the end of the block, rolls back
-        on any exception. Raises WarehouseError for whatever PostgreSQL refuses; other exceptions pass through.
+        Commits at the end of the block, rolls back on any exception. Exceptions of other libraries pass through.
+
+        Args:
+            repeatable: isolation level REPEATABLE READ, so that all statements read the same state.
+
+        Raises:
+            WarehouseError: the server cannot be reached, or refuses a statement.
         """
         connection = self._connect()
         try:
@@ -104,26 +115,41 @@ class Database:
                 yield cursor
             connection.commit()
         except psycopg2.Error as error:
-            raise explained(error, self.where, self._data_directory) from None
+            raise translate(error, self.address, self._data_directory) from None
         finally:
             connection.close()  # rolls back what was not committed
 
     def migrate(self, portfolio: Portfolio) -> list[str]:
-        """Bring the schema up to date with `sql/` and the portfolio's columns; the names of what was done.
+        """Bring the schema up to date with `sql/` and the portfolio's columns.
 
-        Safe to run at every start and by many processes at once. Raises WarehouseError when a file that has been
-        applied was changed since, or a column's kind no longer fits the table.
+        Safe to run at every start and by many processes at once.
+
+        Returns:
+            The names of the migrations applied and the columns added or widened.
+
+        Raises:
+            WarehouseError: a file was changed after it had been applied, or a column's kind no longer fits the table.
         """
         with self.transaction() as cursor:
             return migrations.apply(cursor, self.schema, portfolio)
+
+    def server_version(self) -> str:
+        """PostgreSQL's version as the server reports it.
+
+        Raises:
+            WarehouseError: the server cannot be reached.
+        """
+        with self.transaction() as cursor:
+            cursor.execute("SHOW server_version")
+            return str(cursor.fetchall()[0][0])
 
     def _connect(self) -> extensions.connection:
         try:
             return psycopg2.connect(dsn(self.url), connect_timeout=10, application_name="loan-default")
         except psycopg2.OperationalError as error:
-            said = " ".join(str(error).split())
+            message = " ".join(str(error).split())
             raise WarehouseError(
-                f"PostgreSQL at {self.where} cannot be reached: {said}\n"
+                f"PostgreSQL at {self.address} cannot be reached: {message}\n"
                 "Check DATABASE_URL (unset it to use the embedded server), then run: loan-default doctor"
             ) from None
 
@@ -139,7 +165,7 @@ class Database:
             return None
 
 
-def place_of(url: URL) -> str:
+def _address(url: URL) -> str:
     """Host, port and database of a URL, without user and password."""
     host = url.query.get("host", "")
     socket = host if isinstance(host, str) else ",".join(host)
@@ -148,7 +174,7 @@ def place_of(url: URL) -> str:
 
 
 def to_json(value: Any) -> str:
-    """JSON text that PostgreSQL takes: no NaN or infinity (null instead), numpy numbers and dates as plain ones."""
+    """JSON text that PostgreSQL accepts: null for NaN and infinity, numpy values as plain ones, dates as ISO text."""
     return json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)
 
 

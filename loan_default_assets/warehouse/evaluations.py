@@ -1,4 +1,4 @@
-"""`model_performance`: every evaluation of a model, appended, never changed, and read back by version."""
+"""The append-only table `model_performance`: evaluations of models, recorded and read back by version."""
 
 import math
 from collections.abc import Mapping
@@ -11,9 +11,19 @@ from loan_default_assets.warehouse.database import Database, to_json
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationRecord:
-    """One evaluation. `baseline` is {"name", "metrics"}; a metric that could not be computed is NaN.
+    """One evaluation of a model on the evaluation window of a training snapshot.
 
-    `reason`: the sentences behind the verdict. `compared_with`: the champion on the same rows, for a candidate.
+    Attributes:
+        window_from: first `as_of` of the window; None for rows without dates.
+        window_to: last `as_of` of the window.
+        rows: rows of the window.
+        positives: defaults among them.
+        metrics: value by name; NaN where a metric could not be computed.
+        intervals: lower and upper 95 % bound by metric.
+        baseline: {"name", "metrics"} of the reference model on the same rows.
+        role: what the model was at the time of the evaluation.
+        reason: the sentences that justify the verdict.
+        compared_with: for a challenger, the champion evaluated on the same rows.
     """
 
     model_version: str
@@ -33,13 +43,17 @@ class EvaluationRecord:
 
 
 class EvaluationLog:
-    """The evaluations of one portfolio. Every method may raise WarehouseError."""
+    """The evaluations of one portfolio. Every method can raise WarehouseError."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def record(self, evaluation: EvaluationRecord) -> bool:
-        """Append an evaluation; False, and no change, when this version was evaluated on this snapshot in this role."""
+        """Append an evaluation.
+
+        Returns:
+            False, without a change, when this version was evaluated on this snapshot in this role before.
+        """
         values = vars(evaluation) | {
             name: to_json(getattr(evaluation, name)) for name in ("metrics", "intervals")
         }
@@ -54,7 +68,7 @@ class EvaluationLog:
             return cursor.rowcount == 1
 
     def latest(self, version: str | None = None, *, role: str | None = None) -> EvaluationRecord | None:
-        """The newest evaluation, of any version and role or of the given ones."""
+        """The newest evaluation, optionally of one version or one role."""
         with self._database.transaction() as cursor:
             cursor.execute(
                 f"SELECT {', '.join(_COLUMNS)} FROM model_performance "
@@ -70,7 +84,7 @@ _COLUMNS = tuple(f.name for f in fields(EvaluationRecord))
 
 
 def _evaluation_record(values: dict[str, Any]) -> EvaluationRecord:
-    """JSON has no NaN: it is null there."""
+    """The record of a row, with NaN for the nulls that stand for it in JSON."""
     values["metrics"] = {name: _number(value) for name, value in values["metrics"].items()}
     values["intervals"] = {
         name: (_number(low), _number(high)) for name, (low, high) in values["intervals"].items()

@@ -1,4 +1,4 @@
-"""`raw_data` and `processed_data`: a partition is replaced whole in one transaction, and read by COPY."""
+"""The tables `raw_data` and `processed_data`: partitions replaced in one transaction each, rows read by COPY."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,13 +10,14 @@ from psycopg2 import extensions, sql
 
 from loan_default_assets.portfolio.checks.pandera_schema import postgres_columns
 from loan_default_assets.portfolio.spec import Portfolio
-from loan_default_assets.warehouse.copy.csv_copy import copy_in, csv_pieces, read_csv
-from loan_default_assets.warehouse.copy.loan_rows import LoanRows, Receiver, packed
-from loan_default_assets.warehouse.database import Database, WarehouseError
+from loan_default_assets.warehouse.copy.csv_copy import copy_in, csv_chunks, read_csv
+from loan_default_assets.warehouse.copy.loan_rows import LoanRows, LoanRowsReader, binary_chunks
+from loan_default_assets.warehouse.database import Database
+from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.table_hashes import (
     TABLES,
+    column_list,
     fingerprint,
-    names_of,
     row_count,
     row_hash,
     table_hash,
@@ -32,26 +33,27 @@ _FIXED = {
     "label_observed_at": "date",
 }
 _PROCESSED = (
-    *(
-        "partition_key",
-        "loan_id",
-        "as_of",
-        "numbers",
-        "categories",
-        "label",
-        "label_observed_at",
-        "feature_hash",
-    ),
+    "partition_key",
+    "loan_id",
+    "as_of",
+    "numbers",
+    "categories",
+    "label",
+    "label_observed_at",
+    "feature_hash",
 )
 _ARROW = {
-    **{"double precision": pa.float64(), "bigint": pa.int64(), "smallint": pa.float64()},
-    **{"date": pa.date32(), "text": pa.string()},
+    "double precision": pa.float64(),
+    "bigint": pa.int64(),
+    "smallint": pa.float64(),
+    "date": pa.date32(),
+    "text": pa.string(),
 }
 
 
 @dataclass(frozen=True)
 class Replaced:
-    """`changed` is False when the very same rows were there already; nothing was written then."""
+    """The rows of a replaced partition; not `changed` when it held the same rows, and nothing was written."""
 
     rows: int
     changed: bool
@@ -59,7 +61,7 @@ class Replaced:
 
 @dataclass(frozen=True)
 class PartitionState:
-    """Rows in each table; `stale` when the features are not those of all raw rows under this portfolio."""
+    """Rows in each table; `stale` unless the features are those of all raw rows under this portfolio."""
 
     raw_rows: int
     processed_rows: int
@@ -68,7 +70,7 @@ class PartitionState:
 
 @dataclass(frozen=True)
 class DefaultRate:
-    """Raw rows of a partition, those with an outcome, and the defaults among these."""
+    """Raw rows of a partition, the rows with an outcome among them, and the defaults among these."""
 
     rows: int
     labelled: int
@@ -76,84 +78,90 @@ class DefaultRate:
 
     @property
     def rate(self) -> float | None:
-        """Defaults per labelled row; None without any."""
+        """Defaults per labelled row; None without labelled rows."""
         return self.defaults / self.labelled if self.labelled else None
 
 
 class Loans:
-    """The two tables of loans of one portfolio. Every method may raise WarehouseError."""
+    """The raw and processed loans of one portfolio. Every method can raise WarehouseError."""
 
     def __init__(self, database: Database, portfolio: Portfolio) -> None:
         self._database, self._portfolio = database, portfolio
         self._feature_hash = portfolio.hash[:16]
 
     def replace_raw(self, key: str, frame: pd.DataFrame) -> Replaced:
-        """Put the frame (of `sources.RawPartition`) in the place of all raw rows of the partition."""
+        """Replace all raw rows of the partition by the frame of a `sources.RawPartition`."""
         schema = self._raw_schema()
         statement = _copy_statement("raw_data", schema.names, "csv")
         return self._replace(
             "raw_data", key, schema.names, len(frame),
-            lambda cursor: copy_in(cursor, statement, csv_pieces(frame, schema, {"partition_key": key})),
+            lambda cursor: copy_in(cursor, statement, csv_chunks(frame, schema, {"partition_key": key})),
         )  # fmt: skip
 
     def replace_processed(self, key: str, rows: LoanRows) -> Replaced:
-        """Put the rows, made under this portfolio, in the place of all processed rows of the partition."""
+        """Replace all processed rows of the partition by rows made under this portfolio."""
         names = self._portfolio.features
-        wanted = (len(rows), len(names.numerical)), (len(rows), len(names.categorical))
-        if (rows.numerical.shape, rows.categorical.shape) != wanted:
+        expected = (len(rows), len(names.numerical)), (len(rows), len(names.categorical))
+        if (rows.numerical.shape, rows.categorical.shape) != expected:
             raise WarehouseError(
                 f"partition {key}: features of shapes {rows.numerical.shape} and {rows.categorical.shape}, "
-                f"portfolio {self._portfolio.name} has {wanted[0]} and {wanted[1]}"
+                f"portfolio {self._portfolio.name} has {expected[0]} and {expected[1]}"
             )
         if (rows.partition_key != key).any():
-            raise WarehouseError(f"partition {key}: rows of other partitions among those to be put into it")
+            raise WarehouseError(f"partition {key}: rows of other partitions among the rows to store in it")
         statement = _copy_statement("processed_data", _PROCESSED, "binary")
         return self._replace(
             "processed_data", key, _PROCESSED, len(rows),
-            lambda cursor: copy_in(cursor, statement, packed(key, rows, self._feature_hash)),
+            lambda cursor: copy_in(cursor, statement, binary_chunks(key, rows, self._feature_hash)),
         )  # fmt: skip
 
     def read_raw(self, key: str) -> pd.DataFrame:
-        """The partition's rows with the dtypes of `sources.RawPartition`, by loan id and numbered from 1."""
+        """The partition's rows with the dtypes of `sources.RawPartition`, ordered by loan id, numbered from 1."""
         schema = self._raw_schema()
         schema = schema.remove(schema.get_field_index("partition_key"))
         query = sql.SQL("SELECT {} FROM raw_data WHERE partition_key = {} ORDER BY loan_id").format(
-            names_of(schema.names), sql.Literal(key)
+            column_list(schema.names), sql.Literal(key)
         )
         categories = [name for name, column in self._portfolio.columns.items() if column.kind == "category"]
         with self._database.transaction() as cursor:
             return read_csv(cursor, query, schema, categories)
 
     def read_processed(self, *, keys: Sequence[str] | None = None, cutoff: date | None = None) -> LoanRows:
-        """Features made under this portfolio, of all partitions or of `keys`.
+        """Features made under this portfolio, ordered by partition and loan id.
 
-        `cutoff`: only of partitions that end on or before that date; a file without dates always counts.
+        Args:
+            keys: only these partitions; None: all.
+            cutoff: only partitions that end on or before this date; a portfolio without dates is not restricted.
         """
         with self._database.transaction(repeatable=True) as cursor:
-            ours = sql.SQL("feature_hash = {}").format(sql.Literal(self._feature_hash))
+            condition = sql.SQL("feature_hash = {}").format(sql.Literal(self._feature_hash))
             if keys is not None or cutoff is not None:
                 cursor.execute(
-                    sql.SQL("SELECT DISTINCT partition_key FROM processed_data WHERE {}").format(ours)
+                    sql.SQL("SELECT DISTINCT partition_key FROM processed_data WHERE {}").format(condition)
                 )
-                found = [key for (key,) in cursor.fetchall()]
-                kept = [k for k in found if (keys is None or k in keys) and self._ended(k, cutoff)]
-                ours = sql.SQL("{} AND partition_key = ANY({})").format(ours, sql.Literal(kept or [""]))
+                stored = [key for (key,) in cursor.fetchall()]
+                selected = [k for k in stored if (keys is None or k in keys) and self._ended(k, cutoff)]
+                condition = sql.SQL("{} AND partition_key = ANY({})").format(
+                    condition, sql.Literal(selected or [""])
+                )
             cursor.execute(
                 sql.SQL(
                     "SELECT count(*), coalesce(max(octet_length(partition_key)), 1), "
                     "coalesce(max(octet_length(loan_id)), 1) FROM processed_data WHERE {}"
-                ).format(ours)
+                ).format(condition)
             )
-            ((count, key, loan),) = cursor.fetchall()
+            ((count, key_bytes, id_bytes),) = cursor.fetchall()
             names = self._portfolio.features
-            receiver = Receiver(count, key, loan, len(names.numerical), len(names.categorical))
-            selected = sql.SQL(Receiver.SELECTED).format(key=sql.Literal(key), loan=sql.Literal(loan))
+            reader = LoanRowsReader(count, key_bytes, id_bytes, len(names.numerical), len(names.categorical))
+            columns = sql.SQL(LoanRowsReader.SELECT_LIST).format(
+                key_bytes=sql.Literal(key_bytes), id_bytes=sql.Literal(id_bytes)
+            )
             query = sql.SQL(
                 "COPY (SELECT {} FROM processed_data WHERE {} ORDER BY partition_key, loan_id) "
                 "TO STDOUT (FORMAT binary)"
-            ).format(selected, ours)
-            cursor.copy_expert(query, receiver, size=1 << 20)
-            return receiver.rows()
+            ).format(columns, condition)
+            cursor.copy_expert(query, reader, size=1 << 20)
+            return reader.rows()
 
     def partitions(self) -> dict[str, PartitionState]:
         """Every partition that has rows in either table, in order of time."""
@@ -176,7 +184,7 @@ class Loans:
             return {table: row_count(cursor, table) for table in TABLES}
 
     def default_rates(self) -> dict[str, DefaultRate]:
-        """Outcomes of every partition of `raw_data`, in order of time; mature or not."""
+        """Outcomes of every partition of `raw_data`, in order of time, immature labels included."""
         with self._database.transaction() as cursor:
             cursor.execute(
                 "SELECT partition_key, count(*), count(label), coalesce(sum(label), 0) "
@@ -185,7 +193,7 @@ class Loans:
             return {key: DefaultRate(*counts) for key, *counts in cursor.fetchall()}
 
     def cutoff(self) -> date | None:
-        """Data time: the end of the newest partition that has features of this portfolio; None for a snapshot."""
+        """The data cutoff: the end of the newest partition with features of this portfolio; None without dates."""
         if self._portfolio.as_of is None:
             return None
         with self._database.transaction() as cursor:
@@ -193,11 +201,11 @@ class Loans:
                 "SELECT partition_key FROM processed_data WHERE feature_hash = %s ORDER BY partition_key DESC LIMIT 1",
                 (self._feature_hash,),
             )
-            found = cursor.fetchall()
-        return self._portfolio.partition_bounds(found[0][0])[1] if found else None
+            newest = cursor.fetchall()
+        return self._portfolio.partition_bounds(newest[0][0])[1] if newest else None
 
     def table_hash(self, table: str) -> str:
-        """Rows and a hash over all of them in any order, without wall-clock times: equal for equal content."""
+        """`rows:hash` of a table, equal for equal content: independent of row order and of wall-clock times."""
         columns = {"raw_data": self._raw_schema().names, "processed_data": _PROCESSED}.get(table)
         with self._database.transaction() as cursor:
             return table_hash(cursor, table, columns)
@@ -213,7 +221,7 @@ class Loans:
         hashed = row_hash(columns)
         only = sql.SQL("WHERE partition_key = {}").format(sql.Literal(key))
         with self._database.transaction() as cursor:
-            # One writer a partition; readers go on with the old rows until the commit.
+            # One writer per partition; readers see the old rows until the commit.
             cursor.execute(
                 "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
                 (f"{self._database.schema}.{table}.{key}",),
@@ -244,5 +252,5 @@ class Loans:
 
 def _copy_statement(table: str, columns: Sequence[str], format_: str) -> sql.Composable:
     return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT {})").format(
-        sql.Identifier(table), names_of(columns), sql.SQL(format_)
+        sql.Identifier(table), column_list(columns), sql.SQL(format_)
     )

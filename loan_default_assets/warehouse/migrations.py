@@ -1,4 +1,4 @@
-"""The schema's history: the numbered files of `sql/`, applied once each, and the portfolio's typed columns."""
+"""The schema's migrations: the numbered files of `sql/`, applied once each, and the portfolio's typed columns."""
 
 import hashlib
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 from psycopg2 import extensions, sql
 
 from loan_default_assets.portfolio.spec import Portfolio
-from loan_default_assets.warehouse.errors import WarehouseError
+from loan_default_assets.warehouse.database_errors import WarehouseError
 
 SCHEMA = "loan_default"
 FOLDER = Path(__file__).parents[2] / "sql"
@@ -34,12 +34,12 @@ class Migration:
 
     @property
     def sha256(self) -> str:
-        """Of the text with Unix line ends, so that a checkout elsewhere has the same."""
+        """Hash of the text with Unix line ends, so that it is the same in every checkout."""
         return hashlib.sha256(self.text.replace("\r\n", "\n").encode()).hexdigest()
 
 
 def apply(cursor: extensions.cursor, schema: str, portfolio: Portfolio, folder: Path = FOLDER) -> list[str]:
-    """Apply what is missing, in the cursor's transaction; see `Database.migrate`."""
+    """Apply the missing migrations in the cursor's transaction; see `Database.migrate`."""
     available = read(folder)
     cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('loan_default.migrations', 0))")
     create_schema(cursor, SCHEMA)
@@ -52,7 +52,7 @@ def apply(cursor: extensions.cursor, schema: str, portfolio: Portfolio, folder: 
     done = []
     for migration in available:
         if migration.number in applied:
-            _unchanged(migration, *applied[migration.number], folder)
+            _check_unchanged(migration, *applied[migration.number], folder)
             continue
         cursor.execute(migration.text)
         cursor.execute(
@@ -60,33 +60,37 @@ def apply(cursor: extensions.cursor, schema: str, portfolio: Portfolio, folder: 
             (schema, migration.number, migration.name, migration.sha256),
         )
         done.append(migration.name)
-    return done + _columns(cursor, schema, portfolio)
+    return done + _add_columns(cursor, schema, portfolio)
 
 
 def read(folder: Path) -> list[Migration]:
-    """The files `001_name.sql` and on, in order; WarehouseError for a gap, a double number or none at all."""
+    """The files `001_<name>.sql`, `002_<name>.sql` and so on, in order.
+
+    Raises:
+        WarehouseError: a number is missing or used twice, or there is no file.
+    """
     paths = sorted(folder.glob("*.sql"))
-    found = [
+    migrations = [
         Migration(int(match[1]), path.name, path.read_text("utf-8"))
         for path in paths
         if (match := re.match(r"(\d{3})_", path.name))
     ]
-    if not found or [m.number for m in found] != list(range(1, len(paths) + 1)):
+    if not migrations or [m.number for m in migrations] != list(range(1, len(paths) + 1)):
         raise WarehouseError(
             f"{folder}: expected 001_*.sql, 002_*.sql and so on without a gap, found "
             f"{[path.name for path in paths]}; restore the folder from the repository"
         )
-    return found
+    return migrations
 
 
 def create_schema(cursor: extensions.cursor, name: str) -> None:
-    """Create a schema unless it exists; asks first, because IF NOT EXISTS needs the right to create even then."""
+    """Create a schema unless it exists; checked first, because IF NOT EXISTS needs the CREATE privilege even then."""
     cursor.execute("SELECT to_regnamespace(%s) IS NULL", (name,))
     if cursor.fetchall() == [(True,)]:
         cursor.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(name)))
 
 
-def _unchanged(migration: Migration, name: str, sha256: str, folder: Path) -> None:
+def _check_unchanged(migration: Migration, name: str, sha256: str, folder: Path) -> None:
     if migration.sha256 != sha256:
         raise WarehouseError(
             f"{folder / migration.name} was changed after it had been applied (as {name}, SHA-256 {sha256[:12]}, "
@@ -94,8 +98,8 @@ def _unchanged(migration: Migration, name: str, sha256: str, folder: Path) -> No
         )
 
 
-def _columns(cursor: extensions.cursor, schema: str, portfolio: Portfolio) -> list[str]:
-    """Add the portfolio's columns that `raw_data` lacks, drop none, widen integers that are no longer whole."""
+def _add_columns(cursor: extensions.cursor, schema: str, portfolio: Portfolio) -> list[str]:
+    """Add the portfolio's columns that `raw_data` lacks and widen integer columns that became floating point."""
     from loan_default_assets.portfolio.checks.pandera_schema import postgres_columns
 
     cursor.execute(
@@ -106,14 +110,14 @@ def _columns(cursor: extensions.cursor, schema: str, portfolio: Portfolio) -> li
     existing = dict(cursor.fetchall())
     done = []
     for name, kind in postgres_columns(portfolio).items():
-        change = _change(portfolio, name, existing.get(name), kind)
-        if change:
-            cursor.execute(sql.SQL(change).format(sql.Identifier(name)))
+        statement = _column_statement(portfolio, name, existing.get(name), kind)
+        if statement:
+            cursor.execute(sql.SQL(statement).format(sql.Identifier(name)))
             done.append(f"raw_data.{name} {kind}")
     return done
 
 
-def _change(portfolio: Portfolio, name: str, existing: str | None, wanted: str) -> str | None:
+def _column_statement(portfolio: Portfolio, name: str, existing: str | None, wanted: str) -> str | None:
     if existing is None:
         return f"ALTER TABLE raw_data ADD COLUMN {{}} {wanted}"
     if existing == wanted or (existing == "double precision" and wanted in _NUMBERS):

@@ -1,4 +1,4 @@
-"""The prediction log: the table `predictions`, appended and never changed, and the live performance it gives."""
+"""The prediction log: the append-only table `predictions`, and the live performance derived from it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -8,9 +8,10 @@ from typing import Any, Literal
 import psycopg2
 from psycopg2.extras import execute_values
 
-from loan_default_assets.warehouse.database import Database, WarehouseError, to_json
+from loan_default_assets.warehouse.database import Database, to_json
+from loan_default_assets.warehouse.database_errors import WarehouseError
 
-# PostgreSQL takes the JSON lines apart itself: in Python that would cost more than a request's validation.
+# PostgreSQL parses the JSON lines: in Python that would cost more than the validation of a request.
 _APPEND_LINES = """
 INSERT INTO predictions (request_id, position, loan_id, model_version, features, probability, decision, threshold,
     reasons, channel, latency_ms, created_at)
@@ -25,12 +26,23 @@ ON CONFLICT (request_id, position) DO NOTHING
 
 
 class RefusedPredictions(WarehouseError):
-    """The table refuses a row itself, as one of an unknown model version; trying again cannot help."""
+    """A constraint of the table refuses a row, e.g. one of an unknown model version; a retry cannot succeed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """One scored application. `request_id` is a UUID, `position` the application's index in that request."""
+    """One scored application.
+
+    Attributes:
+        request_id: a UUID.
+        position: index of the application within its request, from 0.
+        loan_id: None where the request names none.
+        features: the values that were scored, by column of the portfolio.
+        probability: the PD.
+        decision: 1 where the PD is at least `threshold`.
+        reasons: the reason codes of the decision.
+        latency_ms: from receipt of the request to its response; None for a file.
+    """
 
     request_id: str
     position: int = 0
@@ -47,13 +59,17 @@ class Prediction:
 
 
 class PredictionLog:
-    """The predictions of one portfolio. Every method may raise WarehouseError."""
+    """The predictions of one portfolio. Every method can raise WarehouseError."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def append(self, predictions: Sequence[Prediction]) -> int:
-        """Append what is not there yet, by request id and position, in one transaction; how many that were."""
+        """Append the predictions that are missing, by request id and position, in one transaction.
+
+        Returns:
+            The number of rows inserted.
+        """
         rows = [
             tuple(
                 to_json(value) if name in ("features", "reasons") and value is not None else value
@@ -74,20 +90,20 @@ class PredictionLog:
         return len(inserted)
 
     def live_performance(self) -> list[dict[str, Any]]:
-        """The view of that name: served predictions against the outcomes known by now, one row per model."""
+        """The view of that name: predictions against the outcomes known by the cutoff, one row per model version."""
         with self._database.transaction() as cursor:
             cursor.execute("SELECT * FROM live_performance ORDER BY last_scored_at DESC")
             names = [column.name for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def append_lines(self, lines: Sequence[bytes]) -> None:
-        """Append requests as the service records them, in one transaction; what is there already stays as it is.
+        """Append requests as the service records them, in one transaction; existing rows are left unchanged.
 
         Args:
-            lines: one JSON object per request: what its loans share, and under `loans` what each has of its own.
+            lines: one JSON object per request: the values its loans share, and under `loans` those of each loan.
 
         Raises:
-            RefusedPredictions: the table refuses a row.
+            RefusedPredictions: a constraint of the table refuses a row.
             WarehouseError: the database cannot be reached or written; the same lines may be sent again later.
         """
         try:
@@ -101,7 +117,7 @@ class PredictionLog:
             raise
 
     def has_predictions_of(self, version: str) -> bool:
-        """Whether this model version has scored a loan."""
+        """Whether a prediction of this model version is recorded."""
         with self._database.transaction() as cursor:
             cursor.execute("SELECT EXISTS (SELECT FROM predictions WHERE model_version = %s)", (version,))
             return bool(cursor.fetchall()[0][0])

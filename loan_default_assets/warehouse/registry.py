@@ -1,4 +1,4 @@
-"""`model_metadata`: every trained version, which one is champion, and how that changes: one transaction each."""
+"""The table `model_metadata`: trained versions, the champion among them, and its changes, one transaction each."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from psycopg2 import extensions
 
-from loan_default_assets.warehouse.database import Database, WarehouseError, to_json
+from loan_default_assets.warehouse.database import Database, to_json
+from loan_default_assets.warehouse.database_errors import WarehouseError
 
 Status = Literal["candidate", "champion", "retired", "rejected"]
 
@@ -19,14 +20,21 @@ class RegistryError(WarehouseError):
 
 
 class StaleChampion(RegistryError):
-    """The champion is no longer the one that the decision was made against: judge again."""
+    """Another version became champion since the decision was made: repeat the evaluation."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRecord:
-    """One version. `parent`: the champion when it was trained; dates are days of data time.
+    """One trained version. Only the registry sets status, promoted_at, verdict and reason; the rest never changes.
 
-    What was trained never changes; status, promoted_at, verdict and reason are the registry's to set.
+    Attributes:
+        parent: the champion at the time of training.
+        snapshot_hash: hash of the training snapshot.
+        attempt: number of the attempt on this snapshot under this champion, from 1.
+        threshold: PD from which a classifier decides 1; None for an encoder.
+        trained_from: first `as_of` of the training and validation rows; `trained_to`: the last.
+        window_from: first `as_of` of the evaluation window; `window_to`: the last.
+        promoted_at: when it last became champion.
     """
 
     version: str
@@ -53,26 +61,27 @@ class ModelRecord:
 
 _COLUMNS = tuple(f.name for f in fields(ModelRecord))
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM model_metadata"
-_DECIDED = ("status", "created_at", "promoted_at", "verdict", "reason")
-_TRAINED = tuple(name for name in _COLUMNS if name not in _DECIDED)
+_SET_BY_REGISTRY = ("status", "created_at", "promoted_at", "verdict", "reason")
+_IMMUTABLE = tuple(name for name in _COLUMNS if name not in _SET_BY_REGISTRY)
 
 
 class Registry:
-    """The models of one portfolio. Every method may raise WarehouseError, and RegistryError where it says so."""
+    """The models of one portfolio. Every method can raise WarehouseError, and RegistryError where it is listed."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def register(self, record: ModelRecord) -> None:
-        """Add a candidate; doing so again changes nothing.
+        """Add a candidate; a repetition changes nothing.
 
-        RegistryError when the version is there with another content, or the attempt belongs to another version.
+        Raises:
+            RegistryError: the version is registered with other content, or the attempt is that of another version.
         """
         values = asdict(record) | {
             "hyper_parameters": to_json(record.hyper_parameters),
             "metrics": to_json(record.metrics),
         }
-        names = (*_TRAINED, *(("created_at",) if record.created_at else ()))
+        names = (*_IMMUTABLE, *(("created_at",) if record.created_at else ()))
         with self._changing() as cursor:
             cursor.execute(
                 f"INSERT INTO model_metadata ({', '.join(names)}) "
@@ -81,31 +90,37 @@ class Registry:
             )
             if cursor.rowcount:
                 return
-            there = _one(cursor, "version = %(version)s", values)
-            if there is None:
-                taken = _one(cursor, f"kind = 'classifier' AND {_ATTEMPT}", values)
+            registered = _one(cursor, "version = %(version)s", values)
+            if registered is None:
+                other = _one(cursor, f"kind = 'classifier' AND {_ATTEMPT}", values)
                 raise RegistryError(
                     f"attempt {record.attempt} on snapshot {record.snapshot_hash[:12]} under champion "
-                    f"{record.parent} was version {taken.version if taken else 'another'}, not {record.version}"
+                    f"{record.parent} was version {other.version if other else 'another'}, not {record.version}"
                 )
-            other = [name for name in _TRAINED if _stored(record, name) != _stored(there, name)]
-            if other:
-                raise RegistryError(f"version {record.version} is registered with another {', '.join(other)}")
+            differing = [name for name in _IMMUTABLE if _stored(record, name) != _stored(registered, name)]
+            if differing:
+                raise RegistryError(
+                    f"version {record.version} is registered with another {', '.join(differing)}"
+                )
 
     def get(self, version: str) -> ModelRecord:
-        """The version's record; RegistryError for an unknown one."""
+        """The version's record.
+
+        Raises:
+            RegistryError: the version is unknown.
+        """
         with self._database.transaction() as cursor:
-            return _known(cursor, version)
+            return _get(cursor, version)
 
     def champion(self) -> ModelRecord | None:
-        """The version that answers for loans now."""
+        """The version that serves; None before the first promotion."""
         with self._database.transaction() as cursor:
             return _champion(cursor)
 
     def find(
         self, kind: Literal["encoder", "classifier"], snapshot_hash: str, parent: str | None, attempt: int
     ) -> ModelRecord | None:
-        """What this attempt on this snapshot under this champion gave, if it was made; the newest of encoders."""
+        """The version of this attempt on this snapshot under this champion, if there is one; the newest encoder."""
         values = {"kind": kind, "snapshot_hash": snapshot_hash, "parent": parent, "attempt": attempt}
         with self._database.transaction() as cursor:
             return _one(cursor, f"kind = %(kind)s AND {_ATTEMPT} ORDER BY created_at DESC LIMIT 1", values)
@@ -117,61 +132,79 @@ class Registry:
             return [_record(row) for row in cursor.fetchall()]
 
     def promote(self, version: str, *, expected: str | None, verdict: str, reason: str) -> ModelRecord:
-        """Make `version` champion and retire the one before, if that still is `expected` (None: there is none).
+        """Make a classifier champion, retire the previous one and return the champion's record.
 
-        StaleChampion if it is not, unless it is `version` already: then nothing changes. Any classifier may be
-        promoted, a rejected one too; RegistryError for an encoder, an unknown version, or no verdict or reason.
+        A rejected version can be promoted too.
+
+        Args:
+            version: where it is champion already, nothing changes.
+            expected: the champion that the decision was made against; None: there was none.
+            verdict: the promotion verdict to record.
+            reason: why, in a sentence.
+
+        Raises:
+            StaleChampion: the champion is neither `expected` nor `version`.
+            RegistryError: the version is an encoder or unknown, or verdict or reason is empty.
         """
         if not verdict or not reason:
             raise RegistryError(f"version {version}: a promotion needs a verdict and a reason")
         with self._changing() as cursor:
-            record, champion = _known(cursor, version), _champion(cursor)
+            record, champion = _get(cursor, version), _champion(cursor)
             if record.kind != "classifier":
                 raise RegistryError(
                     f"version {version} is an {record.kind}; only a classifier can be champion"
                 )
             if champion is not None and champion.version == version:
                 return champion
-            _expect(expected, champion, f"version {version} was not promoted")
+            _check_champion(expected, champion, f"version {version} was not promoted")
             if champion is not None:
-                _decide(cursor, champion.version, status="retired")
-            return _decide(cursor, version, status="champion", verdict=verdict, reason=reason)
+                _set_status(cursor, champion.version, status="retired")
+            return _set_status(cursor, version, status="champion", verdict=verdict, reason=reason)
 
     def reject(self, version: str, reason: str) -> ModelRecord:
-        """Mark a candidate as not to be used; again is no change. RegistryError for a champion or retired one."""
+        """Mark a candidate as rejected; a repetition changes nothing.
+
+        Raises:
+            RegistryError: the version is unknown, champion or retired.
+        """
         with self._changing() as cursor:
-            record = _known(cursor, version)
+            record = _get(cursor, version)
             if record.status == "rejected":
                 return record
             if record.status != "candidate":
                 raise RegistryError(f"version {version} is {record.status}; only a candidate can be rejected")
-            return _decide(cursor, version, status="rejected", reason=reason)
+            return _set_status(cursor, version, status="rejected", reason=reason)
 
     def rollback(self, reason: str, *, expected: str | None = None) -> ModelRecord:
-        """Reject the champion and give its place back to the champion before it, which is returned.
+        """Reject the champion, restore the one before it and return its record; a repetition goes one further back.
 
-        Rolling back again goes one further back. `expected`: only if that is the champion, else StaleChampion,
-        so that two of them at once count as one. RegistryError without an earlier champion.
+        Args:
+            reason: why, in a sentence.
+            expected: the champion to reject, so that two concurrent rollbacks count as one; None: any.
+
+        Raises:
+            StaleChampion: the champion is not `expected`.
+            RegistryError: there is no earlier champion.
         """
         with self._changing() as cursor:
             champion = _champion(cursor)
             if expected is not None:
-                _expect(expected, champion, "nothing was rolled back")
+                _check_champion(expected, champion, "nothing was rolled back")
             previous = _one(cursor, "status = 'retired' ORDER BY promoted_at DESC LIMIT 1", {})
             if champion is None or previous is None:
                 raise RegistryError("there is no earlier champion to go back to; see: loan-default status")
-            _decide(cursor, champion.version, status="rejected", reason=f"rolled back: {reason}")
-            return _decide(
+            _set_status(cursor, champion.version, status="rejected", reason=f"rolled back: {reason}")
+            return _set_status(
                 cursor,
                 previous.version,
                 status="champion",
                 verdict=previous.verdict,
-                reason=f"back after {champion.version}: {reason}",
+                reason=f"restored after the rollback of {champion.version}: {reason}",
             )
 
     @contextmanager
     def _changing(self) -> Iterator[extensions.cursor]:
-        """A transaction that is the only one to change this registry."""
+        """A transaction that holds this registry's lock, so that changes are made one at a time."""
         with self._database.transaction() as cursor:
             cursor.execute(
                 "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
@@ -195,25 +228,27 @@ def _champion(cursor: extensions.cursor) -> ModelRecord | None:
     return _one(cursor, "status = 'champion'", {})
 
 
-def _known(cursor: extensions.cursor, version: str) -> ModelRecord:
+def _get(cursor: extensions.cursor, version: str) -> ModelRecord:
     record = _one(cursor, "version = %(version)s", {"version": version})
     if record is None:
         raise RegistryError(f"no model version {version!r}; see: loan-default status")
     return record
 
 
-def _expect(expected: str | None, champion: ModelRecord | None, consequence: str) -> None:
-    found = champion.version if champion else None
-    if found != expected:
-        raise StaleChampion(f"the champion is {found} and no longer {expected}: {consequence}")
+def _check_champion(expected: str | None, champion: ModelRecord | None, consequence: str) -> None:
+    actual = champion.version if champion else None
+    if actual != expected:
+        raise StaleChampion(f"the champion is {actual} and no longer {expected}: {consequence}")
 
 
-def _decide(cursor: extensions.cursor, version: str, *, status: Status, **changed: str | None) -> ModelRecord:
+def _set_status(
+    cursor: extensions.cursor, version: str, *, status: Status, **changed: str | None
+) -> ModelRecord:
     times = ", promoted_at = clock_timestamp()" if status == "champion" else ""
     values = {"version": version, "status": status, **changed}
     assigned = ", ".join(f"{name} = %({name})s" for name in values if name != "version")
     cursor.execute(f"UPDATE model_metadata SET {assigned}{times} WHERE version = %(version)s", values)
-    return _known(cursor, version)
+    return _get(cursor, version)
 
 
 def _record(row: tuple[Any, ...]) -> ModelRecord:

@@ -1,27 +1,14 @@
-"""The facts that the retraining rule decides on, read from the views over the five tables."""
+"""The facts that the retraining policy decides on, read from the views over the five tables."""
 
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any
 
 from psycopg2 import extensions
 
-from loan_default_assets.policy.state import Evaluation, Limits, Model, State
+from loan_default_assets.policy.state import Evaluation, Model, State
 from loan_default_assets.portfolio.spec import Portfolio
-from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.loans import Loans
-
-
-def limits(settings: Settings) -> Limits:
-    """The rule's limits, as set by the environment."""
-    return Limits(
-        f1_threshold=settings.f1_score_threshold,
-        sample_threshold=settings.retraining_sample_threshold,
-        positive_threshold=settings.retraining_positive_threshold,
-        max_attempts=settings.max_retrain_attempts,
-        cooldown=timedelta(hours=settings.retrain_cooldown),
-    )
 
 
 def state(
@@ -32,10 +19,20 @@ def state(
     ended_runs: Iterable[str] = (),
     forced: bool = False,
 ) -> State:
-    """What is recorded now; `running` and `crashed` as `runs.trainings` finds them.
+    """The recorded facts.
 
-    The rows themselves are read only where the rule asks for their hash: without a usable champion, and when forced.
-    Raises: WarehouseError.
+    The features are read only where the policy needs the hash of the training snapshot: without a usable champion,
+    and when forced.
+
+    Args:
+        database: the portfolio's schema.
+        portfolio: the portfolio under which models and features are usable.
+        running: keys of the retraining runs that are queued or running.
+        ended_runs: keys of the retraining runs that ended and are not retried.
+        forced: whether an operator requests a retraining now.
+
+    Raises:
+        WarehouseError: the database cannot be reached or read.
     """
     loans = Loans(database, portfolio)
     cutoff = loans.cutoff()
@@ -63,8 +60,8 @@ def state(
                 "roc_auc_low, roc_auc_high FROM retraining_evaluations ORDER BY evaluated_at",
             )
         )
-    serves = any(model.status == "champion" and model.usable for model in models)
-    snapshot = loans.read_processed().digest() if labels and (forced or not serves) else None
+    usable_champion = any(model.status == "champion" and model.usable for model in models)
+    snapshot = loans.read_processed().digest() if labels and (forced or not usable_champion) else None
     return State(
         now=now,
         labels=labels,

@@ -1,14 +1,14 @@
-"""What a table holds, in a few figures: row counts, and hashes that do not depend on the order of rows."""
+"""Row counts of tables, and hashes of their content that do not depend on the order of rows."""
 
 from collections.abc import Sequence
 
 from psycopg2 import extensions, sql
 
-from loan_default_assets.warehouse.errors import WarehouseError
+from loan_default_assets.warehouse.database_errors import WarehouseError
 
 TABLES = ("raw_data", "processed_data", "model_metadata", "predictions", "model_performance")
 # Wall-clock times, serial and random numbers, which differ between two runs over the same loans.
-_INCIDENTAL = ["id", "request_id", "created_at", "promoted_at", "evaluated_at", "latency_ms"]
+_VOLATILE = ["id", "request_id", "created_at", "promoted_at", "evaluated_at", "latency_ms"]
 _ALL = sql.SQL("")
 
 
@@ -22,7 +22,7 @@ def row_count(cursor: extensions.cursor, table: str, only: sql.Composable = _ALL
 def fingerprint(
     cursor: extensions.cursor, table: str, hashed: sql.Composable, only: sql.Composable = _ALL
 ) -> tuple[int, int]:
-    """Rows, and the sum over them of the 64-bit integer `hashed`."""
+    """The number of rows, and the sum over them of the 64-bit integer expression `hashed`."""
     cursor.execute(
         sql.SQL("SELECT count(*), coalesce(sum({}), 0) FROM {} {}").format(
             hashed, sql.Identifier(table), only
@@ -33,12 +33,16 @@ def fingerprint(
 
 
 def table_hash(cursor: extensions.cursor, table: str, columns: Sequence[str] | None) -> str:
-    """`rows:hash` over `columns`, or over all that do not hold wall-clock times or serial numbers."""
+    """`rows:hash` over `columns`; None: over all columns without wall-clock times, serial and random numbers.
+
+    Raises:
+        WarehouseError: the name is none of TABLES.
+    """
     if table not in TABLES:
         raise WarehouseError(f"{table!r} is none of the tables {', '.join(TABLES)}")
     if columns is None:
         text = sql.SQL("hashtextextended((to_jsonb({}) - {}::text[])::text, 0)").format(
-            sql.Identifier(table), sql.Literal(_INCIDENTAL)
+            sql.Identifier(table), sql.Literal(_VOLATILE)
         )
     else:
         text = row_hash(columns)
@@ -47,10 +51,10 @@ def table_hash(cursor: extensions.cursor, table: str, columns: Sequence[str] | N
 
 
 def row_hash(columns: Sequence[str]) -> sql.Composed:
-    """SQL for a 64-bit hash of a row's values: a quarter of the time that its text would take."""
-    return sql.SQL("hash_record_extended(ROW({}), 0)").format(names_of(columns))
+    """SQL for a 64-bit hash of a row's values, which takes a quarter of the time of hashing the row's text."""
+    return sql.SQL("hash_record_extended(ROW({}), 0)").format(column_list(columns))
 
 
-def names_of(columns: Sequence[str]) -> sql.Composed:
+def column_list(columns: Sequence[str]) -> sql.Composed:
     """Column names, quoted."""
     return sql.SQL(", ").join(map(sql.Identifier, columns))

@@ -1,4 +1,4 @@
-"""Small portfolios, partitions and models for the tests of this room."""
+"""Small portfolios, partitions and models for the tests of this package."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -24,7 +24,7 @@ COLUMNS: dict[str, Any] = {
 
 
 def portfolio(**changes: Any) -> Portfolio:
-    """A daily portfolio of four numbers (one is a date) and one category."""
+    """A daily portfolio of four numerical features (one is a date) and one categorical feature."""
     spec: dict[str, Any] = {
         "name": "sample",
         "source": {"kind": "synthetic"},
@@ -38,7 +38,7 @@ def portfolio(**changes: Any) -> Portfolio:
 
 
 def raw(ids: Sequence[str], *, key: str = DAY, seed: int = 0) -> pd.DataFrame:
-    """Raw rows with something missing, awkward or negative in every column."""
+    """Raw rows with missing, extreme, negative or quoted values in every column."""
     rng = np.random.default_rng(seed)
     n = len(ids)
     gap = np.arange(n) % 3 == 0
@@ -82,7 +82,7 @@ def processed(ids: Sequence[str], *, key: str = DAY, seed: int = 0, horizon: int
 
 
 def ids(n: int, first: int = 0) -> list[str]:
-    """Loan ids that sort as they count."""
+    """Loan ids in ascending order."""
     return [f"L{first + i:06d}" for i in range(n)]
 
 

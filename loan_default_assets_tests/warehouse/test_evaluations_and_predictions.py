@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loan_default_assets.warehouse.database import Database, WarehouseError
+from loan_default_assets.warehouse.database import Database
+from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.evaluations import EvaluationLog
 from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.predictions import Prediction, PredictionLog
@@ -49,7 +50,7 @@ def predictions(database: Database) -> PredictionLog:
 
 
 def prediction(**changes: Any) -> Prediction:
-    answered: dict[str, Any] = {
+    values: dict[str, Any] = {
         "request_id": str(uuid.uuid4()),
         "loan_id": "L000001",
         "model_version": "c1",
@@ -62,7 +63,7 @@ def prediction(**changes: Any) -> Prediction:
         "latency_ms": 1.5,
         "created_at": NOON,
     }
-    return Prediction(**(answered | changes))
+    return Prediction(**(values | changes))
 
 
 def test_an_evaluation_is_recorded_once(evaluations: EvaluationLog) -> None:
@@ -92,7 +93,7 @@ def test_the_latest_evaluation(evaluations: EvaluationLog) -> None:
         assert (latest and latest.evaluated_at) == (None if hours is None else NOON + timedelta(hours=hours))
 
 
-def test_predictions_are_delivered_once(predictions: PredictionLog, database: Database) -> None:
+def test_predictions_are_appended_once(predictions: PredictionLog, database: Database) -> None:
     batch = [prediction(position=i, request_id=str(uuid.UUID(int=i // 600))) for i in range(1_200)]
     assert predictions.append(batch[:700]) == 700
     assert predictions.append(batch) == 500
@@ -106,7 +107,7 @@ def test_predictions_are_delivered_once(predictions: PredictionLog, database: Da
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"probability": 1.0001}, "probability"),
         ({"probability": -0.1}, "probability"),
@@ -119,10 +120,10 @@ def test_predictions_are_delivered_once(predictions: PredictionLog, database: Da
         ({"request_id": "not a uuid"}, r"refused a value: invalid input syntax for type uuid: \"...\""),
     ],
 )
-def test_predictions_that_cannot_be(
-    change: dict[str, Any], said: str, predictions: PredictionLog, database: Database
+def test_invalid_predictions_are_refused(
+    change: dict[str, Any], message: str, predictions: PredictionLog, database: Database
 ) -> None:
-    with pytest.raises(WarehouseError, match=said):
+    with pytest.raises(WarehouseError, match=message):
         predictions.append([prediction(), prediction(**change)])
     with database.transaction() as cursor:
         cursor.execute("SELECT count(*) FROM predictions")
@@ -140,26 +141,26 @@ def test_append_only(
         cursor.execute(statement.format(table))
 
 
-def test_live_performance_of_served_predictions(predictions: PredictionLog, database: Database) -> None:
-    """Against the same figures by hand: 400 loans, ties among the scores, a third without outcome."""
+def test_live_performance_equals_a_direct_computation(predictions: PredictionLog, database: Database) -> None:
+    """400 loans with ties among the PDs, a third of them without outcome."""
     loans = Loans(database, portfolio())
     names = ids(400)
     frame = raw(names)
     loans.replace_raw("2024-01-01", frame)
-    for key in (
-        "2024-01-01",
-        "2024-01-31",
-    ):  # the end of the second is the day when outcomes of the first count
+    # The second partition moves the cutoff to the date from which the labels of the first count.
+    for key in ("2024-01-01", "2024-01-31"):
         loans.replace_processed(key, processed(ids(1), key=key))
-    young = raw(["young"], key="2024-01-31").assign(label=1.0, label_observed_at=pd.Timestamp("2024-03-01"))
-    loans.replace_raw("2024-01-31", young)
+    immature = raw(["immature"], key="2024-01-31").assign(
+        label=1.0, label_observed_at=pd.Timestamp("2024-03-01")
+    )
+    loans.replace_raw("2024-01-31", immature)
     score = np.random.default_rng(0).integers(0, 20, len(names)) / 20
     first_scores = [prediction(loan_id=name, probability=0.99, decision=1) for name in names[:50]]
     served = [
         prediction(
             loan_id=name, probability=float(p), decision=int(p >= 0.4), created_at=NOON + timedelta(hours=1)
         )
-        for name, p in [*zip(names, score, strict=True), ("young", 0.9), ("unknown", 0.9)]
+        for name, p in [*zip(names, score, strict=True), ("immature", 0.9), ("unknown", 0.9)]
     ]
     predictions.append([*first_scores, *served, prediction(loan_id=None)])
     (live,) = predictions.live_performance()
@@ -167,14 +168,14 @@ def test_live_performance_of_served_predictions(predictions: PredictionLog, data
     known = frame["label"].notna().to_numpy()
     label, p = frame["label"].to_numpy()[known] == 1, score[known]
     assert (live["model_version"], live["rows"], live["positives"]) == ("c1", known.sum(), label.sum())
-    flagged = p >= 0.4
-    caught = (flagged & label).sum()
+    predicted = p >= 0.4
+    true_positives = (predicted & label).sum()
     higher = p[label][:, None] - p[~label]
     expected = {
-        "f1": 2 * caught / (flagged.sum() + label.sum()),
-        "precision": caught / flagged.sum(),
-        "recall": caught / label.sum(),
-        "accuracy": (flagged == label).mean(),
+        "f1": 2 * true_positives / (predicted.sum() + label.sum()),
+        "precision": true_positives / predicted.sum(),
+        "recall": true_positives / label.sum(),
+        "accuracy": (predicted == label).mean(),
         "roc_auc": (higher > 0).mean() + (higher == 0).mean() / 2,
         "brier": ((p - label) ** 2).mean(),
     }

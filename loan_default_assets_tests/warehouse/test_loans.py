@@ -1,4 +1,4 @@
-"""Partitions: what is put in comes out, whole, once, and unharmed by whoever else reads or writes."""
+"""Partitions: round trips, replacement as a whole, and concurrent readers and writers."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from loan_default_assets.warehouse.copy.loan_rows import LoanRows
-from loan_default_assets.warehouse.database import Database, WarehouseError
+from loan_default_assets.warehouse.database import Database
+from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.loans import DefaultRate, Loans, PartitionState, Replaced
 from loan_default_assets_tests.warehouse.samples import COLUMNS, DAY, ids, portfolio, processed, raw
 
@@ -30,12 +31,12 @@ def loans(database: Database) -> Loans:
     return Loans(database, portfolio())
 
 
-def same(one: LoanRows, other: LoanRows) -> bool:
+def equal(one: LoanRows, other: LoanRows) -> bool:
     return one.digest() == other.digest()
 
 
 @pytest.mark.parametrize("n", [0, 1, 7, 26_000])
-def test_raw_rows_come_back_as_they_went_in(n: int, loans: Loans) -> None:
+def test_raw_rows_round_trip(n: int, loans: Loans) -> None:
     frame = raw(ids(n))
     assert loans.replace_raw(DAY, frame) == Replaced(n, changed=n > 0)
     read = loans.read_raw(DAY)
@@ -46,7 +47,7 @@ def test_raw_rows_come_back_as_they_went_in(n: int, loans: Loans) -> None:
 @pytest.mark.parametrize(
     "names", [["a"], ["z", "a", "m" * 200], ["원화-1", "ü", 'a,b\n"c"', "a"], ids(26_000)]
 )
-def test_processed_rows_come_back_in_order(names: list[str], loans: Loans) -> None:
+def test_processed_rows_round_trip_in_order(names: list[str], loans: Loans) -> None:
     rows = processed(names)
     assert loans.replace_processed(DAY, rows) == Replaced(len(names), changed=True)
     read = loans.read_processed()
@@ -71,7 +72,7 @@ def test_the_special_values_of_features(loans: Loans) -> None:
     rows.categorical[:, 0] = [0, 1, 32_767, 2]
     rows = replace(rows, as_of=np.array(["1899-01-01", "2262-01-01", "NaT", "2000-01-01"], "datetime64[D]"))
     loans.replace_processed(DAY, rows)
-    assert same(loans.read_processed(), rows)
+    assert equal(loans.read_processed(), rows)
 
 
 @pytest.mark.parametrize("columns", [{"amount": COLUMNS["amount"]}, {"purpose": COLUMNS["purpose"]}])
@@ -90,10 +91,10 @@ def test_a_portfolio_without_categories_or_without_numbers(
         categorical=whole.categorical[:, : len(names.categorical)],
     )
     loans.replace_processed(DAY, rows)
-    assert same(loans.read_processed(), rows)
+    assert equal(loans.read_processed(), rows)
 
 
-def test_a_digest_tells_rows_apart() -> None:
+def test_different_rows_have_different_digests() -> None:
     rows = processed(ids(10))
     other_nan = rows.numerical.copy()
     other_nan[np.isnan(other_nan)] = -np.float32(np.nan)
@@ -110,7 +111,7 @@ def test_a_digest_tells_rows_apart() -> None:
     assert len({rows.digest(), *(other.digest() for other in changed)}) == 6
 
 
-def test_only_rows_of_this_portfolio_and_of_what_was_known(database: Database, loans: Loans) -> None:
+def test_only_rows_of_this_portfolio_known_by_the_cutoff(database: Database, loans: Loans) -> None:
     for key in (DAY, NEXT):
         loans.replace_raw(key, raw(ids(10), key=key))
         loans.replace_processed(key, processed(ids(10), key=key))
@@ -136,7 +137,7 @@ def test_only_rows_of_this_portfolio_and_of_what_was_known(database: Database, l
     assert len(loans.read_processed()) == 10
 
 
-def test_a_snapshot_has_no_clock_and_is_always_known(database_url: str) -> None:
+def test_a_portfolio_without_dates_has_no_cutoff(database_url: str) -> None:
     undated = portfolio(
         as_of=None, start=None, label={"column": "bad"}, columns={"amount": COLUMNS["amount"]}
     )
@@ -153,7 +154,7 @@ def test_a_snapshot_has_no_clock_and_is_always_known(database_url: str) -> None:
     )
     loans.replace_processed("snapshot", rows)
     assert loans.cutoff() is None
-    assert same(loans.read_processed(cutoff=date(2000, 1, 1)), rows)
+    assert equal(loans.read_processed(cutoff=date(2000, 1, 1)), rows)
 
 
 def test_a_smaller_partition_replaces_a_larger_one(loans: Loans) -> None:
@@ -188,7 +189,7 @@ def broken(**columns: Any) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(
-    ("frame", "said"),
+    ("frame", "message"),
     [
         pytest.param(broken(loan_id="same"), "duplicate key value", id="duplicate"),
         pytest.param(broken(label=0.5), "refused a value .*column label", id="label"),
@@ -196,22 +197,22 @@ def broken(**columns: Any) -> pd.DataFrame:
         pytest.param(
             broken(inquiries=1.5), "column inquiries between rows 1 and 5 does not hold int64", id="whole"
         ),
-        pytest.param(broken(note="a\0b"), "row 1 of what was sent", id="zero byte"),
+        pytest.param(broken(note="a\0b"), "row 1 of the rows sent", id="zero byte"),
         pytest.param(broken().drop(columns="note"), "column note", id="missing"),
         pytest.param(broken(amount="x"), "column amount .*does not hold double", id="text"),
         pytest.param(broken(loan_id=None), "null value in column", id="no key"),
     ],
 )
-def test_what_cannot_be_stored_changes_nothing(frame: pd.DataFrame, said: str, loans: Loans) -> None:
+def test_invalid_raw_rows_change_nothing(frame: pd.DataFrame, message: str, loans: Loans) -> None:
     loans.replace_raw(DAY, raw(ids(3)))
     before = loans.table_hash("raw_data")
-    with pytest.raises(WarehouseError, match=said):
+    with pytest.raises(WarehouseError, match=message):
         loans.replace_raw(DAY, frame)
     assert loans.table_hash("raw_data") == before
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"numerical": np.zeros((5, 2), "f4")}, r"shapes \(5, 2\)"),
         ({"partition_key": np.full(5, NEXT)}, "rows of other partitions"),
@@ -220,18 +221,16 @@ def test_what_cannot_be_stored_changes_nothing(frame: pd.DataFrame, said: str, l
         ({"label": np.full(5, 3, "i1")}, "check constraint"),
     ],
 )
-def test_features_that_cannot_be_stored_change_nothing(
-    change: dict[str, np.ndarray], said: str, loans: Loans
-) -> None:
+def test_invalid_features_change_nothing(change: dict[str, np.ndarray], message: str, loans: Loans) -> None:
     loans.replace_processed(DAY, processed(ids(3)))
     before = loans.table_hash("processed_data")
-    with pytest.raises(WarehouseError, match=said):
+    with pytest.raises(WarehouseError, match=message):
         loans.replace_processed(DAY, replace(processed(ids(5)), **change))
     assert loans.table_hash("processed_data") == before
 
 
 def test_two_writers_and_readers_of_one_partition(loans: Loans) -> None:
-    """Readers see one whole state or the other; the last state is one writer's, entire."""
+    """Readers see one complete state or the other; the last state is that of one writer."""
     sizes = {200: 1, 300: 2}
     states = {size: processed(ids(size), seed=seed) for size, seed in sizes.items()}
     digests = {rows.digest() for rows in states.values()}
@@ -265,7 +264,7 @@ def test_two_writers_and_readers_of_one_partition(loans: Loans) -> None:
     assert loans.read_processed().digest() in digests
 
 
-def test_writers_of_different_partitions_do_not_wait_for_each_other(database: Database, loans: Loans) -> None:
+def test_writers_of_different_partitions_do_not_block_each_other(database: Database, loans: Loans) -> None:
     with database.transaction() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"sample.raw_data.{DAY}",))
         loans.replace_raw(NEXT, raw(ids(3), key=NEXT))

@@ -1,4 +1,4 @@
-"""Versions: immutable, one champion whatever happens at once, and a way back."""
+"""Versions: immutable, at most one champion under concurrency, and rollback."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from loan_default_assets.warehouse.database import Database, WarehouseError
+from loan_default_assets.warehouse.database import Database
+from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.registry import Registry, RegistryError, StaleChampion
 from loan_default_assets_tests.warehouse.samples import classifier, portfolio
 
@@ -40,8 +41,8 @@ def test_registration_is_idempotent_and_immutable(registry: Registry) -> None:
     )
     registry.register(record)
     registry.register(replace(record, created_at=None))
-    there = registry.get("c1")
-    assert there == replace(record, metrics={"f1": 0.81, "ks": None, "by_group": [1, 2]})
+    stored = registry.get("c1")
+    assert stored == replace(record, metrics={"f1": 0.81, "ks": None, "by_group": [1, 2]})
     with pytest.raises(RegistryError, match="c1 is registered with another threshold, artifact_sha256"):
         registry.register(replace(record, threshold=0.5, artifact_sha256="b" * 64))
     promote(registry, "c1", None)
@@ -52,7 +53,7 @@ def test_registration_is_idempotent_and_immutable(registry: Registry) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"version": "c2"}, "was version c1, not c2"),
         ({"version": "c2", "kind": "encoder", "threshold": None}, None),
@@ -66,12 +67,14 @@ def test_registration_is_idempotent_and_immutable(registry: Registry) -> None:
         ({"version": "c2", "snapshot_hash": "other", "kind": "forest"}, "check constraint"),
     ],
 )
-def test_an_attempt_is_made_once(change: dict[str, Any], said: str | None, registry: Registry) -> None:
+def test_an_attempt_is_registered_once(
+    change: dict[str, Any], message: str | None, registry: Registry
+) -> None:
     first = classifier("c1", snapshot_hash="s")
     registry.register(first)
     second = replace(first, **change)
-    if said:
-        with pytest.raises(WarehouseError, match=said):
+    if message:
+        with pytest.raises(WarehouseError, match=message):
             registry.register(second)
         return
     registry.register(second)
@@ -99,7 +102,7 @@ def test_promotion_retires_the_champion_before(registry: Registry) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "arguments", "error", "said"),
+    ("version", "arguments", "error", "message"),
     [
         (
             "c2",
@@ -115,26 +118,26 @@ def test_promotion_retires_the_champion_before(registry: Registry) -> None:
     ],
 )
 def test_promotions_that_are_refused(
-    version: str, arguments: dict[str, Any], error: type[Exception], said: str, registry: Registry
+    version: str, arguments: dict[str, Any], error: type[Exception], message: str, registry: Registry
 ) -> None:
     for record in (classifier("c1"), classifier("c2"), classifier("e1", kind="encoder", threshold=None)):
         registry.register(record)
     promote(registry, "c1", None)
     before = registry.history()
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=message):
         registry.promote(version, **({"verdict": "approved", "reason": "test"} | arguments))
     assert registry.history() == before
 
 
-def test_twenty_promotions_at_once(registry: Registry) -> None:
+def test_twenty_concurrent_promotions(registry: Registry) -> None:
     versions = [f"c{i:02d}" for i in range(20)]
     for version in ("c-first", *versions):
         registry.register(classifier(version))
     promote(registry, "c-first", None)
-    gate = threading.Barrier(len(versions))
+    barrier = threading.Barrier(len(versions))
 
     def compete(version: str) -> bool:
-        gate.wait()
+        barrier.wait()
         try:
             promote(registry, version, "c-first")
         except StaleChampion:
@@ -150,31 +153,29 @@ def test_twenty_promotions_at_once(registry: Registry) -> None:
     assert set(statuses.values()) == {"candidate"}
 
 
-def test_without_the_index_the_database_itself_would_take_two_champions(
-    database: Database, registry: Registry
-) -> None:
+def test_only_the_index_prevents_a_second_champion(database: Database, registry: Registry) -> None:
     for version in ("c1", "c2"):
         registry.register(classifier(version))
     promote(registry, "c1", None)
-    crown = "UPDATE model_metadata SET status = 'champion', promoted_at = now(), verdict = 'x' WHERE version = 'c2'"
+    statement = "UPDATE model_metadata SET status = 'champion', promoted_at = now(), verdict = 'x' WHERE version = 'c2'"
     with pytest.raises(WarehouseError, match="one_champion"), database.transaction() as cursor:
-        cursor.execute(crown)
+        cursor.execute(statement)
     with database.transaction() as cursor:
         cursor.execute("DROP INDEX one_champion")
-        cursor.execute(crown)
+        cursor.execute(statement)
         assert cursor.rowcount == 1
 
 
-def test_rollback_goes_back_one_champion_at_a_time(registry: Registry) -> None:
+def test_each_rollback_restores_the_previous_champion(registry: Registry) -> None:
     for previous, version in zip([None, "c1", "c2"], ["c1", "c2", "c3"], strict=True):
         registry.register(classifier(version, parent=previous))
         promote(registry, version, previous)
-    back = registry.rollback("it refuses everybody")
+    back = registry.rollback("it refuses every application")
     assert (back.version, back.status, back.verdict) == ("c2", "champion", "approved")
-    assert back.reason == "back after c3: it refuses everybody"
+    assert back.reason == "restored after the rollback of c3: it refuses every application"
     assert champions(registry) == {"c3": "rejected", "c2": "champion", "c1": "retired"}
     with pytest.raises(StaleChampion, match="the champion is c2 and no longer c3: nothing was rolled back"):
-        registry.rollback("the same, from another window", expected="c3")
+        registry.rollback("a concurrent rollback", expected="c3")
     assert registry.rollback("further", expected="c2").version == "c1"
     with pytest.raises(RegistryError, match="no earlier champion"):
         registry.rollback("too far")
@@ -205,7 +206,7 @@ def test_rejection(registry: Registry) -> None:
         "DELETE FROM model_metadata",
     ],
 )
-def test_the_past_of_a_version_cannot_be_rewritten(
+def test_a_version_is_immutable_in_the_database(
     statement: str, database: Database, registry: Registry
 ) -> None:
     registry.register(classifier("c1"))

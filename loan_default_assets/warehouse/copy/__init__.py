@@ -1,1 +1,1 @@
-"""Rows into and out of PostgreSQL by COPY, as CSV and in the binary format."""
+"""Rows into and out of PostgreSQL by COPY, as CSV and in binary format; see docs/decisions/copy-formats.md."""

@@ -1,4 +1,4 @@
-"""COPY's binary format for rows of equal layout, as numpy structured arrays: no row is touched in Python.
+"""COPY's binary format for rows of equal layout, as numpy structured arrays, without a Python loop over rows.
 
 A tuple is a 16-bit count of fields and, for each, a 32-bit length and the value in network byte order; an array
 value starts with dimensions, null flag, element OID, length and lower bound.
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from loan_default_assets.warehouse.errors import WarehouseError
+from loan_default_assets.warehouse.database_errors import WarehouseError
 
 HEADER, TRAILER = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
 _OID = {"i2": 21, "f4": 700}
@@ -19,7 +19,13 @@ _BUFFERED = 4 << 20
 
 @dataclass(frozen=True)
 class Field:
-    """One column: a value of a numpy type (`S12`: exactly 12 bytes of text), `length` of them, or NULL (no type)."""
+    """One column of rows of equal layout.
+
+    Attributes:
+        name: name of the column.
+        type: numpy type of its values, e.g. `S12` for exactly 12 bytes of text; None: NULL in all rows.
+        length: number of elements of an array; None: a single value.
+    """
 
     name: str
     type: str | None
@@ -27,7 +33,7 @@ class Field:
 
 
 def layout(fields: Sequence[Field]) -> tuple[np.dtype, dict[str, int]]:
-    """The row's dtype, and the value that every part of it that is not data has in all rows."""
+    """The dtype of a row, and the constant values of its parts that are not data (counts, lengths, OIDs)."""
     parts: list[Any] = [("fields", ">i2")]
     fixed = {"fields": len(fields)}
     for field in fields:
@@ -47,8 +53,13 @@ def layout(fields: Sequence[Field]) -> tuple[np.dtype, dict[str, int]]:
     return np.dtype(parts), fixed
 
 
-def pack(fields: Sequence[Field], columns: Mapping[str, Any]) -> bytes:
-    """Rows of `columns` (arrays of n values, or one value for all rows), without HEADER and TRAILER."""
+def pack_rows(fields: Sequence[Field], columns: Mapping[str, Any]) -> bytes:
+    """The rows in binary format, without HEADER and TRAILER.
+
+    Args:
+        fields: the layout of a row.
+        columns: by field, an array of n values (first axis) or one value for all rows; one at least is an array.
+    """
     dtype, fixed = layout(fields)
     rows = np.empty(max(len(v) for v in columns.values() if isinstance(v, np.ndarray)), dtype)
     for part, value in fixed.items():
@@ -62,22 +73,31 @@ def pack(fields: Sequence[Field], columns: Mapping[str, Any]) -> bytes:
     return rows.tobytes()
 
 
-class Unpacker:
-    """A file for COPY TO STDOUT (FORMAT binary): fills arrays of the given length as the rows come in."""
+class BinaryUnpacker:
+    """A file for COPY TO STDOUT (FORMAT binary) that fills preallocated arrays."""
 
     def __init__(self, fields: Sequence[Field], columns: Mapping[str, np.ndarray]) -> None:
+        """
+        Args:
+            fields: the layout of a row.
+            columns: by field, the array to fill; its first axis is the expected number of rows.
+        """
         self._fields, self._columns = fields, columns
         self._dtype, self._fixed = layout(fields)
         self._buffer, self._skip, self._row = bytearray(), len(HEADER), 0
 
-    def write(self, piece: bytes) -> None:
-        """Take the next bytes, in pieces of any size."""
-        self._buffer += piece
+    def write(self, chunk: bytes) -> None:
+        """Accept the next bytes, in chunks of any size."""
+        self._buffer += chunk
         if len(self._buffer) > _BUFFERED:
             self._flush()
 
     def finish(self) -> None:
-        """Unpack what is left; WarehouseError when the rows were not as many or not laid out as announced."""
+        """Unpack the rest.
+
+        Raises:
+            WarehouseError: the number or the layout of the rows differs from the one expected.
+        """
         self._flush()
         expected = len(next(iter(self._columns.values())))
         if self._row != expected or self._buffer != TRAILER:
@@ -88,17 +108,17 @@ class Unpacker:
     def _flush(self) -> None:
         count = (len(self._buffer) - self._skip) // self._dtype.itemsize
         rows = np.frombuffer(bytes(self._buffer), self._dtype, count, self._skip)
-        good = all((rows[part] == value).all() for part, value in self._fixed.items())
+        matches = all((rows[part] == value).all() for part, value in self._fixed.items())
         for field in self._fields:
             if field.length == 0:
                 continue
             values = rows[field.name]
             if field.length:
-                good = good and bool((values["bytes"] == np.dtype(str(field.type)).itemsize).all())
+                matches = matches and bool((values["bytes"] == np.dtype(str(field.type)).itemsize).all())
                 values = values["value"]
-            if good:
+            if matches:
                 self._columns[field.name][self._row : self._row + count] = values
-        if not good:
+        if not matches:
             raise WarehouseError(
                 f"rows {self._row + 1} to {self._row + count}: an array of another length, or NULL"
             )

@@ -1,4 +1,4 @@
-"""Rows in and out by COPY with little memory: frames as CSV through Arrow, pieces made one ahead of the server."""
+"""Rows in and out by COPY with little memory: frames as CSV through Arrow, chunks prepared one ahead of the server."""
 
 import io
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -10,33 +10,46 @@ import pyarrow as pa
 import pyarrow.csv
 from psycopg2 import extensions, sql
 
-from loan_default_assets.warehouse.errors import WarehouseError
+from loan_default_assets.warehouse.database_errors import WarehouseError
 
-_ROWS_A_PIECE = 25_000
+_ROWS_PER_CHUNK = 25_000
 
 
-def copy_in(cursor: extensions.cursor, statement: sql.Composable, pieces: Iterable[bytes]) -> int:
-    """Send `pieces` to a COPY ... FROM STDIN; the number of rows that arrived."""
-    feed = _Feed(_ahead(iter(pieces)))
+def copy_in(cursor: extensions.cursor, statement: sql.Composable, chunks: Iterable[bytes]) -> int:
+    """Send the chunks to a COPY ... FROM STDIN.
+
+    Returns:
+        The number of rows that PostgreSQL stored.
+
+    Raises:
+        psycopg2.Error: PostgreSQL refuses the rows. An error of `chunks` itself is raised unchanged.
+    """
+    source = _CopySource(_prefetch(iter(chunks)))
     try:
-        cursor.copy_expert(statement, feed, size=1 << 20)
+        cursor.copy_expert(statement, source, size=1 << 20)
     except psycopg2.Error:
-        if feed.error is not None:
-            raise feed.error from None
+        if source.error is not None:
+            raise source.error from None
         raise
     finally:
-        feed.pieces.close()
+        source.chunks.close()
     return cursor.rowcount
 
 
-def csv_pieces(frame: pd.DataFrame, schema: pa.Schema, constants: Mapping[str, str]) -> Iterator[bytes]:
-    """The frame as CSV for COPY, some rows at a time: NULL is an empty cell, an empty text is quoted.
+def csv_chunks(frame: pd.DataFrame, schema: pa.Schema, constants: Mapping[str, str]) -> Iterator[bytes]:
+    """The frame as CSV for COPY, in chunks of rows. NULL is an empty cell, an empty text is quoted.
 
-    `constants` are columns of the schema, one value for all rows, that the frame lacks.
+    Args:
+        frame: the rows.
+        schema: the columns in the order of COPY.
+        constants: columns that the frame lacks, with the value of all rows.
+
+    Raises:
+        WarehouseError: a column is missing or holds values of another type.
     """
     options = pa.csv.WriteOptions(include_header=False)
-    for first in range(0, len(frame), _ROWS_A_PIECE):
-        part = frame.iloc[first : first + _ROWS_A_PIECE]
+    for first in range(0, len(frame), _ROWS_PER_CHUNK):
+        part = frame.iloc[first : first + _ROWS_PER_CHUNK]
         sink = io.BytesIO()
         pa.csv.write_csv(_batch(part, schema, constants, first), sink, options)
         yield sink.getvalue()
@@ -45,7 +58,17 @@ def csv_pieces(frame: pd.DataFrame, schema: pa.Schema, constants: Mapping[str, s
 def read_csv(
     cursor: extensions.cursor, query: sql.Composable, schema: pa.Schema, categories: Sequence[str]
 ) -> pd.DataFrame:
-    """The query's rows, numbered from 1: numbers float64, dates datetime64[ns], texts str, or `categories`."""
+    """The query's rows, numbered from 1.
+
+    Args:
+        cursor: of a transaction.
+        query: a SELECT.
+        schema: its columns.
+        categories: text columns to return as pandas categories.
+
+    Returns:
+        Numbers as float64, dates as datetime64[ns], texts as str.
+    """
     body = io.BytesIO()
     cursor.copy_expert(sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, HEADER)").format(query), body)
     body.seek(0)
@@ -79,30 +102,30 @@ def _batch(part: pd.DataFrame, schema: pa.Schema, constants: Mapping[str, str], 
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _array(values: pd.Series, wanted: pa.DataType) -> pa.Array:
+def _array(values: pd.Series, type_: pa.DataType) -> pa.Array:
     array = pa.Array.from_pandas(values)
-    return array if array.type == wanted else array.cast(wanted)
+    return array if array.type == type_ else array.cast(type_)
 
 
-def _ahead(pieces: Iterator[bytes]) -> Generator[bytes]:
-    """The same pieces, each made in a thread while PostgreSQL works on the one before it."""
+def _prefetch(chunks: Iterator[bytes]) -> Generator[bytes]:
+    """The same chunks, each computed in a thread while PostgreSQL processes the previous one."""
     with ThreadPoolExecutor(1) as worker:
-        coming = worker.submit(next, pieces, b"")
-        while piece := coming.result():
-            coming = worker.submit(next, pieces, b"")
-            yield piece
+        upcoming = worker.submit(next, chunks, b"")
+        while chunk := upcoming.result():
+            upcoming = worker.submit(next, chunks, b"")
+            yield chunk
 
 
-class _Feed:
-    """A file for COPY that keeps the error of its source, which psycopg2 would turn into one of PostgreSQL's."""
+class _CopySource:
+    """A file for COPY that keeps the error of its chunks, which psycopg2 would replace by one of PostgreSQL's."""
 
-    def __init__(self, pieces: Generator[bytes]) -> None:
-        self.pieces = pieces
+    def __init__(self, chunks: Generator[bytes]) -> None:
+        self.chunks = chunks
         self.error: BaseException | None = None
 
     def read(self, _size: int = -1, /) -> bytes:
         try:
-            return next(self.pieces, b"")
+            return next(self.chunks, b"")
         except BaseException as error:
             self.error = error
             raise

@@ -1,4 +1,4 @@
-"""Features of many loans as arrays, and their way into and out of `processed_data` as binary COPY."""
+"""Features of many loans as arrays, and their conversion to and from the binary COPY format of `processed_data`."""
 
 import hashlib
 from collections.abc import Iterator
@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loan_default_assets.warehouse.copy.binary_format import HEADER, TRAILER, Field, Unpacker, pack
-from loan_default_assets.warehouse.errors import WarehouseError
+from loan_default_assets.warehouse.copy.binary_format import HEADER, TRAILER, BinaryUnpacker, Field, pack_rows
+from loan_default_assets.warehouse.database_errors import WarehouseError
 
-# The names that count into the digest are those of the table's columns: a training snapshot keeps its hash.
+# The digest covers the names of the table's columns, not of the attributes, so that hashes of training snapshots
+# stay valid when attributes are renamed.
 _CANONICAL = {
     "partition_key": ("partition_key", "text"),
     "loan_id": ("loan_id", "text"),
@@ -19,14 +20,17 @@ _CANONICAL = {
     "label": ("label", "i1"),
     "label_observed_at": ("label_observed_at", "<M8[D]"),
 }
-_ROWS_A_PIECE = 25_000
-_NO_DAY = np.iinfo(np.int32).min
-_DAY_ZERO = np.datetime64("2000-01-01", "D")  # of PostgreSQL's dates
+_ROWS_PER_CHUNK = 25_000
+_NULL_DATE = np.iinfo(np.int32).min
+_POSTGRES_EPOCH = np.datetime64("2000-01-01", "D")
 
 
 @dataclass(frozen=True, eq=False)
 class LoanRows:
-    """Features of n loans, ordered by partition and loan. NaT: no date; label -1: none; NaN: missing number."""
+    """Features of n loans, ordered by partition and loan id.
+
+    NaT stands for no date, label -1 for no label, NaN for a missing numerical feature.
+    """
 
     partition_key: np.ndarray  # (n,) str
     loan_id: np.ndarray  # (n,) str
@@ -40,7 +44,7 @@ class LoanRows:
         return len(self.loan_id)
 
     def digest(self) -> str:
-        """SHA-256 over all arrays: equal for equal rows, on any machine."""
+        """SHA-256 over all arrays, equal for equal rows on every machine."""
         total = hashlib.sha256()
         for name, (attribute, kind) in _CANONICAL.items():
             values = getattr(self, attribute)
@@ -55,8 +59,17 @@ class LoanRows:
         return total.hexdigest()
 
 
-def packed(key: str, rows: LoanRows, feature_hash: str) -> Iterator[bytes]:
-    """The rows for COPY FROM STDIN (FORMAT binary); those of equal layout (id length, NULLs) go together."""
+def binary_chunks(key: str, rows: LoanRows, feature_hash: str) -> Iterator[bytes]:
+    """The rows for COPY FROM STDIN (FORMAT binary), grouped by layout (length of the loan id, NULLs).
+
+    Args:
+        key: partition key of all rows.
+        rows: the rows; their own partition keys are not read.
+        feature_hash: first 16 digits of the portfolio's hash.
+
+    Raises:
+        WarehouseError: a loan id is empty.
+    """
     ids = _utf8(rows.loan_id)
     days = {"as_of": rows.as_of, "label_observed_at": rows.label_observed_at}
     missing = {"label": rows.label < 0} | {name: np.isnat(values) for name, values in days.items()}
@@ -78,48 +91,60 @@ def packed(key: str, rows: LoanRows, feature_hash: str) -> Iterator[bytes]:
             Field("label_observed_at", None if value & 2 else "i4"),
             Field("feature_hash", f"S{len(constants['feature_hash'])}"),
         ]
-        for first in range(0, len(same), _ROWS_A_PIECE):
-            some = same[first : first + _ROWS_A_PIECE]
+        for first in range(0, len(same), _ROWS_PER_CHUNK):
+            some = same[first : first + _ROWS_PER_CHUNK]
             columns = constants | {
                 n: _postgres_days(v[some]) for n, v in days.items() if not missing[n][some[0]]
             }
             columns |= {"loan_id": ids[some], "label": rows.label[some]}
             columns |= {"numbers": rows.numerical[some], "categories": rows.categorical[some]}
-            yield pack(fields, columns)
+            yield pack_rows(fields, columns)
     yield TRAILER
 
 
-class Receiver:
-    """Reads what `SELECTED` selects into LoanRows; a file for COPY ... TO STDOUT (FORMAT binary)."""
+class LoanRowsReader:
+    """A file for COPY (SELECT `SELECT_LIST` ...) TO STDOUT (FORMAT binary) that builds LoanRows."""
 
-    # Ids as bytes of one length, days and labels without NULL: so that all rows have one layout.
-    SELECTED = """
+    # Ids padded to one length, dates and labels without NULL, so that all rows have one layout.
+    SELECT_LIST = """
         convert_to(partition_key, 'UTF8')
-            || substr(decode(repeat('00', {key}), 'hex'), octet_length(partition_key) + 1),
-        convert_to(loan_id, 'UTF8') || substr(decode(repeat('00', {loan}), 'hex'), octet_length(loan_id) + 1),
+            || substr(decode(repeat('00', {key_bytes}), 'hex'), octet_length(partition_key) + 1),
+        convert_to(loan_id, 'UTF8')
+            || substr(decode(repeat('00', {id_bytes}), 'hex'), octet_length(loan_id) + 1),
         coalesce(as_of - DATE '1970-01-01', -2147483648), numbers, categories,
         coalesce(label, -1::smallint), coalesce(label_observed_at - DATE '1970-01-01', -2147483648)"""
 
-    def __init__(self, count: int, key: int, loan: int, numerical: int, categorical: int) -> None:
-        """`count` rows; `key` and `loan` are the greatest lengths of their ids in bytes."""
+    def __init__(self, count: int, key_bytes: int, id_bytes: int, numerical: int, categorical: int) -> None:
+        """
+        Args:
+            count: number of rows.
+            key_bytes: length of the longest partition key in bytes.
+            id_bytes: length of the longest loan id in bytes.
+            numerical: number of numerical features.
+            categorical: number of categorical features.
+        """
         fields = [
-            *(
-                Field("partition_key", f"S{max(key, 1)}"),
-                Field("loan_id", f"S{max(loan, 1)}"),
-                Field("as_of", "i4"),
-            ),
-            *(Field("numbers", "f4", numerical), Field("categories", "i2", categorical)),
-            *(Field("label", "i2"), Field("label_observed_at", "i4")),
+            Field("partition_key", f"S{max(key_bytes, 1)}"),
+            Field("loan_id", f"S{max(id_bytes, 1)}"),
+            Field("as_of", "i4"),
+            Field("numbers", "f4", numerical),
+            Field("categories", "i2", categorical),
+            Field("label", "i2"),
+            Field("label_observed_at", "i4"),
         ]
         self._columns = {
             field.name: np.empty((count,) if field.length is None else (count, field.length), str(field.type))
             for field in fields
         }
-        self._unpacker = Unpacker(fields, self._columns)
+        self._unpacker = BinaryUnpacker(fields, self._columns)
         self.write = self._unpacker.write
 
     def rows(self) -> LoanRows:
-        """What was read, once all of it was."""
+        """The rows, after the last of them was written.
+
+        Raises:
+            WarehouseError: the number or the layout of the rows differs from the one expected.
+        """
         self._unpacker.finish()
         columns = self._columns
         return LoanRows(
@@ -149,8 +174,8 @@ def _text(values: np.ndarray) -> np.ndarray:
 
 
 def _postgres_days(days: np.ndarray) -> np.ndarray:
-    return (days.astype("datetime64[D]") - _DAY_ZERO).astype(np.int32)
+    return (days.astype("datetime64[D]") - _POSTGRES_EPOCH).astype(np.int32)
 
 
 def _days(values: np.ndarray) -> np.ndarray:
-    return np.where(values == _NO_DAY, np.datetime64("NaT"), values.astype("datetime64[D]"))
+    return np.where(values == _NULL_DATE, np.datetime64("NaT"), values.astype("datetime64[D]"))

@@ -1,1 +1,1 @@
-"""The PostgreSQL server that is used when DATABASE_URL is unset."""
+"""The PostgreSQL server for use without DATABASE_URL; see docs/decisions/embedded-postgresql.md."""

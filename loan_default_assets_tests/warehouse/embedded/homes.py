@@ -1,4 +1,4 @@
-"""Homes for servers of the tests' own, made from one cluster so that none waits for `initdb`."""
+"""Homes and small servers for the tests of the embedded server."""
 
 import contextlib
 import os
@@ -13,15 +13,15 @@ import psycopg2
 from loan_default_assets.warehouse.database import dsn
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 
-HASTY = {"fsync": "off", "shared_buffers": "16MB"}
+FAST = {"fsync": "off", "shared_buffers": "16MB"}
 
 
 @contextlib.contextmanager
-def open_folder() -> Iterator[Path]:
-    """A folder that the server's account can reach when the tests run as root; removed afterwards."""
-    memory = Path("/dev/shm")
-    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2 << 30
-    folder = Path(tempfile.mkdtemp(prefix="loan-default-tests-", dir=memory if roomy else None))
+def accessible_folder() -> Iterator[Path]:
+    """A folder that the server's user can reach when the tests run as root; removed afterwards."""
+    shm = Path("/dev/shm")
+    suitable = shm.is_dir() and os.access(shm, os.W_OK) and shutil.disk_usage(shm).free > 2 << 30
+    folder = Path(tempfile.mkdtemp(prefix="loan-default-tests-", dir=shm if suitable else None))
     folder.chmod(0o755)
     try:
         yield folder
@@ -29,18 +29,18 @@ def open_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def local(home: Path) -> LocalPostgres:
-    """A small and hasty server."""
-    return LocalPostgres(home, options=HASTY)
+def small_server(home: Path) -> LocalPostgres:
+    """A server with little memory that does not flush to disk."""
+    return LocalPostgres(home, options=FAST)
 
 
-def copied(source: Path, home: Path) -> None:
+def copy_home(source: Path, home: Path) -> None:
     """Copy a home with its owners, as `cp -a` does."""
     home.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(["cp", "-a", str(source), str(home)], check=True)
 
 
-def ask(url: str, query: str) -> str:
+def query_value(url: str, query: str) -> str:
     """The first value of the first row."""
     connection = psycopg2.connect(dsn(url), connect_timeout=5)
     try:

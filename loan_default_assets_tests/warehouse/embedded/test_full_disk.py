@@ -1,4 +1,4 @@
-"""A full disk, on a small tmpfs: a clear error, and every row as it was."""
+"""A full disk, on a small tmpfs: the error names it, and every row is unchanged."""
 
 import contextlib
 import os
@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from loan_default_assets.warehouse.database import Database, WarehouseError
+from loan_default_assets.warehouse.database import Database
+from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres, ServerError
 from loan_default_assets.warehouse.loans import Loans
-from loan_default_assets_tests.warehouse.embedded.homes import ask, local, open_folder
+from loan_default_assets_tests.warehouse.embedded.homes import accessible_folder, query_value, small_server
 from loan_default_assets_tests.warehouse.samples import DAY, ids, portfolio, processed, raw
 
 
@@ -20,7 +21,7 @@ from loan_default_assets_tests.warehouse.samples import DAY, ids, portfolio, pro
 def small_disk(megabytes: int) -> Iterator[Path]:
     if os.geteuid() != 0 or sys.platform != "linux":
         pytest.skip("mounting a tmpfs needs root on Linux")
-    with open_folder() as top:
+    with accessible_folder() as top:
         disk = top / "disk"
         disk.mkdir()
         mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "tmpfs", str(disk)]
@@ -40,29 +41,29 @@ def test_a_partition_that_does_not_fit(database_url: str) -> None:
     with small_disk(2) as disk:
         folder = disk / "tablespace"
         folder.mkdir()
-        os.chown(folder, *(_owner(ask(database_url, "SHOW data_directory"))))
-        ask(database_url, f"CREATE TABLESPACE {name} LOCATION '{folder}'")
+        os.chown(folder, *(_owner(query_value(database_url, "SHOW data_directory"))))
+        query_value(database_url, f"CREATE TABLESPACE {name} LOCATION '{folder}'")
         try:
             for table in ("raw_data", "processed_data"):
-                ask(database_url, f"ALTER TABLE sample.{table} SET TABLESPACE {name}")
+                query_value(database_url, f"ALTER TABLE sample.{table} SET TABLESPACE {name}")
             loans.replace_raw(DAY, raw(ids(100)))
             loans.replace_processed(DAY, processed(ids(100)))
             before = {table: loans.table_hash(table) for table in loans.counts()}
-            said = r"disk of PostgreSQL at .* is full \(data directory .*No space left on device.*Nothing was changed"
-            with pytest.raises(WarehouseError, match=said):
+            full = r"disk of PostgreSQL at .* is full \(data directory .*No space left on device.*Nothing was changed"
+            with pytest.raises(WarehouseError, match=full):
                 loans.replace_raw(DAY, raw(ids(20_000)))
-            with pytest.raises(WarehouseError, match=said):
+            with pytest.raises(WarehouseError, match=full):
                 loans.replace_processed(DAY, processed(ids(20_000)))
             assert {table: loans.table_hash(table) for table in loans.counts()} == before
         finally:
             for table in ("raw_data", "processed_data"):
-                ask(database_url, f"ALTER TABLE sample.{table} SET TABLESPACE pg_default")
-            ask(database_url, f"DROP TABLESPACE {name}")
+                query_value(database_url, f"ALTER TABLE sample.{table} SET TABLESPACE pg_default")
+            query_value(database_url, f"DROP TABLESPACE {name}")
 
 
 @pytest.mark.slow
 def test_a_server_whose_whole_disk_is_full() -> None:
-    """The write-ahead log has no room: the server stops, says so at every start, and goes on once there is room."""
+    """The write-ahead log cannot grow: the server stops, each start reports it, and with free space it recovers."""
     with small_disk(140) as disk:
         server = LocalPostgres(disk / "home", options={"max_wal_size": "32MB", "shared_buffers": "16MB"})
         try:
@@ -88,9 +89,9 @@ def test_a_server_whose_whole_disk_is_full() -> None:
 
 
 @pytest.mark.slow
-def test_no_room_for_a_first_start() -> None:
+def test_a_first_start_on_a_full_disk() -> None:
     with small_disk(20) as disk:
-        server = local(disk / "home")
+        server = small_server(disk / "home")
         with pytest.raises(ServerError, match=r"initdb failed .*disk of .* is full"):
             server.start()
         server.remove()

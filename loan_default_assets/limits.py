@@ -1,0 +1,41 @@
+"""The settings as the limits of policies and splits."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from loan_default_assets.policy.promotion import PromotionLimits
+from loan_default_assets.policy.state import Limits
+from loan_default_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from loan_default_assets.model.splits import SplitLimits
+
+
+def retraining_limits(settings: Settings) -> Limits:
+    """The limits of the retraining policy."""
+    return Limits(
+        f1_threshold=settings.f1_score_threshold,
+        sample_threshold=settings.retraining_sample_threshold,
+        positive_threshold=settings.retraining_positive_threshold,
+        max_attempts=settings.max_retrain_attempts,
+        cooldown=timedelta(hours=settings.retrain_cooldown),
+    )
+
+
+def promotion_limits(settings: Settings) -> PromotionLimits:
+    """The limits of the promotion policy."""
+    return PromotionLimits(
+        f1_threshold=settings.f1_score_threshold,
+        policy=settings.promotion_policy,
+        sample_threshold=settings.retraining_sample_threshold,
+        positive_threshold=settings.retraining_positive_threshold,
+    )
+
+
+def split_limits(settings: Settings) -> "SplitLimits":
+    """The rows and defaults that an evaluation window needs."""
+    from loan_default_assets.model.splits import SplitLimits
+
+    return SplitLimits(
+        min_rows=settings.retraining_sample_threshold, min_positives=settings.retraining_positive_threshold
+    )
