@@ -1,4 +1,4 @@
-"""A bank of a few thousand loans with a strong signal, small enough that its whole chain takes seconds."""
+"""A portfolio of a few thousand loans with a strong signal, small enough that its whole chain runs in seconds."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -48,28 +48,28 @@ DESCRIPTION = {
 }
 
 
-def loans(days: int = 40, rows_a_day: int = 60, seed: int = 0) -> pd.DataFrame:
-    """Loans of `days` days from START; any day's rows are the same whatever the number of days."""
+def loans(days: int = 40, rows_per_day: int = 60, seed: int = 0) -> pd.DataFrame:
+    """Loans of `days` days from START; the rows of a day do not depend on the number of days."""
     parts = []
     for day in range(days):
         rng = np.random.default_rng([seed, day])
-        income = np.round(rng.lognormal(10, 0.4, rows_a_day), 2)
-        amount = np.round(rng.lognormal(9, 0.6, rows_a_day), 2)
-        purpose = rng.choice(["car", "home", "other"], rows_a_day)
-        employed = np.where(rng.random(rows_a_day) < 0.1, np.nan, rng.integers(0, 200, rows_a_day))
+        income = np.round(rng.lognormal(10, 0.4, rows_per_day), 2)
+        amount = np.round(rng.lognormal(9, 0.6, rows_per_day), 2)
+        purpose = rng.choice(["car", "home", "other"], rows_per_day)
+        employed = np.where(rng.random(rows_per_day) < 0.1, np.nan, rng.integers(0, 200, rows_per_day))
         logit = 6 * (amount / income - 0.45) + 1.5 * (purpose == "other") - 0.01 * np.nan_to_num(employed)
-        defaulted = (logit + rng.logistic(0, 0.4, rows_a_day) > 1).astype(int)
+        defaulted = (logit + rng.logistic(0, 0.4, rows_per_day) > 1).astype(int)
         parts.append(
             pd.DataFrame(
                 {
-                    "loan": [f"{day:03d}-{row:03d}" for row in range(rows_a_day)],
+                    "loan": [f"{day:03d}-{row:03d}" for row in range(rows_per_day)],
                     "issued": (START + timedelta(days=day)).isoformat(),
                     "defaulted": defaulted,
                     "income": income,
                     "amount": amount,
                     "months_employed": employed,
                     "purpose": purpose,
-                    "branch": rng.choice(["north", "south"], rows_a_day),
+                    "branch": rng.choice(["north", "south"], rows_per_day),
                     "collected": np.where(defaulted == 1, amount, 0.0),
                 }
             )
@@ -77,22 +77,22 @@ def loans(days: int = 40, rows_a_day: int = 60, seed: int = 0) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def described(folder: Path, **changes: object) -> Path:
-    """The portfolio file, with some of its keys changed."""
+def write_portfolio(folder: Path, **changes: object) -> Path:
+    """Write the portfolio file, with some of its keys changed."""
     path = folder / "small_bank.yaml"
     path.write_text(yaml.safe_dump(DESCRIPTION | changes, sort_keys=False))
     return path
 
 
 def bank(folder: Path, frame: pd.DataFrame | None = None, **changes: object) -> Portfolio:
-    """The bank's loans as a CSV in `folder`, and its portfolio."""
+    """Write the loans as a CSV file and the portfolio into `folder`, and load the portfolio."""
     csv = folder / "loans.csv"
     (loans() if frame is None else frame).to_csv(csv, index=False)
-    return load(str(described(folder, **changes)), source=str(csv))
+    return load(str(write_portfolio(folder, **changes)), source=str(csv))
 
 
 def settings(folder: Path, database_url: str) -> Settings:
-    """Settings under which the small bank's window is large enough to judge."""
+    """Settings with thresholds that the small portfolio's evaluation window reaches."""
     return Settings(
         portfolio=str(folder / "small_bank.yaml"),
         loan_source=str(folder / "loans.csv"),

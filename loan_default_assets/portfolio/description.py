@@ -1,4 +1,4 @@
-"""What a portfolio file may say: source, label, columns, and the keys around them, each with its type."""
+"""The keys of a portfolio file and their types: source, label, columns, and what surrounds them."""
 
 import re
 from collections.abc import Mapping
@@ -7,50 +7,54 @@ from datetime import date
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
+import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from loan_default_assets.portfolio.calendar import Cadence
 from loan_default_assets.portfolio.expressions import Expression, parse
 
+# Features are float32: a larger number would silently become a missing value.
+LARGEST_NUMBER = float(np.finfo(np.float32).max)
+
 _SYSTEM_SCHEMAS = ("public", "information_schema", "loan_default")
 
 
-def category_values(values: Any) -> Any:
+def _category_values(values: Any) -> Any:
     """Category values as text: YAML's numbers and booleans are codes, not quantities."""
     if not isinstance(values, list | tuple):
         return values
     return tuple(str(v).lower() if isinstance(v, bool) else str(v) for v in values if v is not None)
 
 
-def renamed_keys(values: Any, renamed: Mapping[str, str]) -> Any:
-    """The values of a model with keys of an earlier release under their present names; others are unchanged.
+def _rename_former_keys(values: Any, present_names: Mapping[str, str]) -> Any:
+    """The values of a model with the keys of earlier releases under their present names.
 
     Args:
-        values: what the model is validated from; anything but a mapping is returned as it is.
-        renamed: present name by former name.
+        values: The input that the model is validated from; anything but a mapping is returned unchanged.
+        present_names: Present name by former name.
 
     Raises:
-        ValueError: a key is given under both names.
+        ValueError: A key is given under both names.
     """
     if not isinstance(values, Mapping):
         return values
-    for former, present in renamed.items():
+    for former, present in present_names.items():
         if former in values and present in values:
             raise ValueError(f"{former}: the former name of {present}; give the key once, as {present}")
-    return {renamed.get(key, key): value for key, value in values.items()}
+    return {present_names.get(key, key): value for key, value in values.items()}
 
 
-class Frozen(BaseModel):
-    """A part of a portfolio: unknown keys are refused, and nothing changes after validation."""
+class PortfolioPart(BaseModel):
+    """A part of a portfolio: unknown keys are refused, and instances are immutable."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Source(Frozen):
-    """Where the rows are; the options from `signal` on steer the generator.
+class Source(PortfolioPart):
+    """Where the rows are.
 
-    `delimiter` is the CSV's. A `query` may use the bind parameters :start and :end (first day, day after
-    the last).
+    `delimiter` is the separator of a CSV file. A `query` may use the bind parameters :start and :end (first day, day
+    after the last). The options from `signal` on are those of the generator.
     """
 
     kind: Literal["csv", "parquet", "sql", "synthetic"]
@@ -72,7 +76,7 @@ class Source(Frozen):
         return self
 
 
-class Label(Frozen):
+class Label(PortfolioPart):
     """The outcome column; an empty cell is a loan without an outcome yet.
 
     The outcome is known `horizon_days` after as_of, or on the date in the column `observed_at`.
@@ -85,7 +89,7 @@ class Label(Frozen):
     observed_at: str | None = None
 
     @model_validator(mode="after")
-    def _two_values(self) -> Self:
+    def _is_unambiguous(self) -> Self:
         if str(self.positive) == str(self.negative):
             raise ValueError("positive and negative are the same value")
         if self.horizon_days is not None and self.observed_at is not None:
@@ -93,10 +97,10 @@ class Label(Frozen):
         return self
 
 
-class Column(Frozen):
+class Column(PortfolioPart):
     """One column of the source.
 
-    `format` is how a date is written (strptime), ISO 8601 when omitted. `unknown` says whether a category that is
+    `format` is the strptime format of a date, ISO 8601 when omitted. `unknown` decides whether a category that is
     not among `values` is scored as the unknown category or refused.
     """
 
@@ -104,7 +108,7 @@ class Column(Frozen):
     min: float | None = Field(None, allow_inf_nan=False)
     max: float | None = Field(None, allow_inf_nan=False)
     integer: bool = False
-    values: Annotated[tuple[str, ...] | None, BeforeValidator(category_values)] = None
+    values: Annotated[tuple[str, ...] | None, BeforeValidator(_category_values)] = None
     nullable: bool = False
     unknown: Literal["allow", "forbid"] = "allow"
     format: str | None = None
@@ -114,32 +118,39 @@ class Column(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _former_keys(cls, values: Any) -> Any:
-        return renamed_keys(values, {"unseen": "unknown"})
+        return _rename_former_keys(values, {"unseen": "unknown"})
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
-        belongs = {"number": {"min", "max", "integer"}, "category": {"values", "unknown"}, "date": {"format"}}
+        options_by_kind = {
+            "number": {"min", "max", "integer"},
+            "category": {"values", "unknown"},
+            "date": {"format"},
+        }
         given = self.model_dump(exclude_defaults=True).keys()
-        for kind, options in belongs.items():
-            if kind != self.kind and (odd := options & given):
-                raise ValueError(f"{', '.join(sorted(odd))}: only for kind {kind}")
+        for kind, options in options_by_kind.items():
+            if kind != self.kind and (misplaced := options & given):
+                raise ValueError(f"{', '.join(sorted(misplaced))}: only for kind {kind}")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError("min is greater than max")
         if self.kind == "category":
             if not self.values:
                 raise ValueError("kind category needs values")
             if len(set(self.values)) < len(self.values) or any(v != v.strip() or not v for v in self.values):
-                raise ValueError("values must be different, not empty, and without blanks around them")
+                raise ValueError("values must be distinct, not empty, and without surrounding blanks")
             if len(self.values) > 30_000:
-                raise ValueError("more than 30000 values: make it kind text")
+                raise ValueError("more than 30000 values; use kind text")
         return self
 
 
 @dataclass(frozen=True)
 class FeatureNames:
-    """Feature order: number columns, dates (days before `as_of`) and derived columns; then categories.
+    """The features in the model's order.
 
-    `cardinalities[i]` counts the codes of `categories[i]`: missing, unseen, and one a value.
+    Attributes:
+        numerical: Number columns, then dates (as days before `as_of`), then derived columns.
+        categorical: Category columns.
+        cardinalities: Number of codes per categorical feature: missing, unknown, and one per value.
     """
 
     numerical: tuple[str, ...]
@@ -147,12 +158,13 @@ class FeatureNames:
     cardinalities: tuple[int, ...]
 
 
-class Description(Frozen):
-    """One bank's loans as the portfolio file describes them; whether the parts agree is checked by `spec.Portfolio`.
+class Description(PortfolioPart):
+    """A portfolio file whose keys have been checked one by one; `spec.Portfolio` also checks that they agree.
 
-    `date_format` is how `as_of` and the label's `observed_at` are written (strptime), ISO 8601 when omitted.
-    `known_after_outcome`: columns that exist only after the outcome; never features. `known_at_application`: a
-    human's attestation that these columns are known when a loan is applied for.
+    `date_format` is the strptime format of `as_of` and of the label's `observed_at`, ISO 8601 when omitted.
+    `known_after_outcome`: columns that exist only after the outcome; refused as features. `known_at_application`: a
+    human's attestation that these columns are known at application. `protected`: columns that are reported on and
+    refused as features. `ignore`: columns of the source that are not read.
     """
 
     name: str
@@ -177,25 +189,27 @@ class Description(Frozen):
 
     @field_validator("name")
     @classmethod
-    def _identifier(cls, name: str) -> str:
+    def _is_schema_name(cls, name: str) -> str:
         if (
             not re.fullmatch(r"[a-z][a-z0-9_]{0,49}", name)
             or name.startswith("pg_")
             or name in _SYSTEM_SCHEMAS
         ):
-            raise ValueError("lower-case letters, digits and _ only, at most 50, not a schema of the system")
+            raise ValueError(
+                "must be at most 50 lower-case letters, digits and _, start with a letter, and not be a system schema"
+            )
         return name
 
     @field_validator("refresh")
     @classmethod
-    def _cron(cls, refresh: str | None) -> str | None:
+    def _is_cron(cls, refresh: str | None) -> str | None:
         if refresh is not None and len(refresh.split()) != 5:
             raise ValueError(f"{refresh!r} is not a cron expression of five fields")
         return refresh
 
     @field_validator("derive", mode="after")
     @classmethod
-    def _arithmetic(cls, derive: dict[str, str]) -> dict[str, str]:
+    def _is_arithmetic(cls, derive: dict[str, str]) -> dict[str, str]:
         for name, text in derive.items():
             try:
                 parse(text)
@@ -206,11 +220,11 @@ class Description(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _former_keys(cls, values: Any) -> Any:
-        return renamed_keys(values, {"never": "known_after_outcome"})
+        return _rename_former_keys(values, {"never": "known_after_outcome"})
 
     @cached_property
     def features(self) -> FeatureNames:
-        """Names and sizes of the model's inputs; `never`, `protected` and text columns are left out."""
+        """The model's inputs: columns known after the outcome, protected columns and text columns are omitted."""
         used = {
             n: c
             for n, c in self.columns.items()
@@ -222,5 +236,5 @@ class Description(Frozen):
 
     @cached_property
     def derived(self) -> Mapping[str, Expression]:
-        """The parsed expression of every derived column."""
+        """The parsed expression per derived column."""
         return {name: parse(text) for name, text in self.derive.items()}

@@ -1,4 +1,4 @@
-"""Derived columns: arithmetic over columns of the same row, parsed into closures, never evaluated as code."""
+"""Arithmetic of derived columns over columns of the same row: parsed into closures, never evaluated as code."""
 
 import ast
 import operator
@@ -19,16 +19,22 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 
 @dataclass(frozen=True)
 class Expression:
-    """`compute` maps float64 arrays by name to an array; a division by zero is inf or NaN, as in numpy."""
+    """A parsed derived column.
+
+    Attributes:
+        names: The columns it uses.
+        compute: From float64 arrays by column name to one array; a division by zero gives inf or NaN.
+    """
 
     names: tuple[str, ...]
     compute: Compute
 
 
 def parse(text: str) -> Expression:
-    """The expression in `text`: + - * /, unary minus, column names, finite numbers and brackets.
+    """Parse + - * /, unary minus, column names, finite numbers and parentheses.
 
-    Raises ValueError that names the part which is not allowed.
+    Raises:
+        ValueError: Anything else is in `text`; the message names it.
     """
     try:
         tree = ast.parse(text.strip(), mode="eval")
@@ -63,4 +69,4 @@ def _build(node: ast.expr, text: str, names: dict[str, None]) -> Compute:
             )
             return lambda values: apply(first(values), second(values))
     part = ast.get_source_segment(text.strip(), node) or text
-    raise ValueError(f"{part!r} is not allowed: only + - * /, numbers, brackets and column names are")
+    raise ValueError(f"{part!r} is not allowed: only + - * /, numbers, parentheses and column names are")

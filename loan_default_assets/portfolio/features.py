@@ -1,4 +1,4 @@
-"""Raw columns to model inputs: the one function that the asset and the service both call."""
+"""From raw columns to model inputs: the one function that training and the service both call."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,14 +12,16 @@ from loan_default_assets.portfolio.errors import PortfolioError
 from loan_default_assets.portfolio.expressions import Compute
 from loan_default_assets.portfolio.spec import Portfolio
 
-MISSING, UNKNOWN, FIRST = 0, 1, 2
+MISSING, UNKNOWN, FIRST_VALUE = 0, 1, 2
 
 
 @dataclass(frozen=True)
 class Features:
-    """`numbers` (n, N) float32, NaN = missing.
+    """The features of n loans.
 
-    `categories` (n, C) int16: 0 = missing, 1 = unseen, 2 and above = the place in the column's `values`.
+    Attributes:
+        numerical: (n, N) float32, NaN = missing.
+        categorical: (n, C) int16: 0 = missing, 1 = unknown category, 2 + i = the i-th of the column's `values`.
     """
 
     numerical: np.ndarray
@@ -28,7 +30,7 @@ class Features:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What a portfolio asks of `transform`, worked out once."""
+    """What `transform` needs from a portfolio, prepared once per portfolio."""
 
     readers: tuple[tuple[str, Callable[[Any, Any], np.ndarray]], ...]
     computes: tuple[Compute, ...]
@@ -39,9 +41,17 @@ class _Plan:
 def transform(p: Portfolio, columns: Mapping[str, Any] | pd.DataFrame, as_of: Any = None) -> Features:
     """The features of n loans, in the order of `p.features`.
 
-    `columns` has n values under every feature's source column: a DataFrame's column, an array or a list (None
-    is missing). `as_of` is one date or n of them. A number that is not finite (a derived one after a division
-    by zero) is missing. Raises PortfolioError when a column is not there, ValueError when a number is none.
+    Args:
+        p: The portfolio.
+        columns: n values per source column of a feature: a DataFrame, or arrays or lists by name (None = missing).
+        as_of: One date, or n dates. Dates become days before it.
+
+    Returns:
+        The features; a number that is not finite, such as a derived one after a division by zero, is missing.
+
+    Raises:
+        PortfolioError: A source column is absent.
+        ValueError: A cell of a number column is not a number.
     """
     plan = _plan(p)
     try:
@@ -53,27 +63,27 @@ def transform(p: Portfolio, columns: Mapping[str, Any] | pd.DataFrame, as_of: An
     categorical = np.empty((rows, len(plan.codes)), np.int16)
     values: dict[str, np.ndarray] = {}
     with np.errstate(all="ignore"):
-        for place, ((name, read), column) in enumerate(zip(plan.readers, given, strict=False)):
+        for index, ((name, read), column) in enumerate(zip(plan.readers, given, strict=False)):
             values[name] = read(column, as_of)
-            numerical[:, place] = values[name]
-        for place, compute in enumerate(plan.computes, start=len(plan.readers)):
-            numerical[:, place] = compute(values)
+            numerical[:, index] = values[name]
+        for index, compute in enumerate(plan.computes, start=len(plan.readers)):
+            numerical[:, index] = compute(values)
     numerical[~np.isfinite(numerical)] = np.nan
-    for place, ((_, codes), column) in enumerate(zip(plan.codes, given[len(plan.readers) :], strict=True)):
-        categorical[:, place] = _encode(column, codes)
+    for index, ((_, codes), column) in enumerate(zip(plan.codes, given[len(plan.readers) :], strict=True)):
+        categorical[:, index] = _encode(column, codes)
     return Features(numerical, categorical)
 
 
 def category_text(value: Any) -> str | None:
-    """A category's value as the portfolio writes it: no blanks around it, whole numbers without `.0`."""
+    """A category's value as the portfolio writes it: without surrounding blanks, whole numbers without `.0`."""
     if isinstance(value, str):
         return value.strip() or None
     if value is None or value is pd.NaT or value is pd.NA or value != value:
         return None
     if isinstance(value, bool | np.bool_):
         return str(bool(value)).lower()
-    with_point = not isinstance(value, int | np.integer)
-    if with_point and hasattr(value, "__float__") and float(value).is_integer():
+    may_be_fractional = not isinstance(value, int | np.integer)
+    if may_be_fractional and hasattr(value, "__float__") and float(value).is_integer():
         return str(int(value))
     return str(value)
 
@@ -88,7 +98,10 @@ def _plan(p: Portfolio) -> _Plan:
 
 
 def _code_table(values: tuple[str, ...]) -> dict[Any, int]:
-    return {value: code for code, value in enumerate(values, start=FIRST)} | {None: MISSING, "": MISSING}
+    return {value: code for code, value in enumerate(values, start=FIRST_VALUE)} | {
+        None: MISSING,
+        "": MISSING,
+    }
 
 
 def _numbers(column: Any, as_of: Any) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The description of a loan: read from YAML, checked against itself, and hashed."""
+"""The portfolio as the rest of the project uses it: a checked description with its hash and its partitions."""
 
 import hashlib
 import json
@@ -11,23 +11,32 @@ from pydantic import model_validator
 from loan_default_assets.portfolio import calendar
 from loan_default_assets.portfolio.description import Column, Description, FeatureNames, Label, Source
 from loan_default_assets.portfolio.errors import PortfolioError
-from loan_default_assets.portfolio.validation import problems
-from loan_default_assets.portfolio.yaml_loader import library, load_as
+from loan_default_assets.portfolio.validation import find_problems
+from loan_default_assets.portfolio.yaml_loader import library_names, load_validated
 
-__all__ = ["Column", "FeatureNames", "Label", "Portfolio", "PortfolioError", "Source", "library", "load"]
+__all__ = [
+    "Column",
+    "FeatureNames",
+    "Label",
+    "Portfolio",
+    "PortfolioError",
+    "Source",
+    "library_names",
+    "load",
+]
 
 
-# Names that the hashed document has kept from earlier releases, so that a model stays tied to its portfolio.
+# Names that the hashed document keeps from earlier releases, so that a model stays tied to its portfolio.
 _HASHED_AS = {"known_after_outcome": "never", "unknown": "unseen"}
 
 
 class Portfolio(Description):
-    """A description whose parts agree: source, key, time, label, columns, and which may be used for a decision."""
+    """A description whose parts agree: source, key, time, label, columns, and which columns may be features."""
 
     @model_validator(mode="after")
-    def _agrees_with_itself(self) -> Self:
-        if found := problems(self):
-            raise ValueError("\n".join(found))
+    def _parts_agree(self) -> Self:
+        if problems := find_problems(self):
+            raise ValueError("\n".join(problems))
         return self
 
     def __hash__(self) -> int:
@@ -39,51 +48,69 @@ class Portfolio(Description):
         spec = self.model_dump(
             mode="json", include={"date_format", "label", "key", "as_of", "cadence"}, exclude_defaults=True
         )
-        # An order of columns is an order of features, so pairs, which JSON keeps in order.
-        spec["columns"] = [[name, _hashed(column)] for name, column in self.columns.items()]
+        # The order of columns is the order of features, so pairs, which JSON keeps in order.
+        spec["columns"] = [[name, _hashed_column(column)] for name, column in self.columns.items()]
         spec["derive"] = list(self.derive.items())
         spec[_HASHED_AS["known_after_outcome"]] = sorted(self.known_after_outcome)
         spec["protected"] = sorted(self.protected)
+        # Only when given: portfolios written before the key existed keep their hash.
         if self.known_at_application:
             spec["known_at_application"] = sorted(self.known_at_application)
         return hashlib.sha256(json.dumps(spec, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
     def reason(self, feature: str, language: Literal["en", "ko"]) -> str:
-        """The text that a person is given for a feature: in the language, in English, or the plain name."""
+        """The reason text of a feature: in the language, else in English, else its description, else its name."""
         texts = self.reasons.get(feature, {})
         column = self.columns.get(feature)
         return texts.get(language) or texts.get("en") or (column.describe if column else None) or feature
 
+    def reason_texts(self) -> list[tuple[str, str, str]]:
+        """(name, English text, Korean text) of every feature: numerical, then categorical."""
+        names = (*self.features.numerical, *self.features.categorical)
+        return [(name, self.reason(name, "en"), self.reason(name, "ko")) for name in names]
+
     def partition_of(self, day: date) -> str:
         """The key of the partition that holds `day`."""
-        return calendar.first_day(day, self.cadence).isoformat() if self.as_of else calendar.UNDATED_PARTITION
+        if self.as_of is None:
+            return calendar.UNDATED_PARTITION
+        return calendar.partition_start(day, self.cadence).isoformat()
 
     def partition_bounds(self, key: str) -> tuple[date, date]:
-        """First day, and day after the last, of a partition; PortfolioError for a key that names none."""
+        """First day of a partition, and the day after its last.
+
+        Raises:
+            PortfolioError: The key names no partition, or the portfolio has no dates.
+        """
         try:
-            first = date.fromisoformat(key)
+            start = date.fromisoformat(key)
         except ValueError:
-            first = None
-        if self.as_of is None or first is None or calendar.first_day(first, self.cadence) != first:
+            start = None
+        if self.as_of is None or start is None or calendar.partition_start(start, self.cadence) != start:
             raise PortfolioError(f"{self.name}: {key!r} is not the first day of a {self.cadence} partition")
-        return first, calendar.next_first(first, self.cadence)
+        return start, calendar.next_partition_start(start, self.cadence)
 
     def partition_keys(self, first: date, last: date) -> list[str]:
         """Keys of all partitions from the one that holds `first` to the one that holds `last`."""
         if self.as_of is None:
             return [calendar.UNDATED_PARTITION]
-        return [day.isoformat() for day in calendar.firsts(first, last, self.cadence)]
+        starts = calendar.partition_starts_between(first, last, self.cadence)
+        return [start.isoformat() for start in starts]
 
 
-def _hashed(column: Column) -> dict[str, Any]:
+def _hashed_column(column: Column) -> dict[str, Any]:
     given = column.model_dump(mode="json", exclude_defaults=True, exclude={"unit", "describe"})
     return {_HASHED_AS.get(name, name): value for name, value in given.items()}
 
 
 def load(name_or_path: str, *, source: str | None = None) -> Portfolio:
-    """The portfolio of that name in the library, or in that file.
+    """Read and check a portfolio.
 
-    `source` (a CSV or Parquet path, or a SQL URL) fills `${...}` placeholders; a portfolio without any has
-    its own source replaced by it. Raises PortfolioError naming file and key path.
+    Args:
+        name_or_path: A name in the library, or a YAML file.
+        source: A CSV or Parquet path, or a SQL URL. It fills the `${...}` placeholders; a portfolio without
+            placeholders has its own source replaced.
+
+    Raises:
+        PortfolioError: The portfolio cannot be used; each line of the message names the file and the key path.
     """
-    return load_as(Portfolio, name_or_path, source)
+    return load_validated(Portfolio, name_or_path, source)

@@ -1,1 +1,1 @@
-"""Tests of the portfolio room: descriptions, checks, features, sources and the generator."""
+"""Tests of `portfolio`: descriptions, checks, features, sources and the generator."""

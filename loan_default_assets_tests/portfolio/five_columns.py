@@ -1,9 +1,9 @@
-"""A bank of five columns with eight loans, as YAML and as CSV; tests change a line of either."""
+"""A portfolio of five columns with eight loans, as YAML and as CSV; tests change a line of either."""
 
 from datetime import date
 from pathlib import Path
 
-from loan_default_assets.portfolio.ingest.sources import RawPartition, read
+from loan_default_assets.portfolio.ingest.sources import RawPartition, read_partitions
 from loan_default_assets.portfolio.spec import Portfolio, load
 
 TODAY = date(2024, 6, 1)
@@ -22,7 +22,7 @@ columns:
   children: {kind: number, min: 0, integer: true, nullable: true}
   hired: {kind: date, nullable: true}
   note: {kind: text, nullable: true}
-derive: {income_a_child: income / (children + 1)}
+derive: {income_per_child: income / (children + 1)}
 """
 
 CSV = """\
@@ -41,7 +41,7 @@ KEYS = ["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04"]
 
 
 def portfolio(folder: Path, *changes: tuple[str, str]) -> Portfolio:
-    """The bank's portfolio, written to `folder` with text replaced."""
+    """The portfolio, written to `folder` with text replaced."""
     text = YAML
     for old, new in changes:
         assert old in text, old
@@ -52,12 +52,12 @@ def portfolio(folder: Path, *changes: tuple[str, str]) -> Portfolio:
 
 
 def bank(folder: Path, csv: str | bytes = CSV, *changes: tuple[str, str]) -> Portfolio:
-    """The bank's portfolio beside a file of loans."""
+    """The portfolio, written beside a file of loans."""
     data = csv if isinstance(csv, bytes) else csv.encode()
     (folder / "loans.csv").write_bytes(data)
     return portfolio(folder, *changes)
 
 
 def partitions(p: Portfolio, keys: list[str] | None = None, today: date = TODAY) -> list[RawPartition]:
-    """All partitions of the bank's loans."""
-    return list(read(p, KEYS if keys is None else keys, today=today))
+    """The requested partitions, or all of them."""
+    return list(read_partitions(p, KEYS if keys is None else keys, today=today))

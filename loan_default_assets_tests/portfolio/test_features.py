@@ -9,7 +9,7 @@ import pytest
 from loan_default_assets.portfolio.errors import PortfolioError
 from loan_default_assets.portfolio.features import transform
 from loan_default_assets.portfolio.spec import load
-from loan_default_assets.portfolio.synthetic.generator import rows
+from loan_default_assets.portfolio.synthetic.generator import generate_partition
 from loan_default_assets_tests.portfolio.five_columns import bank, partitions, portfolio
 
 NAN = float("nan")
@@ -41,14 +41,14 @@ def test_one_loan(tmp_path: Path, columns: dict[str, list[Any]], numerical: list
 
 
 @pytest.mark.parametrize("value", [2, 2.0, np.int64(2), "2", True])
-def test_codes_match_whatever_their_type(tmp_path: Path, value: Any) -> None:
+def test_codes_match_for_every_type_of_value(tmp_path: Path, value: Any) -> None:
     p = portfolio(tmp_path, ("[A, B, 가]", "[1, 2, true]"))
     assert transform(p, row(grade=value), None).categorical.tolist() == [[4 if value is True else 3]]
 
 
 def test_a_frame_and_a_dictionary_give_the_same_bytes() -> None:
     p = load("demo")
-    frame = rows(p, "2024-05-06")
+    frame = generate_partition(p, "2024-05-06")
     lists = {name: [None if v != v else v for v in frame[name].tolist()] for name in p.columns}
     arrays = {name: frame[name].to_numpy() for name in p.columns}
     expected = transform(p, frame, frame["as_of"])
@@ -57,10 +57,10 @@ def test_a_frame_and_a_dictionary_give_the_same_bytes() -> None:
         made = transform(p, given, frame["as_of"].to_numpy())
         assert made.numerical.tobytes() == expected.numerical.tobytes()
         assert made.categorical.tobytes() == expected.categorical.tobytes()
-    for place in range(0, len(frame), 7):
-        one = transform(p, {name: [values[place]] for name, values in lists.items()}, date(2024, 5, 6))
-        assert one.numerical.tobytes() == expected.numerical[place].tobytes()
-        assert one.categorical.tobytes() == expected.categorical[place].tobytes()
+    for index in range(0, len(frame), 7):
+        one = transform(p, {name: [values[index]] for name, values in lists.items()}, date(2024, 5, 6))
+        assert one.numerical.tobytes() == expected.numerical[index].tobytes()
+        assert one.categorical.tobytes() == expected.categorical[index].tobytes()
 
 
 def test_features_of_a_loan_do_not_depend_on_other_loans(tmp_path: Path) -> None:
@@ -86,12 +86,12 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
         transform(portfolio(tmp_path), {name: ROW[name] for name in ROW if name != "grade"}, None)
 
 
-def test_text_in_a_number_is_refused(tmp_path: Path) -> None:
+def test_text_in_a_number_column_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="could not convert"):
         transform(portfolio(tmp_path), row(income="much"), None)
 
 
-def test_nullable_pandas_types_are_understood(tmp_path: Path) -> None:
+def test_nullable_pandas_types_are_accepted(tmp_path: Path) -> None:
     frame = pd.DataFrame(
         {
             "income": pd.array([1, None], "Int64"),

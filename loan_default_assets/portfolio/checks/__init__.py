@@ -1,1 +1,1 @@
-"""Pandera schemas derived from a portfolio, and what they found wrong."""
+"""Pandera schemas derived from a portfolio, and the violations that they report."""

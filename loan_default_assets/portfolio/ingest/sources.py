@@ -1,4 +1,4 @@
-"""The rows of each partition, whatever the source: read once, typed, and handed out partition by partition."""
+"""The rows per partition from any kind of source: the source is read once, typed, and divided into partitions."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,81 +11,99 @@ import pyarrow as pa
 
 from loan_default_assets.portfolio import calendar
 from loan_default_assets.portfolio.description import Label
-from loan_default_assets.portfolio.errors import PortfolioError, SourceError
+from loan_default_assets.portfolio.errors import PortfolioError
+from loan_default_assets.portfolio.file_format import file_format
 from loan_default_assets.portfolio.ingest.file_readers import Chunk, file_chunks
 from loan_default_assets.portfolio.ingest.sql_reader import query_chunks
-from loan_default_assets.portfolio.ingest.type_conversion import Findings, convert, converters
+from loan_default_assets.portfolio.ingest.type_conversion import CellErrors, convert, converters
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.portfolio.synthetic import generator
-
-__all__ = ["RawPartition", "SourceError", "applications", "read"]
 
 
 @dataclass(frozen=True)
 class RawPartition:
     """The rows of one partition.
 
-    `frame`: loan_id (str), as_of (datetime64[ns], NaT in a snapshot), label (0, 1, NaN; -1 for a value that is
-    neither positive nor negative), label_observed_at (datetime64[ns]), then the portfolio's columns: number float64,
-    category `category` of str, date datetime64[ns], text str. Its index is the row's number in the source, from 1.
+    Attributes:
+        key: The partition key.
+        frame: loan_id (str), as_of (datetime64[ns], NaT without dates), label (0, 1, NaN; -1 for a value that is
+            neither positive nor negative), label_observed_at (datetime64[ns]), then the portfolio's columns: number
+            float64, category `category` of str, date datetime64[ns], text str. The index is the row's number in the
+            source, from 1.
     """
 
     key: str
     frame: pd.DataFrame
 
 
-def read(p: Portfolio, keys: Sequence[str], *, today: date) -> Iterator[RawPartition]:
-    """Each asked partition once, in the order of `keys`, also one without rows; the source is read once.
+def read_partitions(p: Portfolio, keys: Sequence[str], *, today: date) -> Iterator[RawPartition]:
+    """Read the source once and yield the requested partitions, also those without rows, in the order of `keys`.
 
-    Raises SourceError when the source cannot be read, when cells do not fit their kind, and when a row's as_of is
-    missing, after `today`, or outside the portfolio's [start, end). Values are `schema.validate`'s matter.
+    Whether the values follow the portfolio's rules is checked by `pandera_schema.partition_violations`.
+
+    Args:
+        p: The portfolio.
+        keys: Partition keys, each once.
+        today: The last date that an as_of may have.
+
+    Raises:
+        PortfolioError: A key is given twice or names no partition of the portfolio.
+        SourceError: The source cannot be read, cells do not fit their kind, or a row's as_of is missing, after
+            `today`, or outside the portfolio's [start, end).
     """
     _check_keys(p, keys)
     if p.source.kind == "synthetic":
-        generator.check(p)
+        generator.check_columns(p)
         for key in keys:
-            yield RawPartition(key, _until(generator.rows(p, key), today))
+            yield RawPartition(key, _known_by(generator.generate_partition(p, key), today))
         return
     bounds = [p.partition_bounds(key) for key in keys if p.as_of]
     first, after = (min(b[0] for b in bounds), max(b[1] for b in bounds)) if bounds else (None, None)
     chunks = query_chunks(p, first, after) if p.source.kind == "sql" else file_chunks(p)
-    where = p.name if p.source.kind == "sql" else p.source.path or p.name
-    columns, rows = _gather(p, chunks, where)
-    days = _known_days(p, columns[p.as_of], today, where) if p.as_of else np.empty(0, "datetime64[D]")
+    location = p.name if p.source.kind == "sql" else p.source.path or p.name
+    columns, rows = _gather(p, chunks, location)
+    days = _checked_days(p, columns[p.as_of], today, location) if p.as_of else np.empty(0, "datetime64[D]")
     frame = _frame(p, columns, rows)
     if p.as_of is None:
         yield RawPartition(calendar.UNDATED_PARTITION, frame)
         return
-    places = calendar.first_days(days, p.cadence)
-    order = np.argsort(places, kind="stable")
-    ordered = places[order]
+    starts = calendar.partition_starts(days, p.cadence)
+    order = np.argsort(starts, kind="stable")
+    ordered = starts[order]
     for key in keys:
         low, high = (np.searchsorted(ordered, np.datetime64(key), side=side) for side in ("left", "right"))
         yield RawPartition(key, frame.iloc[order[low:high]])
 
 
-def applications(p: Portfolio, path: str) -> pd.DataFrame:
-    """Loans to score from a CSV or Parquet file: loan_id, as_of (NaT where not given), then the features' columns.
+def read_applications(p: Portfolio, path: str) -> pd.DataFrame:
+    """Read applications to score from a CSV or Parquet file.
 
-    Outcome, key, date and columns that no feature uses may be left out; without a key loan_id is the row's number.
-    Raises SourceError as `read` does.
+    Outcome, key, date and columns that no feature uses may be omitted; without a key, loan_id is the row's number.
+
+    Returns:
+        loan_id, as_of (NaT where not given), then the columns that features are made of.
+
+    Raises:
+        SourceError: The file cannot be read, or cells do not fit their kind.
     """
     unused = {
         *p.known_after_outcome,
         *p.protected,
         *(name for name, c in p.columns.items() if c.kind == "text"),
     }
-    kind = "parquet" if path.lower().endswith((".parquet", ".pq")) else "csv"
     changes = {
         "columns": {name: column for name, column in p.columns.items() if name not in unused},
-        "source": p.source.model_copy(update={"kind": kind, "path": path}),
+        "source": p.source.model_copy(update={"kind": file_format(path), "path": path}),
     }
-    asked = p.model_copy(update=changes)
-    columns, rows = _gather(asked, file_chunks(asked, asked.columns), path)
+    unlabelled = p.model_copy(update=changes)
+    columns, rows = _gather(unlabelled, file_chunks(unlabelled, unlabelled.columns), path)
     columns.setdefault(p.label.column, pa.nulls(rows, pa.float64()))
-    given = {name: name if name in columns else None for name in (p.key, p.as_of)}
-    there = {"key": given[p.key], "as_of": given[p.as_of], "label": Label(column=p.label.column)}
-    frame = _frame(asked.model_copy(update=there), columns, rows)
+    present = {
+        "key": p.key if p.key in columns else None,
+        "as_of": p.as_of if p.as_of in columns else None,
+        "label": Label(column=p.label.column),
+    }
+    frame = _frame(unlabelled.model_copy(update=present), columns, rows)
     return frame.drop(columns=["label", "label_observed_at"])
 
 
@@ -95,25 +113,25 @@ def _check_keys(p: Portfolio, keys: Sequence[str]) -> None:
             f"{p.name}: a portfolio without as_of has one partition, {calendar.UNDATED_PARTITION!r}"
         )
     if len(set(keys)) < len(keys):
-        raise PortfolioError(f"{p.name}: a partition is asked for twice")
+        raise PortfolioError(f"{p.name}: a partition is requested twice")
 
 
-def _until(frame: pd.DataFrame, today: date) -> pd.DataFrame:
+def _known_by(frame: pd.DataFrame, today: date) -> pd.DataFrame:
     return frame[frame["as_of"] <= pd.Timestamp(today)]
 
 
-def _gather(p: Portfolio, chunks: Iterator[Chunk], where: str) -> tuple[Chunk, int]:
-    """All rows in their types, one array a column; SourceError when a cell does not fit."""
-    findings, rows = Findings(), 0
+def _gather(p: Portfolio, chunks: Iterator[Chunk], location: str) -> tuple[Chunk, int]:
+    """All rows in their types, one array per column; SourceError when a cell does not fit."""
+    errors, rows = CellErrors(), 0
     gathered: list[Chunk] = []
     for chunk in chunks:
         count = len(next(iter(chunk.values())))
-        gathered.append(convert(p, chunk, rows + 1, findings))
+        gathered.append(convert(p, chunk, rows + 1, errors))
         rows += count
-    findings.fail(where)
+    errors.raise_if_any(location)
     if not gathered:
         empty = {name: pa.array([], pa.string()) for name in converters(p)}
-        gathered.append(convert(p, empty, 1, findings))
+        gathered.append(convert(p, empty, 1, errors))
     columns: Chunk = {}
     for name in list(gathered[0]):
         parts = pa.chunked_array([chunk.pop(name) for chunk in gathered])
@@ -121,39 +139,39 @@ def _gather(p: Portfolio, chunks: Iterator[Chunk], where: str) -> tuple[Chunk, i
     return columns, rows
 
 
-def _known_days(p: Portfolio, as_of: pa.Array, today: date, where: str) -> np.ndarray:
-    """as_of (rows,) datetime64[D], when every row has one that may be."""
+def _checked_days(p: Portfolio, as_of: pa.Array, today: date, location: str) -> np.ndarray:
+    """as_of as (rows,) datetime64[D]; SourceError unless every row has a date in the allowed range."""
     days = as_of.to_numpy(zero_copy_only=False).astype("datetime64[D]")
-    findings, column = Findings(), p.as_of or ""
-    findings.add(column, "empty, but every loan needs a date", np.flatnonzero(np.isnat(days)) + 1)
-    findings.add(column, f"after today, {today}", np.flatnonzero(days > np.datetime64(today)) + 1)
+    errors, column = CellErrors(), p.as_of or ""
+    errors.add(column, "empty, but every loan needs a date", np.flatnonzero(np.isnat(days)) + 1)
+    errors.add(column, f"after today, {today}", np.flatnonzero(days > np.datetime64(today)) + 1)
     if p.start is not None:
-        findings.add(column, f"before start, {p.start}", np.flatnonzero(days < np.datetime64(p.start)) + 1)
+        errors.add(column, f"before start, {p.start}", np.flatnonzero(days < np.datetime64(p.start)) + 1)
     if p.end is not None:
-        findings.add(column, f"on or after end, {p.end}", np.flatnonzero(days >= np.datetime64(p.end)) + 1)
-    findings.fail(where)
+        errors.add(column, f"on or after end, {p.end}", np.flatnonzero(days >= np.datetime64(p.end)) + 1)
+    errors.raise_if_any(location)
     return days
 
 
 def _frame(p: Portfolio, columns: Chunk, rows: int) -> pd.DataFrame:
-    """All rows in the layout of RawPartition; `columns` is used up on the way, to keep memory low."""
-    of = columns.pop
+    """All rows in the layout of RawPartition; `columns` is emptied on the way, to keep memory low."""
+    take = columns.pop
     numbers = np.arange(1, rows + 1)
-    never = np.full(rows, np.datetime64("NaT", "ns"))
-    as_of = _times(of(p.as_of)) if p.as_of else never
-    label = _floats(of(p.label.column))
-    observed = _times(of(p.label.observed_at)) if p.label.observed_at else never
+    undated = np.full(rows, np.datetime64("NaT", "ns"))
+    as_of = _times(take(p.as_of)) if p.as_of else undated
+    label = _floats(take(p.label.column))
+    observed = _times(take(p.label.observed_at)) if p.label.observed_at else undated
     if p.label.horizon_days is not None:
         observed = as_of + np.timedelta64(p.label.horizon_days, "D")
     frame: dict[str, Any] = {
-        "loan_id": _objects(of(p.key)) if p.key else np.array([f"{n:09d}" for n in numbers], object),
+        "loan_id": _objects(take(p.key)) if p.key else np.array([f"{n:09d}" for n in numbers], object),
         "as_of": as_of,
         "label": label,
-        "label_observed_at": np.where(np.isnan(label), never, observed),
+        "label_observed_at": np.where(np.isnan(label), undated, observed),
     }
-    made = {"number": _floats, "category": _categorical, "date": _times, "text": _objects}
+    by_kind = {"number": _floats, "category": _categorical, "date": _times, "text": _objects}
     for name, column in p.columns.items():
-        frame[name] = made[column.kind](of(name))
+        frame[name] = by_kind[column.kind](take(name))
     return pd.DataFrame(frame, index=pd.Index(numbers), copy=False)
 
 

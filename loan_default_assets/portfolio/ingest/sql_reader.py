@@ -1,4 +1,4 @@
-"""Rows of a SQL query over any SQLAlchemy URL, as the same chunks of Arrow columns that files give."""
+"""The rows of a SQL query over any SQLAlchemy URL, as the same chunks of Arrow columns that files give."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from loan_default_assets.portfolio.errors import SourceError
-from loan_default_assets.portfolio.ingest.file_readers import Chunk, check_header
+from loan_default_assets.portfolio.ingest.file_readers import Chunk, columns_to_read
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.portfolio.yaml_loader import PLACEHOLDER
 
@@ -15,36 +15,41 @@ _ROWS = 20_000
 
 
 def query_chunks(p: Portfolio, first: date | None, after: date | None) -> Iterator[Chunk]:
-    """The rows of the portfolio's query; :start and :end in it are `first` and `after`, in ISO form.
+    """Yield the rows of the portfolio's query in chunks.
 
-    Raises SourceError for a database that cannot be reached, a statement that fails, and columns that are not the
-    portfolio's.
+    Args:
+        p: The portfolio; its source has the URL and the query.
+        first: Value of :start in the query (first day), in ISO form.
+        after: Value of :end in the query (day after the last), in ISO form.
+
+    Raises:
+        SourceError: The database cannot be reached, the statement fails, or its columns are not the portfolio's.
     """
     import sqlalchemy as sa
     from sqlalchemy.exc import SQLAlchemyError
 
     url = p.source.url or ""
     if PLACEHOLDER.search(url):
-        raise SourceError(f"source.url: {url} is not filled; give the URL with --source URL or LOAN_SOURCE")
+        raise SourceError(f"source.url: {url} is not set; give the URL with --source URL or LOAN_SOURCE")
     try:
         engine = sa.create_engine(_with_driver(url))
     except (SQLAlchemyError, ImportError) as error:
         raise SourceError(f"source.url: not a usable SQLAlchemy URL: {_reason(error)}") from error
-    where = engine.url.render_as_string(hide_password=True)
+    location = engine.url.render_as_string(hide_password=True)
     statement = sa.text(p.source.query or "")
     try:
         with engine.connect().execution_options(stream_results=True, max_row_buffer=_ROWS) as connection:
             result = connection.execute(statement, _bindings(statement, first, after))
-            wanted = check_header(where, p, list(result.keys()))
+            wanted = columns_to_read(location, p, list(result.keys()))
             for rows in result.partitions(_ROWS):
                 columns = dict(zip(result.keys(), zip(*rows, strict=True), strict=True))
                 yield {name: _array(columns[name]) for name in wanted}
     except sa.exc.OperationalError as error:
         raise SourceError(
-            f"{where}: {_reason(error)}; check source.url and source.query, and that the server is up"
+            f"{location}: {_reason(error)}; check source.url and source.query, and that the server is up"
         ) from error
     except SQLAlchemyError as error:
-        raise SourceError(f"{where}: source.query failed: {_reason(error)}") from error
+        raise SourceError(f"{location}: source.query failed: {_reason(error)}") from error
     finally:
         engine.dispose()
 
@@ -55,23 +60,23 @@ def _with_driver(url: str) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """The database's own first line; a statement's parameters are not in it."""
+    """The first line of the database's message, which does not contain the statement's parameters."""
     lines = str(getattr(error, "orig", None) or error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 
 
 def _bindings(statement: Any, first: date | None, after: date | None) -> dict[str, str]:
     known = {"start": first, "end": after}
-    asked = list(statement.compile().params)
-    if unknown := [name for name in asked if name not in known]:
-        raise SourceError(f"source.query: :{unknown[0]} is not known; :start and :end are")
-    if asked and (first is None or after is None):
+    parameters = list(statement.compile().params)
+    if unknown := [name for name in parameters if name not in known]:
+        raise SourceError(f"source.query: unknown parameter :{unknown[0]}; allowed: :start, :end")
+    if parameters and (first is None or after is None):
         raise SourceError("source.query: :start and :end need a portfolio with as_of")
-    return {name: f"{known[name]}" for name in asked}
+    return {name: f"{known[name]}" for name in parameters}
 
 
 def _array(values: tuple[Any, ...]) -> pa.Array:
-    """Values of one column as Arrow guesses them, or as text where they are of several types."""
+    """The values of one column in the type that Arrow infers, or as text where they are of several types."""
     try:
         return pa.array(values)
     except (pa.ArrowException, OverflowError):

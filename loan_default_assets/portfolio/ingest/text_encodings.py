@@ -1,4 +1,4 @@
-"""Bytes to text: which encoding a file is in, whether it is whole, and whether its text was decoded wrongly before."""
+"""Encodings of text files: detection, and signs that text was decoded with the wrong encoding before it was saved."""
 
 import codecs
 import gzip
@@ -16,27 +16,28 @@ _BLOCK = 4 << 20
 
 @dataclass(frozen=True)
 class TextEncoding:
-    """How the bytes of a text file are to be read."""
+    """How the bytes of a text file are decoded."""
 
     encoding: str
     gzipped: bool
 
 
 def detect(path: Path) -> TextEncoding:
-    """UTF-8 (with or without BOM) or cp949, gzipped or not; the whole file is looked at once.
+    """Detect UTF-8 (with or without BOM) or cp949, gzipped or not, by reading the whole file.
 
-    Raises SourceError for an empty or truncated file, and for bytes that are text in neither encoding.
+    Raises:
+        SourceError: The file is empty or truncated, or its bytes are text in neither encoding.
     """
     with path.open("rb") as file:
         gzipped = file.read(2) == b"\x1f\x8b"
-    row = _undecodable_row(path, gzipped)
-    if row is None:
+    line = _undecodable_line(path, gzipped)
+    if line is None:
         return TextEncoding("utf8", gzipped)
     if _is_korean(path, gzipped):
         return TextEncoding("cp949", gzipped)
     raise SourceError(
-        f"{path}: line {row} is text neither in UTF-8 nor in cp949 (EUC-KR); "
-        "save the file as UTF-8, or find out how its text was damaged"
+        f"{path}: line {line} is text neither in UTF-8 nor in cp949 (EUC-KR); "
+        "save the file as UTF-8, or export it again from an undamaged original"
     )
 
 
@@ -56,8 +57,8 @@ def _blocks(path: Path, gzipped: bool) -> Iterator[bytes]:
         raise SourceError(f"{path}: the gzip file is damaged ({error}); copy it again") from None
 
 
-def _undecodable_row(path: Path, gzipped: bool) -> int | None:
-    """The line of the first bytes that are not UTF-8, or None; SourceError when there is no text at all."""
+def _undecodable_line(path: Path, gzipped: bool) -> int | None:
+    """The line of the first bytes that are not UTF-8, or None; SourceError for a file without text."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     lines, blank = 1, True
     for block in _blocks(path, gzipped):
@@ -77,7 +78,7 @@ def _undecodable_row(path: Path, gzipped: bool) -> int | None:
 
 
 def _is_korean(path: Path, gzipped: bool) -> bool:
-    """Whether the file decodes as cp949 into text that is Korean for the most part.
+    """Whether the file decodes as cp949 into text that is mostly Korean.
 
     Western one-byte encodings often decode as cp949 too, but into rare ideographs.
     """

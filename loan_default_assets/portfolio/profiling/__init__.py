@@ -1,1 +1,1 @@
-"""What the columns of a file hold, and the first portfolio drafted from it."""
+"""Profiles of the columns of a file, and the first portfolio drafted from them."""

@@ -1,1 +1,1 @@
-"""The generated loans: applicants, and the days and partitions they apply in."""
+"""The generated loans: applicants, and the partitions that their loans belong to."""

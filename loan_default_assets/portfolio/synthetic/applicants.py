@@ -1,4 +1,4 @@
-"""Generated applicants: 25 columns that hang together as real ones do, and how each makes default more likely."""
+"""Generated applicants: 25 columns with realistic correlations, and the risk of default that they imply."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 Columns = dict[str, np.ndarray]
 
-# The values of each category; applicants hold the place of theirs, and effects below are in the same order.
+# The values per category; applicants hold the index of their value, and effects below are in the same order.
 CATEGORIES: dict[str, tuple[str, ...]] = {
     "employment_type": (
         "permanent",
@@ -38,51 +38,57 @@ CATEGORIES: dict[str, tuple[str, ...]] = {
 }
 RETIRED, UNEMPLOYED, SINGLE, NO_HISTORY = 5, 6, 0, 4
 
-# Rates of interest before and after the drift: so far apart that a model can tell the two worlds by the rate.
+# Interest rates before and after the drift, so far apart that a model can separate the two regimes by the rate.
 BASE_RATE, DRIFTED_RATE = 3.2, 10.5
 _TERMS = np.array([12, 24, 36, 48, 60, 84, 120, 180, 240])
 
 
-def applicants(rng: np.random.Generator, count: int, *, drifted: bool) -> tuple[Columns, np.ndarray]:
-    """`count` applicants by column name (a category as its place in CATEGORIES), and the risk (count,) of each.
+def generate_applicants(rng: np.random.Generator, count: int, *, drifted: bool) -> tuple[Columns, np.ndarray]:
+    """Generate applicants.
 
-    `drifted` raises the rate of interest and moves the risk from the credit record to the burden of the loan.
+    Args:
+        rng: Source of all randomness.
+        count: Number of applicants.
+        drifted: Raise the interest rate, and move the risk from the credit record to the burden of the loan.
+
+    Returns:
+        Arrays (count,) by column name, a category as its index in CATEGORIES; and the risk (count,).
     """
     thrift, strain = rng.normal(size=(2, count))
-    person = _person(rng, thrift)
-    record = _record(rng, thrift, strain, person)
-    loan = _loan(rng, person, record, DRIFTED_RATE if drifted else BASE_RATE)
-    columns = person | record | loan
+    applicant = _personal_columns(rng, thrift)
+    record = _credit_columns(rng, thrift, strain, applicant)
+    loan = _loan_columns(rng, applicant, record, DRIFTED_RATE if drifted else BASE_RATE)
+    columns = applicant | record | loan
     return columns, _burden_risk(columns) if drifted else _record_risk(columns)
 
 
-def _pick(rng: np.random.Generator, weights: Any) -> np.ndarray:
-    """A place a row, drawn with `weights` (rows, places) of any scale."""
+def _draw(rng: np.random.Generator, weights: Any) -> np.ndarray:
+    """One index per row, drawn with `weights` (rows, values) of any scale."""
     edges = np.cumsum(weights, axis=1)
     return (rng.random((len(edges), 1)) * edges[:, -1:] >= edges).sum(axis=1)
 
 
-def _effect(places: np.ndarray, effects: tuple[float, ...]) -> np.ndarray:
-    return np.array(effects)[places]
+def _effect(codes: np.ndarray, effects: tuple[float, ...]) -> np.ndarray:
+    return np.array(effects)[codes]
 
 
-def _person(rng: np.random.Generator, thrift: np.ndarray) -> Columns:
+def _personal_columns(rng: np.random.Generator, thrift: np.ndarray) -> Columns:
     count = len(thrift)
     ones = np.ones((count, 1))
     age = np.clip(np.round(20 + rng.gamma(3.4, 6.5, count)), 19, 84)
-    education = _pick(rng, [0.3, 0.22, 0.33, 0.12, 0.03] * np.exp(np.outer(thrift, np.arange(5)) * 0.2))
+    education = _draw(rng, [0.3, 0.22, 0.33, 0.12, 0.03] * np.exp(np.outer(thrift, np.arange(5)) * 0.2))
     schooling = _effect(education, (0, 1, 3, 5, 8))
     job = np.array([0.5, 0.1, 0.14, 0.14, 0.07, 0.0, 0.05]) * ones
     job[:, RETIRED] = np.where(age > 64, 3.0, 0.0)
     job[:, UNEMPLOYED] *= np.exp(-0.4 * thrift)
-    employment = _pick(rng, job)
+    employment = _draw(rng, job)
     working = ~np.isin(employment, (RETIRED, UNEMPLOYED))
     years = np.clip(age - 19 - schooling, 0, 45) * rng.beta(5, 1.5, count)
     months = np.minimum(rng.exponential(70, count) * np.exp(0.25 * thrift), years * 12) * working
     level = _effect(employment, (0.1, 0.12, -0.12, 0.0, -0.5, -0.35, -0.9))
     career = 0.012 * np.minimum(age - 19, 30) + 0.06 * schooling
     income = np.exp(10.3 + level + career + 0.2 * thrift + rng.normal(0, 0.33, count))
-    married = _pick(rng, np.stack([40 / age, age / 36, age / 250, np.exp((age - 80) / 9)], axis=1))
+    married = _draw(rng, np.stack([40 / age, age / 36, age / 250, np.exp((age - 80) / 9)], axis=1))
     family = np.where(married == SINGLE, 0.35, 1.3) * np.where(age > 60, 0.4, 1.0)
     return {
         "employment_type": employment,
@@ -90,8 +96,8 @@ def _person(rng: np.random.Generator, thrift: np.ndarray) -> Columns:
         "education_level": education,
         "marital_status": married,
         "dependents": np.minimum(rng.poisson(family), 4),
-        "region": _pick(rng, np.array([0.3, 0.16, 0.14, 0.2, 0.15, 0.05]) * ones),
-        "property_type": _pick(
+        "region": _draw(rng, np.array([0.3, 0.16, 0.14, 0.2, 0.15, 0.05]) * ones),
+        "property_type": _draw(
             rng, [0.34, 0.18, 0.1, 0.04, 0.34] * np.exp(np.outer(thrift, [0.1, 0.3, 0.1, 0, -0.2]))
         ),
         "annual_income": np.round(income, -2),
@@ -101,32 +107,34 @@ def _person(rng: np.random.Generator, thrift: np.ndarray) -> Columns:
     }
 
 
-def _record(rng: np.random.Generator, thrift: np.ndarray, strain: np.ndarray, person: Columns) -> Columns:
+def _credit_columns(
+    rng: np.random.Generator, thrift: np.ndarray, strain: np.ndarray, applicant: Columns
+) -> Columns:
     count = len(thrift)
     score = np.clip(np.round(692 + 52 * thrift - 14 * strain + rng.normal(0, 34, count)), 300, 850)
     trouble = -0.55 * thrift + 0.35 * strain + rng.normal(0, 0.75, count)
     history = np.digitize(trouble, (0.35, 1.0, 1.7))
-    history[rng.random(count) < np.where(person["age"] < 26, 0.3, 0.03)] = NO_HISTORY
+    history[rng.random(count) < np.where(applicant["age"] < 26, 0.3, 0.03)] = NO_HISTORY
     late = (history > 0) & (history < NO_HISTORY)
     since = np.clip(np.round(rng.gamma(2.0, 14, count) * np.exp(-0.25 * trouble)), 0, 120)
     utilization = 100 / (1 + np.exp(0.7 + 0.45 * thrift - 0.75 * strain + rng.normal(0, 0.5, count)))
-    limit = person["annual_income"] * rng.uniform(0.12, 0.5, count)
+    limit = applicant["annual_income"] * rng.uniform(0.12, 0.5, count)
     return {
         "credit_score": score,
         "credit_score_category": np.digitize(score, (580, 670, 740, 800)),
         "payment_history": history,
         "months_since_last_delinquency": np.where(late, since, np.nan),
-        "num_credit_lines": 1.0 + rng.poisson(3.2 + 0.05 * np.minimum(person["age"] - 19, 30)),
+        "num_credit_lines": 1.0 + rng.poisson(3.2 + 0.05 * np.minimum(applicant["age"] - 19, 30)),
         "num_credit_inquiries": rng.poisson(np.exp(-0.2 + 0.55 * strain)).astype(float),
         "revolving_balance": np.round(limit * utilization / 100),
         "revolving_utilization": np.round(utilization, 1),
     }
 
 
-def _loan(rng: np.random.Generator, person: Columns, record: Columns, base_rate: float) -> Columns:
-    income = person["annual_income"]
+def _loan_columns(rng: np.random.Generator, applicant: Columns, record: Columns, base_rate: float) -> Columns:
+    income = applicant["annual_income"]
     count = len(income)
-    purpose = _pick(rng, np.array([0.14, 0.1, 0.17, 0.07, 0.06, 0.24, 0.08, 0.14]) * np.ones((count, 1)))
+    purpose = _draw(rng, np.array([0.14, 0.1, 0.17, 0.07, 0.06, 0.24, 0.08, 0.14]) * np.ones((count, 1)))
     share = _effect(purpose, (2.2, 0.5, 0.45, 0.3, 0.18, 0.4, 0.7, 0.15))
     amount = np.maximum(np.round(income * share * np.exp(rng.normal(-0.1, 0.45, count)), -2), 500)
     longest = _effect(purpose, (8, 6, 4.4, 5, 3.4, 4.4, 5.4, 3))
@@ -147,7 +155,7 @@ def _loan(rng: np.random.Generator, person: Columns, record: Columns, base_rate:
 
 
 def _record_risk(c: Columns) -> np.ndarray:
-    """Risk as lenders know it: the credit record first, then burden, job and the use of credit lines."""
+    """Risk before the drift: the credit record first, then burden, job and the use of credit lines."""
     history = _effect(c["payment_history"], (-0.5, 0.3, 1.2, 2.0, 0.4))
     job = _effect(c["employment_type"], (-0.3, -0.5, 0.3, 0.2, 0.5, 0.0, 1.4))
     burden = np.log(np.maximum(c["debt_to_income_ratio"], 1) / 22)
@@ -158,7 +166,7 @@ def _record_risk(c: Columns) -> np.ndarray:
 
 
 def _burden_risk(c: Columns) -> np.ndarray:
-    """Risk once rates have risen: long and heavy loans fail, and a good credit record protects less."""
+    """Risk after the drift to higher rates: long and heavy loans fail, and a good credit record protects less."""
     burden = np.log(np.maximum(c["debt_to_income_ratio"], 1) / 22)
     term = np.log(c["loan_term_months"]) - 3.9
     return (0.6 * _record_risk(c) + 1.5 * burden + 2.2 * term) / 2.0

@@ -9,13 +9,13 @@ import pytest
 from loan_default_assets.portfolio.checks import pandera_schema
 from loan_default_assets.portfolio.checks.pandera_schema import (
     Violation,
-    processed_violations,
-    validate,
-    validated,
+    feature_violations,
+    partition_violations,
+    validate_partitions,
 )
 from loan_default_assets.portfolio.features import Features, transform
 from loan_default_assets.portfolio.spec import load
-from loan_default_assets.portfolio.synthetic.generator import rows
+from loan_default_assets.portfolio.synthetic.generator import generate_partition
 from loan_default_assets_tests.portfolio.five_columns import KEYS, TODAY, bank, partitions, portfolio
 
 Change = Callable[[pd.DataFrame], object]
@@ -36,6 +36,7 @@ def put(column: str, row: int, value: object) -> Change:
         (put("income", 6, np.inf), Violation("income", "finite", 1, (6,))),
         (put("income", 3, -0.5), Violation("income", "at least 0", 1, (3,))),
         (put("income", 5, 1e6 + 1), Violation("income", "at most 1e+06", 1, (5,))),
+        (put("children", 3, 1e39), Violation("children", "finite", 1, (3,))),
         (put("children", 3, 1.5), Violation("children", "a whole number", 1, (3,))),
         (put("grade", 6, None), Violation("grade", "not missing", 1, (6,))),
         (put("grade", 6, "C"), Violation("grade", "one of the portfolio's values", 1, (6,))),
@@ -50,8 +51,8 @@ def put(column: str, row: int, value: object) -> Change:
         (put("as_of", 3, pd.NaT), Violation("as_of", "not missing", 1, (3,))),
         (lambda f: f.insert(0, "more", 1), Violation("more", "described in the portfolio", 3, ())),
         (lambda f: f.pop("children"), Violation("children", "present", 3, ())),
-        (lambda f: f.isetitem(4, ["a"] * 3), Violation("income", "type float64 (it is object)", 3, ())),
-        (lambda f: f.isetitem(5, [1.0] * 3), Violation("grade", "type category (it is float64)", 3, ())),
+        (lambda f: f.isetitem(4, ["a"] * 3), Violation("income", "of type float64 (got object)", 3, ())),
+        (lambda f: f.isetitem(5, [1.0] * 3), Violation("grade", "of type category (got float64)", 3, ())),
     ],
 )
 def test_a_violation_names_column_check_count_and_rows(
@@ -59,10 +60,10 @@ def test_a_violation_names_column_check_count_and_rows(
 ) -> None:
     p = bank(tmp_path, CLEAN, FORBID)
     frame = partitions(p, ["2024-01-03"])[0].frame
-    assert validate(p, frame, "2024-01-03", TODAY) == []
+    assert partition_violations(p, frame, "2024-01-03", TODAY) == []
     frame["grade"] = frame["grade"].cat.add_categories("C")
     change(frame)
-    assert expected in validate(p, frame, "2024-01-03", TODAY)
+    assert expected in partition_violations(p, frame, "2024-01-03", TODAY)
 
 
 CLEAN = """\
@@ -76,36 +77,55 @@ L6,2024-01-03,0,999999,B,0,2001-01-01,y
 """
 
 
-def test_unseen_values_and_loans_without_an_outcome_pass_when_allowed(tmp_path: Path) -> None:
+def test_unknown_categories_and_loans_without_an_outcome_pass_when_allowed(tmp_path: Path) -> None:
     p = bank(tmp_path, CLEAN.replace(",B,", ",Z,"))
-    assert [validate(p, part.frame, part.key, TODAY) for part in partitions(p)] == [[], [], [], []]
+    assert [partition_violations(p, part.frame, part.key, TODAY) for part in partitions(p)] == [
+        [],
+        [],
+        [],
+        [],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("violation", "message"),
+    [
+        (Violation("x", "unique", 1, (7,)), "column x: must be unique; fails on 1 row: 7"),
+        (Violation("x", "unique", 2, (1, 7)), "column x: must be unique; fails on 2 rows: 1, 7"),
+        (Violation("x", "unique", 3, (1, 7)), "column x: must be unique; fails on 3 rows: 1, 7, ..."),
+        (Violation("x", "present", 3, ()), "column x: must be present; fails on 3 rows"),
+    ],
+)
+def test_the_message_of_a_violation(violation: Violation, message: str) -> None:
+    assert str(violation) == message
 
 
 def test_counts_go_beyond_the_twenty_rows_shown(tmp_path: Path) -> None:
     p = bank(tmp_path, CLEAN + "".join(f"M{n},2024-01-03,0,-1,A,0,,x\n" for n in range(50)))
-    found = validate(p, partitions(p, ["2024-01-03"])[0].frame, "2024-01-03", TODAY)
-    assert found == [Violation("income", "at least 0", 50, tuple(range(7, 27)))]
-    assert str(found[0]).startswith("column income: must be at least 0; not so: 50, rows 7, 8,")
-    assert str(found[0]).endswith("26, ...")
+    violations = partition_violations(p, partitions(p, ["2024-01-03"])[0].frame, "2024-01-03", TODAY)
+    assert violations == [Violation("income", "at least 0", 50, tuple(range(7, 27)))]
+    assert str(violations[0]).startswith("column income: must be at least 0; fails on 50 rows: 7, 8,")
+    assert str(violations[0]).endswith("26, ...")
 
 
 @pytest.mark.parametrize("csv", [CLEAN, CLEAN.replace("70000", "-1"), CLEAN.replace("L6", "L3")])
-def test_many_partitions_in_one_pass_are_judged_as_one_by_one(tmp_path: Path, csv: str) -> None:
+def test_validation_in_batches_equals_validation_one_by_one(tmp_path: Path, csv: str) -> None:
     p = bank(tmp_path, csv)
     parts = partitions(p)
-    together = [(part.key, found) for part, found in validated(p, parts, TODAY)]
-    assert together == [(part.key, validate(p, part.frame, part.key, TODAY)) for part in parts]
+    together = [(part.key, violations) for part, violations in validate_partitions(p, parts, TODAY)]
+    assert together == [(part.key, partition_violations(p, part.frame, part.key, TODAY)) for part in parts]
     assert [key for key, _ in together] == KEYS
 
 
-def test_a_key_may_come_again_in_another_partition(tmp_path: Path) -> None:
+def test_a_loan_id_may_repeat_in_another_partition(tmp_path: Path) -> None:
     p = bank(tmp_path, CLEAN.replace("L3", "L1"))
-    assert not [found for _, found in validated(p, partitions(p), TODAY) if found]
+    assert not [violations for _, violations in validate_partitions(p, partitions(p), TODAY) if violations]
 
 
-def test_batches_end_where_they_are_full(tmp_path: Path) -> None:
+def test_partitions_beyond_the_first_full_batch_are_validated(tmp_path: Path) -> None:
     p = bank(tmp_path, CLEAN.replace("70000", "-1"))
-    assert [len(found) for _, found in validated(p, partitions(p), TODAY, batch_rows=2)] == [0, 0, 1, 0]
+    validated = validate_partitions(p, partitions(p), TODAY, batch_rows=2)
+    assert [len(violations) for _, violations in validated] == [0, 0, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -120,21 +140,21 @@ def test_batches_end_where_they_are_full(tmp_path: Path) -> None:
         (1.0, 2, 2, [Violation("label", "0, 1 or none", 1, (2,))]),
     ],
 )
-def test_features_are_checked_too(
+def test_a_violation_of_features_names_column_check_and_rows(
     tmp_path: Path, numbers: float, code: int, label: float, expected: list[Violation]
 ) -> None:
     made = Features(np.ones((3, 4), np.float32), np.full((3, 1), 2, np.int16))
     made.numerical[1, 0], made.categorical[1, 0] = numbers, code
-    assert processed_violations(portfolio(tmp_path), made, np.array([0, label, 1])) == expected
+    assert feature_violations(portfolio(tmp_path), made, np.array([0, label, 1])) == expected
 
 
-def test_generated_loans_pass_on_both_sides() -> None:
+def test_generated_loans_pass_as_raw_rows_and_as_features() -> None:
     for name in ("demo", "realistic"):
         p = load(name)
-        frame = rows(p, "2025-01-01")
-        assert validate(p, frame, "2025-01-01", date(2025, 1, 1)) == []
+        frame = generate_partition(p, "2025-01-01")
+        assert partition_violations(p, frame, "2025-01-01", date(2025, 1, 1)) == []
         made = transform(p, frame, frame["as_of"])
-        assert processed_violations(p, made, frame["label"].to_numpy()) == []
+        assert feature_violations(p, made, frame["label"].to_numpy()) == []
 
 
 def test_types_in_postgresql(tmp_path: Path) -> None:

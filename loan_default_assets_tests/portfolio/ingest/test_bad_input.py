@@ -1,4 +1,4 @@
-"""Sources that must be refused, with a message that names the place and never shows a cell."""
+"""Sources that must be refused, with a message that names file, column and row and never contains a cell."""
 
 import gzip
 import threading
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from loan_default_assets.portfolio.checks.pandera_schema import Violation, validate
+from loan_default_assets.portfolio.checks.pandera_schema import Violation, partition_violations
 from loan_default_assets.portfolio.errors import SourceError
 from loan_default_assets.portfolio.spec import load
 from loan_default_assets_tests.portfolio.five_columns import CSV, TODAY, bank, partitions, portfolio
@@ -39,8 +39,8 @@ def edited(*changes: tuple[str, str]) -> bytes:
             edited(("note\n", "note,SECRET\n")),
             "not described in the portfolio: 'SECRET' (add to columns, or to ignore)",
         ),
-        (edited(("hired,note", "note,note")), "'note' is there twice; 'hired' is missing"),
-        (CSV.replace(",", ";").encode(), "the file has another separator: set source.delimiter"),
+        (edited(("hired,note", "note,note")), "'note' appears twice; 'hired' is missing"),
+        (CSV.replace(",", ";").encode(), "the file uses another separator: set source.delimiter"),
         (
             edited(("70000", "SECRET"), ("999999", "12,SECRET".replace(",", "_"))),
             "column income: not a number: 2 cells (rows 3, 6)",
@@ -66,9 +66,9 @@ def edited(*changes: tuple[str, str]) -> bytes:
         ),
         (
             edited(("L5,2024-01-03,1,0,A,3,1999-05-05,x", "L5,2024-01-03,1,SECRET")),
-            "1 row has not the header's 8 cells (row 5)",
+            "1 row does not have the header's 8 cells (row 5)",
         ),
-        (edited(("first", "SECRET,more")), "1 row has not the header's 8 cells (row 1)"),
+        (edited(("first", "SECRET,more")), "1 row does not have the header's 8 cells (row 1)"),
         (edited(("70000", "SECRET"), ("1999-05-05", "x")), "column income: not a number: 1 cell (row 3)"),
         (
             edited(("가", "é")).decode().encode("latin-1", "replace"),
@@ -121,7 +121,7 @@ def test_a_bad_file_is_refused(tmp_path: Path, data: bytes, message: str) -> Non
         ([("70000", "-0.01")], Violation("income", "at least 0", 1, (3,))),
     ],
 )
-def test_a_bad_value_is_read_and_then_found(
+def test_a_bad_value_is_read_and_then_reported(
     tmp_path: Path, changes: list[tuple[str, str]], expected: Violation
 ) -> None:
     clean = (",,0,2001", ",B,0,2001"), (",10,C,", ",10,B,")
@@ -129,9 +129,9 @@ def test_a_bad_value_is_read_and_then_found(
         tmp_path, edited(*clean, *changes), ("values: [A, B, 가]", "unknown: forbid, values: [A, B, 가]")
     )
     [part] = partitions(p, ["2024-01-03"])
-    found = validate(p, part.frame, part.key, TODAY)
-    assert found[0] == expected
-    assert "SECRET" not in str(found)
+    violations = partition_violations(p, part.frame, part.key, TODAY)
+    assert violations[0] == expected
+    assert "SECRET" not in str(violations)
 
 
 def test_every_bad_column_is_named_at_once(tmp_path: Path) -> None:
@@ -176,17 +176,20 @@ def test_a_file_that_is_being_written_is_refused(tmp_path: Path) -> None:
         ("{kind: csv, path: .}", "is a folder"),
         (
             "{kind: csv, path: '${LOAN_SOURCE}'}",
-            r"${LOAN_SOURCE} is not filled; give the file with --source FILE",
+            r"${LOAN_SOURCE} is not set; give the file with --source FILE",
         ),
         ("{kind: parquet, path: bank.yaml}", "bank.yaml: not readable as Parquet"),
-        ("{kind: sql, url: '${DB}', query: select 1}", "${DB} is not filled; give the URL with --source URL"),
+        ("{kind: sql, url: '${DB}', query: select 1}", "${DB} is not set; give the URL with --source URL"),
         ("{kind: sql, url: 'no url', query: select 1}", "source.url: not a usable SQLAlchemy URL"),
         (
             "{kind: sql, url: 'nosuchdialect://h/d', query: select 1}",
             "source.url: not a usable SQLAlchemy URL",
         ),
         ("{kind: sql, url: 'sqlite://', query: select * from loans}", "no such table: loans"),
-        ("{kind: sql, url: 'sqlite://', query: 'select :since'}", ":since is not known; :start and :end are"),
+        (
+            "{kind: sql, url: 'sqlite://', query: 'select :since'}",
+            "unknown parameter :since; allowed: :start, :end",
+        ),
         ("{kind: sql, url: 'sqlite://', query: select 1 as id}", "'issued' is missing"),
         ("{kind: sql, url: 'sqlite:////no/where.db', query: select 1}", "unable to open database file"),
         (
@@ -211,6 +214,6 @@ def test_cells_of_a_query_are_checked_like_those_of_a_file(tmp_path: Path) -> No
     assert "SECRET" not in str(error.value)
 
 
-def test_the_library_asks_for_its_file(tmp_path: Path) -> None:
+def test_a_library_portfolio_without_its_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="--source FILE"):
         partitions(load("taiwan_credit"), ["snapshot"])

@@ -1,4 +1,4 @@
-"""The library's descriptions of public data against the whole real files, where those are there."""
+"""The library's portfolios of public data against the complete files, where those are available."""
 
 import os
 from datetime import date
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from loan_default_assets.portfolio.checks.pandera_schema import processed_violations, validated
+from loan_default_assets.portfolio.checks.pandera_schema import feature_violations, validate_partitions
 from loan_default_assets.portfolio.features import transform
-from loan_default_assets.portfolio.ingest.sources import read
+from loan_default_assets.portfolio.ingest.sources import read_partitions
 from loan_default_assets.portfolio.spec import load
 
 FOLDER = Path(os.environ.get("LOAN_DATA_DIR", Path(__file__).parents[4] / "shared" / "data"))
@@ -26,14 +26,14 @@ TODAY = date(2024, 1, 1)
 )
 def test_a_public_file_fits_its_description(name: str, file: str, loans: int, defaults: int) -> None:
     if not (FOLDER / file).exists():
-        pytest.skip(f"{FOLDER / file} is not there")
+        pytest.skip(f"{FOLDER / file} does not exist")
     p = load(name, source=str(FOLDER / file))
     keys = p.partition_keys(date(1970, 1, 1), date(2006, 12, 31))
     counted = positive = 0
-    for part, found in validated(p, read(p, keys, today=TODAY), TODAY):
-        assert found == []
+    for part, violations in validate_partitions(p, read_partitions(p, keys, today=TODAY), TODAY):
+        assert violations == []
         counted += len(part.frame)
         positive += int(part.frame["label"].sum())
         if len(part.frame) > 500:
-            assert processed_violations(p, transform(p, part.frame, part.frame["as_of"])) == []
+            assert feature_violations(p, transform(p, part.frame, part.frame["as_of"])) == []
     assert (counted, positive) == (loans, defaults)

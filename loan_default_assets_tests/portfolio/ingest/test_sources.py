@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from loan_default_assets.portfolio.errors import PortfolioError, SourceError
-from loan_default_assets.portfolio.ingest.sources import applications, read
+from loan_default_assets.portfolio.ingest.sources import read_applications, read_partitions
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets_tests.portfolio.five_columns import CSV, KEYS, TODAY, bank, partitions, portfolio
 
@@ -17,7 +17,7 @@ Store = Callable[[Path], str]
 
 
 def frame() -> pd.DataFrame:
-    """The bank's loans as a program would hold them."""
+    """The loans of five_columns.CSV in the types of a program."""
     made = pd.read_csv(pd.io.common.StringIO(CSV), keep_default_na=False, na_values=[""])
     for name in ("issued", "hired"):
         made[name] = pd.to_datetime(made[name])
@@ -116,16 +116,16 @@ def test_the_layout_of_a_partition(tmp_path: Path) -> None:
     assert made["2024-01-03"]["note"].iloc[0] == "한글 메모"
 
 
-def test_keys_come_in_the_asked_order(tmp_path: Path) -> None:
+def test_partitions_come_in_the_requested_order(tmp_path: Path) -> None:
     p = bank(tmp_path)
     assert [part.key for part in partitions(p, KEYS[::-1])] == KEYS[::-1]
-    with pytest.raises(PortfolioError, match="asked for twice"):
+    with pytest.raises(PortfolioError, match="requested twice"):
         partitions(p, ["2024-01-01", "2024-01-01"])
     with pytest.raises(PortfolioError, match="not the first day"):
         partitions(p, ["snapshot"])
 
 
-def test_a_snapshot_without_a_key_numbers_its_rows(tmp_path: Path) -> None:
+def test_without_dates_and_key_loans_are_numbered(tmp_path: Path) -> None:
     changes = [("key: id\nas_of: issued\n", "ignore: [id, issued]\n"), (", horizon_days: 30", "")]
     p = bank(tmp_path, CSV, *changes, ("hired: {kind: date", "hired: {kind: text"))
     [part] = partitions(p, ["snapshot"])
@@ -163,7 +163,7 @@ def test_an_outcome_can_have_its_own_date(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "day", "changes"),
+    ("text", "day", "changes"),
     [
         ("2024-01-01T23:30:00+09:00", "2024-01-01", []),
         ("20240101", "2024-01-01", []),
@@ -171,22 +171,22 @@ def test_an_outcome_can_have_its_own_date(tmp_path: Path) -> None:
         ("2-Jan-24", "2024-01-02", [("key:", "date_format: '%d-%b-%y'\nkey:")]),
     ],
 )
-def test_dates_are_iso_unless_said_otherwise(
-    tmp_path: Path, written: str, day: str, changes: list[tuple[str, str]]
+def test_dates_are_iso_unless_a_format_is_given(
+    tmp_path: Path, text: str, day: str, changes: list[tuple[str, str]]
 ) -> None:
-    csv = CSV.splitlines()[0] + f"\nL1,{written},0,1,A,0,,\n"
+    csv = CSV.splitlines()[0] + f"\nL1,{text},0,1,A,0,,\n"
     made = {part.key: len(part.frame) for part in partitions(bank(tmp_path, csv, *changes))}
     assert made[day] == 1
 
 
-def test_a_column_has_its_own_way_to_write_dates(tmp_path: Path) -> None:
+def test_a_column_has_its_own_date_format(tmp_path: Path) -> None:
     changes = [("hired: {kind: date", "hired: {kind: date, format: '%m/%d/%Y'")]
     csv = CSV.splitlines()[0] + "\nL1,2024-01-01,0,1,A,0,3/28/1972,\n"
     assert partitions(bank(tmp_path, csv, *changes))[0].frame["hired"].iloc[0] == pd.Timestamp(1972, 3, 28)
 
 
 @pytest.mark.parametrize("cadence", ["weekly", "monthly"])
-def test_longer_partitions(tmp_path: Path, cadence: str) -> None:
+def test_weekly_and_monthly_partitions(tmp_path: Path, cadence: str) -> None:
     p = bank(tmp_path, CSV, ("cadence: daily", f"cadence: {cadence}"))
     keys = p.partition_keys(date(2024, 1, 1), date(2024, 2, 1))
     assert [len(part.frame) for part in partitions(p, keys)] == [8] + [0] * (len(keys) - 1)
@@ -197,16 +197,16 @@ def query_of(p: Portfolio, url: str, query: str) -> Portfolio:
     return p.model_copy(update={"source": source})
 
 
-def test_a_query_may_bind_the_asked_days(tmp_path: Path) -> None:
+def test_a_query_may_bind_the_requested_days(tmp_path: Path) -> None:
     query = "SELECT * FROM loans WHERE issued >= :start AND issued < :end ORDER BY id"
     p = query_of(portfolio(tmp_path), as_sqlite(tmp_path), query)
-    asked = partitions(p, ["2024-01-02", "2024-01-03"])
-    assert [part.frame["loan_id"].tolist() for part in asked] == [["L4", "L7"], ["L3", "L5", "L6"]]
-    assert asked[1].frame.index.tolist() == [1, 3, 4]
+    made = partitions(p, ["2024-01-02", "2024-01-03"])
+    assert [part.frame["loan_id"].tolist() for part in made] == [["L4", "L7"], ["L3", "L5", "L6"]]
+    assert made[1].frame.index.tolist() == [1, 3, 4]
     assert partitions(p, ["2024-01-09"])[0].frame.empty
 
 
-def test_a_postgresql_server_is_a_source_too(tmp_path: Path, database_url: str) -> None:
+def test_a_postgresql_server_is_a_source(tmp_path: Path, database_url: str) -> None:
     engine = sa.create_engine(database_url)
     frame().assign(income=frame()["income"].astype(str)).to_sql(
         "loans",
@@ -225,10 +225,10 @@ def test_a_postgresql_server_is_a_source_too(tmp_path: Path, database_url: str) 
 
 def test_generated_loans_end_today(tmp_path: Path) -> None:
     p = load("demo")
-    made = list(read(p, ["2024-05-31", "2024-06-01", "2024-06-02"], today=TODAY))
+    made = list(read_partitions(p, ["2024-05-31", "2024-06-01", "2024-06-02"], today=TODAY))
     assert [len(part.frame) for part in made] == [80, 80, 0]
     other = portfolio(tmp_path, ("{kind: csv, path: loans.csv}", "{kind: synthetic}"))
-    with pytest.raises(PortfolioError, match="makes the columns of the portfolio demo"):
+    with pytest.raises(PortfolioError, match="generates the columns of the portfolio demo"):
         partitions(other)
 
 
@@ -236,14 +236,23 @@ def test_generated_loans_end_today(tmp_path: Path) -> None:
     ("drop", "loan_id"),
     [([], "L1"), (["bad", "note"], "L1"), (["id", "issued", "bad", "note"], "000000001")],
 )
-def test_applications_need_only_what_is_scored(tmp_path: Path, drop: list[str], loan_id: str) -> None:
+def test_applications_need_only_the_columns_of_features(
+    tmp_path: Path, drop: list[str], loan_id: str
+) -> None:
     p = bank(tmp_path)
     given = tmp_path / "new.csv"
     frame().drop(columns=drop).assign(more=1).to_csv(given, index=False)
-    made = applications(p, str(given))
+    made = read_applications(p, str(given))
     assert list(made.columns) == ["loan_id", "as_of", "income", "grade", "children", "hired"]
     assert made["loan_id"].iloc[0] == loan_id
     assert made["as_of"].isna().all() == ("issued" in drop)
     frame().drop(columns="income").to_csv(given, index=False)
     with pytest.raises(SourceError, match="'income' is missing"):
-        applications(p, str(given))
+        read_applications(p, str(given))
+
+
+def test_applications_are_read_from_parquet(tmp_path: Path) -> None:
+    p = bank(tmp_path)
+    expected = read_applications(p, str(tmp_path / "loans.csv"))
+    made = read_applications(p, as_parquet(tmp_path))
+    pd.testing.assert_frame_equal(made, expected, check_categorical=False)

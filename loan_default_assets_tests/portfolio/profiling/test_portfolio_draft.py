@@ -4,10 +4,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from loan_default_assets.portfolio.checks.pandera_schema import validated
+from loan_default_assets.portfolio.checks.pandera_schema import validate_partitions
 from loan_default_assets.portfolio.errors import PortfolioError, SourceError
-from loan_default_assets.portfolio.ingest.sources import read
-from loan_default_assets.portfolio.profiling.portfolio_draft import draft
+from loan_default_assets.portfolio.ingest.sources import read_partitions
+from loan_default_assets.portfolio.profiling.portfolio_draft import draft_portfolio
 from loan_default_assets.portfolio.spec import Portfolio, load
 
 TODAY = date(2024, 6, 1)
@@ -30,24 +30,26 @@ COLUMNS = {
 
 
 def drafted(folder: Path, path: Path, **options: str | None) -> tuple[str, Portfolio]:
-    text = draft(str(path), name="My Bank 2", label="defaulted", **options)  # type: ignore[arg-type]
+    text = draft_portfolio(str(path), name="My Bank 2", label="defaulted", **options)  # type: ignore[arg-type]
     (folder / "drafted.yaml").write_text(text, "utf-8")
     return text, load(str(folder / "drafted.yaml"), source=str(path))
 
 
-def stored(folder: Path, how: str) -> Path:
+def stored(folder: Path, file_type: str) -> Path:
     frame = pd.DataFrame(COLUMNS)
-    path = folder / ("loans.parquet" if how == "parquet" else "loans.csv")
-    if how == "parquet":
+    path = folder / ("loans.parquet" if file_type == "parquet" else "loans.csv")
+    if file_type == "parquet":
         frame.to_parquet(path)
     else:
-        frame.to_csv(path, index=False, encoding=how.split()[0], sep=";" if "semicolon" in how else ",")
+        frame.to_csv(
+            path, index=False, encoding=file_type.split()[0], sep=";" if "semicolon" in file_type else ","
+        )
     return path
 
 
-@pytest.mark.parametrize("how", ["utf-8", "utf-8-sig", "cp949", "utf-8 semicolon", "parquet"])
-def test_a_draft_is_accepted_and_its_file_fits(tmp_path: Path, how: str) -> None:
-    path = stored(tmp_path, how)
+@pytest.mark.parametrize("file_type", ["utf-8", "utf-8-sig", "cp949", "utf-8 semicolon", "parquet"])
+def test_a_draft_is_accepted_and_its_file_fits(tmp_path: Path, file_type: str) -> None:
+    path = stored(tmp_path, file_type)
     text, p = drafted(tmp_path, path, date="issued", key="loan")
     assert (p.name, p.key, p.as_of, p.date_format, p.start) == (
         "my_bank_2",
@@ -82,36 +84,36 @@ def test_a_draft_is_accepted_and_its_file_fits(tmp_path: Path, how: str) -> None
     assert (p.protected, p.ignore) == (("sex",), ("label",))
     assert "an outcome? then add it to known_after_outcome" in text
     keys = p.partition_keys(date(2023, 1, 1), date(2023, 12, 31))
-    parts = list(validated(p, read(p, keys, today=TODAY), TODAY))
-    assert [found for _, found in parts if found] == []
+    parts = list(validate_partitions(p, read_partitions(p, keys, today=TODAY), TODAY))
+    assert [violations for _, violations in parts if violations] == []
     assert sum(len(part.frame) for part, _ in parts) == 400
 
 
-def test_a_draft_without_dates_is_a_snapshot(tmp_path: Path) -> None:
+def test_a_draft_without_dates_has_one_partition(tmp_path: Path) -> None:
     path = stored(tmp_path, "utf-8")
     _, p = drafted(tmp_path, path, date=None, key=None)
     assert (p.key, p.as_of, p.columns["issued"].kind, p.columns["hired"].kind) == (None, None, "text", "text")
-    assert len(next(iter(read(p, ["snapshot"], today=TODAY))).frame) == 400
+    assert len(next(iter(read_partitions(p, ["snapshot"], today=TODAY))).frame) == 400
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"label": "defaultd"}, "'defaultd' is not a column; did you mean 'defaulted'?"),
-        ({"label": "grade"}, "the label 'grade' has 3 different values; it needs two"),
+        ({"label": "grade"}, "the label 'grade' has 3 distinct values; it needs two"),
         ({"label": "defaulted", "date": "grade"}, "'grade' is not a date in every row"),
         ({"label": "defaulted", "key": "id"}, "'id' is not a column"),
     ],
 )
-def test_what_cannot_be_drafted_is_said(tmp_path: Path, options: dict[str, str], message: str) -> None:
+def test_what_cannot_be_drafted_is_named(tmp_path: Path, options: dict[str, str], message: str) -> None:
     with pytest.raises(PortfolioError) as error:
-        draft(str(stored(tmp_path, "utf-8")), name="x", **options)  # type: ignore[arg-type]
+        draft_portfolio(str(stored(tmp_path, "utf-8")), name="x", **options)  # type: ignore[arg-type]
     assert message in str(error.value)
 
 
-def test_an_unreadable_file_is_said(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_bytes(b"a,b\n\xff\xff,1\n")
     with pytest.raises(SourceError, match="line 2 is text neither in UTF-8 nor"):
-        draft(str(tmp_path / "x.csv"), name="x", label="a")
+        draft_portfolio(str(tmp_path / "x.csv"), name="x", label="a")
     with pytest.raises(SourceError, match="no such file"):
-        draft(str(tmp_path / "y.csv"), name="x", label="a")
+        draft_portfolio(str(tmp_path / "y.csv"), name="x", label="a")

@@ -7,9 +7,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import f1_score, precision_recall_curve, roc_auc_score
 
 from loan_default_assets.portfolio.features import transform
-from loan_default_assets.portfolio.ingest.sources import read
+from loan_default_assets.portfolio.ingest.sources import read_partitions
 from loan_default_assets.portfolio.spec import Portfolio, load
-from loan_default_assets.portfolio.synthetic.generator import rows
+from loan_default_assets.portfolio.synthetic.generator import generate_partition
 
 FIRST = date(2025, 9, 1)
 
@@ -20,9 +20,9 @@ def changed(name: str, **options: object) -> Portfolio:
 
 
 def history(p: Portfolio, first: date, days: int) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs (rows, 25) and labels of that many days."""
+    """Features (rows, 25) and labels of `days` days."""
     keys = p.partition_keys(first, first + timedelta(days=days - 1))
-    frame = pd.concat([rows(p, key) for key in keys])
+    frame = pd.concat([generate_partition(p, key) for key in keys])
     made = transform(p, frame, frame["as_of"])
     return np.hstack([made.numerical, made.categorical]).astype(float), frame["label"].to_numpy()
 
@@ -30,16 +30,16 @@ def history(p: Portfolio, first: date, days: int) -> tuple[np.ndarray, np.ndarra
 def out_of_time(
     x: np.ndarray, y: np.ndarray, train: int, validation: int, numbers: int
 ) -> tuple[float, float]:
-    """F1 and ROC-AUC on the rows after training and validation rows, at the threshold that validation chose."""
+    """F1 and ROC-AUC on the rows after training and validation rows, at the threshold chosen on the validation rows."""
     categorical = np.arange(x.shape[1]) >= numbers
     model = HistGradientBoostingClassifier(random_state=0, categorical_features=categorical)
     model.fit(x[:train], y[:train])
-    score = model.predict_proba(x[train:])[:, 1]
-    chosen, rest = slice(0, validation), slice(validation, None)
-    precision, recall, thresholds = precision_recall_curve(y[train:][chosen], score[chosen])
+    validation_rows, test_rows = slice(train, train + validation), slice(train + validation, None)
+    score = model.predict_proba(x)[:, 1]
+    precision, recall, thresholds = precision_recall_curve(y[validation_rows], score[validation_rows])
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-9)
-    threshold = thresholds[np.argmax(f1[:-1])]
-    return f1_score(y[train:][rest], score[rest] >= threshold), roc_auc_score(y[train:][rest], score[rest])
+    decision = score[test_rows] >= thresholds[np.argmax(f1[:-1])]
+    return f1_score(y[test_rows], decision), roc_auc_score(y[test_rows], score[test_rows])
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def out_of_time(
         ("realistic", (0.18, 0.23), (0.43, 0.57), (0.74, 0.79)),
     ],
 )
-def test_the_signal_is_as_strong_as_it_is_said_to_be(
+def test_the_signal_is_as_strong_as_documented(
     name: str, rate: tuple[float, float], f1: tuple[float, float], auc: tuple[float, float]
 ) -> None:
     p = changed(name, rows_per_day=1_200)
@@ -73,41 +73,47 @@ def test_after_the_drift_an_old_model_fails_and_a_new_one_does_not() -> None:
     assert new_now[0] > 0.83
 
 
-def test_a_day_is_the_same_whatever_is_asked_with_it() -> None:
+def test_a_day_does_not_depend_on_the_requested_range() -> None:
     p = load("demo")
-    alone = rows(p, "2025-03-04")
-    pd.testing.assert_frame_equal(alone, rows(p, "2025-03-04"))
-    *_, last = read(p, p.partition_keys(date(2025, 3, 1), date(2025, 3, 4)), today=date(2026, 1, 1))
+    alone = generate_partition(p, "2025-03-04")
+    pd.testing.assert_frame_equal(alone, generate_partition(p, "2025-03-04"))
+    *_, last = read_partitions(
+        p, p.partition_keys(date(2025, 3, 1), date(2025, 3, 4)), today=date(2026, 1, 1)
+    )
     pd.testing.assert_frame_equal(alone, last.frame)
     weekly = p.model_copy(update={"cadence": "weekly"})
-    week = rows(weekly, "2025-03-03")
+    week = generate_partition(weekly, "2025-03-03")
     pd.testing.assert_frame_equal(alone.reset_index(drop=True), week.iloc[80:160].reset_index(drop=True))
     assert len(week) == 560
     assert (
-        len(rows(p.model_copy(update={"cadence": "monthly", "start": date(2025, 3, 30)}), "2025-03-01"))
+        len(
+            generate_partition(
+                p.model_copy(update={"cadence": "monthly", "start": date(2025, 3, 30)}), "2025-03-01"
+            )
+        )
         == 160
     )
 
 
 def test_seed_and_days_change_the_loans_and_rows_per_day_their_number() -> None:
-    base = rows(load("demo"), "2025-03-04")
-    assert not base["annual_income"].equals(rows(load("demo"), "2025-03-05")["annual_income"])
-    assert not base["annual_income"].equals(rows(changed("demo", seed=1), "2025-03-04")["annual_income"])
-    assert len(rows(changed("demo", rows_per_day=7), "2025-03-04")) == 7
+    base = generate_partition(load("demo"), "2025-03-04")
+    assert not base["annual_income"].equals(generate_partition(load("demo"), "2025-03-05")["annual_income"])
+    assert not base["annual_income"].equals(
+        generate_partition(changed("demo", seed=1), "2025-03-04")["annual_income"]
+    )
+    assert len(generate_partition(changed("demo", rows_per_day=7), "2025-03-04")) == 7
 
 
 def test_drift_changes_nothing_before_its_day() -> None:
     drifting = changed("demo", drift_from=date(2025, 3, 5))
-    pd.testing.assert_frame_equal(rows(load("demo"), "2025-03-04"), rows(drifting, "2025-03-04"))
-    assert (
-        rows(drifting, "2025-03-05")["interest_rate"].min()
-        > rows(drifting, "2025-03-04")["interest_rate"].max()
-    )
+    before, after = (generate_partition(drifting, day) for day in ("2025-03-04", "2025-03-05"))
+    pd.testing.assert_frame_equal(generate_partition(load("demo"), "2025-03-04"), before)
+    assert after["interest_rate"].min() > before["interest_rate"].max()
 
 
-def test_loans_look_like_loans() -> None:
+def test_loans_have_realistic_distributions() -> None:
     p = load("demo")
-    frame = rows(changed("demo", rows_per_day=20_000), "2025-03-04")
+    frame = generate_partition(changed("demo", rows_per_day=20_000), "2025-03-04")
     income = frame["annual_income"]
     assert income.mean() > 1.05 * income.median()
     for name, column in p.columns.items():
