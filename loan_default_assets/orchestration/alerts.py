@@ -1,4 +1,4 @@
-"""Tells somebody: always the log, and a webhook or a command where one is set. Never any value of an applicant."""
+"""Delivery of alerts to the log and to the webhook or command of ALERT_TO. Alerts hold no applicant's values."""
 
 import json
 import shlex
@@ -10,12 +10,19 @@ _SECONDS = 20
 
 
 class AlertError(Exception):
-    """An alert did not reach the webhook or the command; it is due until it does."""
+    """The webhook or command of ALERT_TO did not accept an alert; the alert is still due."""
 
 
 @dataclass(frozen=True)
 class Alert:
-    """`key`: the same for the same occasion, so that a receiver may drop what it knows."""
+    """One alert.
+
+    Attributes:
+        key: identity of the occasion; a receiver can drop repeated keys.
+        portfolio: name of the portfolio.
+        title: one line.
+        text: what happened and what comes next.
+    """
 
     key: str
     portfolio: str
@@ -24,10 +31,16 @@ class Alert:
 
 
 def deliver(alert: Alert, to: str | None, log: Callable[[str], None]) -> None:
-    """Writes the alert to the log, then to `to`: an http(s) URL, or a command line that reads JSON.
+    """Write the alert to the log, then send it as JSON.
 
-    Raises: AlertError where the receiver refuses it or cannot be reached; the receiver is not named, for it may
-    hold a key.
+    Args:
+        alert: the alert.
+        to: an http(s) URL that is posted to, or a command line that reads standard input; None for the log alone.
+        log: writes a line to the log.
+
+    Raises:
+        AlertError: the receiver refuses the alert or cannot be reached. The error does not name the receiver, whose
+            address may hold a key.
     """
     log(f"{alert.title}: {alert.text} [{alert.key}]")
     if to is None:
@@ -43,19 +56,21 @@ def _post(url: str, body: str) -> None:
     import httpx
 
     try:
-        answer = httpx.post(url, content=body, headers={"Content-Type": "application/json"}, timeout=_SECONDS)
+        response = httpx.post(
+            url, content=body, headers={"Content-Type": "application/json"}, timeout=_SECONDS
+        )
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise AlertError(f"the webhook of ALERT_TO was not reached: {type(error).__name__}") from None
-    if not answer.is_success:
-        raise AlertError(f"the webhook of ALERT_TO answered {answer.status_code}")
+        raise AlertError(f"the webhook of ALERT_TO cannot be reached: {type(error).__name__}") from None
+    if not response.is_success:
+        raise AlertError(f"the webhook of ALERT_TO responded with status {response.status_code}")
 
 
 def _run(command: str, body: str) -> None:
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             shlex.split(command), input=body, text=True, capture_output=True, timeout=_SECONDS, check=False
         )
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        raise AlertError(f"the command of ALERT_TO did not run: {type(error).__name__}") from None
-    if done.returncode:
-        raise AlertError(f"the command of ALERT_TO ended with exit code {done.returncode}")
+        raise AlertError(f"the command of ALERT_TO cannot be run: {type(error).__name__}") from None
+    if process.returncode:
+        raise AlertError(f"the command of ALERT_TO failed with exit code {process.returncode}")

@@ -1,19 +1,14 @@
-"""What an asset check shows a person; the checks themselves are computed beside the rows that they judge."""
+"""Check results of the pipeline as Dagster's asset checks."""
 
 from collections.abc import Sequence
 
 import dagster as dg
 
-from loan_default_assets.portfolio.checks.pandera_schema import Violation
+from loan_default_assets.pipeline.check_results import CheckResult, LocatedViolation
 
-MATCHES_SCHEMA = "matches_schema"
-BOTH_CLASSES = "both_classes"
-LABEL_MATURITY = "label_maturity"
-NO_LEAKAGE = "no_leakage"
-FINITE_OUTPUTS = "finite_outputs"
-F1_TARGET = "f1_reaches_target"
+_LISTED_FAILURE_CASES = 100
 
-_COLUMNS = dg.TableSchema(
+_FAILURE_CASES = dg.TableSchema(
     columns=[
         dg.TableColumn("partition", "string"),
         dg.TableColumn("column", "string"),
@@ -24,34 +19,36 @@ _COLUMNS = dg.TableSchema(
 )
 
 
-def describe(violations: Sequence[tuple[str, Violation]]) -> str:
-    """One line a violation, without any value of an applicant."""
-    lines = [f"partition {key}: {violation}" for key, violation in violations[:20]]
-    if len(violations) > 20:
-        lines.append(f"... and {len(violations) - 20} more")
-    return "\n".join(lines)
+def blocking_checks(asset: dg.AssetKey, *names: str) -> list[dg.AssetCheckSpec]:
+    """Checks of an asset; while one fails, what depends on the asset is not materialized in the same run."""
+    return [dg.AssetCheckSpec(name, asset=asset, blocking=True) for name in names]
 
 
-def schema_result(violations: Sequence[tuple[str, Violation]], rows: int) -> dg.AssetCheckResult:
-    """The verdict of a Pandera schema on the partitions of one run; the failure cases as a table."""
+def asset_check_result(check: CheckResult) -> dg.AssetCheckResult:
+    """The check as Dagster records it, with the failure cases of a schema as a table."""
+    metadata: dict[str, dg.MetadataValue | float] = dict(check.figures)
+    if check.violations:
+        metadata["failure_cases"] = _failure_cases(check.violations)
+    return dg.AssetCheckResult(
+        check_name=check.name,
+        passed=check.passed,
+        severity=dg.AssetCheckSeverity.WARN if check.warning else dg.AssetCheckSeverity.ERROR,
+        description=check.description or None,
+        metadata=metadata,
+    )
+
+
+def _failure_cases(violations: Sequence[LocatedViolation]) -> dg.MetadataValue:
     records = [
         dg.TableRecord(
             {
                 "partition": key,
-                "column": v.column,
-                "check": v.check,
-                "count": v.count,
-                "rows": ", ".join(map(str, v.rows)),
+                "column": violation.column,
+                "check": violation.check,
+                "count": violation.count,
+                "rows": ", ".join(map(str, violation.rows)),
             }
         )
-        for key, v in violations[:100]
+        for key, violation in violations[:_LISTED_FAILURE_CASES]
     ]
-    metadata: dict[str, dg.MetadataValue] = {"rows": dg.MetadataValue.int(rows)}
-    if records:
-        metadata["failure_cases"] = dg.MetadataValue.table(records=records, schema=_COLUMNS)
-    return dg.AssetCheckResult(
-        check_name=MATCHES_SCHEMA,
-        passed=not violations,
-        description=describe(violations) or f"{rows} rows match the portfolio",
-        metadata=metadata,
-    )
+    return dg.MetadataValue.table(records=records, schema=_FAILURE_CASES)

@@ -1,4 +1,4 @@
-"""When an asset is late, and when it is made again without anybody asking."""
+"""Freshness policies, and automation conditions under which assets materialize without a request."""
 
 from datetime import timedelta
 
@@ -10,12 +10,12 @@ from loan_default_assets.settings import Settings
 
 AC = dg.AutomationCondition
 
-# How far back partitions that were missed while nothing ran are still fetched.
-_LOOK_BACK = {"daily": timedelta(days=7), "weekly": timedelta(days=28), "monthly": timedelta(days=92)}
+# How far back missing partitions are materialized after a downtime.
+_LOOKBACK = {"daily": timedelta(days=7), "weekly": timedelta(days=28), "monthly": timedelta(days=92)}
 
 
-def freshness(portfolio: Portfolio, settings: Settings) -> dg.FreshnessPolicy | None:
-    """When rows are due: by the portfolio's `refresh` schedule. None: a file that does not grow is never late."""
+def freshness_policy(portfolio: Portfolio, settings: Settings) -> dg.FreshnessPolicy | None:
+    """The policy by the portfolio's `refresh` schedule; None for a file that does not grow, which is never stale."""
     if portfolio.refresh is None:
         return None
     if settings.freshness_seconds is not None:
@@ -23,39 +23,42 @@ def freshness(portfolio: Portfolio, settings: Settings) -> dg.FreshnessPolicy | 
     return dg.FreshnessPolicy.cron(portfolio.refresh, lower_bound_delta=timedelta(minutes=1))
 
 
-def of(portfolio: Portfolio, settings: Settings) -> dict[str, dg.AutomationCondition]:
-    """By asset name. Without `refresh`, features and evaluation follow, and nothing is ever stale."""
-    follow = {"processed_features": _follow_partition(), "evaluation": _follow_rows(portfolio)}
+def conditions(portfolio: Portfolio, settings: Settings) -> dict[str, dg.AutomationCondition]:
+    """Automation conditions by asset name.
+
+    Features and evaluation follow their inputs. With a `refresh` schedule, stale assets are rematerialized as well.
+    """
+    updates = {"processed_features": _on_new_partition(), "evaluation": _on_new_rows(portfolio)}
     if portfolio.refresh is None:
-        return follow
-    quiet = _quiet(settings)
+        return updates
+    not_requested = _not_recently_requested(settings)
     newest = AC.in_latest_time_window()
-    missed = AC.in_latest_time_window(_LOOK_BACK[portfolio.cadence]) & AC.missing()
-    # A state that is neither of these is unknown: nothing has been made yet.
-    late = AC.freshness_failed() | (AC.missing() & ~AC.freshness_passed() & ~AC.freshness_warned())
-    # What is upstream comes first; its new rows are followed, and the state of freshness lags behind them.
-    settled = ~AC.any_deps_match(AC.freshness_failed() | AC.in_progress() | AC.will_be_requested())
+    missing = AC.in_latest_time_window(_LOOKBACK[portfolio.cadence]) & AC.missing()
+    # Without any of the three states freshness is unknown: the asset was never materialized.
+    stale = AC.freshness_failed() | (AC.missing() & ~AC.freshness_passed() & ~AC.freshness_warned())
+    # Upstream assets come first: the update condition follows their new rows, and freshness states lag behind.
+    upstream_settled = ~AC.any_deps_match(AC.freshness_failed() | AC.in_progress() | AC.will_be_requested())
     return {
-        "raw_loans": (newest | missed) & late & quiet,
-        "processed_features": follow["processed_features"]
-        | ((newest | missed) & late & settled & ~AC.any_deps_missing() & quiet),
-        "evaluation": follow["evaluation"]
-        | (AC.freshness_failed() & settled & _has_classifier(portfolio) & quiet),
+        "raw_loans": (newest | missing) & stale & not_requested,
+        "processed_features": updates["processed_features"]
+        | ((newest | missing) & stale & upstream_settled & ~AC.any_deps_missing() & not_requested),
+        "evaluation": updates["evaluation"]
+        | (AC.freshness_failed() & upstream_settled & _has_classifier(portfolio) & not_requested),
     }
 
 
-def _follow_partition() -> dg.AutomationCondition:
-    # Runs of the platform's own jobs make the features too; Dagster cannot tell that of a job's runs by itself.
-    alone = ~AC.executed_with_root_target() & ~AC.executed_with_tags(tag_keys={PORTFOLIO})
+def _on_new_partition() -> dg.AutomationCondition:
+    # The platform's own jobs materialize the features too; Dagster does not detect that for runs of a job.
+    rows_only = ~AC.executed_with_root_target() & ~AC.executed_with_tags(tag_keys={PORTFOLIO})
     return (
-        AC.any_deps_match((AC.newly_updated() & alone) | AC.will_be_requested()).since_last_handled()
+        AC.any_deps_match((AC.newly_updated() & rows_only) | AC.will_be_requested()).since_last_handled()
         & ~AC.any_deps_missing()
         & ~AC.any_deps_in_progress()
         & ~AC.in_progress()
     )
 
 
-def _follow_rows(portfolio: Portfolio) -> dg.AutomationCondition:
+def _on_new_rows(portfolio: Portfolio) -> dg.AutomationCondition:
     return (
         AC.any_deps_updated().since_last_handled()
         & _has_classifier(portfolio)
@@ -65,13 +68,13 @@ def _follow_rows(portfolio: Portfolio) -> dg.AutomationCondition:
 
 
 def _has_classifier(portfolio: Portfolio) -> dg.AutomationCondition:
-    """Most partitions of the rows may be missing; the model may not."""
+    """Whether no dependency is missing, apart from partitions of the rows."""
     rows = dg.AssetSelection.assets(dg.AssetKey([portfolio.name, "processed_features"]))
     return ~AC.any_deps_missing().ignore(rows)
 
 
-def _quiet(settings: Settings) -> dg.AutomationCondition:
-    """Neither under way nor asked for since the last tick of the retry schedule: a failing run is no storm."""
+def _not_recently_requested(settings: Settings) -> dg.AutomationCondition:
+    """Neither in progress nor requested since the last tick of the retry schedule: limits repeated failures."""
     recently = (AC.newly_requested() | AC.newly_updated()).since(
         AC.cron_tick_passed(settings.freshness_retry_cron)
     )

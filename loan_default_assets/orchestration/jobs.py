@@ -4,8 +4,8 @@ import logging
 import sys
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from loan_default_assets.orchestration.dagster_internals import UnresolvedAssetJobDefinition
 from loan_default_assets.portfolio.spec import Portfolio
 
 INGEST = "ingest"

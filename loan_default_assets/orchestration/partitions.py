@@ -1,4 +1,4 @@
-"""The portfolio's calendar in Dagster's terms."""
+"""The portfolio's calendar as Dagster's partitions."""
 
 from datetime import date, timedelta
 
@@ -12,7 +12,7 @@ def partitions_of(portfolio: Portfolio) -> dg.PartitionsDefinition[str]:
     """Partitions by the date a row was known; a portfolio without dates has the one partition `snapshot`."""
     if portfolio.as_of is None:
         return dg.StaticPartitionsDefinition([UNDATED_PARTITION])
-    # A start within a week or month means the whole of it.
+    # A start date inside a week or month includes the whole of it.
     start = portfolio.partition_of(portfolio.start or date.min)
     end = str(portfolio.end) if portfolio.end else None
     if portfolio.cadence == "daily":
@@ -23,10 +23,15 @@ def partitions_of(portfolio: Portfolio) -> dg.PartitionsDefinition[str]:
 
 
 def completed_keys(portfolio: Portfolio, first: date | None, last: date | None, today: date) -> list[str]:
-    """Keys of the partitions between two days that are over, in order.
+    """Keys of the completed partitions between two days, in order.
 
-    Left out, `first` is the portfolio's start (a generated portfolio: the days of its history before today) and
-    `last` its end, or yesterday. Raises: ValueError where that leaves no partition.
+    Args:
+        first: None for the portfolio's start; for a synthetic portfolio, the start of its history before `today`.
+        last: None for the portfolio's end, or yesterday.
+        today: partitions that end after this day are not completed.
+
+    Raises:
+        ValueError: no completed partition lies between the two days.
     """
     if portfolio.as_of is None:
         return [UNDATED_PARTITION]

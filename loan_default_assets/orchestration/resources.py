@@ -1,4 +1,4 @@
-"""What the assets are handed: the tables of one portfolio, the folder of model artefacts, the attempt in progress."""
+"""The assets' resources: the tables of one portfolio, the folder of model artifacts, the training attempt."""
 
 from datetime import date
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Literal
 
 import dagster as dg
 
+from loan_default_assets.pipeline.training_settings import TrainingAttempt
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.evaluations import EvaluationLog
@@ -14,12 +15,16 @@ from loan_default_assets.warehouse.registry import Registry
 
 
 class Warehouse(dg.ConfigurableResource):
-    """PostgreSQL, one schema a portfolio; migrations are applied when it is first opened."""
+    """PostgreSQL with one schema per portfolio; opening a schema applies its migrations."""
 
     url: str
 
     def database(self, portfolio: Portfolio) -> Database:
-        """The portfolio's schema, migrated. Raises: WarehouseError where the server cannot be reached."""
+        """The portfolio's schema, migrated.
+
+        Raises:
+            WarehouseError: the server cannot be reached.
+        """
         database = Database(self.url, portfolio.name)
         database.migrate(portfolio)
         return database
@@ -35,7 +40,7 @@ class Warehouse(dg.ConfigurableResource):
 
 
 class ModelStore(dg.ConfigurableResource):
-    """The folder under which every model version has a folder of its own."""
+    """The folder of model artifacts, with one folder per version."""
 
     root: str
 
@@ -47,10 +52,9 @@ class ModelStore(dg.ConfigurableResource):
 
 
 class Attempt(dg.ConfigurableResource):
-    """Which training this run is: an ordinary one (number 0), or an attempt of the retraining rule.
+    """The training attempt of a run, as its run configuration gives it; see TrainingAttempt for the fields.
 
-    `mode`: `full` trains the classifier from the pretrained encoder, `head` fits only the champion's head anew.
-    `cutoff`: nothing that became known after this date is used (ISO date; empty: all that is materialized).
+    `cutoff` is an ISO date; empty for all that is materialized.
     """
 
     number: int = 0
@@ -58,6 +62,11 @@ class Attempt(dg.ConfigurableResource):
     seed_offset: int = 0
     cutoff: str = ""
 
+    def training_attempt(self) -> TrainingAttempt:
+        """The attempt for the pipeline."""
+        return TrainingAttempt(self.number, self.mode, self.seed_offset, self.cutoff_date)
+
     @property
     def cutoff_date(self) -> date | None:
+        """The data cutoff; None for all that is materialized."""
         return date.fromisoformat(self.cutoff) if self.cutoff else None

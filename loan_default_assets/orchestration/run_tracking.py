@@ -1,4 +1,4 @@
-"""Dagster's runs as the platform sees them: which of them train, which ended without a word, which were abandoned."""
+"""Dagster's runs: which of them train a model, which failed for the first time, which were abandoned."""
 
 import json
 import os
@@ -8,20 +8,28 @@ from dataclasses import dataclass
 
 import dagster as dg
 import psutil
-from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES, RunRecord
-from dagster._core.storage.tags import (
+
+from loan_default_assets.orchestration import former_names
+from loan_default_assets.orchestration.dagster_internals import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
     AUTO_RETRY_RUN_ID_TAG,
     GRPC_INFO_TAG,
+    IN_PROGRESS_RUN_STATUSES,
     PARTITION_NAME_TAG,
     WILL_RETRY_TAG,
 )
-
 from loan_default_assets.orchestration.jobs import FINETUNE, PORTFOLIO, TRAIN
 
-RETRAINING = "loan_default/retraining"
-_PROCESS = "loan_default/process"
+# Tag of a retraining run: the key of its attempt.
+RETRAINING_TAG = "loan_default/retraining"
+_PROCESS_TAG = "loan_default/process"
+# Runs of the last release keep the name of their job.
+_TRAINING_JOBS = (
+    TRAIN,
+    FINETUNE,
+    *(old for old, new in former_names.JOBS.items() if new in (TRAIN, FINETUNE)),
+)
 _UNFINISHED = [
     *IN_PROGRESS_RUN_STATUSES,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -29,50 +37,58 @@ _UNFINISHED = [
     dg.DagsterRunStatus.CANCELING,
 ]
 _ENDED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.SUCCESS]
-# A retry that Dagster announced and has not begun within this time does not come any more.
+# An announced retry that has not begun within this time is not expected any more.
 _RETRY_SECONDS = 900
+# Ended runs per job that are read.
 _RECENT = 50
 
 
 @dataclass(frozen=True)
 class Trainings:
-    """`running`: runs that are queued, under way or about to be retried, by retraining key or run id.
+    """The runs that train a classifier of one portfolio.
 
-    `ended`: retraining keys of runs that ended and are not retried, whatever came of them.
+    Attributes:
+        running: runs that are queued, in progress or about to be retried, by retraining key or run id.
+        ended_runs: retraining keys of runs that ended and are not retried, whatever their outcome.
     """
 
     running: tuple[str, ...] = ()
-    ended: frozenset[str] = frozenset()
+    ended_runs: frozenset[str] = frozenset()
 
 
 def trainings(instance: dg.DagsterInstance, portfolio: str) -> Trainings:
-    """The runs that train a classifier of the portfolio. Runs of processes that are gone are reported as failed."""
+    """The runs that train a classifier of the portfolio. Abandoned runs are reported as failed first."""
     fail_abandoned(instance)
     unfinished = [
-        run for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)) if _trains(run, portfolio)
+        run for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)) if _is_training(run, portfolio)
     ]
-    running = {run.tags.get(RETRAINING, run.run_id) for run in unfinished}
+    running = {run.tags.get(RETRAINING_TAG, run.run_id) for run in unfinished}
     ended: set[str] = set()
     for record in _recent(instance, portfolio):
-        key = record.dagster_run.tags.get(RETRAINING)
+        key = record.dagster_run.tags.get(RETRAINING_TAG)
         if key is not None:
-            (running if _retry_is_due(record) else ended).add(key)
+            (running if _retry_is_pending(record) else ended).add(key)
     return Trainings(tuple(sorted(running)), frozenset(ended - running))
 
 
-def is_news(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Whether a failed run is not retried, and the one before it of its kind did not fail for good as well."""
+def is_first_failure(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether a failed run is not retried and the last run of the same job, assets and partition did not fail.
+
+    Args:
+        instance: the Dagster instance.
+        run: the failed run.
+    """
     if run.tags.get(WILL_RETRY_TAG) == "true":
         return False
-    wanted = dg.RunsFilter(job_name=run.job_name, statuses=_ENDED)
-    before = [
+    ended = dg.RunsFilter(job_name=run.job_name, statuses=_ENDED)
+    earlier = [
         other
-        for other in instance.get_runs(wanted, cursor=run.run_id, limit=_RECENT)
+        for other in instance.get_runs(ended, cursor=run.run_id, limit=_RECENT)
         if (other.asset_selection, partitions_of(other)) == (run.asset_selection, partitions_of(run))
         and other.tags.get(PORTFOLIO) == run.tags.get(PORTFOLIO)
         and other.tags.get(WILL_RETRY_TAG) != "true"
     ]
-    return not before or before[0].status != dg.DagsterRunStatus.FAILURE
+    return not earlier or earlier[0].status != dg.DagsterRunStatus.FAILURE
 
 
 def partitions_of(run: dg.DagsterRun) -> str | None:
@@ -83,64 +99,71 @@ def partitions_of(run: dg.DagsterRun) -> str | None:
     return f"{first} to {last}" if first else run.tags.get(PARTITION_NAME_TAG)
 
 
-def own_tags() -> dict[str, str]:
-    """Tags of a run that this process executes itself."""
-    return {_PROCESS: _process_name()}
+def process_tags() -> dict[str, str]:
+    """Tags of a run that this process executes."""
+    return {_PROCESS_TAG: _process_name()}
 
 
 def fail_abandoned(instance: dg.DagsterInstance) -> int:
-    """Runs of processes that are gone are told to Dagster as failed; the number of them."""
-    gone = 0
+    """Report runs as failed whose process no longer exists.
+
+    Returns:
+        The number of reported runs.
+    """
+    reported = 0
     for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)):
-        name = run.tags.get(_PROCESS)
-        if name is not None and name != _process_name() and not _alive(name):
-            instance.report_run_failed(run, "the process that executed this run is gone")
-            gone += 1
-    return gone
+        name = run.tags.get(_PROCESS_TAG)
+        if name is not None and name != _process_name() and not _process_exists(name):
+            instance.report_run_failed(run, "the process that executed this run no longer exists")
+            reported += 1
+    return reported
 
 
 def fail_unreachable(instance: dg.DagsterInstance) -> int:
-    """The same for runs whose code server was on this machine and answers no more: Dagster would wait for ever.
+    """Report runs in progress as failed whose code server on this machine no longer accepts connections.
 
-    To be called before a daemon starts; it then retries them as `dagster.yaml` says.
+    Dagster would wait for them without end. Call it before a daemon starts, which retries them as `dagster.yaml` says.
+
+    Returns:
+        The number of reported runs.
     """
-    gone = 0
+    reported = 0
     for run in instance.get_runs(dg.RunsFilter(statuses=IN_PROGRESS_RUN_STATUSES)):
-        place = json.loads(run.tags.get(GRPC_INFO_TAG, "{}")).get("socket")
-        if place is not None and not _answers(place):
-            instance.report_run_failed(run, "the processes that executed this run are gone")
-            gone += 1
-    return gone
+        path = json.loads(run.tags.get(GRPC_INFO_TAG, "{}")).get("socket")
+        if path is not None and not _accepts_connections(path):
+            instance.report_run_failed(run, "the code server that executed this run no longer exists")
+            reported += 1
+    return reported
 
 
-def _trains(run: dg.DagsterRun, portfolio: str) -> bool:
+def _is_training(run: dg.DagsterRun, portfolio: str) -> bool:
     if run.tags.get(PORTFOLIO) == portfolio:
-        return run.job_name in (TRAIN, FINETUNE)
+        return run.job_name in _TRAINING_JOBS
     return dg.AssetKey([portfolio, "classifier"]) in (run.asset_selection or ())
 
 
-def _recent(instance: dg.DagsterInstance, portfolio: str) -> list[RunRecord]:
-    records: list[RunRecord] = []
-    for job in (TRAIN, FINETUNE):
-        wanted = dg.RunsFilter(job_name=job, tags={PORTFOLIO: portfolio}, statuses=_ENDED)
-        records += instance.get_run_records(wanted, limit=_RECENT)
+def _recent(instance: dg.DagsterInstance, portfolio: str) -> list[dg.RunRecord]:
+    records: list[dg.RunRecord] = []
+    for job in _TRAINING_JOBS:
+        ended = dg.RunsFilter(job_name=job, tags={PORTFOLIO: portfolio}, statuses=_ENDED)
+        records += instance.get_run_records(ended, limit=_RECENT)
     return records
 
 
-def _retry_is_due(record: RunRecord) -> bool:
+def _retry_is_pending(record: dg.RunRecord) -> bool:
     tags = record.dagster_run.tags
     announced = (
         record.dagster_run.status == dg.DagsterRunStatus.FAILURE and tags.get(WILL_RETRY_TAG) == "true"
     )
-    young = record.end_time is None or time.time() - record.end_time < _RETRY_SECONDS
-    return announced and AUTO_RETRY_RUN_ID_TAG not in tags and young
+    recent = record.end_time is None or time.time() - record.end_time < _RETRY_SECONDS
+    return announced and AUTO_RETRY_RUN_ID_TAG not in tags and recent
 
 
 def _process_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{int(psutil.Process().create_time())}"
 
 
-def _alive(name: str) -> bool:
+def _process_exists(name: str) -> bool:
     host, pid, started = name.rsplit(":", 2)
     if host != socket.gethostname():
         return True
@@ -150,10 +173,40 @@ def _alive(name: str) -> bool:
         return False
 
 
-def _answers(place: str) -> bool:
+def _accepts_connections(path: str) -> bool:
     with socket.socket(socket.AF_UNIX) as probe:
         try:
-            probe.connect(place)
+            probe.connect(path)
         except OSError:
             return False
     return True
+
+
+def cut_off_runs(instance: dg.DagsterInstance, started: float) -> list[dg.DagsterRun]:
+    """Runs that this host was executing when it stopped.
+
+    Args:
+        instance: the Dagster instance that records them.
+        started: start of the host's present code server, in seconds since 1970; what began earlier has ended with
+            its predecessor.
+    """
+    records = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+    return [
+        record.dagster_run
+        for record in records
+        if record.start_time is not None
+        and record.start_time < started
+        and json.loads(record.dagster_run.tags.get(GRPC_INFO_TAG, "{}")).get("host") == socket.gethostname()
+    ]
+
+
+def report_cut_off_runs(instance: dg.DagsterInstance, started: float) -> list[dg.DagsterRun]:
+    """Report the runs of `cut_off_runs` as failed, so that Dagster retries them as `dagster.yaml` says.
+
+    Returns:
+        The reported runs; empty when called again.
+    """
+    runs = cut_off_runs(instance, started)
+    for run in runs:
+        instance.report_run_failed(run, "the container that executed this run was stopped")
+    return runs

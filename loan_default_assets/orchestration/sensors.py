@@ -1,12 +1,13 @@
-"""What happens without anybody asking: retraining, following new and stale partitions, alerts. All on by default."""
+"""The sensors of a portfolio: retraining, automation conditions, and alerts on failed runs. All run by default."""
 
 import json
 from collections.abc import Sequence
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from loan_default_assets.limits import retraining_limits
 from loan_default_assets.orchestration import alerts, automation_conditions, run_tracking
+from loan_default_assets.orchestration.dagster_internals import UnresolvedAssetJobDefinition
 from loan_default_assets.orchestration.jobs import FINETUNE, TRAIN
 from loan_default_assets.orchestration.resources import Warehouse
 from loan_default_assets.policy.retraining import Action, Retraining, decide
@@ -14,67 +15,70 @@ from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse import retraining_facts
 
-FOLLOW = "default_automation_condition_sensor"
 RETRAINING_SENSOR = "retrain_on_f1_below_target"
-FAILURES = "run_failure_alert"
+AUTOMATION_SENSOR = "default_automation_condition_sensor"
+FAILURE_SENSOR = "run_failure_alert"
 
 
-def automated(
+def with_automation(
     portfolio: Portfolio, settings: Settings, assets: Sequence[dg.AssetsDefinition]
 ) -> list[dg.AssetsDefinition]:
     """The assets with their freshness policies and automation conditions."""
-    policy = automation_conditions.freshness(portfolio, settings)
-    wanted = automation_conditions.of(portfolio, settings)
+    freshness_policy = automation_conditions.freshness_policy(portfolio, settings)
+    conditions = automation_conditions.conditions(portfolio, settings)
 
-    def with_automation(spec: dg.AssetSpec) -> dg.AssetSpec:
+    def automate(spec: dg.AssetSpec) -> dg.AssetSpec:
         name = spec.key.path[-1]
-        if name not in wanted:
+        if name not in conditions:
             return spec
-        spec = spec.replace_attributes(automation_condition=wanted[name])
-        return spec if policy is None else spec.replace_attributes(freshness_policy=policy)
+        spec = spec.replace_attributes(automation_condition=conditions[name])
+        if freshness_policy is None:
+            return spec
+        return spec.replace_attributes(freshness_policy=freshness_policy)
 
-    return [asset.map_asset_specs(with_automation) for asset in assets]
+    return [asset.map_asset_specs(automate) for asset in assets]
 
 
-def sensors(
-    portfolio: Portfolio, settings: Settings, jobs: list[UnresolvedAssetJobDefinition]
+def build(
+    portfolio: Portfolio, settings: Settings, jobs: Sequence[UnresolvedAssetJobDefinition]
 ) -> list[dg.SensorDefinition]:
     """The three sensors of a portfolio."""
     return [
-        _retraining(portfolio, settings, [job for job in jobs if job.name in (TRAIN, FINETUNE)]),
+        _retraining_sensor(portfolio, settings, [job for job in jobs if job.name in (TRAIN, FINETUNE)]),
         dg.AutomationConditionSensorDefinition(
-            FOLLOW,
+            AUTOMATION_SENSOR,
             target=dg.AssetSelection.groups(portfolio.name),
             minimum_interval_seconds=settings.automation_seconds,
             default_status=dg.DefaultSensorStatus.RUNNING,
-            description="Features and evaluation follow new partitions; what is stale is made again, once.",
+            description="Materializes features and the evaluation when new partitions of their inputs arrive. "
+            "Rematerializes assets that are stale by their freshness policy.",
         ),
-        _failures(portfolio, settings),
+        _failure_sensor(portfolio, settings),
     ]
 
 
-def request(start: Retraining) -> dg.RunRequest:
-    """The run that makes this attempt; Dagster starts no second one under its key."""
+def run_request(start: Retraining) -> dg.RunRequest:
+    """The run of an attempt; Dagster starts no second one under its key."""
     return dg.RunRequest(
         run_key=start.run_key,
-        job_name=job_of(start),
-        run_config={"resources": {"attempt": {"config": attempt_of(start)}}},
-        tags={run_tracking.RETRAINING: start.run_key},
+        job_name=job_name(start),
+        run_config={"resources": {"attempt": {"config": attempt_config(start)}}},
+        tags={run_tracking.RETRAINING_TAG: start.run_key},
     )
 
 
-def job_of(start: Retraining) -> str:
-    """Only the third kind of attempt pretrains."""
+def job_name(start: Retraining) -> str:
+    """The job of an attempt: only the mode "repretrain" begins with the encoder."""
     return TRAIN if start.mode == "repretrain" else FINETUNE
 
 
-def attempt_of(start: Retraining) -> dict[str, str | int]:
-    """The attempt as the assets are told of it."""
+def attempt_config(start: Retraining) -> dict[str, str | int]:
+    """The configuration of the `attempt` resource."""
     mode = "head" if start.mode == "head" else "full"
     return {"number": start.attempt, "mode": mode, "seed_offset": start.seed_offset}
 
 
-def _retraining(
+def _retraining_sensor(
     portfolio: Portfolio, settings: Settings, jobs: list[UnresolvedAssetJobDefinition]
 ) -> dg.SensorDefinition:
     @dg.sensor(
@@ -82,69 +86,74 @@ def _retraining(
         jobs=jobs,
         minimum_interval_seconds=settings.retrain_sensor_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Starts an attempt when the recorded facts call for one, and tells of HOLD once.",
+        description="Starts a retraining when the champion's F1 is below the target and the policy allows an attempt. "
+        "Sends one alert when the policy enters HOLD.",
     )
     def retrain_on_f1_below_target(
         context: dg.SensorEvaluationContext, warehouse: Warehouse
     ) -> dg.SensorResult:
-        found = run_tracking.trainings(context.instance, portfolio.name)
+        trainings = run_tracking.trainings(context.instance, portfolio.name)
         state = retraining_facts.state(
-            warehouse.database(portfolio), portfolio, running=found.running, ended_runs=found.ended
+            warehouse.database(portfolio),
+            portfolio,
+            running=trainings.running,
+            ended_runs=trainings.ended_runs,
         )
-        action = decide(state, retraining_facts.limits(settings))
-        cursor = _told(context, portfolio, settings, action)
+        action = decide(state, retraining_limits(settings))
+        cursor = _alert_on_hold(context, portfolio, settings, action)
         if action.retraining is None:
-            return dg.SensorResult(skip_reason=f"{action.sentence} Next: {action.next}", cursor=cursor)
-        return dg.SensorResult(run_requests=[request(action.retraining)], cursor=cursor)
+            return dg.SensorResult(skip_reason=f"{action.explanation} Next: {action.next}", cursor=cursor)
+        return dg.SensorResult(run_requests=[run_request(action.retraining)], cursor=cursor)
 
     return retrain_on_f1_below_target
 
 
-def _told(
+def _alert_on_hold(
     context: dg.SensorEvaluationContext, portfolio: Portfolio, settings: Settings, action: Action
 ) -> str | None:
-    """The cursor: the last alert that was delivered. An alert that did not arrive is due again at the next look."""
-    told = json.loads(context.cursor or "{}").get("alerted")
-    if action.alert_key is not None and action.alert_key != told:
+    """The new cursor: the key of the last delivered alert. An alert that fails is sent again at the next tick."""
+    delivered = json.loads(context.cursor or "{}").get("alerted")
+    if action.alert_key is not None and action.alert_key != delivered:
         alert = alerts.Alert(
             key=action.alert_key,
             portfolio=portfolio.name,
             title=f"{portfolio.name}: retraining is on HOLD",
-            text=f"{action.sentence} Next: {action.next}",
+            text=f"{action.explanation} Next: {action.next}",
         )
         try:
-            alerts.deliver(alert, _receiver(settings), context.log.warning)
-            told = alert.key
+            alerts.deliver(alert, _alert_target(settings), context.log.warning)
+            delivered = alert.key
         except alerts.AlertError as error:
             context.log.error(str(error))
-    return json.dumps({"alerted": told}) if told else None
+    return json.dumps({"alerted": delivered}) if delivered else None
 
 
-def _failures(portfolio: Portfolio, settings: Settings) -> dg.SensorDefinition:
+def _failure_sensor(portfolio: Portfolio, settings: Settings) -> dg.SensorDefinition:
     @dg.run_failure_sensor(
-        name=FAILURES,
+        name=FAILURE_SENSOR,
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=settings.retrain_sensor_seconds,
-        description="Tells of a run that failed for good, once until the same run has succeeded.",
+        description="Sends an alert when a run fails and is not retried. "
+        "Further failures of the same job and partition send none until it has succeeded.",
     )
     def run_failure_alert(context: dg.RunFailureSensorContext) -> None:
         run = context.dagster_run
-        if not run_tracking.is_news(context.instance, run):
+        if not run_tracking.is_first_failure(context.instance, run):
             return
         steps = sorted({event.step_key or "" for event in context.get_step_failure_events()})
-        where = f" at {', '.join(steps)}" if steps else ""
-        part = run_tracking.partitions_of(run)
+        failed_steps = f" at {', '.join(steps)}" if steps else ""
+        partitions = run_tracking.partitions_of(run)
         alert = alerts.Alert(
             key=f"run:{run.run_id}",
             portfolio=portfolio.name,
             title=f"{portfolio.name}: a run failed",
-            text=f"{run.job_name}{f', partition {part}' if part else ''}, failed{where}; "
+            text=f"{run.job_name}{f', partition {partitions},' if partitions else ''} failed{failed_steps}; "
             f"http://127.0.0.1:{settings.dagster_port}/runs/{run.run_id}",
         )
-        alerts.deliver(alert, _receiver(settings), context.log.warning)
+        alerts.deliver(alert, _alert_target(settings), context.log.warning)
 
     return run_failure_alert
 
 
-def _receiver(settings: Settings) -> str | None:
+def _alert_target(settings: Settings) -> str | None:
     return settings.alert_to.get_secret_value() if settings.alert_to else None

@@ -3,10 +3,9 @@
 from typing import Any
 
 import click
-from dagster._config.config_schema import UserConfigSchema
-from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 
+from loan_default_assets.orchestration.dagster_internals import ConfigurableClassData, UserConfigSchema
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import dagster_url
 

@@ -1,1 +1,1 @@
-"""When to retrain and what to promote: pure functions of a state, without any input or output."""
+"""When to retrain and which model to promote: pure functions of recorded facts, without input or output."""

@@ -9,12 +9,19 @@ PromotionPolicy = Literal["better_than_champion", "strict"]
 
 @dataclass(frozen=True)
 class EvaluatedModel:
-    """One model on the evaluation window, as measured by whoever asks for a verdict.
+    """One model on the evaluation window, as measured by the caller. NaN (a window of one class) passes no gate.
 
-    rows, positives: labelled rows of the window and the defaults among them. f1: of the default class, at the
-    threshold stored with the model. roc_auc_low: lower bound of the 95 % interval. ece: expected calibration
-    error. All three lie in 0..1; NaN (a window of one class) never passes a gate.
-    smoke_passed: a fresh process loaded the artefact and scored a row.
+    Attributes:
+        version: version of the model.
+        rows: labelled rows of the window.
+        positives: defaults among them.
+        f1: F1 of the default class at the threshold stored with the model, in 0..1.
+        roc_auc_low: lower bound of the 95 % interval of ROC-AUC, in 0..1.
+        ece: expected calibration error, in 0..1.
+        outputs_finite: whether every predicted probability is finite.
+        schema_matches: whether the model was trained with the portfolio of the rows.
+        artifact_matches: whether the artifact has the registered SHA-256.
+        smoke_passed: whether a fresh process loaded the artifact and scored a row.
     """
 
     version: str
@@ -25,13 +32,13 @@ class EvaluatedModel:
     ece: float
     outputs_finite: bool
     schema_matches: bool
-    artefact_matches: bool
+    artifact_matches: bool
     smoke_passed: bool
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """95 % bounds of candidate minus champion, by a bootstrap that draws the same rows for both."""
+    """95 % bounds of candidate minus champion, by a paired bootstrap: every resample has the same rows for both."""
 
     df1_low: float
     df1_high: float
@@ -41,7 +48,18 @@ class Comparison:
 
 @dataclass(frozen=True)
 class PromotionLimits:
-    """f1_margin and auc_margin: how much worse a candidate may turn out to be at the lower 95 % bound."""
+    """Limits of the promotion policy.
+
+    Attributes:
+        f1_threshold: target F1, in 0..1.
+        policy: "strict" deploys no model below the target; "better_than_champion" also deploys an improvement.
+        sample_threshold: matured rows that a verdict requires.
+        positive_threshold: defaults that a verdict requires.
+        auc_floor: limit that the lower bound of ROC-AUC must exceed.
+        max_ece: highest expected calibration error.
+        f1_margin: how far below zero the lower bound of the F1 difference may lie.
+        auc_margin: how far below zero the lower bound of the ROC-AUC difference may lie.
+    """
 
     f1_threshold: float = 0.8
     policy: PromotionPolicy = "better_than_champion"
@@ -55,7 +73,13 @@ class PromotionLimits:
 
 @dataclass(frozen=True)
 class Verdict:
-    """promote: make the candidate champion. reasons: sentences with the figures that decided."""
+    """The promotion verdict on a candidate.
+
+    Attributes:
+        decision: the recorded outcome.
+        promote: whether the candidate becomes champion.
+        reasons: sentences with the figures that decided.
+    """
 
     decision: Decision
     promote: bool
@@ -68,142 +92,164 @@ def decide_promotion(
     comparison: Comparison | None,
     limits: PromotionLimits,
 ) -> Verdict:
-    """The verdict on a candidate.
+    """The promotion verdict on a candidate.
 
-    A champion that cannot score the rows (its outputs, schema, artefact or smoke check fail) is replaced as if
-    there were none. The champion judged against itself is never rejected and never promoted: it stands.
-    Raises ValueError when the two were judged on different windows, or when a comparison is missing or idle.
+    A champion that cannot score the rows (its outputs, schema, artifact or smoke check fail) counts as absent. The
+    champion itself as candidate is neither rejected nor promoted.
+
+    Args:
+        candidate: the model to decide on.
+        champion: the serving model on the same window; None without one.
+        comparison: the paired differences; given exactly with a champion that can score the rows.
+        limits: the limits of the policy.
+
+    Returns:
+        The verdict with its reasons.
+
+    Raises:
+        ValueError: the two models were evaluated on different windows, or the comparison is missing or superfluous.
     """
     if champion is not None and champion.version == candidate.version:
-        return _standing(candidate, limits)
-    if faults := _faults(candidate):
-        return Verdict("rejected", False, faults)
+        return _verdict_on_champion(candidate, limits)
+    if failures := _integrity_failures(candidate):
+        return Verdict("rejected", False, failures)
     notes: tuple[str, ...] = ()
-    if champion is not None and (faults := _faults(champion)):
-        notes = (f"Champion {champion.version} cannot score these rows, so it is not compared with.", *faults)
+    if champion is not None and (failures := _integrity_failures(champion)):
+        notes = (f"Champion {champion.version} cannot score these rows and is not compared.", *failures)
         champion, comparison = None, None
     if champion is not None and (champion.rows, champion.positives) != (candidate.rows, candidate.positives):
         raise ValueError(
-            f"{candidate.version} was judged on {candidate.rows} rows with {candidate.positives} defaults, "
+            f"{candidate.version} was evaluated on {candidate.rows} rows with {candidate.positives} defaults, "
             f"champion {champion.version} on {champion.rows} with {champion.positives}: "
-            "judge both on the same window"
+            "evaluate both on the same window"
         )
-    if shortage := _shortage(candidate, limits):
-        return _unjudged(champion, notes, shortage, limits)
+    if shortage := _label_shortage(candidate, limits):
+        return _verdict_on_few_labels(champion, notes, shortage, limits)
     if (champion is None) != (comparison is None):
-        raise ValueError("a comparison is needed with a champion that scores these rows, and only then")
+        raise ValueError(
+            "a comparison is required with a champion that can score these rows, and refused otherwise"
+        )
 
-    passed, failed = _gates(candidate, limits)
+    passed, failed = _quality_gates(candidate, limits)
     better = False
     if champion is not None and comparison is not None:
-        compared = _compare(champion, comparison, limits)
+        compared = _non_inferiority(champion, comparison, limits)
         passed, failed = passed + compared[0], failed + compared[1]
         better = comparison.df1_low > 0
     if failed:
         return Verdict("rejected", False, notes + failed)
-    met, target = _target(candidate, limits)
+    met, target = _target_check(candidate, limits)
     reasons = (*notes, *passed, target)
     if met:
         return Verdict("approved", True, reasons)
     if limits.policy == "strict":
-        return Verdict("rejected", False, (*reasons, "The strict policy deploys nothing below the target."))
+        return Verdict("rejected", False, (*reasons, "The strict policy deploys no model below the target."))
     if champion is None:
-        answer = (
-            "There is no champion to keep: the candidate serves provisionally, so that requests are answered."
-        )
-        return Verdict("provisional", True, (*reasons, answer))
+        conclusion = "There is no champion: the candidate is deployed provisionally."
+        return Verdict("provisional", True, (*reasons, conclusion))
     if better:
-        answer = "The candidate is better than the champion beyond chance: it serves, with a warning."
-        return Verdict("approved_below_target", True, (*reasons, answer))
-    answer = f"It is not shown to be better than champion {champion.version}, which keeps serving."
-    return Verdict("rejected", False, (*reasons, answer))
+        conclusion = (
+            "The candidate is significantly better than the champion: it is deployed, with a warning."
+        )
+        return Verdict("approved_below_target", True, (*reasons, conclusion))
+    conclusion = f"No significant improvement over champion {champion.version}, which keeps serving."
+    return Verdict("rejected", False, (*reasons, conclusion))
 
 
-def _standing(model: EvaluatedModel, limits: PromotionLimits) -> Verdict:
-    notes = (f"{model.version} is the champion already: nothing to promote.", *_faults(model))
-    if shortage := _shortage(model, limits):
+def _verdict_on_champion(model: EvaluatedModel, limits: PromotionLimits) -> Verdict:
+    notes = (
+        f"{model.version} is already the champion; there is nothing to promote.",
+        *_integrity_failures(model),
+    )
+    if shortage := _label_shortage(model, limits):
         return Verdict("insufficient_labels", False, (*notes, shortage))
-    met, target = _target(model, limits)
+    met, target = _target_check(model, limits)
     return Verdict("approved" if met else "approved_below_target", False, (*notes, target))
 
 
-def _unjudged(
+def _verdict_on_few_labels(
     champion: EvaluatedModel | None, notes: tuple[str, ...], shortage: str, limits: PromotionLimits
 ) -> Verdict:
     if champion is not None:
-        answer = f"Champion {champion.version} keeps serving."
-        return Verdict("insufficient_labels", False, (*notes, shortage, answer))
+        conclusion = f"Champion {champion.version} keeps serving."
+        return Verdict("insufficient_labels", False, (*notes, shortage, conclusion))
     if limits.policy == "strict":
-        answer = "The strict policy deploys nothing that has not met the target."
-        return Verdict("insufficient_labels", False, (*notes, shortage, answer))
-    answer = "There is no champion to keep: the candidate serves provisionally, its quality not yet shown."
-    return Verdict("provisional", True, (*notes, shortage, answer))
-
-
-def _faults(model: EvaluatedModel) -> tuple[str, ...]:
-    checks = (
-        (model.outputs_finite, "gives probabilities that are not finite"),
-        (model.schema_matches, "was trained under another portfolio than these rows"),
-        (model.artefact_matches, "has an artefact whose SHA-256 is not the registered one"),
-        (model.smoke_passed, "could not be loaded and asked for a prediction in a fresh process"),
+        conclusion = "The strict policy deploys no model that has not met the target."
+        return Verdict("insufficient_labels", False, (*notes, shortage, conclusion))
+    conclusion = (
+        "There is no champion: the candidate is deployed provisionally; its quality is not established."
     )
-    return tuple(f"{model.version} {fault}." for holds, fault in checks if not holds)
+    return Verdict("provisional", True, (*notes, shortage, conclusion))
 
 
-def _shortage(model: EvaluatedModel, limits: PromotionLimits) -> str | None:
+def _integrity_failures(model: EvaluatedModel) -> tuple[str, ...]:
+    checks = (
+        (model.outputs_finite, "returns probabilities that are not finite"),
+        (model.schema_matches, "was trained with another portfolio than that of these rows"),
+        (model.artifact_matches, "has an artifact whose SHA-256 is not the registered one"),
+        (model.smoke_passed, "could not be loaded and scored in a fresh process"),
+    )
+    return tuple(f"{model.version} {failure}." for passed, failure in checks if not passed)
+
+
+def _label_shortage(model: EvaluatedModel, limits: PromotionLimits) -> str | None:
     if model.rows >= limits.sample_threshold and model.positives >= limits.positive_threshold:
         return None
     return (
-        f"The window has {model.rows} matured rows with {model.positives} defaults; a verdict needs "
+        f"The evaluation window has {model.rows} matured rows with {model.positives} defaults; a verdict requires "
         f"{limits.sample_threshold} rows with {limits.positive_threshold} defaults."
     )
 
 
-def _gates(model: EvaluatedModel, limits: PromotionLimits) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    auc, floor = figures(model.roc_auc_low, limits.auc_floor)
-    ece, most = figures(model.ece, limits.max_ece)
-    ranks, calibrated = model.roc_auc_low > limits.auc_floor, model.ece <= limits.max_ece
-    return _sorted(
-        (ranks, f"ROC-AUC at its lower 95 % bound is {auc}, {'above' if ranks else 'not above'} {floor}."),
+def _quality_gates(model: EvaluatedModel, limits: PromotionLimits) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    auc, floor = format_distinct(model.roc_auc_low, limits.auc_floor)
+    ece, limit = format_distinct(model.ece, limits.max_ece)
+    discriminates, calibrated = model.roc_auc_low > limits.auc_floor, model.ece <= limits.max_ece
+    return _passed_and_failed(
+        (
+            discriminates,
+            f"The lower 95 % bound of ROC-AUC is {auc}, {'above' if discriminates else 'not above'} {floor}.",
+        ),
         (
             calibrated,
-            f"The calibration error (ECE) is {ece}, {'within' if calibrated else 'not within'} {most}.",
+            f"The expected calibration error (ECE) {ece} {'meets' if calibrated else 'does not meet'} "
+            f"the limit {limit}.",
         ),
     )
 
 
-def _compare(
+def _non_inferiority(
     champion: EvaluatedModel, comparison: Comparison, limits: PromotionLimits
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    def line(name: str, low: float, high: float, margin: float) -> tuple[bool, str]:
-        holds = low >= -margin
-        shown, least = figures(low, -margin)
-        return holds, (
-            f"{name} minus that of champion {champion.version}, on the same rows, lies between {shown} and "
-            f"{high:.3f} (95 %): the lower bound is {'not under' if holds else 'under'} {least}."
+    def check(name: str, low: float, high: float, margin: float) -> tuple[bool, str]:
+        passed = low >= -margin
+        lower, limit = format_distinct(low, -margin)
+        return passed, (
+            f"{name} minus that of champion {champion.version}, on the same rows, is between {lower} and "
+            f"{high:.3f} (95 %); the lower bound is {'not below' if passed else 'below'} {limit}."
         )
 
-    return _sorted(
-        line("F1", comparison.df1_low, comparison.df1_high, limits.f1_margin),
-        line("ROC-AUC", comparison.dauc_low, comparison.dauc_high, limits.auc_margin),
+    return _passed_and_failed(
+        check("F1", comparison.df1_low, comparison.df1_high, limits.f1_margin),
+        check("ROC-AUC", comparison.dauc_low, comparison.dauc_high, limits.auc_margin),
     )
 
 
-def _target(model: EvaluatedModel, limits: PromotionLimits) -> tuple[bool, str]:
+def _target_check(model: EvaluatedModel, limits: PromotionLimits) -> tuple[bool, str]:
     met = model.f1 >= limits.f1_threshold
-    f1, target = figures(model.f1, limits.f1_threshold)
+    f1, target = format_distinct(model.f1, limits.f1_threshold)
     rows = f"on {model.rows} rows with {model.positives} defaults"
     return met, f"F1 {f1} {rows} {'meets' if met else 'is below'} the target {target}."
 
 
-def _sorted(*checks: tuple[bool, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _passed_and_failed(*checks: tuple[bool, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     passed = tuple(sentence for holds, sentence in checks if holds)
     failed = tuple(sentence for holds, sentence in checks if not holds)
     return passed, failed
 
 
-def figures(value: float, limit: float) -> tuple[str, str]:
-    """Both with three decimals, or with as many as it takes to tell them apart: 0.79996 is not 0.800."""
+def format_distinct(value: float, limit: float) -> tuple[str, str]:
+    """Both with three decimals, or with as many as make them differ: 0.79996 is not shown as 0.800."""
     for digits in range(3, 17):
         shown, bound = f"{value:.{digits}f}", f"{limit:.{digits}f}"
         if shown != bound or value == limit:

@@ -1,10 +1,10 @@
-"""When to retrain: at most a few attempts an episode, then HOLD until something has changed."""
+"""When to retrain: a limited number of attempts per episode, then HOLD until the facts have changed."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from loan_default_assets.policy.hold import ends_hold, way_out
-from loan_default_assets.policy.promotion import figures
+from loan_default_assets.policy.hold import ends_hold, hold_exit_conditions
+from loan_default_assets.policy.promotion import format_distinct
 from loan_default_assets.policy.state import Limits, State
 
 Reason = Literal[
@@ -26,8 +26,13 @@ Mode = Literal["head", "full", "repretrain"]
 class Retraining:
     """The attempt to start now.
 
-    mode: fine-tune the champion's head; train anew from the pretrained encoder; pretrain anew, then train.
-    seed_offset: added to the configured seed; no two finished trainings share it.
+    Attributes:
+        champion: version that the new model challenges; None without a champion.
+        snapshot: hash of the rows that call for the attempt.
+        attempt: number within the episode, from 1.
+        mode: "head" fine-tunes the champion's head, "full" trains from the pretrained encoder, "repretrain" pretrains
+            and trains from scratch.
+        seed_offset: added to the configured seed; different for every finished training.
     """
 
     champion: str | None
@@ -38,7 +43,7 @@ class Retraining:
 
     @property
     def run_key(self) -> str:
-        """Identity of the attempt; a scheduler that has seen it starts nothing."""
+        """Identity of the attempt; Dagster starts at most one run per key."""
         return f"retrain:{self.champion or 'none'}:{self.snapshot}:{self.attempt}"
 
 
@@ -46,13 +51,18 @@ class Retraining:
 class Action:
     """What to do at this tick, and why.
 
-    sentence: the reason in words. next: when it will next retrain. attempts: failed in the episode, in HOLD
-    all of them. retraining: None to wait. alert_key: set from the moment an episode has failed until the next
-    one has; one alert is due for each key, however often it is shown.
+    Attributes:
+        reason: code of the reason.
+        explanation: the reason as sentences with figures.
+        next: when the next retraining starts, as a sentence.
+        attempts: failed attempts of the episode; in HOLD the maximum.
+        retraining: the attempt to start; None to wait.
+        alert_key: set from the end of a failed episode until the first failure of the next one. One alert is due
+            per key.
     """
 
     reason: Reason
-    sentence: str
+    explanation: str
     next: str
     attempts: int = 0
     retraining: Retraining | None = None
@@ -65,33 +75,47 @@ class Action:
 
     @property
     def alert(self) -> bool:
-        """Whether somebody is to be told that an episode ended without a better model."""
+        """Whether operators are to be alerted that an episode ended without a better model."""
         return self.alert_key is not None
 
 
 @dataclass(frozen=True)
-class _Breach:
-    """A retraining is called for: why, in words, on which rows that was seen, and whether no training saw them."""
+class _RetrainingNeed:
+    """Why a retraining is needed.
+
+    Attributes:
+        reason: code of the reason.
+        explanation: the reason as sentences.
+        snapshot: hash of the rows on which the need was observed.
+        on_unused_rows: whether no training has used these rows.
+    """
 
     reason: Reason
-    sentence: str
+    explanation: str
     snapshot: str
-    new: bool
+    on_unused_rows: bool
 
 
 def decide(state: State, limits: Limits) -> Action:
-    """The action that the recorded facts call for; the same facts always give the same action.
+    """The action for the recorded facts; equal facts give equal actions.
 
-    `forced` sets aside the target, the wait for new labels, the cooldown and HOLD; never a run in flight, a
-    window too small to judge the outcome, or an attempt that has been made already.
+    `state.forced` overrides the target, the wait for new labels, the cooldown and HOLD. It never overrides a run in
+    flight, a window too small for a verdict, or an attempt that is already finished.
+
+    Args:
+        state: the recorded facts.
+        limits: the limits of the policy.
+
+    Returns:
+        The attempt to start or the reason to wait, and the key of a due alert.
     """
-    hold = state.hold(limits)
+    closing = state.closing_attempt(limits)
     action = _action(state, limits)
     return replace(
         action,
-        attempts=limits.max_attempts if hold else state.failed(limits),
-        alert_key=f"hold:{state.parent or 'none'}:{hold.snapshot}"
-        if hold and action.reason != "target_met"
+        attempts=limits.max_attempts if closing else state.open_episode_failures(limits),
+        alert_key=f"hold:{state.champion_version or 'none'}:{closing.snapshot}"
+        if closing and action.reason != "target_met"
         else None,
     )
 
@@ -105,101 +129,115 @@ def status(action: Action) -> dict[str, str | int]:
     else:
         names = {"target_met": "OK", "no_model": "NO_MODEL", "insufficient_labels": "INSUFFICIENT_LABELS"}
         name = names.get(action.reason, "WAITING")
-    return {"state": name, "reason": action.sentence, "attempts": action.attempts, "next": action.next}
+    return {"state": name, "reason": action.explanation, "attempts": action.attempts, "next": action.next}
 
 
 def _action(state: State, limits: Limits) -> Action:
     if state.running:
         return Action("run_in_flight", "A retraining is queued or running.", "After its verdict.")
-    breach = _without_model(state) if state.first else _champion_missed(state, limits)
-    if isinstance(breach, Action):
-        return breach
+    need = _need_of_a_model(state) if state.no_usable_champion else _need_below_target(state, limits)
+    if isinstance(need, Action):
+        return need
     if state.forced:
-        sentence = f"An operator asked for a retraining. {breach.sentence}"
-        rows = state.snapshot or breach.snapshot
-        return _start(state, limits, replace(breach, reason="forced", sentence=sentence, snapshot=rows))
-    wait = _hold(state, limits, breach) or _labels(state, limits, breach) or _pause(state, limits, breach)
-    return wait or _start(state, limits, breach)
+        explanation = f"An operator requested a retraining. {need.explanation}"
+        snapshot = state.snapshot or need.snapshot
+        return _start(
+            state, limits, replace(need, reason="forced", explanation=explanation, snapshot=snapshot)
+        )
+    wait = (
+        _wait_in_hold(state, limits, need)
+        or _wait_for_labels(state, limits, need)
+        or _wait_for_cooldown(state, limits, need)
+    )
+    return wait or _start(state, limits, need)
 
 
-def _without_model(state: State) -> _Breach | Action:
-    missing = f"Champion {state.parent} cannot score these rows." if state.parent else "There is no model."
+def _need_of_a_model(state: State) -> _RetrainingNeed | Action:
+    version = state.champion_version
+    missing = f"Champion {version} cannot score these rows." if version else "There is no champion."
     if state.snapshot is None or state.labels == 0:
-        return Action("no_model", f"{missing} There is no matured label.", "With the first matured labels.")
-    return _Breach("no_model", missing, state.snapshot, not state.tried(state.snapshot))
+        return Action(
+            "no_model", f"{missing} There are no matured labels.", "When the first labels have matured."
+        )
+    return _RetrainingNeed("no_model", missing, state.snapshot, not state.was_trained_on(state.snapshot))
 
 
-def _champion_missed(state: State, limits: Limits) -> _Breach | Action:
-    if not state.judged:
-        sentence = f"Champion {state.parent} has not been judged."
-        return Action("insufficient_labels", sentence, "After its first evaluation.")
-    latest = state.judged[-1]
-    if not latest.sufficient(limits):
-        sentence = f"The window has {latest.rows} matured rows with {latest.positives} defaults."
-        then = f"Once it has {limits.sample_threshold} rows with {limits.positive_threshold} defaults."
-        return Action("insufficient_labels", sentence, then)
+def _need_below_target(state: State, limits: Limits) -> _RetrainingNeed | Action:
+    version = state.champion_version
+    if not state.champion_evaluations:
+        explanation = f"Champion {version} has not been evaluated."
+        return Action("insufficient_labels", explanation, "After its first evaluation.")
+    latest = state.champion_evaluations[-1]
+    if not latest.is_sufficient(limits):
+        explanation = (
+            f"The evaluation window has {latest.rows} matured rows with {latest.positives} defaults."
+        )
+        then = f"When it has {limits.sample_threshold} rows with {limits.positive_threshold} defaults."
+        return Action("insufficient_labels", explanation, then)
     met = latest.f1 >= limits.f1_threshold
-    f1, target = figures(latest.f1, limits.f1_threshold)
-    sentence = f"F1 {f1} of champion {state.parent} {'meets' if met else 'is below'} the target {target}."
+    f1, target = format_distinct(latest.f1, limits.f1_threshold)
+    explanation = f"F1 {f1} of champion {version} {'meets' if met else 'is below'} the target {target}."
     if met and not state.forced:
-        return Action("target_met", sentence, f"When F1 falls below {target} on new labels.")
+        return Action("target_met", explanation, f"When F1 falls below {target} on new labels.")
     # An evaluation that is older than the last training can belong to a champion that was rolled back to.
-    fresh = latest.evaluated_at > state.finished[-1].created_at and not state.tried(latest.snapshot)
-    return _Breach("target_missed", sentence, latest.snapshot, fresh)
+    unused = latest.evaluated_at > state.finished[-1].created_at and not state.was_trained_on(latest.snapshot)
+    return _RetrainingNeed("target_missed", explanation, latest.snapshot, unused)
 
 
-def _hold(state: State, limits: Limits, breach: _Breach) -> Action | None:
-    if state.hold(limits) is None or ends_hold(state, limits):
+def _wait_in_hold(state: State, limits: Limits, need: _RetrainingNeed) -> Action | None:
+    if state.closing_attempt(limits) is None or ends_hold(state, limits):
         return None
-    sentence = f"{breach.sentence} {limits.max_attempts} attempts gave no better model."
-    return Action("hold", sentence, way_out(state, limits))
+    explanation = f"{need.explanation} {limits.max_attempts} attempts produced no better model."
+    return Action("hold", explanation, hold_exit_conditions(state, limits))
 
 
-def _labels(state: State, limits: Limits, breach: _Breach) -> Action | None:
-    opens = state.failed(limits) == 0
-    undecided = not opens and state.failures[-1].verdict == "insufficient_labels"
+def _wait_for_labels(state: State, limits: Limits, need: _RetrainingNeed) -> Action | None:
+    first_attempt = state.open_episode_failures(limits) == 0
+    undecided = not first_attempt and state.failed_attempts[-1].verdict == "insufficient_labels"
     missing = limits.sample_threshold - state.new_labels
-    if (undecided or (opens and not state.first)) and missing > 0:
-        sentence = f"{breach.sentence} {state.new_labels} labels have matured since the last training."
-        then = f"When {missing} more have ({limits.sample_threshold} since the last training)."
-        return Action("no_new_labels", sentence, then)
-    if opens and not breach.new:
-        sentence = f"{breach.sentence} That was judged before the last training, or on its rows."
-        return Action("no_new_labels", sentence, "After an evaluation on rows that no training has seen.")
+    if (undecided or (first_attempt and not state.no_usable_champion)) and missing > 0:
+        explanation = f"{need.explanation} {state.new_labels} labels have matured since the last training."
+        then = f"After {missing} more matured labels ({limits.sample_threshold} since the last training)."
+        return Action("no_new_labels", explanation, then)
+    if first_attempt and not need.on_unused_rows:
+        explanation = f"{need.explanation} The last training came after this evaluation or used its rows."
+        return Action("no_new_labels", explanation, "After an evaluation on rows that no training has used.")
     return None
 
 
-def _pause(state: State, limits: Limits, breach: _Breach) -> Action | None:
+def _wait_for_cooldown(state: State, limits: Limits, need: _RetrainingNeed) -> Action | None:
     if not state.finished or state.now >= (ready := state.finished[-1].created_at + limits.cooldown):
         return None
     hours = limits.cooldown.total_seconds() / 3600
-    sentence = f"{breach.sentence} The last training is less than {hours:g} h old."
-    return Action("cooldown", sentence, f"Not before {ready.isoformat(' ', 'minutes')}.")
+    explanation = f"{need.explanation} The last training is less than {hours:g} h old."
+    return Action("cooldown", explanation, f"When the cooldown ends, at {ready.isoformat(' ', 'minutes')}.")
 
 
-def _start(state: State, limits: Limits, breach: _Breach) -> Action:
-    attempt = state.failed(limits) + 1
+def _start(state: State, limits: Limits, need: _RetrainingNeed) -> Action:
+    attempt = state.open_episode_failures(limits) + 1
     start = Retraining(
-        champion=state.parent,
-        snapshot=breach.snapshot,
+        champion=state.champion_version,
+        snapshot=need.snapshot,
         attempt=attempt,
         mode=_mode(state, limits, attempt),
         seed_offset=len(state.finished),
     )
-    if state.made(start.snapshot, attempt):
-        sentence = f"{breach.sentence} Attempt {attempt} on these rows has been made."
-        return Action("no_new_labels", sentence, "When the rows have changed.")
+    if state.has_finished_attempt(start.snapshot, attempt):
+        explanation = f"{need.explanation} Attempt {attempt} on these rows is already finished."
+        return Action("no_new_labels", explanation, "When the rows have changed.")
     if start.run_key in state.ended_runs and not state.forced:
-        sentence = f"{breach.sentence} The run of attempt {attempt} died before a verdict."
-        return Action("run_failed", sentence, "With an evaluation on new rows, or by `loan-default retrain`.")
+        explanation = f"{need.explanation} The run of attempt {attempt} ended without a verdict."
+        return Action(
+            "run_failed", explanation, "After an evaluation on new rows, or by `loan-default retrain`."
+        )
     then = f"Now: attempt {attempt} of {limits.max_attempts}."
-    return Action(breach.reason, breach.sentence, then, retraining=start)
+    return Action(need.reason, need.explanation, then, retraining=start)
 
 
 def _mode(state: State, limits: Limits, attempt: int) -> Mode:
-    """The cheapest kind of training that can help and has not failed; the last kind is repeated."""
-    if state.first:
+    """The cheapest mode that can help and has not failed; the last mode is repeated."""
+    if state.no_usable_champion:
         return "repretrain"
-    # A head on an encoder that no longer tells defaults apart cannot either.
-    kinds: tuple[Mode, ...] = ("full",) if state.ranks_worse(limits) else ("head", "full")
-    return kinds[attempt - 1] if attempt <= len(kinds) else "repretrain"
+    # A new head cannot restore discrimination that the encoder has lost.
+    modes: tuple[Mode, ...] = ("full",) if state.discriminates_worse(limits) else ("head", "full")
+    return modes[attempt - 1] if attempt <= len(modes) else "repretrain"

@@ -1,4 +1,4 @@
-"""What the retraining rule looks at: facts as they were recorded, and what follows from them."""
+"""The facts that the retraining policy decides on, as they were recorded, and what is derived from them."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -10,9 +10,16 @@ Status = Literal["candidate", "champion", "retired", "rejected"]
 
 @dataclass(frozen=True)
 class Limits:
-    """sample_threshold: matured rows a window needs, and new labels a first attempt needs.
+    """Limits of the retraining policy.
 
-    hold_sds: how many standard deviations under its reference a window ends a HOLD, when two do so in a row.
+    Attributes:
+        f1_threshold: target F1 of the champion, in 0..1.
+        sample_threshold: matured rows that an evaluation window needs, and new labels that a first attempt needs.
+        positive_threshold: defaults that an evaluation window needs.
+        max_attempts: failed attempts after which an episode ends in HOLD.
+        cooldown: time between two trainings.
+        hold_sds: a window ends HOLD when its F1 is this many standard deviations below the reference and the
+            window before it was as low.
     """
 
     f1_threshold: float = 0.8
@@ -27,10 +34,17 @@ class Limits:
 class Model:
     """One registered classifier.
 
-    parent: the champion when it was trained. snapshot: hash of the rows it was trained from. labels: matured
-    labels known then. status: "candidate" until a verdict has been carried out. promoted_at: when it last became
-    champion. verdict: of its own evaluation. usable: it was trained under the portfolio of the rows as they
-    stand; other rows it refuses to score.
+    Attributes:
+        version: version of the model.
+        parent: version of the champion when the model was trained; None without a champion.
+        snapshot: hash of the training snapshot.
+        attempt: number of the attempt within its episode, from 1.
+        labels: matured labels at the time of training.
+        status: "candidate" until its verdict has been carried out.
+        created_at: time of registration.
+        promoted_at: time of the last promotion to champion.
+        verdict: promotion verdict on the model.
+        usable: whether the model was trained with the portfolio of the present rows; it refuses to score others.
     """
 
     version: str
@@ -47,10 +61,21 @@ class Model:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One version judged on one window of matured rows that it was not trained, tuned or calibrated on.
+    """One model evaluated on one window of matured rows that it was not trained, tuned or calibrated on.
 
-    f1_low, f1_high, roc_auc_low, roc_auc_high: 95 % intervals. window_from, window_to: first and last as_of, None
-    for rows without dates.
+    Attributes:
+        version: version of the model.
+        snapshot: hash of the rows that were materialized at the time of the evaluation.
+        rows: matured rows of the window.
+        positives: defaults among them.
+        f1: F1 of the default class at the threshold stored with the model.
+        f1_low: lower bound of the 95 % interval of f1.
+        f1_high: upper bound of the 95 % interval of f1.
+        evaluated_at: time of the evaluation.
+        window_from: first as_of of the window; None for rows without dates.
+        window_to: last as_of of the window; None for rows without dates.
+        roc_auc_low: lower bound of the 95 % interval of ROC-AUC.
+        roc_auc_high: upper bound of the 95 % interval of ROC-AUC.
     """
 
     version: str
@@ -67,11 +92,11 @@ class Evaluation:
     roc_auc_high: float = float("nan")
 
     @property
-    def deviation(self) -> float:
-        """Standard deviation of f1, from its interval."""
+    def f1_sd(self) -> float:
+        """Standard deviation of F1, derived from its 95 % interval."""
         return (self.f1_high - self.f1_low) / (2 * 1.959964)
 
-    def sufficient(self, limits: Limits) -> bool:
+    def is_sufficient(self, limits: Limits) -> bool:
         """Whether the window is large enough for a verdict."""
         return self.rows >= limits.sample_threshold and self.positives >= limits.positive_threshold
 
@@ -86,11 +111,15 @@ class Evaluation:
 class State:
     """Recorded facts; everything else is derived from them.
 
-    now: by the clock that stamped the models and evaluations, with the same time zone. labels: matured labels
-    in the tables. snapshot: hash of the rows as they stand; asked for only without a usable champion and when
-    forced. models: every registered classifier. evaluations: all of theirs. running: retraining runs queued or
-    running. crashed: keys of runs that died without a verdict and that the scheduler has given up. forced: an
-    operator asks for a retraining now.
+    Attributes:
+        now: present time by the clock that stamped the models and evaluations, in the same time zone.
+        labels: matured labels in the tables.
+        snapshot: hash of the present rows; needed only without a usable champion and when forced, else None.
+        models: every registered classifier.
+        evaluations: every evaluation of these models.
+        running: keys of the retraining runs that are queued or running.
+        ended_runs: keys of the retraining runs that ended and are not retried, whatever their outcome.
+        forced: whether an operator requests a retraining now.
     """
 
     now: datetime
@@ -108,26 +137,26 @@ class State:
         return next((model for model in self.models if model.status == "champion"), None)
 
     @property
-    def parent(self) -> str | None:
-        """Version that a training started now would challenge."""
+    def champion_version(self) -> str | None:
+        """Version that a model trained now would challenge."""
         return self.champion.version if self.champion else None
 
     @property
-    def first(self) -> bool:
-        """Whether no model can score the rows as they stand."""
+    def no_usable_champion(self) -> bool:
+        """Whether no model can score the present rows."""
         return self.champion is None or not self.champion.usable
 
     @cached_property
     def finished(self) -> tuple[Model, ...]:
-        """Models whose verdict was carried out, oldest first; a run that died before that made no attempt."""
+        """Models whose verdict was carried out, oldest first; a run that failed earlier is no attempt."""
         finished = (model for model in self.models if model.status != "candidate")
         return tuple(sorted(finished, key=lambda model: model.created_at))
 
     @cached_property
-    def failures(self) -> tuple[Model, ...]:
-        """Attempts against the present champion that failed since it was last promoted, oldest first.
+    def failed_attempts(self) -> tuple[Model, ...]:
+        """Rejected challengers of the present champion since its last promotion, oldest first.
 
-        Those made under another portfolio say nothing about the present rows and do not count.
+        Models of another portfolio are no evidence on the present rows and do not count.
         """
         since = self.champion.promoted_at if self.champion else None
         return tuple(
@@ -135,51 +164,53 @@ class State:
             for model in self.finished
             if model.status == "rejected"
             and model.usable
-            and model.parent == self.parent
+            and model.parent == self.champion_version
             and (since is None or model.created_at >= since)
         )
 
     @cached_property
     def new_labels(self) -> int:
-        """Labels that matured since the last training, whatever came of it."""
+        """Labels that matured since the last training, whatever its outcome."""
         return max(0, self.labels - self.finished[-1].labels) if self.finished else self.labels
 
     @cached_property
-    def judged(self) -> tuple[Evaluation, ...]:
+    def champion_evaluations(self) -> tuple[Evaluation, ...]:
         """Evaluations of the champion, oldest first."""
-        own = (evaluation for evaluation in self.evaluations if evaluation.version == self.parent)
+        own = (evaluation for evaluation in self.evaluations if evaluation.version == self.champion_version)
         return tuple(sorted(own, key=lambda evaluation: evaluation.evaluated_at))
 
-    def ranks_worse(self, limits: Limits) -> bool:
-        """Whether the champion tells defaults apart worse than some model has: its interval lies under the best one."""
+    def discriminates_worse(self, limits: Limits) -> bool:
+        """Whether the champion's ROC-AUC interval now lies below that of any evaluation of a usable model."""
         usable = {model.version for model in self.models if model.usable}
-        shown = [
+        lower_bounds = [
             evaluation.roc_auc_low
             for evaluation in self.evaluations
-            if evaluation.version in usable and evaluation.sufficient(limits)
+            if evaluation.version in usable and evaluation.is_sufficient(limits)
         ]
-        latest = self.judged[-1].roc_auc_high if self.judged else 1.0
-        return any(latest < low for low in shown)
+        latest = self.champion_evaluations[-1].roc_auc_high if self.champion_evaluations else 1.0
+        return any(latest < low for low in lower_bounds)
 
-    def failed(self, limits: Limits) -> int:
+    def open_episode_failures(self, limits: Limits) -> int:
         """Failed attempts of the open episode; 0 when none is open."""
-        return len(self.failures) % limits.max_attempts
+        return len(self.failed_attempts) % limits.max_attempts
 
-    def closed(self, limits: Limits) -> int:
-        """Episodes that ended without a promotion since the last one."""
-        return len(self.failures) // limits.max_attempts
+    def failed_episodes(self, limits: Limits) -> int:
+        """Episodes that ended without a promotion since the last promotion."""
+        return len(self.failed_attempts) // limits.max_attempts
 
-    def hold(self, limits: Limits) -> Model | None:
-        """The attempt that closed the last episode, until the next one fails its first."""
-        return self.failures[-1] if self.failures and self.failed(limits) == 0 else None
+    def closing_attempt(self, limits: Limits) -> Model | None:
+        """The attempt that ended the last episode in HOLD; None once the first attempt of the next one has failed."""
+        if self.failed_attempts and self.open_episode_failures(limits) == 0:
+            return self.failed_attempts[-1]
+        return None
 
-    def tried(self, snapshot: str) -> bool:
-        """Whether a model that can score these rows has been trained from them."""
+    def was_trained_on(self, snapshot: str) -> bool:
+        """Whether a usable model has been trained on this snapshot."""
         return any(model.usable and model.snapshot == snapshot for model in self.finished)
 
-    def made(self, snapshot: str, attempt: int) -> bool:
-        """Whether this attempt against the champion has been made from these rows."""
+    def has_finished_attempt(self, snapshot: str, attempt: int) -> bool:
+        """Whether this attempt against the champion has been finished on this snapshot."""
         return any(
-            (model.parent, model.snapshot, model.attempt) == (self.parent, snapshot, attempt)
+            (model.parent, model.snapshot, model.attempt) == (self.champion_version, snapshot, attempt)
             for model in self.finished
         )

@@ -1,1 +1,1 @@
-"""Plots, drawn from figures computed elsewhere; nothing is measured here."""
+"""Plots and reports for readers; the figures are computed elsewhere."""

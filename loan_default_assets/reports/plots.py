@@ -1,4 +1,4 @@
-"""Plots as Markdown images, for the pages of the assets."""
+"""Plots as Markdown images for asset metadata in Dagster's UI."""
 
 import base64
 import io
@@ -7,16 +7,22 @@ import numpy as np
 
 
 def reliability(label: np.ndarray, probability: np.ndarray, bins: int = 10) -> str:
-    """Observed default rate against mean predicted probability, by decile of the prediction.
+    """Observed default rate against mean PD, by quantile bin of PD.
 
-    Args: label (n,) 0 or 1; probability (n,) in 0..1. Returns a Markdown image with its data inside.
+    Args:
+        label: shape (N,), 1 for a default, else 0.
+        probability: PD, shape (N,), in 0..1.
+        bins: number of quantile bins.
+
+    Returns:
+        A Markdown image with the PNG data inside.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    deciles = np.array_split(np.argsort(probability, kind="stable"), bins)
-    predicted = [float(probability[part].mean()) for part in deciles if len(part)]
-    observed = [float((label[part] == 1).mean()) for part in deciles if len(part)]
+    groups = np.array_split(np.argsort(probability, kind="stable"), bins)
+    predicted = [float(probability[part].mean()) for part in groups if len(part)]
+    observed = [float((label[part] == 1).mean()) for part in groups if len(part)]
     figure = Figure(figsize=(4.5, 4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()

@@ -1,1 +1,1 @@
-"""What Dagster does without being asked: the sensors and conditions, against a real database and a real daemon."""
+"""Tests of sensors, automation conditions and run tracking, with a real database and a real daemon."""

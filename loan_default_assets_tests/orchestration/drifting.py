@@ -1,4 +1,4 @@
-"""Generated banks whose loans change on a day, small enough that a training takes a minute."""
+"""Generated portfolios whose loans drift from a given day, small enough that a training takes a minute."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ TRAINING: dict[str, Any] = {
 
 
 def describe(folder: Path, like: str, **changes: Any) -> str:
-    """A portfolio file like `demo`, which drifts, or like `realistic`; their labels mature in five days."""
+    """A portfolio file like `demo`, which drifts, or like `realistic`; labels mature in five days."""
     original = Path(spec.__file__).parent / "library" / f"{like}.yaml"
     described = yaml.safe_load(original.read_text())
     described |= {"name": f"{like}_bank", "start": FIRST, "end": LAST, "refresh": None, "training": TRAINING}

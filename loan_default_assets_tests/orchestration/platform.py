@@ -1,4 +1,4 @@
-"""`loan-default` as a user runs it, in a home of its own: commands, `up` in the background, and what they leave."""
+"""`loan-default` as a user runs it, with its own LOAN_DEFAULT_HOME: commands, `up` in the background, and records."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 import httpx
 
-from loan_default_assets.commands import family
+from loan_default_assets.commands import child_processes
 from loan_default_assets.commands.session import Session, dagster_instance, open_session
 from loan_default_assets.settings import Settings
 
@@ -31,7 +31,7 @@ QUICK = {
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """A port on which no process listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -61,25 +61,25 @@ class Platform:
         )
 
     def command(self, *arguments: str, seconds: float = 600) -> subprocess.CompletedProcess[str]:
-        """A command, to its end."""
+        """Run a command to its end."""
         return subprocess.run(
             self._line(*arguments),
             env=self.environment, capture_output=True, text=True, timeout=seconds, check=False,
         )  # fmt: skip
 
     def done(self, *arguments: str) -> str:
-        """A command that must succeed; what it printed."""
+        """Run a command that must succeed; its output."""
         result = self.command(*arguments)
         assert result.returncode == 0, result.stderr
         return result.stdout
 
     def status(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.done("status", "--json"))
-        return found
+        status: dict[str, Any] = json.loads(self.done("status", "--json"))
+        return status
 
     @contextmanager
     def up(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-        """`up` while it answers; stopped at the end, whatever happened."""
+        """`up` from its greeting on; stopped at the end in any case."""
         process = subprocess.Popen(
             self._line("up", *arguments),
             env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -98,50 +98,50 @@ class Platform:
             process.communicate(timeout=120)
 
     def backfill(self, assets: Sequence[str], partitions: Sequence[str]) -> str:
-        """What the interface's own button does; the backfill's id."""
+        """Launch a backfill as the UI does; its id."""
         selection = [{"path": [self.name, asset]} for asset in assets]
-        found = self.graphql(
+        data = self.graphql(
             "mutation M($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) "
             "{ ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }",
             {"p": {"assetSelection": selection, "partitionNames": list(partitions), "fromFailure": False}},
         )
-        identifier: str = found["launchPartitionBackfill"]["backfillId"]
+        identifier: str = data["launchPartitionBackfill"]["backfillId"]
         return identifier
 
     def launch(self, job: str) -> str:
-        """What the launchpad's button does; the run's id."""
-        [found] = self.graphql(
+        """Launch a run of a job as the UI does; its id."""
+        [node] = self.graphql(
             "{ repositoriesOrError { ... on RepositoryConnection { nodes { name location { name } } } } }", {}
         )["repositoriesOrError"]["nodes"]
-        place = {"repositoryName": found["name"], "repositoryLocationName": found["location"]["name"]}
-        answer = self.graphql(
+        repository = {"repositoryName": node["name"], "repositoryLocationName": node["location"]["name"]}
+        response = self.graphql(
             "mutation M($p: ExecutionParams!) { launchRun(executionParams: $p) "
             "{ __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }",
-            {"p": {"selector": place | {"jobName": job}, "runConfigData": {}}},
+            {"p": {"selector": repository | {"jobName": job}, "runConfigData": {}}},
         )
-        identifier: str = answer["launchRun"]["run"]["runId"]
+        identifier: str = response["launchRun"]["run"]["runId"]
         return identifier
 
     def graphql(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
-        answer = httpx.post(
+        response = httpx.post(
             f"http://127.0.0.1:{self.port}/graphql",
             json={"query": query, "variables": variables},
             timeout=60,
         ).json()
-        assert "errors" not in answer, answer
-        found: dict[str, Any] = answer["data"]
-        return found
+        assert "errors" not in response, response
+        data: dict[str, Any] = response["data"]
+        return data
 
     def processes(self) -> list[str]:
-        """Command lines of what `up` started and is still there."""
-        return [" ".join(process.cmdline()) for process in family.members(str(self.home))]
+        """Command lines of the processes of `up` that still exist."""
+        return [" ".join(process.cmdline()) for process in child_processes.members(str(self.home))]
 
     def logs(self) -> str:
         return "\n".join(path.read_text()[-3000:] for path in sorted((self.home / "logs").glob("*.log")))
 
     @contextmanager
     def session(self) -> Iterator[tuple[Session, dg.DagsterInstance]]:
-        """The tables and Dagster's records, beside whatever runs."""
+        """The tables and Dagster's records, while other processes may run."""
         with (
             _environment(self.environment),
             open_session(Settings()) as session,
@@ -153,11 +153,11 @@ class Platform:
         """The status once it holds."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            found = self.status()
-            if holds(found):
-                return found
+            status = self.status()
+            if holds(status):
+                return status
             time.sleep(5)
-        raise AssertionError(f"not within {seconds} s: {json.dumps(found, indent=1)}\n{self.logs()}")
+        raise AssertionError(f"not within {seconds} s: {json.dumps(status, indent=1)}\n{self.logs()}")
 
     def _line(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "loan_default_assets", *arguments]

@@ -16,7 +16,7 @@ ALERT = Alert("hold:m1:s1", "demo", "demo: retraining is on HOLD", "F1 0.612 is 
 
 @contextmanager
 def webhook(code: int) -> Iterator[tuple[str, list[bytes]]]:
-    """A receiver that answers with this code, and what it was sent."""
+    """A receiver that responds with this code, and the bodies it received."""
     received: list[bytes] = []
 
     class Receiver(BaseHTTPRequestHandler):
@@ -38,13 +38,13 @@ def webhook(code: int) -> Iterator[tuple[str, list[bytes]]]:
         server.server_close()
 
 
-def test_the_log_is_told_always() -> None:
+def test_every_alert_is_logged() -> None:
     lines: list[str] = []
     deliver(ALERT, None, lines.append)
     assert lines == [f"{ALERT.title}: {ALERT.text} [{ALERT.key}]"]
 
 
-def test_a_webhook_is_sent_json() -> None:
+def test_a_webhook_receives_json() -> None:
     with webhook(200) as (url, received):
         deliver(ALERT, url, print)
     assert [json.loads(body)["key"] for body in received] == [ALERT.key]
@@ -58,34 +58,36 @@ def test_a_command_reads_json(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "to", ["http://127.0.0.1:9/secret", "false", "no-such-command-at-all", "'unclosed"], ids=str
 )
-def test_a_receiver_that_fails_is_an_error_that_does_not_name_it(to: str) -> None:
-    with pytest.raises(AlertError) as caught:
+def test_a_failing_receiver_raises_an_error_that_does_not_name_it(to: str) -> None:
+    with pytest.raises(AlertError) as raised:
         deliver(ALERT, to, print)
-    assert to not in str(caught.value)
+    assert to not in str(raised.value)
 
 
-def test_a_webhook_that_refuses_is_an_error() -> None:
+def test_a_refusing_webhook_raises_an_error() -> None:
     with webhook(500) as (url, _), pytest.raises(AlertError, match="500"):
         deliver(ALERT, url, print)
 
 
-def test_a_failure_is_news_once_until_the_same_run_succeeds() -> None:
+def test_only_the_first_failure_counts_until_the_same_job_and_partition_succeed() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
-        news = _teller(instance)
+        first_failure = _recorder(instance)
         failed, good = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS
-        assert news(failed, "a") is True
-        assert news(failed, "a") is False
-        assert news(failed, "b") is True, "another partition"
-        assert news(good, "a") is not None
-        assert news(failed, "a") is True
-        assert news(failed, "a", **{"dagster/will_retry": "true"}) is False
+        assert first_failure(failed, "a") is True
+        assert first_failure(failed, "a") is False
+        assert first_failure(failed, "b") is True, "another partition"
+        first_failure(good, "a")
+        assert first_failure(failed, "a") is True
+        assert first_failure(failed, "a", **{"dagster/will_retry": "true"}) is False
 
 
-def _teller(instance: dg.DagsterInstance) -> Callable[..., bool]:
-    def news(status: dg.DagsterRunStatus, partition: str, **tags: str) -> bool:
+def _recorder(instance: dg.DagsterInstance) -> Callable[..., bool]:
+    """Records a run; whether it is a first failure."""
+
+    def first_failure(status: dg.DagsterRunStatus, partition: str, **tags: str) -> bool:
         run = instance.add_run(
             dg.DagsterRun(job_name="ingest", status=status, tags={"dagster/partition": partition} | tags)
         )
-        return run_tracking.is_news(instance, run)
+        return run_tracking.is_first_failure(instance, run)
 
-    return news
+    return first_failure

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.freshness import FreshnessState
 
-from loan_default_assets.commands import family
+from loan_default_assets.commands import child_processes
 from loan_default_assets.commands.run import fingerprint
 from loan_default_assets.orchestration.jobs import FINETUNE, TRAIN
 from loan_default_assets.warehouse.registry import ModelRecord
@@ -22,14 +22,14 @@ WINDOW = {"RETRAINING_SAMPLE_THRESHOLD": "500", "RETRAINING_POSITIVE_THRESHOLD":
 
 
 def loaded(folder: Path, like: str, **environment: str) -> Platform:
-    """The bank's days before the drift, with the model that they give."""
+    """The days before the drift, with the model trained on them."""
     platform = Platform(folder / "home", drifting.describe(folder, like), **WINDOW, **environment)
     platform.done("run", "--from", drifting.FIRST, "--to", drifting.BEFORE_DRIFT)
     return platform
 
 
 def attempts(platform: Platform) -> list[ModelRecord]:
-    """The classifiers that the sensor had trained, oldest first."""
+    """The classifiers of the attempts that the sensor started, oldest first."""
     with platform.session() as (session, _):
         models = [m for m in reversed(session.registry.history()) if m.kind == "classifier"]
     return models[1:]
@@ -46,45 +46,51 @@ def trainings(platform: Platform, *statuses: dg.DagsterRunStatus) -> list[dg.Dag
 
 
 @pytest.mark.parametrize("rule", ["better_than_champion", "strict"])
-def test_f1_falls_after_a_drift_and_one_retraining_brings_it_back(tmp_path: Path, rule: str) -> None:
+def test_f1_falls_after_a_drift_and_one_retraining_restores_it(tmp_path: Path, rule: str) -> None:
     platform = loaded(tmp_path, "demo", PROMOTION_POLICY=rule)
     first = platform.status()["champion"]
     assert first["metrics"]["f1"] >= 0.8
     with platform.up("--no-service"):
         platform.done("backfill", "--from", drifting.DRIFT, "--to", drifting.AFTER_DRIFT)
         fallen = platform.status()
-        found = platform.until(lambda s: s["retraining"]["state"] == "OK", 900)
+        status = platform.until(lambda s: s["retraining"]["state"] == "OK", 900)
         time.sleep(15)
-        assert platform.status()["champion"] == found["champion"]
+        assert platform.status()["champion"] == status["champion"]
     assert fallen["evaluation"]["version"] == first["version"]
     assert fallen["evaluation"]["metrics"]["f1"] < 0.5
-    assert found["champion"]["metrics"]["f1"] >= 0.8
-    [made] = attempts(platform)
-    assert (made.version, made.verdict, made.attempt) == (found["champion"]["version"], "approved", 1)
-    assert made.parent == first["version"]
+    assert status["champion"]["metrics"]["f1"] >= 0.8
+    [trained] = attempts(platform)
+    assert (trained.version, trained.verdict, trained.attempt) == (
+        status["champion"]["version"],
+        "approved",
+        1,
+    )
+    assert trained.parent == first["version"]
     assert len(trainings(platform)) == 1
     assert platform.processes() == []
 
 
-def test_small_betterments_serve_on_the_way_while_the_new_loans_are_few(tmp_path: Path) -> None:
+def test_small_improvements_are_deployed_while_the_new_loans_are_few(tmp_path: Path) -> None:
     platform = loaded(tmp_path, "demo")
     days = [drifting.DRIFT, "2025-04-10", "2025-04-20", "2025-04-30", "2025-05-10", "2025-05-20"]
     with platform.up("--no-service"):
         for since, to in itertools.pairwise(days):
             platform.done("backfill", "--from", since, "--to", to)
-            found = platform.until(lambda s: s["retraining"]["state"] != "RETRAINING", 900)
-            if found["retraining"]["state"] == "OK":
+            status = platform.until(lambda s: s["retraining"]["state"] != "RETRAINING", 900)
+            if status["retraining"]["state"] == "OK":
                 break
-    assert found["champion"]["metrics"]["f1"] >= 0.8
-    made = attempts(platform)
-    assert made[-1].verdict == "approved"
-    assert {m.verdict for m in made[:-1]} <= {"approved_below_target", "rejected"}
+    assert status["champion"]["metrics"]["f1"] >= 0.8
+    trained = attempts(platform)
+    assert trained[-1].verdict == "approved"
+    assert {m.verdict for m in trained[:-1]} <= {"approved_below_target", "rejected"}
 
 
-@pytest.mark.parametrize("killed", [False, True], ids=["in peace", "daemon killed during an attempt"])
+@pytest.mark.parametrize(
+    "killed", [False, True], ids=["daemon undisturbed", "daemon killed during an attempt"]
+)
 def test_three_attempts_one_alert_then_hold(tmp_path: Path, killed: bool) -> None:
-    told = tmp_path / "told"
-    platform = loaded(tmp_path, "realistic", ALERT_TO=f"tee -a {told}")
+    alert_log = tmp_path / "alerts"
+    platform = loaded(tmp_path, "realistic", ALERT_TO=f"tee -a {alert_log}")
     first = platform.status()["champion"]
     if killed:
         with platform.up("--no-service") as process:
@@ -92,7 +98,7 @@ def test_three_attempts_one_alert_then_hold(tmp_path: Path, killed: bool) -> Non
             end = time.monotonic() + 300
             while not trainings(platform, dg.DagsterRunStatus.STARTED) and time.monotonic() < end:
                 time.sleep(1)
-            for child in family.members(str(platform.home)):
+            for child in child_processes.members(str(platform.home)):
                 if "dagster._daemon" in child.cmdline():
                     child.kill()
             process.communicate(timeout=120)
@@ -101,27 +107,27 @@ def test_three_attempts_one_alert_then_hold(tmp_path: Path, killed: bool) -> Non
     with platform.up("--no-service"):
         if not killed:
             platform.done("backfill", "--from", drifting.DRIFT, "--to", "2025-03-20")
-        found = platform.until(lambda s: s["retraining"]["state"] == "HOLD", 1200)
+        status = platform.until(lambda s: s["retraining"]["state"] == "HOLD", 1200)
         time.sleep(30)
-        assert platform.status()["retraining"] == found["retraining"]
-    assert found["champion"]["version"] == first["version"]
-    assert found["retraining"]["attempts"] == 3
-    assert "3 attempts gave no better model" in found["retraining"]["reason"]
-    assert "more labels have matured" in found["retraining"]["next"]
-    made = attempts(platform)
-    assert [(m.attempt, m.status) for m in made] == [(1, "rejected"), (2, "rejected"), (3, "rejected")]
-    assert len({m.hyper_parameters["seed"] for m in made}) == 3
-    assert told.read_text().count("HOLD") == 1
+        assert platform.status()["retraining"] == status["retraining"]
+    assert status["champion"]["version"] == first["version"]
+    assert status["retraining"]["attempts"] == 3
+    assert "3 attempts produced no better model" in status["retraining"]["reason"]
+    assert "more matured labels" in status["retraining"]["next"]
+    trained = attempts(platform)
+    assert [(m.attempt, m.status) for m in trained] == [(1, "rejected"), (2, "rejected"), (3, "rejected")]
+    assert len({m.hyper_parameters["seed"] for m in trained}) == 3
+    assert alert_log.read_text().count("HOLD") == 1
 
 
-def test_two_trainings_asked_for_at_once_run_one_after_the_other(tmp_path: Path) -> None:
+def test_two_trainings_launched_at_once_run_one_after_the_other(tmp_path: Path) -> None:
     platform = loaded(tmp_path, "realistic", RETRAIN_SENSOR_SECONDS="100000")
     with platform.up("--no-service"):
-        asked = [platform.launch(TRAIN) for _ in range(2)]
+        launched = [platform.launch(TRAIN) for _ in range(2)]
         with platform.session() as (_, instance):
             end = time.monotonic() + 600
             while time.monotonic() < end:
-                records = [r for i in asked if (r := instance.get_run_record_by_id(i))]
+                records = [r for i in launched if (r := instance.get_run_record_by_id(i))]
                 if all(r.dagster_run.is_finished for r in records):
                     break
                 time.sleep(2)
@@ -132,7 +138,7 @@ def test_two_trainings_asked_for_at_once_run_one_after_the_other(tmp_path: Path)
     assert earlier.end_time <= later.start_time
 
 
-def test_overlapping_backfills_during_a_training_lose_and_double_nothing(tmp_path: Path) -> None:
+def test_overlapping_backfills_during_a_training_neither_lose_nor_duplicate_rows(tmp_path: Path) -> None:
     platform = loaded(tmp_path, "realistic")
     with platform.session() as (session, _):
         days = [str(d) for d in session.portfolio.partition_keys(date(2025, 3, 2), date(2025, 4, 10))]
@@ -141,13 +147,13 @@ def test_overlapping_backfills_during_a_training_lose_and_double_nothing(tmp_pat
         end = time.monotonic() + 300
         while not trainings(platform) and time.monotonic() < end:
             time.sleep(1)
-        asked = [
+        launched = [
             platform.backfill(["raw_loans", "processed_features"], part) for part in (days[:30], days[10:])
         ]
         with platform.session() as (session, instance):
             end = time.monotonic() + 900
             while time.monotonic() < end:
-                states = [instance.get_backfill(i) for i in asked]
+                states = [instance.get_backfill(i) for i in launched]
                 if all(s is not None and s.status.value.startswith("COMPLETED") for s in states):
                     break
                 time.sleep(5)
@@ -163,7 +169,7 @@ def test_overlapping_backfills_during_a_training_lose_and_double_nothing(tmp_pat
     assert (once["raw_data"], once["processed_data"]) == (twice["raw_data"], twice["processed_data"])
 
 
-def test_stale_partitions_are_made_again_once_and_are_fresh_again(tmp_path: Path) -> None:
+def test_stale_partitions_are_rematerialized_once_and_fresh_again(tmp_path: Path) -> None:
     described = drifting.describe(tmp_path, "realistic", start="2024-01-01", end=None, refresh="0 6 * * *")
     platform = Platform(
         tmp_path / "home", described, FRESHNESS_SECONDS="90", FRESHNESS_RETRY_CRON="* * * * *"
@@ -182,6 +188,6 @@ def test_stale_partitions_are_made_again_once_and_are_fresh_again(tmp_path: Path
     assert fresh_again[-5:] == [
         FreshnessState.PASS, FreshnessState.FAIL, FreshnessState.PASS, FreshnessState.FAIL, FreshnessState.PASS,
     ], platform.logs()  # fmt: skip
-    # The first run makes the partitions that were missing; after it, one run each time the asset has gone stale.
-    made = {record.run_id for record in records}
-    assert len(made) == 3
+    # The first run materializes the missing partitions; after it, one run each time the asset becomes stale.
+    runs = {record.run_id for record in records}
+    assert len(runs) == 3

@@ -1,4 +1,4 @@
-"""Dagster's interface in a browser: every asset of the portfolio on the lineage page, and no error."""
+"""Dagster's UI in a browser: every asset of the portfolio on the lineage page, and no error."""
 
 import os
 import shutil

@@ -9,7 +9,7 @@ from loan_default_assets_tests import small_bank
 def test_every_pool_has_its_limit_before_the_first_run(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Otherwise Dagster lets all runs through that are queued when it first meets the pool."""
+    """Otherwise Dagster starts every run that is queued when it first sees the pool."""
     small_bank.bank(tmp_path)
     with open_session(small_bank.settings(tmp_path, database_url)) as session:
         for name, value in environment(session).items():

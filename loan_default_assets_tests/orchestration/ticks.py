@@ -1,4 +1,4 @@
-"""A bank with a champion and its sensors, looked at tick by tick; nothing is trained."""
+"""A portfolio with registered models, whose sensors are evaluated tick by tick; nothing is trained."""
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
@@ -23,7 +23,7 @@ START = date(2024, 1, 1)
 
 
 class Ticking:
-    """Every method is one thing that happens; `tick` is what the daemon does every half minute."""
+    """Every method is one event; `tick` is what the daemon does every half minute."""
 
     def __init__(self, url: str, instance: dg.DagsterInstance, folder: Path, **changes: Any) -> None:
         self.portfolio = samples.portfolio()
@@ -69,7 +69,7 @@ class Ticking:
         return version
 
     def champion(self, labels: int) -> str:
-        """A model that was approved when there were so many labels."""
+        """A model that was approved when so many labels had matured."""
         version = self.model(1, "rows of the first model", labels)
         self.evaluate(version, 0.85, "rows of the first model", "candidate")
         self.registry.promote(version, expected=None, verdict="approved", reason="good")
@@ -83,13 +83,13 @@ class Ticking:
         )
 
     def fail(self, attempt: int, snapshot: str, labels: int) -> None:
-        """An attempt that was trained, judged and rejected."""
+        """An attempt that was trained, evaluated and rejected."""
         version = self.model(attempt, snapshot, labels)
         self.evaluate(version, 0.5, snapshot, "candidate")
         self.registry.reject(version, "not better")
 
     def tick(self, sensor: str = RETRAINING_SENSOR) -> SensorExecutionData:
-        """One look of a sensor, with the cursor of the look before."""
+        """One evaluation of a sensor, with the cursor of the evaluation before."""
         definition = self.repository.get_sensor_def(sensor)
         with dg.build_sensor_context(
             instance=self.instance,
@@ -97,12 +97,12 @@ class Ticking:
             repository_def=self.repository,
             resources=self.resources,
         ) as context:
-            found = definition.evaluate_tick(context)
-        self.cursor = found.cursor
-        return found
+            result = definition.evaluate_tick(context)
+        self.cursor = result.cursor
+        return result
 
     def run_of(self, request: dg.RunRequest, status: dg.DagsterRunStatus, **tags: str) -> dg.DagsterRun:
-        """The run that the daemon would make of a request, in a given state."""
+        """The run that the daemon would launch for a request, with this status."""
         assert request.job_name
         return self.instance.add_run(
             dg.DagsterRun(

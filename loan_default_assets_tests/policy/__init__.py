@@ -1,1 +1,1 @@
-"""The policy held to account: tables of cases, and a small world in which the rule has to live."""
+"""Tests of the policies: tables of cases, and a simulated platform for property tests."""

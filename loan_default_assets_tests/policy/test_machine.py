@@ -1,4 +1,4 @@
-"""The rule against 10,000 random events, and broken rules against the same machine."""
+"""The retraining policy over 10,000 random events, and broken policies over the same events."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -24,14 +24,14 @@ from loan_default_assets_tests.policy.world import Decide, World
 
 F1 = st.sampled_from([0.2, 0.4, 0.43, 0.46, 0.5, 0.55, 0.79, 0.8, 0.9])
 LOW = st.sampled_from([-0.1, -0.1, -0.1, -0.004, 0.01])
-SHARE = st.sampled_from([5, 5, 20])  # one in 20 of 1,000 rows: too few defaults to judge
+SHARE = st.sampled_from([5, 5, 20])  # one in 20 of 1,000 rows: too few defaults for a verdict
 LABELS = st.sampled_from([-300, 0, 7, 400, 1000, 1000, 2500, 9000])
 
 
 def machine(decide: Decide, seen: Counter[str]) -> type[RuleBasedStateMachine]:
-    """The events of a platform that is governed by `decide`; `seen` counts events and the reasons given."""
+    """The events of a platform under the policy `decide`; `seen` counts events and reasons."""
 
-    class Platform(RuleBasedStateMachine):
+    class PolicyMachine(RuleBasedStateMachine):
         def __init__(self) -> None:
             super().__init__()
             self.world = World(decide, Limits())
@@ -44,13 +44,11 @@ def machine(decide: Decide, seen: Counter[str]) -> type[RuleBasedStateMachine]:
             if count:
                 self.world.arrive(count)
 
-        @rule(
-            hours=st.sampled_from([2, 22]), count=LABELS, f1=F1, decide_promotion=st.booleans(), share=SHARE
-        )
-        def hours_pass(self, hours: int, count: int, f1: float, decide_promotion: bool, share: int) -> None:
+        @rule(hours=st.sampled_from([2, 22]), count=LABELS, f1=F1, evaluated=st.booleans(), share=SHARE)
+        def hours_pass(self, hours: int, count: int, f1: float, evaluated: bool, share: int) -> None:
             self.world.wait(timedelta(hours=hours))
             self.world.arrive(count)
-            if decide_promotion:
+            if evaluated:
                 self.world.evaluate(f1, share=share)
             self.world.tick()
 
@@ -117,7 +115,7 @@ def machine(decide: Decide, seen: Counter[str]) -> type[RuleBasedStateMachine]:
                 self.world.change_portfolio()
 
         @invariant()
-        def promises_hold(self) -> None:
+        def invariants_hold(self) -> None:
             self.world.check()
             seen["steps"] += 1
 
@@ -125,11 +123,11 @@ def machine(decide: Decide, seen: Counter[str]) -> type[RuleBasedStateMachine]:
             seen.update(self.world.reasons)
             seen["holds"] += self.world.ledger.holds
 
-    return Platform
+    return PolicyMachine
 
 
-def play(decide: Decide, examples: int) -> Counter[str]:
-    """Plays the machine, the same way every time; AssertionError: a promise was broken."""
+def simulate(decide: Decide, examples: int) -> Counter[str]:
+    """Run the machine deterministically; counts of events and reasons. AssertionError: a violated invariant."""
     seen: Counter[str] = Counter()
     run_state_machine_as_test(
         machine(decide, seen),
@@ -146,27 +144,27 @@ def play(decide: Decide, examples: int) -> Counter[str]:
     return seen
 
 
-def test_the_promises_hold_for_ten_thousand_events() -> None:
-    seen = play(decide, 140)
+def test_the_invariants_hold_for_ten_thousand_events() -> None:
+    seen = simulate(decide, 140)
     assert seen["steps"] >= 10_000
     unvisited = {"hold", "cooldown", "run_failed", "target_missed", "approved", "provisional"} - seen.keys()
     assert not unvisited
 
 
 def altered(**facts: Callable[[State], Any]) -> Decide:
-    """`decide`, deceived about some facts."""
+    """`decide` with some facts altered."""
     return lambda state, limits: decide(
         replace(state, **{name: value(state) for name, value in facts.items()}), limits
     )
 
 
 def limited(**values: Any) -> Decide:
-    """`decide` under limits of its own."""
+    """`decide` with other limits."""
     return lambda state, limits: decide(state, replace(limits, **values))
 
 
 def models(**values: Callable[[Model], Any]) -> Decide:
-    """`decide`, deceived about the registry."""
+    """`decide` with the registry altered."""
     return altered(
         models=lambda state: tuple(
             replace(model, **{name: value(model) for name, value in values.items()}) for model in state.models
@@ -175,11 +173,11 @@ def models(**values: Callable[[Model], Any]) -> Decide:
 
 
 def evaluations(**values: Callable[[Evaluation], Any]) -> Decide:
-    """`decide`, deceived about the journal."""
+    """`decide` with the evaluations altered."""
     return altered(
         evaluations=lambda state: tuple(
-            replace(judged, **{name: value(judged) for name, value in values.items()})
-            for judged in state.evaluations
+            replace(evaluation, **{name: value(evaluation) for name, value in values.items()})
+            for evaluation in state.evaluations
         )
     )
 
@@ -189,23 +187,27 @@ def same_seed(state: State, limits: Limits) -> Action:
     return replace(action, retraining=action.retraining and replace(action.retraining, seed_offset=0))
 
 
-def alert_by_the_hour(state: State, limits: Limits) -> Action:
+def alert_every_tick(state: State, limits: Limits) -> Action:
     action = decide(state, limits)
     return replace(action, alert_key=action.alert_key and f"{action.alert_key}:{state.now}")
 
 
 def no_hold(state: State, limits: Limits) -> Action:
-    """Forgets the episodes that failed, but not when the last training was and what it knew."""
-    closed = state.failures[: state.closed(limits) * limits.max_attempts]
-    kept = tuple(replace(model, parent="nobody") if model in closed else model for model in state.models)
+    """`decide` without the failed episodes, but with the time and labels of the last training."""
+    closed = state.failed_attempts[: state.failed_episodes(limits) * limits.max_attempts]
+    kept = tuple(replace(model, parent="another") if model in closed else model for model in state.models)
     return decide(replace(state, models=kept), limits)
 
 
 @pytest.mark.parametrize(
-    ("broken", "promise"),
+    ("broken", "violation"),
     [
         pytest.param(altered(running=lambda _: ()), "in flight|used before", id="ignores the run in flight"),
-        pytest.param(altered(ended_runs=lambda _: frozenset()), "used before", id="repeats a run that died"),
+        pytest.param(
+            altered(ended_runs=lambda _: frozenset()),
+            "used before",
+            id="repeats a run that ended without a verdict",
+        ),
         pytest.param(altered(forced=lambda _: True), "although|within|without", id="always forces"),
         pytest.param(limited(max_attempts=10**6), "too many attempts", id="no cap on attempts"),
         pytest.param(limited(cooldown=timedelta(0)), "within the cooldown", id="no cooldown"),
@@ -213,37 +215,41 @@ def no_hold(state: State, limits: Limits) -> Action:
         pytest.param(
             evaluations(rows=lambda _: 10**6, positives=lambda _: 10**6),
             "few labels",
-            id="any window will do",
+            id="accepts any window",
         ),
         pytest.param(evaluations(window_to=lambda _: date.min), "HOLD ended", id="one low window ends HOLD"),
-        pytest.param(no_hold, "HOLD ended|made twice|used before", id="no HOLD"),
+        pytest.param(no_hold, "HOLD ended|repeated attempt|used before", id="no HOLD"),
         pytest.param(
-            models(labels=lambda _: 0), "without new labels|HOLD ended", id="labels never counted off"
+            models(labels=lambda _: 0), "without new labels|HOLD ended", id="never deducts used labels"
         ),
         pytest.param(
-            models(snapshot=lambda m: m.version), "new rows|made twice", id="forgets the rows it used"
+            models(snapshot=lambda m: m.version),
+            "new rows|repeated attempt",
+            id="forgets the training snapshots",
         ),
         pytest.param(
-            models(promoted_at=lambda _: None), "wrong count|without a failed", id="counts an earlier reign"
+            models(promoted_at=lambda _: None),
+            "wrong count|without a failed",
+            id="counts attempts before the last promotion",
         ),
-        pytest.param(models(usable=lambda _: True), "without a failed|wrong", id="overlooks a new portfolio"),
+        pytest.param(models(usable=lambda _: True), "without a failed|wrong", id="ignores a new portfolio"),
         pytest.param(
             models(status=lambda m: "rejected" if m.status == "candidate" else m.status),
             "wrong count|alert",
-            id="counts a run that died as an attempt",
+            id="counts a failed run as an attempt",
         ),
         pytest.param(
-            evaluations(window_to=lambda _: None), "HOLD ended", id="two looks at one window end HOLD"
+            evaluations(window_to=lambda _: None), "HOLD ended", id="two evaluations of one window end HOLD"
         ),
         pytest.param(
             evaluations(roc_auc_high=lambda _: 1.0),
             "a wrong mode",
-            id="a new head on an encoder that went blind",
+            id="a new head on an encoder without discrimination",
         ),
         pytest.param(same_seed, "a seed used twice", id="same seed again"),
-        pytest.param(alert_by_the_hour, "more alerts than holds", id="repeats its alert"),
+        pytest.param(alert_every_tick, "more alerts than holds", id="repeats its alert"),
     ],
 )
-def test_a_broken_rule_is_caught(broken: Decide, promise: str) -> None:
-    with pytest.raises(AssertionError, match=promise):
-        play(broken, 300)
+def test_a_broken_policy_violates_an_invariant(broken: Decide, violation: str) -> None:
+    with pytest.raises(AssertionError, match=violation):
+        simulate(broken, 300)

@@ -1,4 +1,4 @@
-"""The verdict on a candidate, case by case."""
+"""The promotion verdict on a candidate, case by case."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,7 +10,7 @@ from loan_default_assets.policy.promotion import (
     EvaluatedModel,
     PromotionLimits,
     decide_promotion,
-    figures,
+    format_distinct,
 )
 
 NAN = float("nan")
@@ -32,7 +32,7 @@ WORSE_AUC = Comparison(0.004, 0.03, -0.006, 0.02)
     [
         (GOOD, None, None, DEFAULT, "approved", True, "F1 0.830 on 1200 rows with 180 defaults meets"),
         (GOOD, None, None, STRICT, "approved", True, "meets the target 0.800"),
-        (LOW, None, None, DEFAULT, "provisional", True, "no champion to keep"),
+        (LOW, None, None, DEFAULT, "provisional", True, "There is no champion"),
         (LOW, None, None, STRICT, "rejected", False, "strict policy"),
         (SMALL, None, None, DEFAULT, "provisional", True, "999 matured rows with 180 defaults"),
         (FEW, None, None, DEFAULT, "provisional", True, "1200 matured rows with 99 defaults"),
@@ -43,8 +43,8 @@ WORSE_AUC = Comparison(0.004, 0.03, -0.006, 0.02)
         (GOOD, CHAMPION, SAME, STRICT, "approved", True, "meets"),
         (GOOD, CHAMPION, WORSE_F1, DEFAULT, "rejected", False, "F1 minus that of champion old"),
         (GOOD, CHAMPION, WORSE_AUC, DEFAULT, "rejected", False, "ROC-AUC minus that of champion old"),
-        (GOOD, replace(CHAMPION, f1=0.79), WORSE_F1, DEFAULT, "rejected", False, "under -0.010"),
-        (GOOD, CHAMPION, Comparison(-0.01, 0, -0.005, 0), DEFAULT, "approved", True, "not under -0.010"),
+        (GOOD, replace(CHAMPION, f1=0.79), WORSE_F1, DEFAULT, "rejected", False, "is below -0.010"),
+        (GOOD, CHAMPION, Comparison(-0.01, 0, -0.005, 0), DEFAULT, "approved", True, "is not below -0.010"),
         (GOOD, CHAMPION, Comparison(NAN, NAN, NAN, NAN), DEFAULT, "rejected", False, "nan"),
         (LOW, CHAMPION, BETTER, DEFAULT, "approved_below_target", True, "with a warning"),
         (LOW, CHAMPION, BETTER, STRICT, "rejected", False, "strict policy"),
@@ -71,8 +71,8 @@ WORSE_AUC = Comparison(0.004, 0.03, -0.006, 0.02)
         ),
         (replace(GOOD, roc_auc_low=0.5), None, None, DEFAULT, "rejected", False, "not above 0.500"),
         (replace(GOOD, roc_auc_low=NAN), None, None, DEFAULT, "rejected", False, "nan"),
-        (replace(GOOD, ece=0.151), None, None, DEFAULT, "rejected", False, "not within 0.150"),
-        (replace(GOOD, ece=0.15), None, None, DEFAULT, "approved", True, "within 0.150"),
+        (replace(GOOD, ece=0.151), None, None, DEFAULT, "rejected", False, "does not meet the limit 0.150"),
+        (replace(GOOD, ece=0.15), None, None, DEFAULT, "approved", True, "meets the limit 0.150"),
         (replace(GOOD, f1=NAN), None, None, DEFAULT, "provisional", True, "F1 nan"),
     ],
 )
@@ -91,29 +91,29 @@ def test_verdict(
     assert all(reason.endswith(".") for reason in verdict.reasons)
 
 
-FAULTS = {
+INTEGRITY_FAILURES = {
     "outputs_finite": "not finite",
     "schema_matches": "another portfolio",
-    "artefact_matches": "SHA-256",
+    "artifact_matches": "SHA-256",
     "smoke_passed": "fresh process",
 }
 
 
-@pytest.mark.parametrize(("fault", "words"), FAULTS.items())
+@pytest.mark.parametrize(("failure", "words"), INTEGRITY_FAILURES.items())
 @pytest.mark.parametrize("limits", [DEFAULT, STRICT])
 @pytest.mark.parametrize("champion", [None, CHAMPION])
 @pytest.mark.parametrize("window", [{}, {"rows": 10, "positives": 1}])
-def test_a_hard_gate_rejects_whatever_else_holds(
-    fault: str, words: str, limits: PromotionLimits, champion: EvaluatedModel | None, window: dict[str, int]
+def test_a_failed_hard_gate_rejects_whatever_else_passes(
+    failure: str, words: str, limits: PromotionLimits, champion: EvaluatedModel | None, window: dict[str, int]
 ) -> None:
-    broken: dict[str, Any] = {fault: False, **window}
+    broken: dict[str, Any] = {failure: False, **window}
     comparison = BETTER if champion else None
     verdict = decide_promotion(replace(GOOD, **broken), champion, comparison, limits)
     assert (verdict.decision, verdict.promote) == ("rejected", False)
     assert words in verdict.reasons[0]
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("failure", INTEGRITY_FAILURES)
 @pytest.mark.parametrize(
     ("candidate", "limits", "decision"),
     [
@@ -125,13 +125,13 @@ def test_a_hard_gate_rejects_whatever_else_holds(
         (replace(GOOD, ece=0.4), DEFAULT, "rejected"),
     ],
 )
-def test_a_champion_that_cannot_score_these_rows_is_replaced_as_if_absent(
-    fault: str, candidate: EvaluatedModel, limits: PromotionLimits, decision: str
+def test_a_champion_that_cannot_score_these_rows_counts_as_absent(
+    failure: str, candidate: EvaluatedModel, limits: PromotionLimits, decision: str
 ) -> None:
-    broken: dict[str, Any] = {fault: False, "rows": 0, "positives": 0}
+    broken: dict[str, Any] = {failure: False, "rows": 0, "positives": 0}
     verdict = decide_promotion(candidate, replace(CHAMPION, **broken), None, limits)
     assert verdict.decision == decision
-    assert verdict.reasons[0] == "Champion old cannot score these rows, so it is not compared with."
+    assert verdict.reasons[0] == "Champion old cannot score these rows and is not compared."
 
 
 @pytest.mark.parametrize("limits", [DEFAULT, STRICT])
@@ -149,7 +149,7 @@ def test_the_champion_itself_is_neither_promoted_nor_rejected(
 ) -> None:
     verdict = decide_promotion(model, model, None, limits)
     assert (verdict.decision, verdict.promote) == (decision, False)
-    assert "champion already" in verdict.reasons[0]
+    assert "already the champion" in verdict.reasons[0]
 
 
 def test_every_failed_gate_is_named() -> None:
@@ -183,5 +183,5 @@ def test_figures_of_two_windows_are_refused(
         (NAN, 0.8, ("nan", "0.800")),
     ],
 )
-def test_figures_never_round_a_difference_away(value: float, limit: float, shown: tuple[str, str]) -> None:
-    assert figures(value, limit) == shown
+def test_rounding_never_hides_a_difference(value: float, limit: float, shown: tuple[str, str]) -> None:
+    assert format_distinct(value, limit) == shown

@@ -1,4 +1,4 @@
-"""The action that each set of facts calls for."""
+"""The action for each set of facts, case by case."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -24,7 +24,7 @@ BREACH = State(now=NOW, labels=6000, snapshot="s2", models=(CHAMPION,), evaluati
 
 
 def failed(attempt: int, **facts: Any) -> Model:
-    """A rejected attempt against m1 on s2, made with 6,000 labels, a day later than the one before."""
+    """A rejected attempt against m1 on s2, trained with 6,000 labels, a day later than the one before."""
     model = Model(
         f"m{attempt + 1}", "m1", "s2", attempt, 6000, "rejected", ago(40 - attempt), None, "rejected"
     )
@@ -36,15 +36,17 @@ def breach(*models: Model, **facts: Any) -> State:
 
 
 def window(f1: float, day: int, snapshot: str, **facts: Any) -> Evaluation:
-    """A window of ten days that ends `day` days after the first failed attempt, judged on its last day."""
+    """A window of ten days that ends `day` days after the first failed attempt, evaluated on its last day."""
     start = date(2026, 4, 22) + timedelta(days=day)
-    judged = Evaluation("m1", snapshot, 1000, 150, f1, f1 - 0.05, f1 + 0.05, ago(39 - day))
-    return replace(judged, **{"window_from": start - timedelta(days=9), "window_to": start, **facts})
+    evaluation = Evaluation("m1", snapshot, 1000, 150, f1, f1 - 0.05, f1 + 0.05, ago(39 - day))
+    return replace(evaluation, **{"window_from": start - timedelta(days=9), "window_to": start, **facts})
 
 
 AT_HOLD = replace(LOW, evaluated_at=ago(41))
-RANKED = replace(LOW, snapshot="s1", f1=0.85, evaluated_at=ago(90), roc_auc_low=0.95, roc_auc_high=0.99)
-BLIND = (RANKED, replace(LOW, roc_auc_low=0.68, roc_auc_high=0.76))
+DISCRIMINATED = replace(
+    LOW, snapshot="s1", f1=0.85, evaluated_at=ago(90), roc_auc_low=0.95, roc_auc_high=0.99
+)
+DISCRIMINATES_WORSE = (DISCRIMINATED, replace(LOW, roc_auc_low=0.68, roc_auc_high=0.76))
 HELD = breach(failed(1), failed(2), failed(3), labels=6500, snapshot="s3", evaluations=(AT_HOLD,))
 FIRST_FAILURES = tuple(
     Model(f"m{k}", None, "s0", k, 4000, "rejected", ago(9 - k), None, "rejected") for k in (1, 2, 3)
@@ -59,10 +61,12 @@ FIRST_FAILURES = tuple(
         pytest.param(replace(EMPTY, running=("any",)), "run_in_flight", id="the first training runs"),
         pytest.param(breach(running=("any",)), "run_in_flight", id="a retraining runs"),
         pytest.param(breach(running=("any",), forced=True), "run_in_flight", id="force waits for a run"),
-        pytest.param(breach(evaluations=()), "insufficient_labels", id="a champion that nobody judged"),
+        pytest.param(breach(evaluations=()), "insufficient_labels", id="a champion without evaluation"),
         pytest.param(breach(evaluations=(), forced=True), "insufficient_labels", id="force needs a window"),
         pytest.param(
-            breach(evaluations=(replace(LOW, version="m0"),)), "insufficient_labels", id="another was judged"
+            breach(evaluations=(replace(LOW, version="m0"),)),
+            "insufficient_labels",
+            id="another model was evaluated",
         ),
         pytest.param(breach(evaluations=(replace(LOW, rows=999),)), "insufficient_labels", id="999 rows"),
         pytest.param(
@@ -75,16 +79,16 @@ FIRST_FAILURES = tuple(
             id="the newest evaluation counts",
         ),
         pytest.param(breach(labels=5999), "no_new_labels", id="999 new labels"),
-        pytest.param(breach(labels=100), "no_new_labels", id="labels were taken back"),
+        pytest.param(breach(labels=100), "no_new_labels", id="labels were withdrawn"),
         pytest.param(
             breach(evaluations=(replace(LOW, snapshot="s1"),)),
             "no_new_labels",
-            id="judged on the rows it knows",
+            id="evaluated on its training snapshot",
         ),
         pytest.param(
             breach(evaluations=(replace(LOW, evaluated_at=ago(91)),)),
             "no_new_labels",
-            id="judged before it was made",
+            id="evaluated before it was trained",
         ),
         pytest.param(
             breach(replace(CHAMPION, version="m9", status="retired", labels=5900, created_at=ago(10))),
@@ -104,27 +108,31 @@ FIRST_FAILURES = tuple(
         pytest.param(
             breach(failed(1, verdict="insufficient_labels")),
             "no_new_labels",
-            id="an attempt that could not be judged",
+            id="an attempt whose verdict lacked labels",
         ),
-        pytest.param(breach(ended_runs=frozenset({"retrain:m1:s2:1"})), "run_failed", id="its run died"),
+        pytest.param(
+            breach(ended_runs=frozenset({"retrain:m1:s2:1"})),
+            "run_failed",
+            id="its run ended without a verdict",
+        ),
         pytest.param(HELD, "hold", id="three attempts failed"),
         pytest.param(replace(HELD, labels=7999), "hold", id="1,999 new labels in HOLD"),
-        pytest.param(replace(HELD, labels=8000), "no_new_labels", id="enough labels, not judged on them yet"),
+        pytest.param(
+            replace(HELD, labels=8000), "no_new_labels", id="enough labels, not evaluated on them yet"
+        ),
         pytest.param(
             replace(HELD, evaluations=(replace(AT_HOLD, f1=0.81),)),
             "target_met",
             id="the target is met in HOLD",
         ),
         pytest.param(replace(EMPTY, models=FIRST_FAILURES), "hold", id="no first model after three attempts"),
-        pytest.param(
-            replace(HELD, forced=True, snapshot="s2"), "no_new_labels", id="force on the very same rows"
-        ),
+        pytest.param(replace(HELD, forced=True, snapshot="s2"), "no_new_labels", id="force on the same rows"),
     ],
 )
 def test_waits(state: State, reason: str) -> None:
     action = decide(state, LIMITS)
     assert (action.kind, action.reason) == ("wait", reason)
-    assert action.sentence.endswith(".")
+    assert action.explanation.endswith(".")
     assert action.next.endswith(".")
 
 
@@ -133,7 +141,8 @@ def test_waits(state: State, reason: str) -> None:
     [
         pytest.param(EMPTY, "no_model", "retrain:none:s0:1", "repretrain", 0, id="first model"),
         pytest.param(
-            replace(EMPTY, models=FIRST_FAILURES[:1]), "no_model", "retrain:none:s0:2", "repretrain", 1, id="again"
+            replace(EMPTY, models=FIRST_FAILURES[:1]), "no_model", "retrain:none:s0:2", "repretrain", 1,
+            id="first model, second attempt",
         ),
         pytest.param(
             replace(EMPTY, models=FIRST_FAILURES, labels=6000, snapshot="s9"),
@@ -155,7 +164,7 @@ def test_waits(state: State, reason: str) -> None:
         ),
         pytest.param(
             breach(failed(1, status="candidate")), "target_missed", "retrain:m1:s2:1", "head", 1,
-            id="a run that died after training is not counted",
+            id="a run that failed after training is not counted",
         ),
         pytest.param(
             breach(failed(1, parent="m0", snapshot="s9", labels=5000)), "target_missed", "retrain:m1:s2:1", "head", 2,
@@ -172,7 +181,7 @@ def test_waits(state: State, reason: str) -> None:
         ),
         pytest.param(
             breach(evaluations=(replace(LOW, f1=0.79999),)), "target_missed", "retrain:m1:s2:1", "head", 1,
-            id="F1 just under",
+            id="F1 just below",
         ),
         pytest.param(
             replace(BREACH, models=(replace(CHAMPION, usable=False),), evaluations=()),
@@ -186,7 +195,7 @@ def test_waits(state: State, reason: str) -> None:
         pytest.param(replace(HELD, forced=True), "forced", "retrain:m1:s3:1", "head", 4, id="force out of HOLD"),
         pytest.param(
             breach(ended_runs=frozenset({"retrain:m1:s2:1"}), forced=True), "forced", "retrain:m1:s2:1", "head", 1,
-            id="force after a dead run",
+            id="force after a run without a verdict",
         ),
         pytest.param(
             replace(HELD, labels=8000, evaluations=(AT_HOLD, replace(LOW, snapshot="s3"))),
@@ -200,33 +209,34 @@ def test_waits(state: State, reason: str) -> None:
             id="second episode",
         ),
         pytest.param(
-            breach(evaluations=BLIND), "target_missed", "retrain:m1:s2:1", "full", 1,
-            id="a champion that ranks worse than at first gets no new head",
+            breach(evaluations=DISCRIMINATES_WORSE), "target_missed", "retrain:m1:s2:1", "full", 1,
+            id="a champion that discriminates worse than at first gets no new head",
         ),
         pytest.param(
             breach(replace(CHAMPION, version="m0", status="retired", created_at=ago(120)),
-                   evaluations=(replace(RANKED, version="m0"), BLIND[1])),
+                   evaluations=(replace(DISCRIMINATED, version="m0"), DISCRIMINATES_WORSE[1])),
             "target_missed", "retrain:m1:s2:1", "full", 2,
-            id="nor one that never ranked as well as the model before it",
+            id="a champion that never discriminated as well as its predecessor gets none either",
         ),
         pytest.param(
             breach(replace(CHAMPION, version="m0", status="retired", created_at=ago(120), usable=False),
-                   evaluations=(replace(RANKED, version="m0"), BLIND[1])),
+                   evaluations=(replace(DISCRIMINATED, version="m0"), DISCRIMINATES_WORSE[1])),
             "target_missed", "retrain:m1:s2:1", "head", 2,
-            id="a model of another portfolio is no measure",
+            id="a model of another portfolio is no reference",
         ),
         pytest.param(
-            breach(failed(1), evaluations=BLIND), "target_missed", "retrain:m1:s2:2", "repretrain", 2,
-            id="nor does its second attempt repeat the first",
+            breach(failed(1), evaluations=DISCRIMINATES_WORSE), "target_missed", "retrain:m1:s2:2", "repretrain", 2,
+            id="the second attempt does not repeat the mode of the first",
         ),
         pytest.param(
-            breach(evaluations=(RANKED, replace(LOW, roc_auc_low=0.9, roc_auc_high=0.96))),
+            breach(evaluations=(DISCRIMINATED, replace(LOW, roc_auc_low=0.9, roc_auc_high=0.96))),
             "target_missed", "retrain:m1:s2:1", "head", 1,
-            id="intervals that touch: no worse beyond chance",
+            id="overlapping intervals: not significantly worse",
         ),
         pytest.param(
-            breach(evaluations=(replace(RANKED, rows=999), BLIND[1])), "target_missed", "retrain:m1:s2:1", "head", 1,
-            id="a first window too small to say how it ranked",
+            breach(evaluations=(replace(DISCRIMINATED, rows=999), DISCRIMINATES_WORSE[1])),
+            "target_missed", "retrain:m1:s2:1", "head", 1,
+            id="a first window too small to show discrimination",
         ),
     ],
 )  # fmt: skip
@@ -252,14 +262,14 @@ def test_retrains(state: State, reason: str, run_key: str, mode: str, seed_offse
         pytest.param([window(0.7, 15, "s4"), window(0.5, 26, "s5")], False, id="only the last is low"),
         pytest.param([window(0.5, 15, "s4"), window(0.7, 26, "s5")], False, id="only the first is low"),
         pytest.param(
-            [window(0.5, 15, "s4"), window(0.7, 20, "s5"), window(0.5, 26, "s6")], False, id="well in between"
+            [window(0.5, 15, "s4"), window(0.7, 20, "s5"), window(0.5, 26, "s6")], False, id="met in between"
         ),
         pytest.param(
             [window(0.5, 15, "s4"), window(0.7, 20, "s5", rows=10), window(0.5, 26, "s6")], True,
-            id="too few rows in between to say anything",
+            id="too few rows in between to count",
         ),
         pytest.param([window(0.5, 15, "s4"), window(0.5, 20, "s5"), window(0.5, 26, "s6")], True, id="three low"),
-        pytest.param([window(0.5, 1, "s2"), window(0.5, 26, "s5")], False, id="judged on the rows of the attempts"),
+        pytest.param([window(0.5, 1, "s2"), window(0.5, 26, "s5")], False, id="evaluated on the rows of the attempts"),
         pytest.param(
             [window(0.5, 15, "s4", window_from=None), window(0.5, 16, "s5", window_from=None)], True,
             id="rows without dates",
@@ -282,7 +292,7 @@ def test_the_reference_is_the_evaluation_that_closed_the_episode() -> None:
     later = (window(0.5, 20, "s4"), window(0.5, 31, "s5"))
     state = replace(HELD, labels=7500, evaluations=(AT_HOLD, own, closing, *later))
     assert decide(state, LIMITS).reason == "hold"
-    assert "under 0.500 twice" in decide(state, LIMITS).next
+    assert "below 0.500 in two" in decide(state, LIMITS).next
 
 
 @pytest.mark.parametrize(
@@ -299,7 +309,7 @@ def test_the_reference_is_the_evaluation_that_closed_the_episode() -> None:
         (replace(EMPTY, models=FIRST_FAILURES), "hold:none:s0"),
     ],
 )
-def test_one_alert_for_an_episode(state: State, alert_key: str | None) -> None:
+def test_one_alert_per_episode(state: State, alert_key: str | None) -> None:
     action = decide(state, LIMITS)
     assert (action.alert_key, action.alert) == (alert_key, alert_key is not None)
 
@@ -307,36 +317,43 @@ def test_one_alert_for_an_episode(state: State, alert_key: str | None) -> None:
 @pytest.mark.parametrize(
     ("state", "name", "attempts", "then"),
     [
-        (replace(EMPTY, labels=0), "NO_MODEL", 0, "With the first matured labels."),
+        (replace(EMPTY, labels=0), "NO_MODEL", 0, "When the first labels have matured."),
         (EMPTY, "RETRAINING", 0, "Now: attempt 1 of 3."),
         (breach(evaluations=()), "INSUFFICIENT_LABELS", 0, "After its first evaluation."),
         (breach(evaluations=(replace(LOW, f1=0.9),)), "OK", 0, "When F1 falls below 0.800 on new labels."),
-        (breach(labels=5400), "WAITING", 0, "When 600 more have (1000 since the last training)."),
-        (breach(failed(1, created_at=ago(0.5))), "WAITING", 1, "Not before 2026-06-02 00:00+00:00."),
+        (breach(labels=5400), "WAITING", 0, "After 600 more matured labels (1000 since the last training)."),
+        (
+            breach(failed(1, created_at=ago(0.5))),
+            "WAITING",
+            1,
+            "When the cooldown ends, at 2026-06-02 00:00+00:00.",
+        ),
         (replace(HELD, running=("any",)), "RETRAINING", 3, "After its verdict."),
         (
             HELD,
             "HOLD",
             3,
-            "When 1500 more labels have matured (2000 since the last attempt), when F1 lies 1.645 standard deviations "
-            "under 0.700 twice in a row, or by `loan-default retrain`.",
+            "After 1500 more matured labels (2000 since the last attempt), when F1 is 1.645 standard deviations "
+            "below 0.700 in two consecutive windows, or by `loan-default retrain`.",
         ),
         (
             replace(EMPTY, models=FIRST_FAILURES),
             "HOLD",
             3,
-            "When 2000 more labels have matured (2000 since the last attempt), or by `loan-default retrain`.",
+            "After 2000 more matured labels (2000 since the last attempt), or by `loan-default retrain`.",
         ),
     ],
 )
-def test_status_says_when_it_retrains_next(state: State, name: str, attempts: int, then: str) -> None:
+def test_status_shows_when_the_next_retraining_starts(
+    state: State, name: str, attempts: int, then: str
+) -> None:
     action = decide(state, LIMITS)
-    assert status(action) == {"state": name, "reason": action.sentence, "attempts": attempts, "next": then}
+    assert status(action) == {"state": name, "reason": action.explanation, "attempts": attempts, "next": then}
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 5])
 def test_another_number_of_attempts(attempts: int) -> None:
     limits = replace(LIMITS, max_attempts=attempts)
-    made = tuple(failed(k) for k in range(1, attempts + 1))
-    assert decide(breach(*made[:-1]), limits).kind == "retrain"
-    assert decide(breach(*made), limits).reason == "hold"
+    finished = tuple(failed(k) for k in range(1, attempts + 1))
+    assert decide(breach(*finished[:-1]), limits).kind == "retrain"
+    assert decide(breach(*finished), limits).reason == "hold"

@@ -1,4 +1,4 @@
-"""Long stretches of time: repeated ticks, and a target that no model reaches."""
+"""The retraining policy over long periods: repeated ticks, and a target that no model reaches."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,7 +15,7 @@ from loan_default_assets_tests.policy.world import World
 LIMITS = Limits()
 
 
-def held() -> World:
+def in_hold() -> World:
     """Three attempts against the champion have failed on the first 3,000 labels."""
     world = World(decide, LIMITS, champion=True)
     world.arrive(3000)
@@ -27,7 +27,7 @@ def held() -> World:
     return world
 
 
-def nothing() -> World:
+def empty() -> World:
     return World(decide, LIMITS)
 
 
@@ -37,7 +37,7 @@ def rows_only() -> World:
     return world
 
 
-def breached(promotion: PromotionLimits | None = None) -> World:
+def below_target(promotion: PromotionLimits | None = None) -> World:
     world = World(decide, LIMITS, promotion, champion=True)
     world.arrive(3000)
     world.evaluate(0.5)
@@ -45,8 +45,8 @@ def breached(promotion: PromotionLimits | None = None) -> World:
     return world
 
 
-def died() -> World:
-    world = breached()
+def run_failed() -> World:
+    world = below_target()
     world.tick()
     world.crash(given_up=True)
     return world
@@ -54,20 +54,22 @@ def died() -> World:
 
 @pytest.mark.parametrize(
     ("prepare", "runs"),
-    [(nothing, 0), (rows_only, 1), (breached, 1), (died, 0), (held, 0)],
+    [(empty, 0), (rows_only, 1), (below_target, 1), (run_failed, 0), (in_hold, 0)],
 )
 def test_ten_thousand_identical_ticks(prepare: Callable[[], World], runs: int) -> None:
     world = prepare()
-    before = len(world.ledger.seen)
+    before = len(world.ledger.run_keys)
     for _ in range(10_000):
         world.tick()
-    assert len(world.ledger.seen) - before == runs
+    assert len(world.ledger.run_keys) - before == runs
     assert len(world.runs) == runs
     assert len(world.ledger.alerts) == world.ledger.holds
 
 
-def unattainable(world: World, labels: int, day: int, f1: Callable[[int], float] = lambda _: 0.5) -> World:
-    """Days of `day` labels until there are `labels`; no model ever meets the target, nor beats the champion."""
+def with_unattainable_target(
+    world: World, labels: int, day: int, f1: Callable[[int], float] = lambda _: 0.5
+) -> World:
+    """Days of `day` labels until there are `labels`; no model meets the target or improves on the champion."""
     while world.labels < labels:
         world.wait(timedelta(hours=23))
         world.arrive(day)
@@ -81,7 +83,7 @@ def unattainable(world: World, labels: int, day: int, f1: Callable[[int], float]
 @pytest.mark.parametrize("labels", [1_000, 30_000, 1_000_000])
 def test_attempts_grow_like_the_logarithm_of_the_labels(labels: int) -> None:
     day = max(100, labels // 1000)
-    world = unattainable(World(decide, LIMITS, champion=True), labels, day)
+    world = with_unattainable_target(World(decide, LIMITS, champion=True), labels, day)
     # The k-th episode opens with 1000 * 2**(k - 1) labels since the one before: with 1000 * (2**k - 1) in all.
     episodes = int(log2(labels / 1000 + 1))
     assert 3 * (episodes - 1) < world.ledger.attempts <= 3 * episodes
@@ -91,23 +93,23 @@ def test_attempts_grow_like_the_logarithm_of_the_labels(labels: int) -> None:
 
 
 @pytest.mark.parametrize("labels", [14_000, 30_000])
-def test_a_lasting_fall_costs_one_episode_and_no_more(labels: int) -> None:
-    steady = unattainable(World(decide, LIMITS, champion=True), labels, 100)
-    fallen = unattainable(
+def test_a_lasting_fall_of_f1_causes_exactly_one_episode(labels: int) -> None:
+    steady = with_unattainable_target(World(decide, LIMITS, champion=True), labels, 100)
+    fallen = with_unattainable_target(
         World(decide, LIMITS, champion=True), labels, 100, lambda known: 0.5 if known < 8000 else 0.3
     )
     assert fallen.ledger.attempts == steady.ledger.attempts + 3
 
 
 class Unguarded(World):
-    """Lets a broken rule run on, to see what it costs."""
+    """Does not check attempts, so that a broken policy can run on."""
 
     def _may_start(self, start: Retraining, forced: bool) -> None:
         pass
 
 
 def test_without_hold_the_attempts_grow_like_the_labels() -> None:
-    world = unattainable(Unguarded(no_hold, LIMITS, champion=True), 60_000, 1000)
+    world = with_unattainable_target(Unguarded(no_hold, LIMITS, champion=True), 60_000, 1000)
     assert world.ledger.attempts > 50
 
 
@@ -119,12 +121,14 @@ def test_without_hold_the_attempts_grow_like_the_labels() -> None:
         (PromotionLimits(positive_threshold=0), 0.9, 0.1, 40),
     ],
 )
-def test_a_lenient_verdict_is_caught(promotion: PromotionLimits, f1: float, low: float, share: int) -> None:
+def test_a_lenient_verdict_violates_an_invariant(
+    promotion: PromotionLimits, f1: float, low: float, share: int
+) -> None:
     for limits in (PromotionLimits(), promotion):
-        world = breached(limits)
+        world = below_target(limits)
         world.tick()
         if limits is promotion:
-            with pytest.raises(AssertionError, match="without proof"):
+            with pytest.raises(AssertionError, match="without evidence"):
                 world.finish(f1, 0.5, low, share)
         else:
             assert not world.finish(f1, 0.5, low, share).promote

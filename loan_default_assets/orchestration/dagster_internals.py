@@ -1,0 +1,46 @@
+"""The only module that names Dagster's private modules; the others import these names from here.
+
+- Run tags and `IN_PROGRESS_RUN_STATUSES`: the only record of a run's partition range, announced retry and code server.
+- `UnresolvedAssetJobDefinition`: the type that the public `dg.define_asset_job` returns.
+- `UserConfigSchema`, `ConfigurableClassData`: the signature of a storage class that `dagster.yaml` names.
+- `InstigatorState`, `InstigatorType`, `RemoteInstigatorOrigin`: the recorded status and cursor of a sensor, which
+  `former_names` copies.
+- `DAEMON_MODULE`: the daemon as a module of the running interpreter; the `dagster-daemon` script may belong to another.
+
+docs/decisions/dagster-internals.md has the decision and the facts behind it.
+"""
+
+from dagster._config.config_schema import UserConfigSchema
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from dagster._core.remote_origin import RemoteInstigatorOrigin
+from dagster._core.scheduler.instigation import InstigatorState
+from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    AUTO_RETRY_RUN_ID_TAG,
+    GRPC_INFO_TAG,
+    PARTITION_NAME_TAG,
+    WILL_RETRY_TAG,
+)
+from dagster._serdes import ConfigurableClassData
+
+DAEMON_MODULE = "dagster._daemon"
+
+__all__ = [
+    "ASSET_PARTITION_RANGE_END_TAG",
+    "ASSET_PARTITION_RANGE_START_TAG",
+    "AUTO_RETRY_RUN_ID_TAG",
+    "DAEMON_MODULE",
+    "GRPC_INFO_TAG",
+    "IN_PROGRESS_RUN_STATUSES",
+    "PARTITION_NAME_TAG",
+    "WILL_RETRY_TAG",
+    "ConfigurableClassData",
+    "InstigatorState",
+    "InstigatorType",
+    "RemoteInstigatorOrigin",
+    "UnresolvedAssetJobDefinition",
+    "UserConfigSchema",
+]
