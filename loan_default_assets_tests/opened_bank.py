@@ -1,4 +1,4 @@
-"""The small bank's chain on a fresh database, with an instance that keeps its events in memory."""
+"""The small bank's asset graph on an empty database, with a Dagster instance in memory."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,7 +16,7 @@ from loan_default_assets_tests.databases import fresh_database
 
 
 class Bank:
-    """The small bank with its chain: change its file, run again, look at the session."""
+    """The small bank with its graph: a test may change its file, run it again and read the session."""
 
     def __init__(self, session: Session, instance: dg.DagsterInstance, folder: Path) -> None:
         self.session = session
@@ -33,7 +33,7 @@ OpenBank = Callable[..., Bank]
 
 @contextmanager
 def opening(url: str, folder: Path) -> Iterator[OpenBank]:
-    """Opens banks on one database, with these loans (all, where left out) and changes of the portfolio file."""
+    """Opens banks on one database, with these loans (None for all) and changes of the portfolio file."""
     with ExitStack() as stack:
         environment = stack.enter_context(pytest.MonkeyPatch.context())
         environment.setenv("DATABASE_URL", url)
@@ -49,14 +49,14 @@ def opening(url: str, folder: Path) -> Iterator[OpenBank]:
 
 @pytest.fixture
 def open_bank(database_url: str, tmp_path: Path) -> Iterator[OpenBank]:
-    """Banks on a database of this test's own."""
+    """Banks on a database that exists for this test alone."""
     with opening(database_url, tmp_path) as opened:
         yield opened
 
 
 @pytest.fixture(scope="session")
 def good_bank(postgres: LocalPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
-    """A bank whose chain has run once; tests leave its loans and tables as they found them."""
+    """A bank whose graph has run once; tests restore its loans and tables."""
     folder = tmp_path_factory.mktemp("good_bank")
     with fresh_database(postgres) as url, opening(url, folder) as opened:
         bank = opened()

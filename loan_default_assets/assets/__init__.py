@@ -1,1 +1,1 @@
-"""The graph, one file an asset, each a thin hand between the other rooms; no arithmetic and no SQL."""
+"""The asset graph, one module per asset: its definition around one function of the pipeline."""

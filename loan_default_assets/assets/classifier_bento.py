@@ -1,4 +1,4 @@
-"""classifier_bento: the champion as a BentoML model, and a Bento that serves this version and no other."""
+"""The asset `classifier_bento`."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +11,14 @@ from loan_default_assets.settings import Settings
 
 
 def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
-    """The asset; a version is packaged once. The service beside the graph follows the registry and does not need it."""
+    """The asset; a version is packaged once. The running service follows the registry and does not need it."""
     key = dg.AssetKey([portfolio.name, "classifier_bento"])
 
     @dg.asset(
         key=key,
         group_name=portfolio.name,
-        description="The champion in BentoML's model store, and a Bento pinned to it, to serve or containerize.",
+        description="The champion in BentoML's model store, and a Bento that serves this version only. Built from the "
+        "champion's artifact, ready to be served or containerized.",
         kinds={"bentoml"},
         deps=[dg.AssetKey([portfolio.name, "champion"])],
         automation_condition=dg.AutomationCondition.eager(),
@@ -30,8 +31,8 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
             raise dg.Failure(
                 "there is no champion to package; materialize champion first", allow_retries=False
             )
-        judged = warehouse.evaluations(portfolio).latest(champion.version)
-        figures = dict(champion.metrics) | (dict(judged.metrics) if judged else {})
+        evaluation = warehouse.evaluations(portfolio).latest(champion.version)
+        figures = dict(champion.metrics) | (dict(evaluation.metrics) if evaluation else {})
         store = settings.bento_store
         tag = save_model(
             Path(champion.artifact_uri), replace(champion, metrics=figures), portfolio, store=store

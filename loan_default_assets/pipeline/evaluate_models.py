@@ -1,177 +1,167 @@
-"""One window, and what each model does on it: the figures that the promotion rule and the tables are given."""
+"""The step that evaluates challenger and champion and records the promotion verdict."""
 
-import math
-import subprocess
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, date, datetime
+from logging import Logger
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
-from loan_default_assets.pipeline.training_snapshot import NoRows, TrainingSnapshot
-from loan_default_assets.policy.promotion import Comparison, EvaluatedModel, PromotionLimits
+from loan_default_assets.pipeline.check_results import F1_TARGET, FINITE_OUTPUTS, CheckResult
+from loan_default_assets.pipeline.evaluation_window import EvaluationWindow, evaluation_window
+from loan_default_assets.pipeline.model_evaluation import (
+    BaselineEvaluation,
+    ModelEvaluation,
+    compare,
+    evaluate_baseline,
+    evaluate_model,
+)
+from loan_default_assets.pipeline.pipeline_errors import NoModelError
+from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot, read_snapshot
+from loan_default_assets.pipeline.version_selection import pending_challenger
+from loan_default_assets.policy.promotion import PromotionLimits, Verdict, decide_promotion
 from loan_default_assets.portfolio.spec import Portfolio
-from loan_default_assets.settings import Settings
-from loan_default_assets.warehouse.registry import ModelRecord
+from loan_default_assets.warehouse.evaluations import EvaluationLog, EvaluationRecord
+from loan_default_assets.warehouse.loans import Loans
+from loan_default_assets.warehouse.registry import Registry
 
 if TYPE_CHECKING:
-    from loan_default_assets.model.metrics import Metrics
-    from loan_default_assets.model.rows import Rows
+    from loan_default_assets.model.splits import SplitLimits
 
-METRICS = ("f1", "precision", "recall", "accuracy", "roc_auc", "pr_auc", "ks", "brier", "ece")
-_SMOKE_SECONDS = 120
+Role = Literal["candidate", "champion"]
 
 
 @dataclass(frozen=True)
-class Window:
-    """The rows of a judgement: the newest matured ones that none of the models was fitted on."""
+class WindowEvaluation:
+    """What was evaluated on one window.
 
-    rows: "Rows"
-    label: np.ndarray
-    first: date | None
-    last: date | None
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A model on the window: probabilities (n,), figures with intervals, and what the promotion rule asks.
-
-    `fault`: why it cannot score or be served, for the log; empty for a sound model.
+    Attributes:
+        model: the challenger, or the champion where no challenger is pending.
+        champion: the champion that the challenger was compared with.
+        recorded: the evaluations passed to the log, which keeps one per model, snapshot and role.
+        checks: finite outputs, and F1 against its target.
     """
 
-    version: str
-    probability: np.ndarray | None
-    threshold: float
-    metrics: "Metrics"
-    judged: EvaluatedModel
-    fault: str = ""
+    snapshot: TrainingSnapshot
+    window: EvaluationWindow
+    model: ModelEvaluation
+    champion: ModelEvaluation | None
+    baseline: BaselineEvaluation
+    verdict: Verdict
+    recorded: tuple[EvaluationRecord, ...]
+    checks: tuple[CheckResult, ...]
 
 
-@dataclass(frozen=True)
-class BaselineEvaluation:
-    """A plain model fitted on the same training rows, on the same window."""
+def evaluate_models(
+    portfolio: Portfolio,
+    loans: Loans,
+    registry: Registry,
+    evaluations: EvaluationLog,
+    *,
+    limits: PromotionLimits,
+    split_limits: "SplitLimits",
+    seed: int,
+    cutoff: date | None = None,
+    log: Logger,
+) -> WindowEvaluation:
+    """Evaluate challenger and champion on the same evaluation window, beside the baseline, and record the verdict.
 
-    name: str
-    metrics: "Metrics"
+    Without a pending challenger the champion is evaluated alone, as newly matured labels arrive.
 
-    def as_dict(self) -> dict[str, Any]:
-        return {"name": self.name, "metrics": self.metrics.values}
+    Args:
+        seed: seed of the baseline.
+        cutoff: nothing that became known after this date is used; None for all that is materialized.
 
+    Raises:
+        NoModelError: there is neither a challenger nor a champion.
+        NoRowsError: no matured loan is newer than what the models were fitted on.
+    """
+    challenger, champion = pending_challenger(registry, portfolio), registry.champion()
+    present = [record for record in (challenger, champion) if record is not None]
+    if not present:
+        raise NoModelError("there is no model to evaluate; materialize classifier first")
+    snapshot = read_snapshot(loans, split_limits, cutoff)
+    window = evaluation_window(snapshot, present)
+    baseline = evaluate_baseline(portfolio, snapshot, window, seed)
+    model, *others = [evaluate_model(record, portfolio, window) for record in present]
+    compared = others[0] if others else None
+    for evaluation in (model, *others):
+        if evaluation.failure:
+            log.warning(f"evaluation: {evaluation.version} cannot be served: {evaluation.failure}")
+    if challenger is None:
+        verdict = _standing(model, limits)
+    else:
+        verdict = decide_promotion(
+            model.policy_input,
+            compared.policy_input if compared else None,
+            compare(model, compared, window),
+            limits,
+        )
 
-def window_of(taken: TrainingSnapshot, models: Sequence[ModelRecord]) -> Window:
-    """The snapshot's window, without the days that any of the models was fitted on. Raises: NoRows."""
-    index = taken.split.window
-    fitted = [model.trained_to for model in models if model.trained_to is not None]
-    days = taken.rows.as_of[index]
-    if fitted and not np.isnat(days).any():
-        index = index[days > np.datetime64(max(fitted), "D")]
-    if not len(index):
-        raise NoRows("no matured loan is newer than what the models were fitted on; load newer partitions")
-    rows = taken.select(index)
-    days = taken.rows.as_of[index]
-    dated = not np.isnat(days).any()
-    return Window(
-        rows=rows,
-        label=taken.rows.label[index],
-        first=days.min().astype(object) if dated else None,
-        last=days.max().astype(object) if dated else None,
+    entries: list[tuple[ModelEvaluation, Role, Verdict]] = []
+    if challenger is not None:
+        entries.append((model, "candidate", verdict))
+    elif not _evaluated_before(evaluations, model.version, snapshot.digest):
+        entries.append((model, "champion", verdict))
+    if compared is not None:
+        entries.append((compared, "champion", _standing(compared, limits)))
+    recorded = []
+    for evaluation, role, decided in entries:
+        compared_with = compared.version if compared and role == "candidate" else None
+        entry = _record(evaluation, role, decided, snapshot, window, baseline, compared_with)
+        evaluations.record(entry)
+        recorded.append(entry)
+    log.info(f"evaluation: {model.version} {verdict.decision}. {' '.join(verdict.reasons)}")
+    return WindowEvaluation(
+        snapshot, window, model, compared, baseline, verdict, tuple(recorded), _checks(model, limits)
     )
 
 
-def measure(model: ModelRecord, portfolio: Portfolio, window: Window) -> Measured:
-    """Scores the window with the registered artefact. A model that cannot score is measured, with its fault named."""
-    from loan_default_assets.model.artifact import ArtifactError
-    from loan_default_assets.model.metrics import evaluate
-    from loan_default_assets.model.predictor import Predictor
-
-    schema_matches = model.portfolio_hash == portfolio.hash
-    probability, artefact_matches, finite, fault = None, True, False, ""
-    if schema_matches:
-        try:
-            predictor = Predictor.from_artifact(
-                Path(model.artifact_uri), sha256=model.artifact_sha256, portfolio_hash=portfolio.hash
-            )
-            probability = predictor.score(window.rows.numerical, window.rows.categorical).probability
-            finite = bool(np.isfinite(probability).all())
-        except ArtifactError as error:
-            artefact_matches, fault = False, str(error)
-    threshold = model.threshold if model.threshold is not None else 0.5
-    metrics = (
-        evaluate(window.label, probability, threshold)
-        if probability is not None and finite
-        else _unmeasured()
-    )
-    fault = fault or (_smoke(model) if finite else "")
-    judged = EvaluatedModel(
-        version=model.version,
-        rows=len(window.label),
-        positives=int((window.label == 1).sum()),
-        f1=metrics.values["f1"],
-        roc_auc_low=metrics.intervals["roc_auc"][0],
-        ece=metrics.values["ece"],
-        outputs_finite=finite,
-        schema_matches=schema_matches,
-        artefact_matches=artefact_matches,
-        smoke_passed=finite and not fault,
-    )
-    return Measured(model.version, probability if finite else None, threshold, metrics, judged, fault)
+def _standing(champion: ModelEvaluation, limits: PromotionLimits) -> Verdict:
+    """The verdict on a champion alone, which neither promotes nor rejects."""
+    return decide_promotion(champion.policy_input, champion.policy_input, None, limits)
 
 
-def compare(candidate: Measured, champion: Measured | None, window: Window) -> Comparison | None:
-    """Paired bootstrap of candidate minus champion; None where there is nothing to compare with."""
-    from loan_default_assets.model.metrics import paired_bootstrap
-
-    if champion is None or champion.probability is None or candidate.probability is None:
-        return None
-    paired = paired_bootstrap(
-        window.label, candidate.probability, candidate.threshold, champion.probability, champion.threshold
-    )
-    return Comparison(paired.df1_low, paired.df1_high, paired.dauc_low, paired.dauc_high)
+def _evaluated_before(evaluations: EvaluationLog, version: str, snapshot: str) -> bool:
+    """Whether the newest evaluation of the version, in either role, is on the same rows."""
+    last = evaluations.latest(version)
+    return last is not None and last.snapshot_hash == snapshot
 
 
-def baseline(portfolio: Portfolio, taken: TrainingSnapshot, window: Window, seed: int) -> BaselineEvaluation:
-    """HistGradientBoosting on the snapshot's training rows, its threshold from the validation rows."""
-    from loan_default_assets.model.baseline import baseline as fit_baseline
-    from loan_default_assets.model.metrics import evaluate
-
-    fitted = fit_baseline(
-        taken.select(taken.split.train),
-        taken.select(taken.split.validation),
-        window.rows,
-        portfolio.features.cardinalities,
-        seed,
-    )
-    return BaselineEvaluation(fitted.name, evaluate(window.label, fitted.probability, fitted.threshold))
-
-
-def limits(settings: Settings) -> PromotionLimits:
-    """The promotion rule's limits, as set by the environment."""
-    return PromotionLimits(
-        f1_threshold=settings.f1_score_threshold,
-        policy=settings.promotion_policy,
-        sample_threshold=settings.retraining_sample_threshold,
-        positive_threshold=settings.retraining_positive_threshold,
+def _record(
+    evaluation: ModelEvaluation,
+    role: Role,
+    verdict: Verdict,
+    snapshot: TrainingSnapshot,
+    window: EvaluationWindow,
+    baseline: BaselineEvaluation,
+    compared_with: str | None,
+) -> EvaluationRecord:
+    return EvaluationRecord(
+        model_version=evaluation.version,
+        role=role,
+        snapshot_hash=snapshot.digest,
+        window_from=window.first,
+        window_to=window.last,
+        rows=evaluation.policy_input.rows,
+        positives=evaluation.policy_input.positives,
+        metrics=evaluation.metrics.values,
+        intervals=evaluation.metrics.intervals,
+        baseline=baseline.as_dict(),
+        verdict=verdict.decision,
+        reason=" ".join(verdict.reasons),
+        compared_with=compared_with,
+        evaluated_at=datetime.now(UTC),
     )
 
 
-def _unmeasured() -> "Metrics":
-    from loan_default_assets.model.metrics import Metrics
-
-    return Metrics(dict.fromkeys(METRICS, math.nan), dict.fromkeys(METRICS, (math.nan, math.nan)))
-
-
-def _smoke(model: ModelRecord) -> str:
-    """Nothing where a fresh process loads the artefact and scores a row; its last line of error otherwise."""
-    command = [
-        sys.executable,
-        "-m",
-        "loan_default_assets.model.smoke",
-        model.artifact_uri,
-        model.artifact_sha256,
-    ]
-    done = subprocess.run(command, timeout=_SMOKE_SECONDS, capture_output=True, text=True, check=False)
-    lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-    return "" if done.returncode == 0 else lines[-1]
+def _checks(model: ModelEvaluation, limits: PromotionLimits) -> tuple[CheckResult, ...]:
+    f1, target = model.metrics.values["f1"], limits.f1_threshold
+    return (
+        CheckResult(FINITE_OUTPUTS, passed=model.policy_input.outputs_finite),
+        CheckResult(
+            F1_TARGET,
+            passed=bool(f1 >= target),
+            description=f"F1 of the default class {f1:.3f}, target {target}",
+            figures={"f1": f1, "target": target},
+            warning=True,
+        ),
+    )

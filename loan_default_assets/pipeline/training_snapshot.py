@@ -1,4 +1,4 @@
-"""The rows that one training or judgement stands on: what was known by a date, and how it is divided in time."""
+"""The exact rows of one training or evaluation: those known by the data cutoff, and their split."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from loan_default_assets.pipeline.pipeline_errors import NoRowsError
 from loan_default_assets.warehouse.loans import LoanRows, Loans
 
 if TYPE_CHECKING:
@@ -13,13 +14,9 @@ if TYPE_CHECKING:
     from loan_default_assets.model.splits import Split, SplitLimits
 
 
-class NoRows(ValueError):
-    """There is nothing to learn from."""
-
-
 @dataclass(frozen=True)
 class TrainingSnapshot:
-    """Rows of the portfolio's current description, their division, and the hash that names them."""
+    """Rows made under the portfolio's current description, their split, and the hash that names them."""
 
     rows: LoanRows
     split: "Split"
@@ -38,14 +35,14 @@ class TrainingSnapshot:
 
     @property
     def matured(self) -> int:
-        """Rows whose outcome is known at the cutoff."""
+        """Rows whose outcome is known by the cutoff."""
         return len(self.split.train) + len(self.split.validation) + len(self.split.window)
 
     def describe(self) -> dict[str, Any]:
-        """Counts and dates for people, and for the metadata of every asset that stands on this snapshot."""
+        """Counts and dates for the metadata of an asset that is made from this snapshot."""
         split = self.split
         labels = self.rows.label
-        found: dict[str, Any] = {
+        counts: dict[str, Any] = {
             "snapshot": self.digest,
             "rows": len(labels),
             "training_rows": len(split.train),
@@ -56,16 +53,20 @@ class TrainingSnapshot:
             "unlabelled_rows": len(split.unlabelled),
         }
         if len(split.train):
-            found["training_default_rate"] = float((labels[split.train] == 1).mean())
+            counts["training_default_rate"] = float((labels[split.train] == 1).mean())
         if self.cutoff is not None:
-            found["cutoff"] = str(self.cutoff)
-        return found
+            counts["cutoff"] = str(self.cutoff)
+        return counts
 
 
-def take(loans: Loans, limits: "SplitLimits", cutoff: date | None = None) -> TrainingSnapshot:
-    """The rows known by `cutoff` (all that is materialized, where None), divided by time or by a hash of the id.
+def read_snapshot(loans: Loans, limits: "SplitLimits", cutoff: date | None = None) -> TrainingSnapshot:
+    """Read the rows known by `cutoff` and split them by time, or by a hash of the loan id where they have no dates.
 
-    Raises: NoRows where no partition has been materialized under the portfolio's current description.
+    Args:
+        cutoff: None for all rows that are materialized.
+
+    Raises:
+        NoRowsError: no partition has been materialized under the portfolio's current description.
     """
     from loan_default_assets.model.splits import split
 
@@ -74,7 +75,7 @@ def take(loans: Loans, limits: "SplitLimits", cutoff: date | None = None) -> Tra
         known = min(known, cutoff)
     rows = loans.read_processed(cutoff=cutoff)
     if not len(rows.loan_id):
-        raise NoRows(
+        raise NoRowsError(
             "there are no processed rows under the portfolio's current description; "
             "materialize raw_loans and processed_features first: loan-default run"
         )

@@ -11,7 +11,7 @@ import pytest
 from loan_default_assets.commands.run import fingerprint
 from loan_default_assets.commands.session import CommandError
 from loan_default_assets.commands.status import status
-from loan_default_assets.pipeline.evaluate_models import METRICS
+from loan_default_assets.pipeline.model_evaluation import METRICS
 from loan_default_assets.warehouse.registry import ModelRecord
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.opened_bank import Bank, OpenBank
@@ -26,9 +26,9 @@ def test_the_chain_ends_with_a_champion_and_repeated_changes_nothing(good_bank: 
         "model_metadata",
         "model_performance",
     }
-    found = status(good_bank.session)
-    assert found["tables"]["raw_data"] == found["tables"]["processed_data"] == 2400
-    champion, evaluation = found["champion"], found["evaluation"]
+    report = status(good_bank.session)
+    assert report["tables"]["raw_data"] == report["tables"]["processed_data"] == 2400
+    champion, evaluation = report["champion"], report["evaluation"]
     assert champion["version"] == evaluation["version"]
     assert evaluation["baseline"]["name"] == "HistGradientBoosting"
     for name in METRICS:
@@ -42,7 +42,7 @@ def test_the_chain_ends_with_a_champion_and_repeated_changes_nothing(good_bank: 
     assert fingerprint(good_bank.session) == before
 
 
-def test_immature_loans_are_counted_and_never_judged_or_trained_on(good_bank: Bank) -> None:
+def test_immature_loans_are_counted_and_never_evaluated_or_trained_on(good_bank: Bank) -> None:
     [event] = good_bank.instance.fetch_materializations(
         dg.AssetKey(["small_bank", "classifier"]), limit=1
     ).records
@@ -148,9 +148,9 @@ def test_bad_loans_change_nothing_and_name_the_column(good_bank: Bank, subtests:
     for case, (change, named) in BAD.items():
         with subtests.test(case):
             change(small_bank.loans()).to_csv(csv, index=False)
-            with pytest.raises(CommandError, match=f"(?i){named}") as caught:
+            with pytest.raises(CommandError, match=f"(?i){named}") as error:
                 good_bank.run()
-            assert "yacht" not in str(caught.value)
+            assert "yacht" not in str(error.value)
             assert fingerprint(good_bank.session) == before
     small_bank.loans().to_csv(csv, index=False)
 

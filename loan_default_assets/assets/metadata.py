@@ -1,0 +1,161 @@
+"""What the assets show in Dagster's UI: values, tables and plots of the pipeline's results."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from loan_default_assets.pipeline.decide_champion import ChampionDecision
+from loan_default_assets.pipeline.evaluate_models import WindowEvaluation
+from loan_default_assets.pipeline.pretrain_encoder import PretrainedEncoder
+from loan_default_assets.pipeline.stored_partitions import StoredPartition
+from loan_default_assets.pipeline.train_classifier import TrainedClassifier
+from loan_default_assets.portfolio.checks.pandera_schema import postgres_columns
+from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.reports import plots
+from loan_default_assets.warehouse.registry import ModelRecord
+
+Metadata = dict[str, Any]
+
+
+def column_schema(portfolio: Portfolio) -> dg.TableSchema:
+    """The columns of `raw_data` under the portfolio."""
+    required = dg.TableColumnConstraints(nullable=False, unique=True)
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn("loan_id", "text", constraints=required),
+            dg.TableColumn("as_of", "date", description="Day on which the application was known"),
+            dg.TableColumn("label", "smallint", description="1 = default"),
+            dg.TableColumn("label_observed_at", "date", description="Day from which the outcome counts"),
+            *(
+                dg.TableColumn(
+                    name,
+                    kind,
+                    description=portfolio.columns[name].describe,
+                    constraints=dg.TableColumnConstraints(nullable=portfolio.columns[name].nullable),
+                )
+                for name, kind in postgres_columns(portfolio).items()
+            ),
+        ]
+    )
+
+
+def stored_partition(partition: StoredPartition) -> Metadata:
+    """Rows of a partition, and whether they changed."""
+    return {"dagster/partition_row_count": partition.rows, "changed": partition.changed}
+
+
+def default_rate(partition: StoredPartition) -> Metadata:
+    """Default rate of a partition; null without a label."""
+    rate = partition.default_rate
+    return {"default_rate": dg.MetadataValue.null() if rate is None else dg.MetadataValue.float(rate)}
+
+
+def encoder_metadata(encoder: PretrainedEncoder) -> Metadata:
+    """The encoder's version and snapshot, and the course of its training where it was trained now."""
+    shown = _version(encoder.record) | dict(encoder.snapshot)
+    if not encoder.reused:
+        shown |= {
+            "pretraining_rows": encoder.pretraining_rows,
+            "epoch_losses": _epoch_table({"loss": encoder.losses}),
+        }
+    return shown
+
+
+def classifier_metadata(trained: TrainedClassifier) -> Metadata:
+    """The classifier's version and snapshot, and the course of its training where it was trained now."""
+    shown, model = _version(trained.record) | dict(trained.snapshot), trained.model
+    if model is not None:
+        shown |= {
+            "threshold": model.threshold,
+            "calibration_slope": model.calibration.slope,
+            "calibration_offset": model.calibration.offset,
+            "epochs": _epoch_table(
+                {
+                    "loss": [epoch.loss for epoch in model.history],
+                    "validation_roc_auc": [epoch.validation_auc for epoch in model.history],
+                }
+            ),
+        }
+    return shown
+
+
+def evaluation_metadata(evaluated: WindowEvaluation) -> Metadata:
+    """Verdict, metrics beside the baseline's, the window, and the calibration plot."""
+    model, window, snapshot = evaluated.model, evaluated.window, evaluated.snapshot
+    shown: Metadata = {
+        "version": model.version,
+        "verdict": evaluated.verdict.decision,
+        "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in evaluated.verdict.reasons)),
+        "window_rows": model.policy_input.rows,
+        "window_positives": model.policy_input.positives,
+        "metrics": _metrics_table(evaluated),
+        "baseline": dg.MetadataValue.json(evaluated.baseline.as_dict()),
+        "snapshot": snapshot.digest,
+        "immature_rows_excluded": len(snapshot.split.immature),
+    }
+    shown |= _defined(model.metrics.values)
+    if window.first is not None:
+        shown |= {"window_from": str(window.first), "window_to": str(window.last)}
+    if model.probability is not None:
+        shown["calibration"] = dg.MetadataValue.md(plots.reliability(window.label, model.probability))
+    return shown
+
+
+def champion_metadata(decision: ChampionDecision) -> Metadata:
+    """The champion's version, why it is champion, and its newest metrics."""
+    evaluation = decision.evaluation
+    return (
+        _version(decision.champion)
+        | {
+            "outcome": decision.outcome,
+            "verdict": evaluation.verdict if evaluation else "",
+            "reason": decision.champion.reason or "",
+        }
+        | _defined(evaluation.metrics if evaluation else {})
+    )
+
+
+def _version(record: ModelRecord) -> Metadata:
+    return {
+        "version": record.version,
+        "artifact": record.artifact_uri,
+        "sha256": record.artifact_sha256,
+        "hyper_parameters": dg.MetadataValue.json(record.hyper_parameters),
+    }
+
+
+def _defined(metrics: Mapping[str, float]) -> Metadata:
+    """Metrics that the rows define; NaN cannot be shown."""
+    return {name: float(value) for name, value in metrics.items() if not math.isnan(value)}
+
+
+def _epoch_table(columns: Mapping[str, Sequence[float | None]]) -> dg.MetadataValue:
+    """A table with one row per epoch."""
+    names = list(columns)
+    records = [
+        dg.TableRecord(
+            {"epoch": number, **{n: v for n, v in zip(names, values, strict=True) if v is not None}}
+        )
+        for number, values in enumerate(zip(*columns.values(), strict=True), start=1)
+    ]
+    return dg.MetadataValue.table(
+        records=records,
+        schema=dg.TableSchema([dg.TableColumn("epoch", "int"), *(dg.TableColumn(n, "float") for n in names)]),
+    )
+
+
+def _metrics_table(evaluated: WindowEvaluation) -> dg.MetadataValue:
+    """A table with one row per metric: value, 95 % interval, and the baseline's value."""
+    metrics, baseline = evaluated.model.metrics, evaluated.baseline
+    records = []
+    for name, value in _defined(metrics.values).items():
+        low, high = metrics.intervals[name]
+        compared = {baseline.name: baseline.metrics.values[name]}
+        records.append(dg.TableRecord({"metric": name, "value": value, "low": low, "high": high} | compared))
+    columns = [
+        dg.TableColumn("metric", "string"),
+        *(dg.TableColumn(name, "float") for name in ("value", "low", "high", baseline.name)),
+    ]
+    return dg.MetadataValue.table(records=records, schema=dg.TableSchema(columns))

@@ -1,0 +1,55 @@
+"""Names and results of the checks that the steps compute."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from loan_default_assets.portfolio.checks.violations import Violation
+
+MATCHES_SCHEMA = "matches_schema"
+BOTH_CLASSES = "both_classes"
+LABEL_MATURITY = "label_maturity"
+NO_LEAKAGE = "no_leakage"
+FINITE_OUTPUTS = "finite_outputs"
+F1_TARGET = "f1_reaches_target"
+
+_LISTED_VIOLATIONS = 20
+
+# The partition, or range of partitions, and the violation found in it.
+LocatedViolation = tuple[str, Violation]
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """The outcome of one check.
+
+    Attributes:
+        figures: numbers to show beside the outcome, by name.
+        violations: the failure cases of a schema check.
+        warning: a failed check is reported as a warning, not as an error.
+    """
+
+    name: str
+    passed: bool
+    description: str = ""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    violations: tuple[LocatedViolation, ...] = ()
+    warning: bool = False
+
+
+def schema_check(violations: Sequence[LocatedViolation], rows: int) -> CheckResult:
+    """The outcome of a Pandera schema on the `rows` rows of one run."""
+    return CheckResult(
+        MATCHES_SCHEMA,
+        passed=not violations,
+        description=describe_violations(violations) or f"{rows} rows match the portfolio",
+        figures={"rows": rows},
+        violations=tuple(violations),
+    )
+
+
+def describe_violations(violations: Sequence[LocatedViolation]) -> str:
+    """One line per violation, without any value of an applicant."""
+    lines = [f"partition {key}: {violation}" for key, violation in violations[:_LISTED_VIOLATIONS]]
+    if len(violations) > _LISTED_VIOLATIONS:
+        lines.append(f"... and {len(violations) - _LISTED_VIOLATIONS} more")
+    return "\n".join(lines)

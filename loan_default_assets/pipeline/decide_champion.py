@@ -1,0 +1,68 @@
+"""The step that carries out a recorded promotion verdict."""
+
+from dataclasses import dataclass
+from logging import Logger
+
+from loan_default_assets.pipeline.pipeline_errors import MissingVerdictError, NoModelError
+from loan_default_assets.pipeline.version_selection import pending_challenger
+from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.warehouse.evaluations import EvaluationLog, EvaluationRecord
+from loan_default_assets.warehouse.registry import ModelRecord, Registry
+
+PROMOTING = ("approved", "approved_below_target", "provisional")
+
+
+@dataclass(frozen=True)
+class ChampionDecision:
+    """The champion after the decision, why it is champion, and its newest evaluation."""
+
+    champion: ModelRecord
+    outcome: str
+    evaluation: EvaluationRecord | None
+
+
+def decide_champion(
+    portfolio: Portfolio,
+    registry: Registry,
+    evaluations: EvaluationLog,
+    *,
+    promotion_policy: str,
+    log: Logger,
+) -> ChampionDecision:
+    """Promote or reject the pending challenger as its recorded verdict says, in one transaction.
+
+    Repeating it changes nothing.
+
+    Raises:
+        MissingVerdictError: the challenger has not been evaluated.
+        NoModelError: no model is champion after the decision; the message names `promotion_policy`.
+    """
+    challenger = pending_challenger(registry, portfolio)
+    outcome = "kept: no challenger is pending"
+    if challenger is not None:
+        outcome = _carry_out_verdict(challenger, registry, evaluations)
+    champion = registry.champion()
+    if champion is None:
+        raise NoModelError(f"no model may serve: {outcome} under PROMOTION_POLICY={promotion_policy}")
+    log.info(f"champion: {champion.version}, {outcome}")
+    return ChampionDecision(champion, outcome, evaluations.latest(champion.version))
+
+
+def _carry_out_verdict(challenger: ModelRecord, registry: Registry, evaluations: EvaluationLog) -> str:
+    champion, evaluation = registry.champion(), evaluations.latest(challenger.version)
+    serving = champion.version if champion else None
+    if evaluation is None:
+        raise MissingVerdictError(
+            f"challenger {challenger.version} has no recorded verdict; materialize evaluation first"
+        )
+    if challenger.parent != serving:
+        reason = f"trained to challenge {challenger.parent}, which is no longer champion"
+        registry.reject(challenger.version, reason)
+        return f"kept: challenger {challenger.version} {reason}"
+    if evaluation.verdict in PROMOTING:
+        registry.promote(
+            challenger.version, expected=serving, verdict=evaluation.verdict, reason=evaluation.reason
+        )
+        return f"promoted: {evaluation.verdict}"
+    registry.reject(challenger.version, f"{evaluation.verdict}: {evaluation.reason}")
+    return f"kept: challenger {challenger.version} {evaluation.verdict}"

@@ -1,0 +1,115 @@
+"""Registered models: writing, registering and loading their artifacts."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
+from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.warehouse.registry import ModelRecord, Registry
+
+if TYPE_CHECKING:
+    from loan_default_assets.model.artifact import LoadedArtifact, SavedArtifact
+    from loan_default_assets.model.training import Encoder, FittedModel
+
+
+def load_encoder(record: ModelRecord, portfolio: Portfolio) -> "Encoder":
+    """The registered encoder, verified.
+
+    Raises:
+        ArtifactError: the artifact is not the registered one.
+    """
+    from loan_default_assets.model.training import Encoder
+
+    model = _load(record, portfolio).model
+    if not isinstance(model, Encoder):
+        raise TypeError(f"{record.version} is registered as an encoder, its artifact is a classifier")
+    return model
+
+
+def load_classifier(record: ModelRecord, portfolio: Portfolio) -> "FittedModel":
+    """The registered classifier, verified.
+
+    Raises:
+        ArtifactError: the artifact is not the registered one, or it is an encoder.
+    """
+    return _load(record, portfolio).classifier()
+
+
+def save(
+    folder: Path,
+    model: "FittedModel | Encoder",
+    portfolio: Portfolio,
+    snapshot: TrainingSnapshot,
+    extra: Mapping[str, Any] | None = None,
+) -> "SavedArtifact":
+    """Write the model to a folder of its own under `folder`.
+
+    The portfolio's source is omitted from the artifact: a URL may contain a password.
+
+    Raises:
+        ArtifactError: the folder cannot be written.
+    """
+    from loan_default_assets.model import artifact
+
+    names = portfolio.features
+    return artifact.save(
+        folder,
+        model,
+        portfolio_hash=portfolio.hash,
+        portfolio=portfolio.model_dump(mode="json", exclude={"source", "start", "end", "refresh"}),
+        snapshot_hash=snapshot.digest,
+        feature_names={"numbers": names.numerical, "categories": names.categorical},
+        extra=extra,
+    )
+
+
+def register(
+    registry: Registry,
+    kind: Literal["encoder", "classifier"],
+    saved: "SavedArtifact",
+    portfolio: Portfolio,
+    snapshot: TrainingSnapshot,
+    hyper_parameters: Mapping[str, Any],
+    *,
+    attempt: int = 1,
+    parent: str | None = None,
+    threshold: float | None = None,
+    metrics: Mapping[str, float],
+) -> ModelRecord:
+    """Register a saved model; repeating it changes nothing.
+
+    Returns:
+        The version as the registry holds it now.
+
+    Raises:
+        RegistryError: the version is registered with other content, or the attempt belongs to another version.
+    """
+    split = snapshot.split
+    registry.register(
+        ModelRecord(
+            version=saved.version,
+            kind=kind,
+            parent=parent,
+            portfolio_hash=portfolio.hash,
+            snapshot_hash=snapshot.digest,
+            attempt=attempt,
+            hyper_parameters=dict(hyper_parameters),
+            threshold=threshold,
+            metrics=dict(metrics) | {"matured_labels": snapshot.matured},
+            trained_from=split.trained_from,
+            trained_to=split.trained_to,
+            window_from=split.window_from,
+            window_to=split.window_to,
+            artifact_uri=str(saved.path),
+            artifact_sha256=saved.sha256,
+        )
+    )
+    return registry.get(saved.version)
+
+
+def _load(record: ModelRecord, portfolio: Portfolio) -> "LoadedArtifact":
+    from loan_default_assets.model import artifact
+
+    path = Path(record.artifact_uri)
+    return artifact.load(path, sha256=record.artifact_sha256, portfolio_hash=portfolio.hash)

@@ -1,0 +1,89 @@
+"""The step from features to a registered encoder."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from logging import Logger
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from loan_default_assets.pipeline.epoch_log import log_epochs
+from loan_default_assets.pipeline.model_storage import register, save
+from loan_default_assets.pipeline.training_snapshot import read_snapshot
+from loan_default_assets.pipeline.version_selection import find_same_training
+from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.warehouse.loans import Loans
+from loan_default_assets.warehouse.registry import ModelRecord, Registry
+
+if TYPE_CHECKING:
+    from loan_default_assets.model.config import ModelConfig
+    from loan_default_assets.model.splits import SplitLimits
+
+
+@dataclass(frozen=True)
+class PretrainedEncoder:
+    """The registered encoder of a training snapshot.
+
+    Attributes:
+        snapshot: counts and dates of the snapshot, of `TrainingSnapshot.describe`.
+        reused: an earlier training on the same snapshot made this version; the two fields below are empty then.
+        pretraining_rows: rows of the contrastive training.
+        losses: mean contrastive loss of each epoch.
+    """
+
+    record: ModelRecord
+    snapshot: Mapping[str, Any]
+    reused: bool = False
+    pretraining_rows: int = 0
+    losses: tuple[float, ...] = ()
+
+
+def pretrain_encoder(
+    portfolio: Portfolio,
+    loans: Loans,
+    registry: Registry,
+    *,
+    artifacts: Path,
+    config: "ModelConfig",
+    limits: "SplitLimits",
+    cutoff: date | None = None,
+    log: Logger,
+) -> PretrainedEncoder:
+    """Pretrain an encoder contrastively and register it, unless the same training was made before.
+
+    The encoding is fitted on training rows; immature and unlabelled rows are pretrained on as well, rows of the
+    validation set and of the evaluation window are not.
+
+    Args:
+        artifacts: folder under which every version has a folder of its own.
+        cutoff: nothing that became known after this date is used; None for all that is materialized.
+
+    Raises:
+        NoRowsError: no features are materialized.
+    """
+    from loan_default_assets.model.encoding import Encoding
+    from loan_default_assets.model.training import pretrain
+
+    snapshot = read_snapshot(loans, limits, cutoff)
+    known = find_same_training(registry, "encoder", snapshot, config.as_dict())
+    if known is not None:
+        log.info(f"pretrained_encoder: {known.version} was trained on the same snapshot and is reused")
+        return PretrainedEncoder(known, snapshot.describe(), reused=True)
+    split = snapshot.split
+    encoding = Encoding.fit(snapshot.select(split.train), portfolio.features.cardinalities, config)
+    index = np.concatenate([split.train, split.immature, split.unlabelled])
+    encoder = pretrain(snapshot.select(index), encoding, config, on_epoch=log_epochs(log))
+    record = register(
+        registry,
+        "encoder",
+        save(artifacts, encoder, portfolio, snapshot),
+        portfolio,
+        snapshot,
+        config.as_dict(),
+        metrics={"loss": encoder.losses[-1]} if encoder.losses else {},
+    )
+    return PretrainedEncoder(
+        record, snapshot.describe(), pretraining_rows=len(index), losses=tuple(encoder.losses)
+    )

@@ -1,0 +1,33 @@
+"""What a step that stores partitions returns."""
+
+from dataclasses import dataclass
+
+from loan_default_assets.pipeline.check_results import CheckResult
+
+
+@dataclass(frozen=True)
+class StoredPartition:
+    """One partition as it was stored.
+
+    Attributes:
+        changed: False when the same rows were stored before.
+        default_rate: defaults per labelled row; None without a label, and for features.
+    """
+
+    key: str
+    rows: int
+    changed: bool
+    default_rate: float | None = None
+
+
+@dataclass(frozen=True)
+class StoredPartitions:
+    """All partitions of one run, and the schema check that they passed."""
+
+    partitions: tuple[StoredPartition, ...]
+    check: CheckResult
+
+    def __str__(self) -> str:
+        rows = sum(partition.rows for partition in self.partitions)
+        changed = sum(partition.changed for partition in self.partitions)
+        return f"{rows} rows in {len(self.partitions)} partitions, {changed} changed"

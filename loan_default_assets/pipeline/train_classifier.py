@@ -1,0 +1,116 @@
+"""The step from a pretrained encoder and matured labels to a registered challenger."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from logging import Logger
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from loan_default_assets.pipeline.check_results import CheckResult
+from loan_default_assets.pipeline.epoch_log import log_epochs
+from loan_default_assets.pipeline.model_storage import load_classifier, load_encoder, register, save
+from loan_default_assets.pipeline.pipeline_errors import ChecksFailedError
+from loan_default_assets.pipeline.readiness import check_readiness
+from loan_default_assets.pipeline.training_settings import TrainingAttempt
+from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot, read_snapshot
+from loan_default_assets.pipeline.version_selection import find_same_training, next_attempt, select_encoder
+from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.warehouse.loans import Loans
+from loan_default_assets.warehouse.registry import ModelRecord, Registry
+
+if TYPE_CHECKING:
+    from loan_default_assets.model.config import ModelConfig
+    from loan_default_assets.model.splits import SplitLimits
+    from loan_default_assets.model.training import FittedModel
+
+
+@dataclass(frozen=True)
+class TrainedClassifier:
+    """The registered classifier of a training snapshot.
+
+    Attributes:
+        snapshot: counts and dates of the snapshot, of `TrainingSnapshot.describe`.
+        checks: the readiness checks that the snapshot passed.
+        model: None where an earlier training on the same snapshot made this version.
+    """
+
+    record: ModelRecord
+    snapshot: Mapping[str, Any]
+    checks: tuple[CheckResult, ...]
+    model: "FittedModel | None" = None
+
+
+def train_classifier(
+    portfolio: Portfolio,
+    loans: Loans,
+    registry: Registry,
+    *,
+    artifacts: Path,
+    config: "ModelConfig",
+    limits: "SplitLimits",
+    leakage_limit: float,
+    attempt: TrainingAttempt,
+    log: Logger,
+) -> TrainedClassifier:
+    """Fine-tune, calibrate and register a classifier, unless the same training was made before.
+
+    Args:
+        artifacts: folder under which every version has a folder of its own.
+        leakage_limit: ROC-AUC that one feature may add to a baseline.
+
+    Raises:
+        ChecksFailedError: the snapshot is not ready to train on.
+        NoRowsError: no features are materialized.
+        NoModelError: there is no pretrained encoder.
+    """
+    snapshot = read_snapshot(loans, limits, attempt.cutoff)
+    checks = check_readiness(portfolio, snapshot, leakage_limit)
+    failed = [check.description for check in checks if not check.passed]
+    if failed:
+        raise ChecksFailedError("; ".join(failed), checks)
+    champion = registry.champion()
+    encoder = select_encoder(registry, portfolio, snapshot, config)
+    hyper_parameters = config.as_dict() | {"encoder": encoder.version, "mode": attempt.mode}
+    known = find_same_training(registry, "classifier", snapshot, hyper_parameters, attempt.number)
+    if known is not None:
+        log.info(f"classifier: {known.version} was trained on the same snapshot and is reused")
+        return TrainedClassifier(known, snapshot.describe(), checks)
+    warm_start = champion if attempt.mode == "head" else None
+    model = _fit(portfolio, snapshot, config, encoder, warm_start, log)
+    parent = champion.version if champion else None
+    number = attempt.number or next_attempt(registry, snapshot, parent)
+    record = register(
+        registry,
+        "classifier",
+        save(artifacts, model, portfolio, snapshot, {"attempt": number, "parent": parent}),
+        portfolio,
+        snapshot,
+        hyper_parameters,
+        attempt=number,
+        parent=parent,
+        threshold=model.threshold,
+        metrics={"validation_roc_auc": max(epoch.validation_auc or 0.0 for epoch in model.history)},
+    )
+    return TrainedClassifier(record, snapshot.describe(), checks, model)
+
+
+def _fit(
+    portfolio: Portfolio,
+    snapshot: TrainingSnapshot,
+    config: "ModelConfig",
+    encoder: ModelRecord,
+    warm_start: ModelRecord | None,
+    log: Logger,
+) -> "FittedModel":
+    """The classifier; with `warm_start`, only the head of that version is fitted again."""
+    from loan_default_assets.model.training import fit
+
+    return fit(
+        load_encoder(encoder, portfolio),
+        snapshot.select(snapshot.split.train),
+        snapshot.select(snapshot.split.validation),
+        config,
+        head_only=warm_start is not None,
+        warm_start=None if warm_start is None else load_classifier(warm_start, portfolio),
+        on_epoch=log_epochs(log),
+    )

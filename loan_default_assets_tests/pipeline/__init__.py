@@ -1,0 +1,1 @@
+"""Tests of the steps from raw loans to the champion, without Dagster."""

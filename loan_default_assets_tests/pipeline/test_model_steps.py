@@ -1,0 +1,172 @@
+import logging
+import math
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from loan_default_assets.model.predictor import Predictor
+from loan_default_assets.pipeline.evaluation_window import evaluation_window
+from loan_default_assets.pipeline.model_evaluation import compare, evaluate_model
+from loan_default_assets.pipeline.model_storage import load_classifier, load_encoder
+from loan_default_assets.pipeline.pipeline_errors import NoModelError, NoRowsError
+from loan_default_assets.pipeline.training_settings import TrainingAttempt, model_config
+from loan_default_assets_tests.pipeline.bank_steps import BankSteps
+
+
+def test_every_step_needs_what_the_step_before_it_makes(steps: BankSteps) -> None:
+    for step in (steps.pretrain, steps.train):
+        with pytest.raises(NoRowsError, match="materialize raw_loans and processed_features first"):
+            step()
+    with pytest.raises(NoModelError, match="no model to evaluate; materialize classifier first"):
+        steps.evaluate()
+    with pytest.raises(
+        NoModelError, match="no model may serve: kept: no challenger is pending under PROMOTION"
+    ):
+        steps.decide()
+    steps.load()
+    steps.features()
+    with pytest.raises(
+        NoModelError, match="no encoder under the current description of portfolio small_bank"
+    ):
+        steps.train()
+    assert steps.registry.history() == []
+
+
+def test_an_encoder_is_pretrained_once_on_rows_older_than_the_window(
+    bank_with_features: BankSteps, caplog: pytest.LogCaptureFixture
+) -> None:
+    bank = bank_with_features
+    with caplog.at_level(logging.INFO):
+        made = bank.pretrain()
+    snapshot = bank.snapshot()
+    split = snapshot.split
+    assert not made.reused
+    assert made.pretraining_rows == len(split.train) + len(split.immature) + len(split.unlabelled)
+    assert len(made.losses) == bank.portfolio.training["pretrain_epochs"]
+    assert "pretrain: epoch 1 of 1, loss" in caplog.text
+    assert made.snapshot == snapshot.describe()
+    assert (made.record.kind, made.record.snapshot_hash) == ("encoder", snapshot.digest)
+    assert made.record.trained_to == split.trained_to
+    assert load_encoder(made.record, bank.portfolio).losses == made.losses
+
+    again = bank.pretrain()
+    assert again.reused
+    assert again.record == made.record
+
+
+def test_from_challenger_to_champion_and_to_the_next_challenger(
+    bank_with_features: BankSteps, caplog: pytest.LogCaptureFixture
+) -> None:
+    bank = bank_with_features
+    encoder = bank.pretrain().record
+    with caplog.at_level(logging.INFO):
+        first = bank.train()
+    assert "fit: epoch 1 of 3, loss" in caplog.text
+    assert [check.name for check in first.checks] == ["both_classes", "label_maturity", "no_leakage"]
+    assert all(check.passed for check in first.checks)
+    record = first.record
+    assert (record.kind, record.status, record.attempt, record.parent) == ("classifier", "candidate", 1, None)
+    assert record.hyper_parameters["encoder"] == encoder.version
+    assert first.model is not None
+    assert record.threshold == first.model.threshold == load_classifier(record, bank.portfolio).threshold
+    again = bank.train()
+    assert again.model is None
+    assert again.record == record
+
+    alone = bank.evaluate()
+    assert alone.model.version == record.version
+    assert alone.champion is None
+    assert [(e.model_version, e.role) for e in alone.recorded] == [(record.version, "candidate")]
+    assert alone.recorded[0].verdict == alone.verdict.decision
+    assert {check.name: check.passed for check in alone.checks}["finite_outputs"]
+    assert alone.window.first > encoder.trained_to
+    assert alone.baseline.name == "HistGradientBoosting"
+    bank.evaluate()
+    assert bank.evaluations_recorded() == [(record.version, "candidate")]
+
+    decision = bank.decide()
+    assert decision.outcome == f"promoted: {alone.verdict.decision}"
+    assert decision.champion.version == record.version
+    assert decision.evaluation is not None
+    assert decision.evaluation.metrics == pytest.approx(alone.recorded[0].metrics, nan_ok=True)
+    assert bank.decide().outcome == "kept: no challenger is pending"
+    assert bank.evaluate().recorded == (), "the champion was evaluated on these rows before its promotion"
+
+    second = bank.train(TrainingAttempt(number=2, mode="head", seed_offset=1)).record
+    assert (second.attempt, second.parent) == (2, record.version)
+    assert second.hyper_parameters["mode"] == "head"
+    both = bank.evaluate()
+    assert both.champion is not None
+    assert [(e.model_version, e.role) for e in both.recorded] == [
+        (second.version, "candidate"),
+        (record.version, "champion"),
+    ]
+    assert both.recorded[0].compared_with == record.version
+    assert len({(e.rows, e.positives, e.window_from, e.window_to) for e in both.recorded}) == 1
+    champion = bank.decide().champion
+    assert champion.version == (second if both.verdict.promote else record).version
+
+
+def test_a_model_is_evaluated_as_it_scores(bank_with_features: BankSteps) -> None:
+    bank = bank_with_features
+    bank.pretrain()
+    record = bank.train(TrainingAttempt(number=7)).record
+    snapshot = bank.snapshot()
+    window = evaluation_window(snapshot, [record])
+    rows = snapshot.split.window
+    predictor = Predictor.from_artifact(Path(record.artifact_uri))
+    expected = predictor.predict(snapshot.rows.numerical[rows], snapshot.rows.categorical[rows]).pd
+    evaluation = evaluate_model(record, bank.portfolio, window)
+    np.testing.assert_array_equal(evaluation.probability, expected)
+    assert evaluation.failure == ""
+    assert evaluation.policy_input.smoke_passed
+    assert evaluation.policy_input.positives == window.positives == int((window.label == 1).sum())
+    difference = compare(evaluation, evaluation, window)
+    assert difference is not None
+    assert (difference.df1_low, difference.df1_high, difference.dauc_low, difference.dauc_high) == (
+        0,
+        0,
+        0,
+        0,
+    )
+
+    newest_day = replace(record, trained_to=snapshot.split.window_to)
+    with pytest.raises(NoRowsError, match="newer than what the models were fitted on"):
+        evaluation_window(snapshot, [record, newest_day])
+
+
+@pytest.mark.parametrize("fault", ["damaged artifact", "other portfolio"])
+def test_a_model_that_cannot_score_has_no_metrics_and_a_reason(
+    bank_with_features: BankSteps, tmp_path: Path, fault: str
+) -> None:
+    bank = bank_with_features
+    bank.pretrain()
+    record = bank.train(TrainingAttempt(number=8)).record
+    if fault == "damaged artifact":
+        copy = tmp_path / record.version
+        shutil.copytree(record.artifact_uri, copy)
+        (copy / "weights.safetensors").write_bytes(b"damaged")
+        record = replace(record, artifact_uri=str(copy))
+    else:
+        record = replace(record, portfolio_hash="0" * 64)
+    window = evaluation_window(bank.snapshot(), [record])
+    evaluation = evaluate_model(record, bank.portfolio, window)
+    assert evaluation.probability is None
+    assert all(math.isnan(value) for value in evaluation.metrics.values.values())
+    assert not evaluation.policy_input.smoke_passed
+    assert evaluation.policy_input.artifact_matches == (fault == "other portfolio")
+    assert evaluation.policy_input.schema_matches == (fault == "damaged artifact")
+    assert bool(evaluation.failure) == (fault == "damaged artifact")
+    assert compare(evaluation, evaluation, window) is None
+
+
+def test_the_environment_overrides_the_preset_and_the_portfolio_overrides_both(steps: BankSteps) -> None:
+    changed = steps.settings.model_copy(update={"d_model": 64, "seed": 3})
+    settings = changed.model_validate(changed.model_dump(include={"d_model", "seed"}))
+    plain = steps.portfolio.model_copy(update={"training": {"preset": "fast"}})
+    config = model_config(plain, settings, seed_offset=2)
+    assert (config.d_model, config.seed, config.num_layers) == (64, 5, 3)
+    assert model_config(steps.portfolio, settings).d_model == 8
