@@ -1,1 +1,1 @@
-"""The asset graph from a bank's loans to a judged default model; the service itself lives in `bento`."""
+"""The asset graph from a bank's loans to an evaluated model of loan default; the service is in `bento`."""

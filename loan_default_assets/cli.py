@@ -1,4 +1,4 @@
-"""The `loan-default` command: its verbs, options and exit codes (1: the user can mend it, 2: wrong usage)."""
+"""The `loan-default` command: verbs, options and exit codes (1: the user's mistake, 2: wrong usage)."""
 
 import os
 import sys
@@ -30,7 +30,7 @@ def _verb(function: Callable[..., Any]) -> Callable[..., Any]:
 
         from loan_default_assets.commands.session import CommandError
         from loan_default_assets.portfolio.spec import PortfolioError
-        from loan_default_assets.warehouse.database import WarehouseError
+        from loan_default_assets.warehouse.database_errors import WarehouseError
 
         try:
             return function(*args, **kwargs)
@@ -77,13 +77,13 @@ def _settings(portfolio: str | None, source: str | None) -> Any:
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.version_option(package_name="loan-default-assets")
 def loan_default(debug: bool) -> None:
-    """From a bank's loans to a judged, served default model."""
+    """From a bank's loans to an evaluated, served model of loan default."""
 
 
 @loan_default.command()
 @_verb
 def demo() -> None:
-    """The whole chain on generated loans, with nothing configured; prints what to do next."""
+    """Run the whole chain on generated loans, with nothing configured; print what to run next."""
     from loan_default_assets.commands import run as chain
     from loan_default_assets.commands import summary
     from loan_default_assets.commands.first_score import first_score
@@ -97,14 +97,14 @@ def demo() -> None:
 @loan_default.command()
 @_portfolio_options
 @click.option(
-    "--from", "first", type=_DATE, help="First day of application; the portfolio's start, when left out."
+    "--from", "first", type=_DATE, help="First day of application; the portfolio's start, when omitted."
 )
 @click.option(
-    "--to", "last", type=_DATE, help="Last day of application; the last that is over, when left out."
+    "--to", "last", type=_DATE, help="Last day of application; the last completed one, when omitted."
 )
 @_verb
 def run(portfolio: str | None, source: str | None, first: datetime | None, last: datetime | None) -> None:
-    """The same chain on your loans: load, check, train, judge, promote."""
+    """Run the same chain on your loans: load, check, train, evaluate, promote."""
     from loan_default_assets.commands import run as chain
     from loan_default_assets.commands import summary
     from loan_default_assets.commands.session import dagster_instance, open_session
@@ -119,7 +119,7 @@ def run(portfolio: str | None, source: str | None, first: datetime | None, last:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @_verb
 def status(portfolio: str | None, source: str | None, as_json: bool) -> None:
-    """Tables, champion, last evaluation, retraining state and why."""
+    """Show tables, champion, last evaluation, and the retraining state with its reason."""
     import json
 
     from loan_default_assets.commands import status as report
@@ -134,29 +134,29 @@ def status(portfolio: str | None, source: str | None, as_json: bool) -> None:
 @_portfolio_options
 @_verb
 def doctor(portfolio: str | None, source: str | None) -> None:
-    """Python, PostgreSQL, ports, memory, torch, portfolio: what is wrong and how to mend it."""
-    from loan_default_assets.commands import doctor as examination
+    """Check Python, PostgreSQL, ports, memory, torch and portfolio; say how to fix what is wrong."""
+    from loan_default_assets.commands import doctor as checks
 
-    findings = examination.examine(_settings(portfolio, source))
+    findings = checks.run_checks(_settings(portfolio, source))
     for finding in findings:
-        click.echo(examination.line(finding))
+        click.echo(checks.line(finding))
     sys.exit(1 if any(finding.wrong for finding in findings) else 0)
 
 
 @loan_default.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
-@click.option("--label", required=True, help="The outcome's column.")
-@click.option("--date", "as_of", help="The column of the application date; leave out for a snapshot.")
-@click.option("--key", help="The column that names a loan; leave out to number the rows.")
-@click.option("--name", help="Name of the portfolio; the file's name, when left out.")
+@click.option("--label", required=True, help="Column of the outcome.")
+@click.option("--date", "as_of", help="Column of the application date; omit it for a file without dates.")
+@click.option("--key", help="Column that identifies a loan; omit it to number the rows.")
+@click.option("--name", help="Name of the portfolio; the file's name, when omitted.")
 @click.option(
-    "--output", type=click.Path(dir_okay=False), help="Where to write it; NAME.yaml, when left out."
+    "--output", type=click.Path(dir_okay=False), help="Where to write it; NAME.yaml, when omitted."
 )
 @_verb
 def init(
     file: str, label: str, as_of: str | None, key: str | None, name: str | None, output: str | None
 ) -> None:
-    """Profile a file of loans and write a first portfolio for you to edit."""
+    """Profile a file of loans and write a first portfolio to edit."""
     from loan_default_assets.commands.init import write
 
     path = write(file, label=label, as_of=as_of, key=key, name=name, output=output)
@@ -168,7 +168,7 @@ def init(
 @click.option("--from", "first", type=_DATE, required=True, help="First day of application.")
 @click.option("--to", "last", type=_DATE, required=True, help="Last day of application.")
 @click.option(
-    "--as-of", "cutoff", type=_DATE, help="Replay: use only what was known on this day, and train on that."
+    "--as-of", "cutoff", type=_DATE, help="Replay with this data cutoff: use only what was known on that day."
 )
 @_verb
 def backfill(
@@ -178,13 +178,13 @@ def backfill(
     last: datetime,
     cutoff: datetime | None,
 ) -> None:
-    """Load past days again or for the first time; the models follow once, at the end."""
-    from loan_default_assets.commands import backfill as past
+    """Load past partitions again or for the first time; then train or evaluate once."""
+    from loan_default_assets.commands import backfill as past_partitions
     from loan_default_assets.commands import summary
     from loan_default_assets.commands.session import dagster_instance, open_session
 
     with open_session(_settings(portfolio, source)) as session, dagster_instance(session) as instance:
-        outcome = past.backfill(session, instance, first=first.date(), last=last.date(), cutoff=_day(cutoff))
+        outcome = past_partitions.backfill(session, instance, first=first.date(), last=last.date(), cutoff=_day(cutoff))
         click.echo(summary.text(session, outcome))
 
 
@@ -192,7 +192,7 @@ def backfill(
 @_portfolio_options
 @_verb
 def retrain(portfolio: str | None, source: str | None) -> None:
-    """Start an attempt now, whatever the target, the cooldown and HOLD say."""
+    """Start a retraining attempt now, regardless of target, cooldown and HOLD."""
     from loan_default_assets.commands import retrain as training
     from loan_default_assets.commands.session import dagster_instance, open_session
 
@@ -206,12 +206,12 @@ def retrain(portfolio: str | None, source: str | None) -> None:
 @click.option("--reason", default="promoted by an operator", show_default=True, help="Kept with the version.")
 @_verb
 def promote(version: str, portfolio: str | None, source: str | None, reason: str) -> None:
-    """Make a judged version champion on your own judgement."""
-    from loan_default_assets.commands import promote as place
+    """Make an evaluated version the champion by an operator's decision."""
+    from loan_default_assets.commands import promote as promotion
     from loan_default_assets.commands.session import open_session
 
     with open_session(_settings(portfolio, source)) as session:
-        click.echo(place.promote(session, version, reason))
+        click.echo(promotion.promote(session, version, reason))
 
 
 @loan_default.command()
@@ -221,23 +221,23 @@ def promote(version: str, portfolio: str | None, source: str | None, reason: str
 )
 @_verb
 def rollback(portfolio: str | None, source: str | None, reason: str) -> None:
-    """Give the champion's place back to the champion before it."""
-    from loan_default_assets.commands import promote as place
+    """Make the previous champion the champion again."""
+    from loan_default_assets.commands import promote as promotion
     from loan_default_assets.commands.session import open_session
 
     with open_session(_settings(portfolio, source)) as session:
-        click.echo(place.rollback(session, reason))
+        click.echo(promotion.rollback(session, reason))
 
 
 @loan_default.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 @_portfolio_options
 @click.option(
-    "--output", type=click.Path(dir_okay=False), help="CSV to write; standard output, when left out."
+    "--output", type=click.Path(dir_okay=False), help="CSV to write; standard output, when omitted."
 )
 @_verb
 def score(file: str, portfolio: str | None, source: str | None, output: str | None) -> None:
-    """Score a file of loans with the champion, reasons included; journaled like served answers."""
+    """Score a file of applications with the champion, with reason codes; kept in the prediction log."""
     from loan_default_assets.commands.score import score_file
     from loan_default_assets.commands.session import open_session
 
@@ -247,10 +247,22 @@ def score(file: str, portfolio: str | None, source: str | None, output: str | No
 
 @loan_default.command()
 @_portfolio_options
+@_verb
+def migrate(portfolio: str | None, source: str | None) -> None:
+    """Bring the database up to this release: tables, the portfolio's columns, Dagster's history."""
+    from loan_default_assets.commands.migrate import migrate as upgrade
+    from loan_default_assets.commands.session import dagster_instance, open_session
+
+    with open_session(_settings(portfolio, source)) as session, dagster_instance(session) as instance:
+        click.echo(upgrade(session, instance))
+
+
+@loan_default.command()
+@_portfolio_options
 @click.option("--no-service", is_flag=True, help="Without the prediction service.")
 @_verb
 def up(portfolio: str | None, source: str | None, no_service: bool) -> None:
-    """Dagster's interface, its daemon (sensors, freshness, backfills) and the service, until Ctrl-C."""
+    """Serve Dagster's UI, its daemon (sensors, freshness, backfills) and the prediction service until Ctrl-C."""
     from loan_default_assets.commands.up import up as start
 
     start(_settings(portfolio, source), service=not no_service, say=click.echo)

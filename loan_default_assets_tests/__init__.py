@@ -1,1 +1,1 @@
-"""Tests, in the same rooms as the code they hold to account; measurements of speed are in `benchmarks`."""
+"""Tests, in the same packages as the code they check; measurements of speed are in `benchmarks`."""

@@ -21,10 +21,10 @@ def backfill(
     cutoff: date | None = None,
     today: date | None = None,
 ) -> Outcome:
-    """Loans and features of every partition from `first` to `last`; then the champion is judged on the new rows.
+    """Load loans and features of every partition from `first` to `last`; then evaluate the champion on the new rows.
 
-    A first model is trained where there is none. `cutoff`: only partitions that were over on that day are loaded,
-    and a model is trained and judged with the outcomes known then. The rows are those of a backfill in the UI.
+    A first model is trained where there is none. `cutoff`: only partitions completed by that day are loaded,
+    and a model is trained and evaluated with the outcomes known then. The rows are those of a backfill in the UI.
     Raises: CommandError.
     """
     if first > last:

@@ -1,4 +1,4 @@
-"""The processes that one `up` started, children of children included: to find them, and to end them."""
+"""The processes that one `up` started, with all their descendants: start, find and stop them."""
 
 import contextlib
 import ctypes
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-# Every descendant inherits it, so that none is missed when those in between are gone.
+# Every descendant inherits it, so that none is missed when its parent has ended.
 MARK = "LOAN_DEFAULT_UP"
 _LOG_BYTES = 20 << 20
 
@@ -19,7 +19,7 @@ _LOG_BYTES = 20 << 20
 def start(
     command: Sequence[str], mark: str, log: Path, environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
-    """A child in a session of its own, so that the terminal's Ctrl-C reaches `up` alone; it ends with `up` on Linux."""
+    """Start a child in its own session, so that Ctrl-C reaches `up` alone; on Linux it ends with `up`."""
     if log.exists() and log.stat().st_size > _LOG_BYTES:
         log.replace(log.with_suffix(".log.1"))
     with log.open("ab") as output:
@@ -35,7 +35,7 @@ def start(
 
 
 def stop(children: Sequence[subprocess.Popen[bytes]], mark: str, seconds: float) -> None:
-    """Asks the children to end, then whatever they left behind; ends by force what has not ended in time."""
+    """Terminate the children and their descendants; kill what has not ended in time."""
     for child in children:
         if child.poll() is None:
             child.terminate()
@@ -48,7 +48,7 @@ def stop(children: Sequence[subprocess.Popen[bytes]], mark: str, seconds: float)
 
 
 def end(mark: str, seconds: float = 10.0) -> int:
-    """Ends every process that carries the mark; the number of them."""
+    """Terminate, then kill, every process that carries the mark; return their number."""
     found = members(mark)
     for process in found:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -62,7 +62,7 @@ def end(mark: str, seconds: float = 10.0) -> int:
 
 
 def members(mark: str) -> list[psutil.Process]:
-    """Living processes of this user that carry the mark, this one left out."""
+    """Living processes of this user that carry the mark, without this one."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):

@@ -1,4 +1,4 @@
-"""`doctor`: what the platform needs of this machine, what is missing, and how to mend it."""
+"""`doctor`: checks of what the platform needs on this machine, with the fix for what is missing."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 import psutil
 
-from loan_default_assets.ports import taken
+from loan_default_assets.ports import in_use
 from loan_default_assets.settings import Settings
 
 _GIB = 1 << 30
@@ -17,25 +17,25 @@ _GIB = 1 << 30
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: `wrong` findings stop the platform, `warning`s do not."""
+    """The result of one check: `wrong` findings stop the platform, `warning`s do not."""
 
     name: str
     found: str
     wrong: bool = False
     warning: bool = False
-    mend: str = ""
+    fix: str = ""
 
 
 def line(finding: Finding) -> str:
-    """The finding as a line, and how to mend it under it."""
+    """The finding as a line, with its fix on the next line."""
     mark = "FAIL" if finding.wrong else "warn" if finding.warning else "ok"
     text = f"{mark:5}{finding.name:12}{finding.found}"
-    return f"{text}\n{'':17}{finding.mend}" if finding.mend else text
+    return f"{text}\n{'':17}{finding.fix}" if finding.fix else text
 
 
-def examine(settings: Settings) -> list[Finding]:
-    """Looks at everything once; a failing look is a finding, not an error."""
-    looks: tuple[tuple[str, Callable[[Settings], Iterator[Finding]]], ...] = (
+def run_checks(settings: Settings) -> list[Finding]:
+    """Run every check once; a check that raises is a finding, not an error."""
+    checks: tuple[tuple[str, Callable[[Settings], Iterator[Finding]]], ...] = (
         ("python", _python),
         ("torch", _torch),
         ("memory", _memory),
@@ -45,10 +45,10 @@ def examine(settings: Settings) -> list[Finding]:
         ("ports", _ports),
     )
     found: list[Finding] = []
-    for name, look in looks:
+    for name, check in checks:
         try:
-            found.extend(look(settings))
-        except Exception as error:  # noqa: BLE001 - the point of a doctor is to report whatever is wrong
+            found.extend(check(settings))
+        except Exception as error:  # noqa: BLE001 - every failure is reported as a finding
             found.append(Finding(name, str(error), wrong=True))
     return found
 
@@ -56,7 +56,7 @@ def examine(settings: Settings) -> list[Finding]:
 def _python(_: Settings) -> Iterator[Finding]:
     good = (3, 11) <= sys.version_info[:2] < (3, 14)
     yield Finding(
-        "python", sys.version.split()[0], wrong=not good, mend="" if good else "use Python 3.11, 3.12 or 3.13"
+        "python", sys.version.split()[0], wrong=not good, fix="" if good else "use Python 3.11, 3.12 or 3.13"
     )
 
 
@@ -73,21 +73,21 @@ def _memory(_: Settings) -> Iterator[Finding]:
         "memory",
         f"{free / _GIB:.1f} GiB available",
         warning=free < 3 * _GIB,
-        mend="" if free >= 3 * _GIB else "the demo needs up to 3 GiB; close something",
+        fix="" if free >= 3 * _GIB else "the demo needs up to 3 GiB; close other programs",
     )
 
 
 def _home(settings: Settings) -> Iterator[Finding]:
     home = settings.home
-    place = next(path for path in (home, *home.parents) if path.exists())
-    writable = os.access(place, os.W_OK)
-    free = shutil.disk_usage(place).free
+    existing = next(path for path in (home, *home.parents) if path.exists())
+    writable = os.access(existing, os.W_OK)
+    free = shutil.disk_usage(existing).free
     yield Finding(
         "home",
         f"{home}, {free / _GIB:.1f} GiB free" if writable else f"{home} cannot be written",
         wrong=not writable,
         warning=writable and free < 2 * _GIB,
-        mend="" if writable else "set LOAN_DEFAULT_HOME to a folder of yours",
+        fix="" if writable else "set LOAN_DEFAULT_HOME to a writable folder",
     )
 
 
@@ -98,7 +98,7 @@ def _portfolio(settings: Settings) -> Iterator[Finding]:
     names = portfolio.features
     yield Finding(
         "portfolio",
-        f"{portfolio.name}: {len(names.numerical)} numbers, {len(names.categorical)} categories, "
+        f"{portfolio.name}: {len(names.numerical)} numerical and {len(names.categorical)} categorical features, "
         f"{portfolio.source.kind} source",
     )
 
@@ -106,21 +106,19 @@ def _portfolio(settings: Settings) -> Iterator[Finding]:
 def _postgresql(settings: Settings) -> Iterator[Finding]:
     from loan_default_assets.commands.session import open_session
 
-    with open_session(settings) as session, session.database.transaction() as cursor:
-        cursor.execute("SHOW server_version")
-        row = cursor.fetchone()
-        yield Finding("postgresql", f"{row[0] if row else 'unknown'}, {session.place}")
+    with open_session(settings) as session:
+        yield Finding("postgresql", f"{session.database.server_version()}, {session.database_label}")
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
     for setting in ("DAGSTER_PORT", "SERVICE_HTTP_PORT", "SERVICE_GRPC_PORT"):
         port = getattr(settings, setting.lower())
-        if taken(port):
+        if in_use(port):
             yield Finding(
                 "ports",
-                f"{setting}={port} is taken",
+                f"{setting}={port} is in use",
                 warning=True,
-                mend=f"stop its owner, or set {setting}",
+                fix=f"stop the process that listens there, or set {setting}",
             )
             continue
         yield Finding("ports", f"{setting}={port} is free")

@@ -1,9 +1,8 @@
-"""The end of `demo`: the service is started, one loan is scored over HTTP and over gRPC, and it is stopped again."""
+"""The end of `demo`: one loan scored by the service over HTTP and over gRPC."""
 
 import json
 import os
 import shlex
-import socket
 import subprocess
 import sys
 import time
@@ -13,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loan_default_assets.commands.session import CommandError, Session, environment
+from loan_default_assets.ports import free_port
 from loan_default_assets.settings import Settings
 
 if TYPE_CHECKING:
     from bento.client import Loan
 
 _START_SECONDS = 120
-_OF_THE_PUBLIC_SERVICE = (
+_PUBLIC_SERVICE_SETTINGS = (
     "SERVICE_API_KEYS",
     "SERVICE_ADMIN_KEYS",
     "SERVICE_TLS_CERTIFICATE",
@@ -29,7 +29,7 @@ _OF_THE_PUBLIC_SERVICE = (
 
 
 def first_score(session: Session) -> list[str]:
-    """Lines for the summary: both answers (where the champion has given none yet), and how to ask again.
+    """Lines for the summary: both predictions (where the champion has made none yet), and how to request them again.
 
     Raises: CommandError where the service does not start, naming its log.
     """
@@ -46,25 +46,25 @@ def first_score(session: Session) -> list[str]:
     if not session.predictions.has_predictions_of(champion.version):
         with _service(session) as (http, grpc):
             with HttpClient(f"http://{http}") as over_http:
-                answer = over_http.predict(loan)
+                http_response = over_http.predict(loan)
             with closing(GrpcClient(grpc)) as over_grpc:
-                again = over_grpc.predict(loan)
-        for name, given in (("HTTP", answer), ("gRPC", again)):
-            decision = "default expected" if given.prediction else "no default expected"
-            lines.append(f"scored      over {name}: probability {given.probability:.4f}, {decision}")
-    return [*lines, *ask_again(session.settings, file)]
+                grpc_response = over_grpc.predict(loan)
+        for name, response in (("HTTP", http_response), ("gRPC", grpc_response)):
+            decision = "default expected" if response.prediction else "no default expected"
+            lines.append(f"scored      over {name}: probability {response.probability:.4f}, {decision}")
+    return [*lines, *request_lines(session.settings, file)]
 
 
-def ask_again(settings: Settings, file: Path) -> list[str]:
-    """How to score the loan in `file` once more.
+def request_lines(settings: Settings, file: Path) -> list[str]:
+    """How to score the loan in `file` again, as lines to copy.
 
-    With a database of its own the demo may run in a container, beside a service that this machine cannot see.
+    With a database of its own the demo may run in a container, with a service that this machine does not reach.
     """
     elsewhere = settings.database_url is not None
     key = '-H "authorization: Bearer $KEY" ' if settings.service_api_keys else ""
     return [
-        *(["ask again   in containers: docs/deployment.md; elsewhere:"] if elsewhere else []),
-        f"{'' if elsewhere else 'ask again':12}loan-default up &",
+        *(["try again   in containers: docs/deployment.md; elsewhere:"] if elsewhere else []),
+        f"{'' if elsewhere else 'try again':12}loan-default up &",
         f"            curl -s http://127.0.0.1:{settings.service_http_port}/predict "
         f"{key}-H 'content-type: application/json' -d {shlex.quote(f'@{file}')}",
         f"            grpcurl -plaintext {key}-d @ 127.0.0.1:{settings.service_grpc_port} "
@@ -73,7 +73,7 @@ def ask_again(settings: Settings, file: Path) -> list[str]:
 
 
 def _newest_loan(session: Session) -> "Loan":
-    """The first loan of the newest partition, without its outcome, as an application would carry it."""
+    """The first loan of the newest partition, without its outcome, as an application has it."""
     from bento.client import Loan
 
     portfolio = session.portfolio
@@ -98,17 +98,17 @@ def _newest_loan(session: Session) -> "Loan":
 
 @contextmanager
 def _service(session: Session) -> Iterator[tuple[str, str]]:
-    """The service as a child of this process; its HTTP and gRPC addresses."""
+    """Run the service as a child of this process; yields its HTTP and gRPC addresses."""
     http, grpc = (
-        _free_port(session.settings.service_http_port),
-        _free_port(session.settings.service_grpc_port),
+        free_port(session.settings.service_http_port),
+        free_port(session.settings.service_grpc_port),
     )
     log = session.settings.home / "logs" / "service.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     child = os.environ | environment(session)
     child |= {"SERVICE_HTTP_PORT": str(http), "SERVICE_GRPC_PORT": str(grpc), "SERVICE_HOST": "127.0.0.1"}
-    # The keys and certificates are those of the service that others reach, which this one is not.
-    child |= dict.fromkeys(_OF_THE_PUBLIC_SERVICE, "")
+    # Keys and certificates belong to the public service; this one is reached from this machine only.
+    child |= dict.fromkeys(_PUBLIC_SERVICE_SETTINGS, "")
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "bento", "--with-parent"], env=child, stdout=output, stderr=output
@@ -130,15 +130,4 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) ->
             if httpx.get(f"http://127.0.0.1:{port}/health", timeout=5).is_success:
                 return
         time.sleep(0.2)
-    raise CommandError(f"the service did not become ready; it says why in {log}\nNext: loan-default doctor")
-
-
-def _free_port(wanted: int) -> int:
-    """The wanted port, or any free one where that is taken."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return int(probe.getsockname()[1])
-    raise CommandError("no port is free on 127.0.0.1")
+    raise CommandError(f"the service did not become ready; the reason is in {log}\nNext: loan-default doctor")

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from loan_default_assets.commands.session import CommandError
-from loan_default_assets.portfolio.profiling.portfolio_draft import draft
+from loan_default_assets.portfolio.profiling.portfolio_draft import draft_portfolio
 
 
 def write(
@@ -15,6 +15,6 @@ def write(
     name = name or (stem if stem[0].isalpha() else f"loans_{stem}")
     path = Path(output or f"{name}.yaml")
     if path.exists():
-        raise CommandError(f"{path} exists already and was left as it is\nNext: give another --output")
-    path.write_text(draft(file, name=name, label=label, date=as_of, key=key), encoding="utf-8")
+        raise CommandError(f"{path} exists already and was not changed\nNext: give another --output")
+    path.write_text(draft_portfolio(file, name=name, label=label, date=as_of, key=key), encoding="utf-8")
     return path

@@ -1,16 +1,16 @@
-"""Runs of the graph in this process, recorded in the same Dagster instance that the UI opens."""
+"""Runs of the graph in this process, recorded in the Dagster instance that the UI opens."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-)
 
 from loan_default_assets.commands.session import CommandError, Session
 from loan_default_assets.orchestration import run_tracking
+from loan_default_assets.orchestration.dagster_internals import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
 
 
 def materialize(
@@ -23,12 +23,12 @@ def materialize(
     attempt: dict[str, Any] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> dg.ExecuteInProcessResult:
-    """One run of a job; consecutive partitions go through it together.
+    """Execute one run of a job; consecutive partitions share the run.
 
     Raises: CommandError with the reason of the first failed step, where the run fails.
     """
     run_tracking.fail_abandoned(instance)
-    tags = run_tracking.own_tags() | dict(tags or {})
+    tags = run_tracking.process_tags() | dict(tags or {})
     if len(partitions) > 1:
         tags |= {
             ASSET_PARTITION_RANGE_START_TAG: partitions[0],
@@ -56,7 +56,9 @@ def _reason(result: dg.ExecuteInProcessResult, session: Session) -> str:
             while error is not None and error.cause is not None:
                 error = error.cause
             text = error.message.strip() if error is not None else (event.message or "")
-            # Dagster prefixes the class path; a person needs the sentence behind it.
+            # Dagster prefixes the class path; the user needs the sentence after it.
             head, _, tail = text.partition(": ")
             return tail if tail and " " not in head else text
-    return f"run {result.run_id} failed; look at it in the UI: loan-default up (portfolio {session.portfolio.name})"
+    return (
+        f"run {result.run_id} failed; see it in the UI: loan-default up (portfolio {session.portfolio.name})"
+    )

@@ -7,7 +7,7 @@ from loan_default_assets.warehouse.registry import RegistryError
 def promote(session: Session, version: str, reason: str) -> str:
     """Makes a version champion; a line on the outcome.
 
-    Raises: CommandError for an unknown or never judged version, or one of another description of the portfolio.
+    Raises: CommandError for an unknown or never evaluated version, or one of another portfolio hash.
     """
     registry = session.registry
     try:
@@ -15,8 +15,8 @@ def promote(session: Session, version: str, reason: str) -> str:
     except RegistryError:
         known = ", ".join(r.version for r in registry.history() if r.kind == "classifier")
         raise CommandError(f"there is no version {version}; there are: {known or 'none'}") from None
-    judged = session.evaluations.latest(version)
-    if judged is None:
+    evaluated = session.evaluations.latest(version)
+    if evaluated is None:
         raise CommandError(
             f"{version} has no recorded verdict\nNext: materialize evaluation in the UI (loan-default up)"
         )
@@ -26,18 +26,18 @@ def promote(session: Session, version: str, reason: str) -> str:
             "score its rows\nNext: loan-default retrain"
         )
     if champion is not None and champion.version == version:
-        return f"{version} is champion already"
+        return f"{version} is the champion already"
     registry.promote(
         version,
         expected=champion.version if champion else None,
-        verdict=judged.verdict,
-        reason=f"{reason}; its verdict was {judged.verdict}",
+        verdict=evaluated.verdict,
+        reason=f"{reason}; its verdict was {evaluated.verdict}",
     )
-    return f"{version} is champion" + (f" in place of {champion.version}" if champion else "")
+    return f"{version} is the champion" + (f" in place of {champion.version}" if champion else "")
 
 
 def rollback(session: Session, reason: str) -> str:
-    """Gives the place back to the champion before; a line on the outcome. Raises: WarehouseError."""
+    """Make the previous champion the champion again; a line on the outcome. Raises: WarehouseError."""
     champion = session.registry.champion()
     back = session.registry.rollback(reason, expected=champion.version if champion else None)
-    return f"{back.version} is champion again in place of {champion.version if champion else None}"
+    return f"{back.version} is the champion again in place of {champion.version if champion else None}"

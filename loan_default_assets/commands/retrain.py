@@ -1,33 +1,33 @@
-"""`retrain`: an operator's attempt, by the same rule and under the same identity as the sensor's."""
+"""`retrain`: an attempt started by an operator, under the same rule and identity as the sensor's."""
 
 import dagster as dg
 
 from loan_default_assets.commands.materialize import materialize
 from loan_default_assets.commands.session import CommandError, Session, definitions
-from loan_default_assets.commands.status import decided
+from loan_default_assets.commands.status import retraining_action
 from loan_default_assets.orchestration import run_tracking, sensors
 
 
 def retrain(session: Session, instance: dg.DagsterInstance) -> str:
-    """Trains, judges and promotes or rejects; a line on the outcome.
+    """Train, evaluate, and promote or reject; a line on the outcome.
 
     Raises: CommandError where a training runs, no verdict would be possible, or the attempt has been made.
     """
-    action = decided(session, instance, forced=True)
+    action = retraining_action(session, instance, forced=True)
     start = action.retraining
     if start is None:
-        raise CommandError(f"{action.sentence} Nothing was started.\nNext: {action.next}")
+        raise CommandError(f"{action.explanation} Nothing was started.\nNext: {action.next}")
     before = session.registry.champion()
     materialize(
         session,
         instance,
         definitions(session),
-        sensors.job_of(start),
-        attempt=sensors.attempt_of(start),
-        tags={run_tracking.RETRAINING: start.run_key},
+        sensors.job_name(start),
+        attempt=sensors.attempt_config(start),
+        tags={run_tracking.RETRAINING_TAG: start.run_key},
     )
     champion = session.registry.champion()
     if champion is not None and (before is None or champion.version != before.version):
-        return f"attempt {start.attempt}: {champion.version} is champion. {champion.reason}"
+        return f"attempt {start.attempt}: {champion.version} is the champion. {champion.reason}"
     newest = next(record for record in session.registry.history() if record.kind == "classifier")
     return f"attempt {start.attempt}: the champion stays. {newest.version} {newest.reason}"

@@ -1,4 +1,4 @@
-"""`run` and `demo`: the whole chain on one portfolio, from its source to a judged model."""
+"""`run` and `demo`: the whole chain on one portfolio, from its source to an evaluated model."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -14,7 +14,7 @@ from loan_default_assets.warehouse.table_hashes import TABLES
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run did: partitions asked for, and the tables whose rows are not what they were."""
+    """What a run did: number of requested partitions, and the tables whose rows changed."""
 
     partitions: int
     changed: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""One command's hold on the platform: the database, the portfolio's tables, the Dagster instance."""
+"""What every command works with: settings, portfolio, database and the Dagster instance."""
 
 import os
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 
 from loan_default_assets.definitions import build_definitions
-from loan_default_assets.orchestration import jobs
+from loan_default_assets.orchestration import former_names, jobs
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import Database, normalise, redact
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class CommandError(Exception):
-    """Something the user can mend; its text says what is wrong, where, and what to run next."""
+    """The user can fix it: the text says what is wrong, where, and what to run next."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ class Session:
         return PredictionLog(self.database)
 
     @property
-    def place(self) -> str:
-        """Where the rows are, without a password."""
+    def database_label(self) -> str:
+        """The database for messages, without a password."""
         return redact(self.url) if self.settings.database_url else f"embedded server in {self.settings.home}"
 
 
 @contextmanager
 def open_session(settings: Settings) -> Iterator[Session]:
-    """The database up (embedded, where DATABASE_URL is unset) and migrated, for the time of one command.
+    """Start (embedded, where DATABASE_URL is unset) and migrate the database for the time of one command.
 
     Raises: PortfolioError, WarehouseError.
     """
@@ -73,7 +73,7 @@ def open_session(settings: Settings) -> Iterator[Session]:
 
 
 def environment(session: Session) -> dict[str, str]:
-    """What a Dagster process needs to know of this session; it is told by the environment alone."""
+    """The environment variables that a Dagster process of this session needs."""
     home = session.settings.home / "dagster"
     found = {
         "DATABASE_URL": session.url,
@@ -88,7 +88,7 @@ def environment(session: Session) -> dict[str, str]:
 
 @contextmanager
 def dagster_instance(session: Session) -> Iterator[dg.DagsterInstance]:
-    """The instance that the UI opens too, described by the `dagster.yaml` of the project's root."""
+    """The instance that the UI opens too, configured by the `dagster.yaml` of the project's root."""
     os.environ.update(environment(session))
     home = Path(os.environ["DAGSTER_HOME"])
     home.mkdir(parents=True, exist_ok=True)
@@ -97,6 +97,7 @@ def dagster_instance(session: Session) -> Iterator[dg.DagsterInstance]:
         (home / "dagster.yaml").write_text(described)
     with dg.DagsterInstance.from_config(str(home)) as instance:
         jobs.limit_pools(instance)
+        former_names.carry_over(instance)
         yield instance
 
 

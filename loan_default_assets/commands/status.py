@@ -1,12 +1,13 @@
-"""`status`: where the platform stands, for a person and as one JSON object."""
+"""`status`: the state of the platform, as text and as one JSON object."""
 
 from typing import Any
 
 import dagster as dg
 
 from loan_default_assets.commands.session import Session
+from loan_default_assets.limits import retraining_limits
 from loan_default_assets.orchestration import run_tracking
-from loan_default_assets.pipeline.evaluate_models import METRICS
+from loan_default_assets.pipeline.model_evaluation import METRICS
 from loan_default_assets.policy import retraining
 from loan_default_assets.warehouse import retraining_facts
 from loan_default_assets.warehouse.evaluations import EvaluationRecord
@@ -20,38 +21,38 @@ def status(session: Session, instance: dg.DagsterInstance | None = None) -> dict
     """
     champion = session.registry.champion()
     last = session.evaluations.latest()
-    judged = session.evaluations.latest(champion.version) if champion else None
+    evaluated = session.evaluations.latest(champion.version) if champion else None
     return {
         "portfolio": session.portfolio.name,
-        "database": session.place,
+        "database": session.database_label,
         "tables": session.loans.counts(),
-        "champion": _champion(champion, judged) if champion else None,
+        "champion": _champion(champion, evaluated) if champion else None,
         "evaluation": _evaluation(last) if last else None,
-        "retraining": retraining.status(decided(session, instance)),
+        "retraining": retraining.status(retraining_action(session, instance)),
     }
 
 
-def decided(
+def retraining_action(
     session: Session, instance: dg.DagsterInstance | None, *, forced: bool = False
 ) -> retraining.Action:
-    """What the retraining rule says now; `forced`: to an operator who asks for a training."""
+    """The action of the retraining rule now; `forced`: for an operator who starts a training."""
     found = run_tracking.trainings(instance, session.portfolio.name) if instance else run_tracking.Trainings()
     state = retraining_facts.state(
-        session.database, session.portfolio, running=found.running, ended_runs=found.ended, forced=forced
+        session.database, session.portfolio, running=found.running, ended_runs=found.ended_runs, forced=forced
     )
-    return retraining.decide(state, retraining_facts.limits(session.settings))
+    return retraining.decide(state, retraining_limits(session.settings))
 
 
-def _champion(champion: ModelRecord, judged: EvaluationRecord | None) -> dict[str, Any]:
+def _champion(champion: ModelRecord, evaluated: EvaluationRecord | None) -> dict[str, Any]:
     return {
         "version": champion.version,
-        "verdict": judged.verdict if judged else None,
+        "verdict": evaluated.verdict if evaluated else None,
         "threshold": champion.threshold,
         "trained_from": _iso(champion.trained_from),
         "trained_to": _iso(champion.trained_to),
         "artifact_sha256": champion.artifact_sha256,
         "reason": champion.reason,
-        "metrics": {name: judged.metrics.get(name) for name in METRICS} if judged else None,
+        "metrics": {name: evaluated.metrics.get(name) for name in METRICS} if evaluated else None,
     }
 
 
@@ -74,7 +75,7 @@ def _iso(value: Any) -> str | None:
 
 
 def text(found: dict[str, Any]) -> str:
-    """The same for a person."""
+    """The status as text."""
     lines = [f"portfolio   {found['portfolio']}", f"database    {found['database']}", "tables"]
     lines += [f"  {table:18}{rows:>10,} rows" for table, rows in found["tables"].items()]
     lines += champion_lines(found["champion"], found["evaluation"])
@@ -86,7 +87,7 @@ def text(found: dict[str, Any]) -> str:
 
 
 def champion_lines(champion: dict[str, Any] | None, evaluation: dict[str, Any] | None) -> list[str]:
-    """The champion and the last judgement, a line each."""
+    """The champion and the last evaluation, as lines."""
     if champion is None:
         return ["champion    none yet: loan-default run"]
     lines = [

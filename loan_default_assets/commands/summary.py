@@ -1,4 +1,4 @@
-"""What `demo` and `run` print at their end: what is there now, where it is, and what to run next."""
+"""What `demo` and `run` print at their end: the result, where it is stored, and what to run next."""
 
 from collections.abc import Sequence
 
@@ -8,12 +8,12 @@ from loan_default_assets.commands.status import champion_lines, status
 
 
 def text(session: Session, outcome: Outcome, *more: Sequence[str]) -> str:
-    """The summary of one run of the chain; `more` are lines of what was done besides."""
+    """The summary of one run of the chain; `more` are further lines."""
     found = status(session)
     lines = [
         "",
         f"{found['portfolio']}: {outcome.partitions:,} partitions",
-        "rows a table",
+        "rows per table",
         *(f"  {table:18}{rows:>10,}" for table, rows in found["tables"].items()),
         *champion_lines(found["champion"], found["evaluation"]),
         (

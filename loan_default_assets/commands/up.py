@@ -1,4 +1,4 @@
-"""`up`: database, Dagster's webserver and daemon, the prediction service; in front of the terminal, until a signal."""
+"""`up`: database, Dagster's webserver and daemon, and the prediction service, in the foreground until a signal."""
 
 import fcntl
 import os
@@ -14,7 +14,7 @@ from types import FrameType
 
 import httpx
 
-from loan_default_assets.commands import family
+from loan_default_assets.commands import child_processes
 from loan_default_assets.commands.session import (
     ROOT,
     CommandError,
@@ -24,7 +24,8 @@ from loan_default_assets.commands.session import (
     open_session,
 )
 from loan_default_assets.orchestration import run_tracking
-from loan_default_assets.ports import taken
+from loan_default_assets.orchestration.dagster_internals import DAEMON_MODULE
+from loan_default_assets.ports import in_use
 from loan_default_assets.settings import Settings
 
 _POLL_SECONDS = 0.5
@@ -37,14 +38,14 @@ Children = dict[str, subprocess.Popen[bytes]]
 def up(settings: Settings, *, service: bool, say: Say) -> None:
     """Returns after Ctrl-C, SIGTERM or SIGHUP, with no process left behind.
 
-    Raises: CommandError where a port is taken, where it runs already, and when one of its processes ends by itself.
+    Raises: CommandError a port is in use, it runs already, or one of its processes ends by itself.
     """
     service = service and find_spec("bento") is not None
     mark = str(settings.home)
-    with _signals(), _alone(settings):
+    with _signals(), _exclusive(settings):
         try:
-            family.end(mark)
-            _refuse_taken_ports(settings, service)
+            child_processes.end(mark)
+            _require_free_ports(settings, service)
             with open_session(settings) as session, dagster_instance(session) as instance:
                 run_tracking.fail_abandoned(instance)
                 run_tracking.fail_unreachable(instance)
@@ -56,13 +57,13 @@ def up(settings: Settings, *, service: bool, say: Say) -> None:
 def _serve(session: Session, mark: str, service: bool, say: Say) -> None:
     logs = session.settings.home / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    # A backfill waits for code that is being loaded again; otherwise it fails the moment it misses it.
+    # A backfill waits for code that is being reloaded; without it the backfill fails at once.
     given = environment(session) | {"DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR": "1"}
     children: Children = {}
     try:
         for name, command in _commands(session.settings, service).items():
-            children[name] = family.start(command, mark, logs / f"{name}.log", given)
-        _await_interface(session.settings, children, logs)
+            children[name] = child_processes.start(command, mark, logs / f"{name}.log", given)
+        _await_webserver(session.settings, children, logs)
         say(_greeting(session, service, logs))
         while True:
             _check(children, logs)
@@ -70,16 +71,16 @@ def _serve(session: Session, mark: str, service: bool, say: Say) -> None:
     finally:
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
-        family.stop(list(children.values()), mark, session.settings.service_drain_seconds + 10)
+        child_processes.stop(list(children.values()), mark, session.settings.service_drain_seconds + 10)
 
 
 def _commands(settings: Settings, service: bool) -> dict[str, list[str]]:
     workspace = ["-w", str(ROOT / "workspace.yaml")]
     python = [sys.executable, "-m"]
-    place = ["-h", "127.0.0.1", "-p", str(settings.dagster_port)]
+    address = ["-h", "127.0.0.1", "-p", str(settings.dagster_port)]
     commands = {
-        "webserver": [*python, "dagster_webserver", *place, *workspace, "--suppress-warnings"],
-        "daemon": [*python, "dagster._daemon", "run", *workspace],
+        "webserver": [*python, "dagster_webserver", *address, *workspace, "--suppress-warnings"],
+        "daemon": [*python, DAEMON_MODULE, "run", *workspace],
     }
     if service:
         commands["service"] = [*python, "bento", "--with-parent"]
@@ -89,7 +90,7 @@ def _commands(settings: Settings, service: bool) -> dict[str, list[str]]:
 def _greeting(session: Session, service: bool, logs: Path) -> str:
     settings = session.settings
     lines = [
-        f"{session.portfolio.name}: rows in {session.place}",
+        f"{session.portfolio.name}: rows in {session.database_label}",
         f"Dagster     http://127.0.0.1:{settings.dagster_port}  (sensors and freshness are on)",
     ]
     if service:
@@ -113,10 +114,10 @@ def _check(children: Children, logs: Path) -> None:
 
 def _last_line(log: Path) -> str:
     lines = log.read_text(errors="replace")[-4000:].strip().splitlines()
-    return lines[-1] if lines else "it wrote nothing"
+    return lines[-1] if lines else "its log is empty"
 
 
-def _await_interface(settings: Settings, children: Children, logs: Path) -> None:
+def _await_webserver(settings: Settings, children: Children, logs: Path) -> None:
     address = f"http://127.0.0.1:{settings.dagster_port}/server_info"
     until = time.monotonic() + _READY_SECONDS
     while time.monotonic() < until:
@@ -127,11 +128,11 @@ def _await_interface(settings: Settings, children: Children, logs: Path) -> None
         except httpx.HTTPError:
             time.sleep(_POLL_SECONDS)
     raise CommandError(
-        f"Dagster's webserver did not answer within {_READY_SECONDS} s\nNext: read {logs / 'webserver.log'}"
+        f"Dagster's webserver did not respond within {_READY_SECONDS} s\nNext: read {logs / 'webserver.log'}"
     )
 
 
-def _refuse_taken_ports(settings: Settings, service: bool) -> None:
+def _require_free_ports(settings: Settings, service: bool) -> None:
     wanted = [("DAGSTER_PORT", "127.0.0.1", settings.dagster_port)]
     if service:
         wanted += [
@@ -139,7 +140,7 @@ def _refuse_taken_ports(settings: Settings, service: bool) -> None:
             ("SERVICE_GRPC_PORT", settings.service_host, settings.service_grpc_port),
         ]
     for setting, host, port in wanted:
-        if taken(port, host):
+        if in_use(port, host):
             raise CommandError(
                 f"{setting}={port} cannot be used on {host}: another process listens there\n"
                 f"Next: stop it, or set {setting} to another port"
@@ -147,8 +148,8 @@ def _refuse_taken_ports(settings: Settings, service: bool) -> None:
 
 
 @contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
-    """One `up` a home; the kernel drops the lock of a killed one. The lock is not handed to children."""
+def _exclusive(settings: Settings) -> Iterator[None]:
+    """One `up` per home; the kernel drops the lock of a killed one. Children do not inherit the lock."""
     settings.home.mkdir(parents=True, exist_ok=True)
     lock = os.open(settings.home / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -169,7 +170,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def _signals() -> Iterator[None]:
-    """All three end `up` alike, also where a shell started it with them ignored."""
+    """All three signals end `up`, also where a shell started it with them ignored."""
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt

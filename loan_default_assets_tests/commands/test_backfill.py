@@ -11,7 +11,7 @@ from loan_default_assets.commands.session import CommandError, definitions
 from loan_default_assets.commands.status import status
 from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.partitions import completed_keys
-from loan_default_assets.warehouse.errors import WarehouseError
+from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.opened_bank import Bank, OpenBank, open_bank
 
@@ -85,9 +85,9 @@ def test_operators_verbs(open_bank: OpenBank) -> None:
     assert models[0].hyper_parameters["seed"] != models[1].hyper_parameters["seed"]
 
     champion, other = (m.version for m in sorted(models, key=lambda m: m.status != "champion"))
-    assert promote(session, champion, "because") == f"{champion} is champion already"
-    assert promote(session, other, "I know better") == f"{other} is champion in place of {champion}"
-    assert rollback(session, "I did not") == f"{champion} is champion again in place of {other}"
+    assert promote(session, champion, "because") == f"{champion} is the champion already"
+    assert promote(session, other, "I know better") == f"{other} is the champion in place of {champion}"
+    assert rollback(session, "I did not") == f"{champion} is the champion again in place of {other}"
     assert status(session, bank.instance)["champion"]["version"] == champion
 
 

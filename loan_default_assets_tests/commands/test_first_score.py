@@ -1,4 +1,4 @@
-"""The end of the demo, beside settings that are meant for the service that others reach."""
+"""The end of the demo, next to settings of the public service."""
 
 import json
 from dataclasses import replace

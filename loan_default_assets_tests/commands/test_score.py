@@ -13,7 +13,7 @@ from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.opened_bank import Bank
 
 
-def _journaled(bank: Bank) -> list[tuple[object, ...]]:
+def _logged(bank: Bank) -> list[tuple[object, ...]]:
     with bank.session.database.transaction() as cursor:
         cursor.execute(
             "SELECT loan_id, probability, decision, reasons IS NOT NULL FROM predictions "
@@ -22,47 +22,45 @@ def _journaled(bank: Bank) -> list[tuple[object, ...]]:
         return cursor.fetchall()
 
 
-def test_a_file_is_scored_by_the_champion_explained_and_journaled_once(
-    good_bank: Bank, tmp_path: Path
-) -> None:
+def test_a_file_is_scored_by_the_champion_explained_and_logged_once(good_bank: Bank, tmp_path: Path) -> None:
     loans = small_bank.loans(days=3)
     file = tmp_path / "applications.csv"
     loans.drop(columns=["defaulted", "collected"]).to_csv(file, index=False)
     output = io.StringIO()
     assert score(good_bank.session, str(file), output) == len(loans)
-    answered = pd.read_csv(io.StringIO(output.getvalue()))
+    scored = pd.read_csv(io.StringIO(output.getvalue()))
     champion = good_bank.session.registry.champion()
     assert champion is not None
 
     rows = good_bank.session.loans.read_processed(keys=["2025-01-01", "2025-01-02", "2025-01-03"])
     predictor = Predictor.from_artifact(Path(champion.artifact_uri))
-    expected = predictor.score(rows.numerical, rows.categorical).probability
-    assert list(answered["loan_id"]) == list(rows.loan_id)
-    np.testing.assert_allclose(answered["probability"], expected, atol=1e-6)
-    assert set(answered["model_version"]) == {champion.version}
-    adverse = answered["decision"] == 1
+    expected = predictor.predict(rows.numerical, rows.categorical).pd
+    assert list(scored["loan_id"]) == list(rows.loan_id)
+    np.testing.assert_allclose(scored["probability"], expected, atol=1e-6)
+    assert set(scored["model_version"]) == {champion.version}
+    adverse = scored["decision"] == 1
     assert adverse.any()
-    assert answered.loc[adverse, "reasons"].notna().all()
-    assert answered.loc[~adverse, "reasons"].isna().all()
+    assert scored.loc[adverse, "reasons"].notna().all()
+    assert scored.loc[~adverse, "reasons"].isna().all()
 
-    journaled = _journaled(good_bank)
-    assert [row[0] for row in journaled] == list(answered["loan_id"])
-    assert [row[3] for row in journaled] == adverse.tolist()
+    logged = _logged(good_bank)
+    assert [row[0] for row in logged] == list(scored["loan_id"])
+    assert [row[3] for row in logged] == adverse.tolist()
     score(good_bank.session, str(file), io.StringIO())
-    assert _journaled(good_bank) == journaled
+    assert _logged(good_bank) == logged
 
 
 REFUSED = {
-    "below": ({"income": -5150.25}, "column income: must be at least 0; not so: 1, rows 7"),
-    "endless": ({"amount": "inf"}, "column amount: must be finite; not so: 1, rows 7"),
-    "too large to score": ({"amount": 5.1e39}, "column amount: must be finite; not so: 1, rows 7"),
-    "missing": ({"income": ""}, "column income: must be not missing; not so: 1, rows 7"),
+    "below": ({"income": -5150.25}, "column income: must be at least 0; fails on 1 row: 7"),
+    "endless": ({"amount": "inf"}, "column amount: must be finite; fails on 1 row: 7"),
+    "too large to score": ({"amount": 5.1e39}, "column amount: must be finite; fails on 1 row: 7"),
+    "missing": ({"income": ""}, "column income: must be not missing; fails on 1 row: 7"),
     "unknown": (
         {"purpose": "yacht"},
-        "column purpose: must be one of the portfolio's values; not so: 1, rows 7",
+        "column purpose: must be one of the portfolio's values; fails on 1 row: 7",
     ),
-    "future": ({"issued": "2031-05-15"}, "column as_of: must be not in the future; not so: 1, rows 7"),
-    "twice": ({"loan": "000-000"}, "column loan_id: must be unique; not so: 2, rows 1, 7"),
+    "future": ({"issued": "2031-05-15"}, "column as_of: must be not in the future; fails on 1 row: 7"),
+    "twice": ({"loan": "000-000"}, "column loan_id: must be unique; fails on 2 rows: 1, 7"),
 }
 
 
@@ -70,20 +68,20 @@ REFUSED = {
 def test_one_loan_against_the_rules_refuses_the_file(
     good_bank: Bank, tmp_path: Path, cells: dict[str, object], named: str
 ) -> None:
-    before = _journaled(good_bank)
-    file, answers = tmp_path / "applications.csv", tmp_path / "answers.csv"
+    before = _logged(good_bank)
+    file, scores = tmp_path / "applications.csv", tmp_path / "scores.csv"
     loans = small_bank.loans(days=1).astype(object)
     loans.loc[6, list(cells)] = list(cells.values())
     loans.drop(columns=["defaulted", "collected"]).to_csv(file, index=False)
     with pytest.raises(CommandError) as refused:
-        score_file(good_bank.session, str(file), str(answers))
+        score_file(good_bank.session, str(file), str(scores))
     assert named in str(refused.value)
     assert not [cell for cell in cells.values() if cell and str(cell) in str(refused.value)]
-    assert _journaled(good_bank) == before
+    assert _logged(good_bank) == before
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_dates_may_be_left_out_row_by_row(good_bank: Bank, tmp_path: Path) -> None:
+def test_dates_may_be_missing_in_single_rows(good_bank: Bank, tmp_path: Path) -> None:
     file = tmp_path / "applications.csv"
     loans = small_bank.loans(days=1)
     loans["issued"] = loans["issued"].where(loans.index > 3)
@@ -91,12 +89,10 @@ def test_dates_may_be_left_out_row_by_row(good_bank: Bank, tmp_path: Path) -> No
     assert score(good_bank.session, str(file), io.StringIO()) == len(loans)
 
 
-def test_a_file_that_does_not_fit_is_refused_and_nothing_is_journaled(
-    good_bank: Bank, tmp_path: Path
-) -> None:
-    before = _journaled(good_bank)
+def test_a_file_that_does_not_fit_is_refused_and_nothing_is_logged(good_bank: Bank, tmp_path: Path) -> None:
+    before = _logged(good_bank)
     file = tmp_path / "applications.csv"
     small_bank.loans(days=1).drop(columns="income").to_csv(file, index=False)
     with pytest.raises(PortfolioError, match="income"):
         score(good_bank.session, str(file), io.StringIO())
-    assert _journaled(good_bank) == before
+    assert _logged(good_bank) == before

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from loan_default_assets.commands import family
+from loan_default_assets.commands import child_processes
 from loan_default_assets.commands.session import ROOT
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.orchestration.platform import Platform
@@ -22,7 +22,7 @@ def platform(tmp_path: Path) -> Platform:
     )
 
 
-def test_up_answers_refuses_a_second_one_and_leaves_nothing(platform: Platform) -> None:
+def test_up_serves_refuses_a_second_one_and_leaves_no_process(platform: Platform) -> None:
     with platform.up("--no-service") as process:
         assert httpx.get(f"http://127.0.0.1:{platform.port}/server_info", timeout=10).is_success
         assert len(platform.processes()) >= 2
@@ -36,7 +36,7 @@ def test_up_answers_refuses_a_second_one_and_leaves_nothing(platform: Platform) 
     assert not [word for word in ("BetaWarning", "Supersession", "Traceback", "Deprecat") if word in noise]
 
 
-def test_a_taken_port_is_named_before_anything_starts(platform: Platform) -> None:
+def test_a_port_in_use_is_named_before_anything_starts(platform: Platform) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", platform.port))
         other.listen()
@@ -51,7 +51,9 @@ def test_a_taken_port_is_named_before_anything_starts(platform: Platform) -> Non
 def test_a_dead_child_ends_up_with_its_name_and_log(platform: Platform, victim: str) -> None:
     with platform.up("--no-service") as process:
         [child] = [
-            p for p in family.members(str(platform.home)) if victim in p.cmdline() and p.ppid() == process.pid
+            p
+            for p in child_processes.members(str(platform.home))
+            if victim in p.cmdline() and p.ppid() == process.pid
         ]
         child.kill()
         output, _ = process.communicate(timeout=120)
@@ -81,7 +83,7 @@ def dagster_dev(platform: Platform, **environment: str) -> subprocess.Popen[str]
     )
 
 
-def test_plain_dagster_dev_says_what_to_run_where_there_is_no_database(platform: Platform) -> None:
+def test_plain_dagster_dev_names_the_command_to_run_without_a_database(platform: Platform) -> None:
     output, _ = dagster_dev(platform).communicate(timeout=120)
     assert "run `loan-default up`" in output.splitlines()[-1]
     assert "Traceback" not in output

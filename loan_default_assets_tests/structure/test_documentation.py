@@ -1,0 +1,49 @@
+"""The documentation refers to files that exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    *sorted(f"docs/{p.name}" for p in ROOT.glob("docs/*.md")),
+)
+# Paths in backticks may be relative to one of these; a path with a placeholder is not checked.
+BASES = (
+    "",
+    "loan_default_assets",
+    "loan_default_assets/portfolio/ingest",
+    "loan_default_assets/warehouse",
+    "loan_default_assets_tests",
+)
+FILE = re.compile(r"`((?:[\w.]+/)*[\w.-]+\.(?:py|md|sql|yaml|yml|toml|proto|json))`")
+
+
+def missing_files(text: str) -> list[str]:
+    """Files named in backticks that exist under none of the base folders."""
+    return [name for name in FILE.findall(text) if not any((ROOT / base / name).exists() for base in BASES)]
+
+
+@pytest.mark.parametrize(
+    "document", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/retraining.md"]
+)
+def test_every_named_file_exists(document: str) -> None:
+    # Files of LOAN_DEFAULT_HOME.
+    written = {"loan.json"}
+    assert set(missing_files((ROOT / document).read_text("utf-8"))) <= written
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_relative_link_leads_to_a_file(document: str) -> None:
+    path = ROOT / document
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text("utf-8"))
+    broken = [target for target in targets if "://" not in target and not (path.parent / target).exists()]
+    assert not broken
+
+
+def test_a_missing_file_is_found() -> None:
+    assert missing_files("`pipeline/no_such_step.py` and `settings.py`") == ["pipeline/no_such_step.py"]
