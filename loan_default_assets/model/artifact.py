@@ -1,8 +1,9 @@
-"""A model as a folder of safetensors and JSON, named by its content; nothing in it is executed when it is loaded.
+"""A model as a folder of safetensors and JSON, named by its content; loading it executes nothing in it.
 
 `<root>/<version>/` holds weights.safetensors, encoding.safetensors, model.json, portfolio.json and manifest.json.
-The manifest has the SHA-256 of the others, the artefact's SHA-256 is that of the manifest, and the version is the
-kind's letter and the first 12 digits of it. No times inside: the same model gives the same version.
+The manifest has the SHA-256 of the others, the artefact's SHA-256 is that of the manifest, and the version is c
+(classifier) or e (encoder) and the first 12 digits of it. No file holds a time, so the same model gives the same
+version. docs/decisions/no-pickle.md has the reasons.
 """
 
 from __future__ import annotations
@@ -31,15 +32,21 @@ from loan_default_assets.model.artifact_files import (
 from loan_default_assets.model.calibration import Calibration
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.encoding import Encoding
-from loan_default_assets.model.loop import Epoch
 from loan_default_assets.model.training import Encoder, FittedModel
+from loan_default_assets.model.training_loop import Epoch
 
 VERSION = re.compile(r"[ce][0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
-class Saved:
-    """Where a model lies, and the digest that proves it."""
+class SavedArtifact:
+    """A model on disk.
+
+    Attributes:
+        version: Its version.
+        sha256: Digest of the artefact.
+        path: Its folder.
+    """
 
     version: str
     sha256: str
@@ -48,7 +55,19 @@ class Saved:
 
 @dataclass(frozen=True)
 class LoadedArtifact:
-    """A verified model and what was stored with it; `feature_names` has the keys numbers and categories."""
+    """A verified model and what is stored with it.
+
+    Attributes:
+        model: The classifier or encoder.
+        version: Its version.
+        sha256: Digest of the artefact.
+        portfolio_hash: Hash of the portfolio it was trained under.
+        portfolio: That portfolio.
+        snapshot_hash: Hash of the training snapshot.
+        feature_names: Under the keys `numbers` and `categories`, the numerical and the categorical features.
+        extra: JSON values of the caller.
+        reference: JSON values of the caller that describe the training data.
+    """
 
     model: FittedModel | Encoder
     version: str
@@ -61,11 +80,15 @@ class LoadedArtifact:
     reference: dict[str, Any]
 
     def classifier(self) -> FittedModel:
-        """The model, when it is one that scores. Raises ArtifactError for a bare encoder."""
+        """The model where it is a classifier.
+
+        Raises:
+            ArtifactError: It is a bare encoder.
+        """
         if isinstance(self.model, FittedModel):
             return self.model
         raise ArtifactError(
-            f"{self.version} is a pretrained encoder, which scores nothing; name a classifier"
+            f"{self.version} is a pretrained encoder and cannot score; use the version of a classifier (c...)"
         )
 
 
@@ -79,10 +102,35 @@ def save(
     feature_names: Mapping[str, Any],
     extra: Mapping[str, Any] | None = None,
     reference: Mapping[str, Any] | None = None,
-) -> Saved:
-    """Write `<folder>/<version>` in one rename; the same model is written once. Raises ArtifactError.
+) -> SavedArtifact:
+    """Write `<folder>/<version>` in one rename; a version that exists is not written again.
 
-    `extra` and `reference` are JSON values of the caller, stored as they are: they count into the version.
+    Args:
+        folder: Root of the artefacts.
+        model: The model.
+        portfolio_hash: Hash of the portfolio it was trained under.
+        portfolio: That portfolio as JSON values.
+        snapshot_hash: Hash of the training snapshot.
+        feature_names: Names of numerical and categorical features, under the keys `numbers` and `categories`.
+        extra: JSON values of the caller; part of the version, as everything else is.
+        reference: JSON values of the caller that describe the training data.
+
+    Raises:
+        ArtifactError: The folder cannot be written.
+
+    Examples:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from loan_default_assets.model.rows import Rows
+        >>> from loan_default_assets.model.training import pretrain
+        >>> rows = Rows(np.ones((6, 3), np.float32), np.full((6, 2), 2, np.int16))
+        >>> config = ModelConfig(num_layers=1, pretrain_epochs=0)
+        >>> encoder = pretrain(rows, Encoding.fit(rows, (4, 4), config), config)
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     saved = save(Path(root), encoder, portfolio_hash="", portfolio={}, snapshot_hash="", feature_names={})
+        ...     loaded = load(saved.path, sha256=saved.sha256)
+        >>> saved.version == loaded.version, loaded.model.encoding.cardinalities
+        (True, (4, 4))
     """
     details = {
         "kind": "classifier" if isinstance(model, FittedModel) else "encoder",
@@ -110,31 +158,37 @@ def save(
             write(target, files)
     except OSError as error:
         raise ArtifactError(
-            f"{target}: cannot be written ({error.strerror}); free space or set ARTIFACT_ROOT to another folder"
+            f"{target}: cannot be written ({error.strerror}); free disk space or set ARTIFACT_ROOT to another folder"
         ) from error
-    return Saved(version, digest, target)
+    return SavedArtifact(version, digest, target)
 
 
 def load(path: Path | str, *, sha256: str | None = None, portfolio_hash: str | None = None) -> LoadedArtifact:
-    """Read a model folder and verify every byte of it. Raises ArtifactError.
+    """Read an artefact and verify every byte of it.
 
-    `sha256` is the digest it must have, `portfolio_hash` the portfolio it must have been trained under.
+    Args:
+        path: Folder of the artefact.
+        sha256: Digest that it must have.
+        portfolio_hash: Portfolio that the model must have been trained under.
+
+    Raises:
+        ArtifactError: The folder is missing, damaged, another version or of another portfolio.
     """
     path = Path(path)
     files = read(path)
     digest = digest_of(files[MANIFEST])
     if sha256 is not None and digest != sha256:
         raise ArtifactError(
-            f"{path}: SHA-256 is {digest[:12]}.., {sha256[:12]}.. is registered; roll back or retrain"
+            f"{path}: SHA-256 must be {sha256[:12]}.. as registered, got {digest[:12]}..; roll back or retrain"
         )
     details = json.loads(files["model.json"])
     version = details["kind"][0] + digest[:12]
     if VERSION.fullmatch(path.name) and path.name != version:
-        raise ArtifactError(f"{path}: its content is version {version}; it was altered, roll back or retrain")
+        raise ArtifactError(f"{path}: its content is version {version}: it was altered; roll back or retrain")
     if portfolio_hash is not None and details["portfolio_hash"] != portfolio_hash:
         raise ArtifactError(
-            f"{path}: trained under portfolio {details['portfolio_hash'][:12]}.., the rows are made under "
-            f"{portfolio_hash[:12]}..; retrain it"
+            f"{path}: trained under portfolio {details['portfolio_hash'][:12]}.., the rows are of portfolio "
+            f"{portfolio_hash[:12]}..; retrain"
         )
     return LoadedArtifact(
         model=_model(details, files),
@@ -150,13 +204,20 @@ def load(path: Path | str, *, sha256: str | None = None, portfolio_hash: str | N
 
 
 def weights_sha256(path: Path | str) -> str:
-    """The digest of the weights alone, as the manifest has it. Raises ArtifactError."""
+    """Digest of the weights alone, from the manifest.
+
+    Args:
+        path: Folder of the artefact.
+
+    Raises:
+        ArtifactError: The folder is missing or damaged.
+    """
     return str(json.loads(read(Path(path))[MANIFEST])["weights.safetensors"])
 
 
 def _classifier_details(model: FittedModel) -> dict[str, Any]:
     epochs = [
-        [epoch.number, epoch.of, None if math.isnan(epoch.loss) else epoch.loss, epoch.validation_auc]
+        [epoch.number, epoch.total, None if math.isnan(epoch.loss) else epoch.loss, epoch.validation_auc]
         for epoch in model.history
     ]
     calibration = {"slope": model.calibration.slope, "offset": model.calibration.offset}
@@ -170,8 +231,8 @@ def _model(details: Mapping[str, Any], files: Mapping[str, bytes]) -> FittedMode
     if details["kind"] == "encoder":
         return Encoder(config, encoding, state, tuple(details["losses"]))
     history = tuple(
-        Epoch("fit", number, of, math.nan if loss is None else loss, auc, 0.0)
-        for number, of, loss, auc in details["epochs"]
+        Epoch("fit", number, total, math.nan if loss is None else loss, auc, 0.0)
+        for number, total, loss, auc in details["epochs"]
     )
     calibration = Calibration(**details["calibration"])
     return FittedModel(config, encoding, state, calibration, details["threshold"], history)

@@ -1,4 +1,4 @@
-"""A model's folder on disk: written in one rename, verified byte by byte, cleared of what a crash left."""
+"""The folder of an artefact: written in one rename, verified byte by byte, cleared of the remains of a crash."""
 
 from __future__ import annotations
 
@@ -17,11 +17,21 @@ CONTENT = ("weights.safetensors", "encoding.safetensors", "model.json", "portfol
 
 
 class ArtifactError(Exception):
-    """A model folder that is missing, damaged, unwritable, or another model than the one asked for."""
+    """An artefact that is missing, damaged, unwritable, or another one than requested."""
 
 
 def read(path: Path) -> dict[str, bytes]:
-    """Every file's content, each as the manifest says. Raises ArtifactError."""
+    """Read and verify the files of an artefact.
+
+    Args:
+        path: Folder of the artefact.
+
+    Returns:
+        Content by file name, the manifest included.
+
+    Raises:
+        ArtifactError: A file cannot be read or differs from its digest in the manifest.
+    """
     try:
         files = {name: (path / name).read_bytes() for name in (*CONTENT, MANIFEST)}
     except OSError as error:
@@ -38,7 +48,16 @@ def read(path: Path) -> dict[str, bytes]:
 
 
 def intact(target: Path, digest: str) -> bool:
-    """Whether the version is there already; a damaged folder of that name is cleared away."""
+    """Whether a version exists; a damaged folder of that name is removed.
+
+    Args:
+        target: Folder of the version.
+        digest: SHA-256 of its manifest.
+
+    Examples:
+        >>> intact(Path("no-such-folder/c0123456789ab"), "0" * 64)
+        False
+    """
     if not target.exists():
         return False
     try:
@@ -51,7 +70,22 @@ def intact(target: Path, digest: str) -> bool:
 
 
 def write(target: Path, files: Mapping[str, bytes]) -> None:
-    """All files on the disk, then the folder's name: it is there whole or not at all. Raises OSError."""
+    """Write and sync all files, then rename the folder, so that it exists completely or not at all.
+
+    Args:
+        target: Folder of the version.
+        files: Content by file name.
+
+    Raises:
+        OSError: The folder cannot be written.
+
+    Examples:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     write(Path(root) / "c0123456789ab", {"model.json": b"{}"})
+        ...     [path.name for path in Path(root).rglob("*")]
+        ['c0123456789ab', 'model.json']
+    """
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         partial.mkdir(parents=True)
@@ -66,11 +100,18 @@ def write(target: Path, files: Mapping[str, bytes]) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed processes of this machine left half written."""
-    for left in folder.glob(".*.partial"):
-        pid = int(left.name.split(".")[-2])
+    """Remove partial folders of processes on this machine that no longer run.
+
+    Args:
+        folder: Root of the artefacts.
+
+    Examples:
+        >>> sweep(Path("no-such-folder"))
+    """
+    for partial in folder.glob(".*.partial"):
+        pid = int(partial.name.split(".")[-2])
         if pid == os.getpid() or not _alive(pid):
-            shutil.rmtree(left, ignore_errors=True)
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def _alive(pid: int) -> bool:
@@ -84,7 +125,12 @@ def _alive(pid: int) -> bool:
 
 
 def to_json(value: Mapping[str, Any]) -> bytes:
-    """JSON whose bytes depend on the value alone."""
+    """Encode as JSON whose bytes depend on the value alone.
+
+    Examples:
+        >>> to_json({"b": np.float32(1), "a": np.zeros(2)}).decode().split()
+        ['{', '"a":', '[', '0.0,', '0.0', '],', '"b":', '1.0', '}']
+    """
     return json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, default=_plain).encode()
 
 
@@ -97,5 +143,10 @@ def _plain(value: Any) -> Any:
 
 
 def digest_of(content: bytes) -> str:
-    """SHA-256 in hexadecimal digits."""
+    """SHA-256 in hexadecimal digits.
+
+    Examples:
+        >>> digest_of(b"")[:12]
+        'e3b0c44298fc'
+    """
     return hashlib.sha256(content).hexdigest()

@@ -1,4 +1,4 @@
-"""The plain model that every evaluation carries beside ours."""
+"""Gradient boosting on the same rows, the reference of every evaluation."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ import numpy as np
 from loan_default_assets.model.calibration import best_f1_threshold
 from loan_default_assets.model.rows import Rows
 
-NATIVE_CATEGORIES = 255
+MAX_NATIVE_CATEGORIES = 255
 
 
 @dataclass(frozen=True)
 class BaselineScores:
-    """Its probabilities on the window, (n,), and its F1 threshold, both ready for `metrics.evaluate`."""
+    """Scores of the baseline on the evaluation window, as `metrics.evaluate` takes them.
+
+    Attributes:
+        name: Name of the model.
+        probability: (n,) probabilities of default.
+        threshold: Threshold with the best F1 on the validation rows.
+    """
 
     name: str
     probability: np.ndarray
@@ -26,23 +32,54 @@ class BaselineScores:
 def baseline(
     train: Rows, validation: Rows, window: Rows, cardinalities: Sequence[int], seed: int = 0
 ) -> BaselineScores:
-    """Histogram gradient boosting of scikit-learn with its own defaults, fitted on the training rows.
+    """Fit scikit-learn's histogram gradient boosting, with its defaults, and score the evaluation window.
 
-    Missing numbers and category codes go in as they are. The threshold has the best F1 on the validation rows.
-    Raises RowsError when either of the first two sets lacks a class.
+    Args:
+        train: Rows to fit on.
+        validation: Rows that the threshold is chosen on.
+        window: Rows to score, labels unused.
+        cardinalities: Number of codes of each categorical feature.
+        seed: Seed of the model.
+
+    Raises:
+        RowsError: Training or validation rows lack a class or a label.
+
+    Examples:
+        >>> rows = Rows(np.zeros((50, 3), np.float32), np.zeros((50, 2), np.int16), np.array([0, 1] * 25))
+        >>> baseline(rows, rows, rows, (4, 4)).probability.shape
+        (50,)
     """
-    judged = validation.outcome()
+    outcome = validation.outcome()
     model = boosting(train, cardinalities, seed=seed)
-    threshold = best_f1_threshold(judged, model.predict_proba(columns(validation))[:, 1])
+    threshold = best_f1_threshold(outcome, model.predict_proba(columns(validation))[:, 1])
     return BaselineScores("HistGradientBoosting", model.predict_proba(columns(window))[:, 1], threshold)
 
 
 def boosting(rows: Rows, cardinalities: Sequence[int], *, seed: int = 0, rounds: int = 100) -> Any:
-    """A fitted HistGradientBoostingClassifier on one thread; columns too wide for its bins count as numbers."""
+    """Fit a HistGradientBoostingClassifier on one thread.
+
+    Args:
+        rows: Rows to fit on.
+        cardinalities: Number of codes of each categorical feature; one with more codes than the model has bins is
+            passed as a numerical feature.
+        seed: Seed of the model.
+        rounds: Trees.
+
+    Returns:
+        The fitted classifier, for rows as `columns` makes them.
+
+    Raises:
+        RowsError: The rows lack a class or a label.
+
+    Examples:
+        >>> rows = Rows(np.zeros((50, 3), np.float32), np.zeros((50, 2), np.int16), np.array([0, 1] * 25))
+        >>> boosting(rows, (4, 4), rounds=2).predict_proba(columns(rows)).shape
+        (50, 2)
+    """
     from sklearn.ensemble import HistGradientBoostingClassifier
     from threadpoolctl import threadpool_limits
 
-    native = [False] * rows.numerical.shape[1] + [size <= NATIVE_CATEGORIES for size in cardinalities]
+    native = [False] * rows.numerical.shape[1] + [size <= MAX_NATIVE_CATEGORIES for size in cardinalities]
     model = HistGradientBoostingClassifier(max_iter=rounds, categorical_features=native, random_state=seed)
     # Threads of one process that share cores with another process wait for each other at every split.
     with threadpool_limits(1):
@@ -50,5 +87,10 @@ def boosting(rows: Rows, cardinalities: Sequence[int], *, seed: int = 0, rounds:
 
 
 def columns(rows: Rows) -> np.ndarray:
-    """(n, N + C) float32: numbers with NaN, then codes."""
+    """Features as one table, (n, N + C) float32: numerical features with NaN, then codes.
+
+    Examples:
+        >>> columns(Rows(np.zeros((5, 3), np.float32), np.zeros((5, 2), np.int16))).shape
+        (5, 5)
+    """
     return np.concatenate([rows.numerical, rows.categorical.astype(np.float32)], axis=1)

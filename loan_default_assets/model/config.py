@@ -9,17 +9,53 @@ from typing import Any, Literal
 
 
 class ConfigError(ValueError):
-    """A setting that does not exist or cannot work; the message names it."""
+    """A model setting that does not exist or is out of range; the message names it."""
 
 
 @dataclass(frozen=True)
 class ModelConfig:
     """Every setting that the weights depend on; stored with the model.
 
-    `bins` is the number of piecewise-linear bins of a number (0: linear tokens, Gorishniy et al. 2022).
-    `view` says how a contrastive view is made: `mask` hides `mask_rate` of the cells behind learned vectors,
-    `scarf` redraws `scarf_rate` of them from other rows (Bahri et al. 2022). An epoch of fine-tuning has at least
-    `min_steps` steps, so that a small set is not judged after every handful; fewer batches are gone through again.
+    Attributes:
+        d_model: Width D of a token.
+        nhead: Attention heads; a divisor of `d_model`.
+        num_layers: Transformer layers.
+        dim_feedforward: Width of the feed-forward part of a layer.
+        dropout: Rate after the attention, inside and after the feed-forward part.
+        attention_dropout: Rate on the attention weights.
+        activation: Non-linearity of the feed-forward part.
+        head_hidden: Width of the classification head's hidden layer.
+        projection: Width of the vectors that the contrastive loss compares.
+        bins: Piecewise-linear bins per numerical feature; 0 for linear tokens (Gorishniy et al. 2022).
+        batch_size: Rows per step of fine-tuning.
+        learning_rate: Step size of AdamW in fine-tuning.
+        weight_decay: Weight decay of matrices; vectors have none.
+        gradient_clip: Largest norm of a step's gradient.
+        pretrain_epochs: Epochs of contrastive pretraining; 0 for none.
+        pretrain_batch_size: Rows per step of pretraining.
+        pretrain_learning_rate: Step size of AdamW in pretraining.
+        view: How a contrastive view is made. `mask` replaces cells by learned vectors, `scarf` redraws them from
+            other rows (Bahri et al. 2022).
+        mask_rate: Share of cells that `mask` replaces.
+        scarf_rate: Share of cells that `scarf` redraws.
+        temperature: Temperature of the contrastive loss.
+        max_epochs: Largest number of fine-tuning epochs.
+        min_steps: Fewest steps per fine-tuning epoch, so that a small data set is not evaluated after a few batches;
+            its rows are repeated as needed.
+        patience: Epochs without a better validation ROC-AUC after which fine-tuning stops.
+        seed: Seed of all randomness.
+        threads: Threads of torch during training.
+        device: `auto`, or a device name of torch.
+
+    Raises:
+        ConfigError: A value is out of range.
+
+    Examples:
+        >>> ModelConfig(d_model=16).d_model
+        16
+        >>> ModelConfig(patience=0)
+        Traceback (most recent call last):
+        loan_default_assets.model.config.ConfigError: patience: must be >= 1, got 0
     """
 
     d_model: int = 32
@@ -52,45 +88,79 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         for name in ("d_model", "nhead", "num_layers", "dim_feedforward", "head_hidden", "projection"):
-            _require(getattr(self, name) >= 1, name, "at least 1", self)
+            _require(getattr(self, name) >= 1, name, ">= 1", self)
         for name in ("batch_size", "max_epochs", "min_steps", "patience", "threads"):
-            _require(getattr(self, name) >= 1, name, "at least 1", self)
+            _require(getattr(self, name) >= 1, name, ">= 1", self)
         for name in ("dropout", "attention_dropout", "mask_rate", "scarf_rate"):
             _require(0 <= getattr(self, name) < 1, name, "in [0, 1)", self)
         for name in ("learning_rate", "pretrain_learning_rate", "temperature", "gradient_clip"):
-            _require(getattr(self, name) > 0, name, "above 0", self)
+            _require(getattr(self, name) > 0, name, "> 0", self)
         for name in ("bins", "pretrain_epochs", "weight_decay", "seed"):
-            _require(getattr(self, name) >= 0, name, "0 or more", self)
-        _require(self.pretrain_batch_size >= 2, "pretrain_batch_size", "at least 2", self)
-        _require(self.bins != 1, "bins", "0 (off) or at least 2", self)
+            _require(getattr(self, name) >= 0, name, ">= 0", self)
+        _require(self.pretrain_batch_size >= 2, "pretrain_batch_size", ">= 2", self)
+        _require(self.bins != 1, "bins", "0 (off) or >= 2", self)
         _require(self.d_model % self.nhead == 0, "d_model", f"a multiple of nhead={self.nhead}", self)
         _require(self.activation in ("relu", "gelu"), "activation", "relu or gelu", self)
         _require(self.view in ("mask", "scarf"), "view", "mask or scarf", self)
 
     @classmethod
     def preset(cls, name: str = "default", **overrides: Any) -> ModelConfig:
-        """A named configuration with some settings changed. Raises ConfigError for an unknown name or setting."""
+        """Take a named configuration and change some of its settings.
+
+        Args:
+            name: A key of `PRESETS`.
+            overrides: Settings by name.
+
+        Raises:
+            ConfigError: The preset or a setting does not exist, or a value is out of range.
+
+        Examples:
+            >>> config = ModelConfig.preset("fast", seed=3)
+            >>> config.num_layers, config.seed
+            (3, 3)
+        """
         if name not in PRESETS:
-            raise ConfigError(f"preset: no preset {name!r}; there is {', '.join(sorted(PRESETS))}")
+            raise ConfigError(f"preset: must be one of {', '.join(sorted(PRESETS))}, got {name!r}")
         return cls.from_dict({**PRESETS[name], **overrides})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ModelConfig:
-        """Settings by name, whole numbers given for a fraction accepted. Raises ConfigError."""
+        """Build a configuration from settings by name; an integer is accepted for a float.
+
+        Args:
+            values: Settings by name; the others keep their defaults.
+
+        Raises:
+            ConfigError: A setting does not exist, has another type, or is out of range.
+
+        Examples:
+            >>> ModelConfig.from_dict({"dropout": 0}).dropout
+            0.0
+        """
         defaults = {field.name: field.default for field in fields(cls)}
         for name in values:
             if name not in defaults:
                 close = difflib.get_close_matches(str(name), defaults, n=1)
-                hint = f"did you mean {close[0]!r}?" if close else f"there is {', '.join(defaults)}"
-                raise ConfigError(f"{name}: no such model setting; {hint}")
+                hint = f"did you mean {close[0]!r}?" if close else f"the settings are {', '.join(defaults)}"
+                raise ConfigError(f"{name}: unknown model setting; {hint}")
         return cls(**{name: _typed(name, value, defaults[name]) for name, value in values.items()})
 
     def as_dict(self) -> dict[str, Any]:
-        """All settings as plain JSON values."""
+        """All settings as plain JSON values, the inverse of `from_dict`.
+
+        Examples:
+            >>> ModelConfig().as_dict()["batch_size"]
+            32
+        """
         return asdict(self)
 
     def with_seed(self, seed: int) -> ModelConfig:
-        """The same settings with another seed."""
+        """The same settings with another seed.
+
+        Examples:
+            >>> ModelConfig().with_seed(7).seed
+            7
+        """
         return replace(self, seed=seed)
 
 
@@ -108,14 +178,14 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def _typed(name: str, value: Any, default: Any) -> Any:
-    wanted = type(default)
-    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+    expected = type(default)
+    if expected is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if type(value) is not wanted:
-        raise ConfigError(f"{name}: {value!r} is {type(value).__name__}, {wanted.__name__} is wanted")
+    if type(value) is not expected:
+        raise ConfigError(f"{name}: must be {expected.__name__}, got {value!r} ({type(value).__name__})")
     return value
 
 
-def _require(good: bool, name: str, wanted: str, config: ModelConfig) -> None:
-    if not good:
-        raise ConfigError(f"{name}: must be {wanted}, however: {name}={getattr(config, name)!r}")
+def _require(valid: bool, name: str, requirement: str, config: ModelConfig) -> None:
+    if not valid:
+        raise ConfigError(f"{name}: must be {requirement}, got {getattr(config, name)!r}")

@@ -1,4 +1,4 @@
-"""Loans to tensors: numbers to normal scores, codes to those that training saw; fitted on training rows only."""
+"""From features to tensors: numerical features as normal scores, categorical ones as codes of the training rows."""
 
 from __future__ import annotations
 
@@ -13,16 +13,27 @@ from torch import Tensor
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.rows import Rows
 
-UNKNOWN = 1
+UNKNOWN_CATEGORY = 1
+ROWS_PER_QUANTILE = 30
 
 
 class EncodingError(ValueError):
-    """Rows that do not have the columns or codes that the encoding was fitted on."""
+    """Rows whose columns or codes are not those that the encoding was fitted on."""
 
 
 @dataclass(frozen=True)
 class EncodedRows:
-    """`numbers` (n, N) float32 normal scores with NaN for missing; `categories` (n, C) int64 codes."""
+    """Features as the network takes them.
+
+    Attributes:
+        numerical: (n, N) float32 normal scores, NaN for a missing value.
+        categorical: (n, C) int64 codes.
+
+    Examples:
+        >>> rows = EncodedRows(torch.zeros(5, 3), torch.zeros(5, 2, dtype=torch.int64))
+        >>> len(rows)
+        5
+    """
 
     numerical: Tensor
     categorical: Tensor
@@ -31,23 +42,41 @@ class EncodedRows:
         return len(self.numerical)
 
     def to(self, device: torch.device) -> EncodedRows:
-        """The same rows on `device`."""
+        """The same rows on `device`.
+
+        Examples:
+            >>> rows = EncodedRows(torch.zeros(5, 3), torch.zeros(5, 2, dtype=torch.int64))
+            >>> rows.to(torch.device("cpu")).numerical.shape
+            torch.Size([5, 3])
+        """
         return EncodedRows(self.numerical.to(device), self.categorical.to(device))
 
     def take(self, index: Tensor) -> EncodedRows:
-        """The rows at `index`."""
+        """The rows at the positions `index`, in its order.
+
+        Examples:
+            >>> rows = EncodedRows(torch.zeros(5, 3), torch.zeros(5, 2, dtype=torch.int64))
+            >>> rows.take(torch.tensor([4, 0])).categorical.shape
+            torch.Size([2, 2])
+        """
         return EncodedRows(self.numerical[index], self.categorical[index])
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """What was learned from the training columns.
+    """What is learned from the training columns, and the map from features to the network's inputs.
 
-    A number column is a monotone piecewise-linear map from `knots[i]` (its distinct quantiles) to `scores[i]`
-    (their normal scores, ties at the middle of their ranks): heavy tails and units vanish, order stays.
-    `seen[i]` says which codes of a category column had training rows; the others become code 1, unseen.
-    `edges` (N, bins + 1) are the bin edges in normal scores, without columns when bins are off.
-    `reference_numbers` and `reference_categories` are the median and the most frequent code.
+    A numerical feature passes a monotone piecewise-linear map from its quantiles to their normal scores: units and
+    heavy tails vanish, the order stays.
+
+    Attributes:
+        cardinalities: C sizes: the codes of each categorical feature are 0 to size - 1.
+        knots: N arrays: the distinct quantiles of each numerical feature.
+        scores: N arrays: the normal score of each knot, ties at the middle of their ranks.
+        seen: C arrays of bool: which codes occur in the training rows; the others become code 1, unknown.
+        edges: (N, bins + 1) bin edges in normal scores; (N, 0) when bins are off.
+        reference_numerical: (N,) medians.
+        reference_categorical: (C,) most frequent codes.
     """
 
     cardinalities: tuple[int, ...]
@@ -60,12 +89,29 @@ class Encoding:
 
     @classmethod
     def fit(cls, rows: Rows, cardinalities: Sequence[int], config: ModelConfig) -> Encoding:
-        """Learn from the training rows. Raises EncodingError for no rows, infinite numbers or impossible codes."""
+        """Learn an encoding from training rows.
+
+        Args:
+            rows: The training rows, labels unused.
+            cardinalities: Number of codes of each categorical feature.
+            config: Its number of bins.
+
+        Raises:
+            EncodingError: There are no rows, a numerical value is infinite, or a code is out of range.
+
+        Examples:
+            >>> rows = Rows(np.array([[1], [2], [9]], np.float32), np.array([[2], [3], [3]], np.int16))
+            >>> encoding = Encoding.fit(rows, (4,), ModelConfig(bins=8))
+            >>> encoding.edges.shape, encoding.reference_numerical, encoding.reference_categorical
+            ((1, 9), array([2.], dtype=float32), array([3], dtype=int16))
+        """
         if not len(rows):
-            raise EncodingError("no training rows: nothing to fit the encoding on")
+            raise EncodingError("no training rows to fit the encoding on")
         if np.isinf(rows.numerical).any():
             columns = np.flatnonzero(np.isinf(rows.numerical).any(axis=0)).tolist()
-            raise EncodingError(f"infinite values in number columns {columns}: make them missing or bounded")
+            raise EncodingError(
+                f"numerical features {columns} have infinite values: make them missing or bounded"
+            )
         _check(rows.numerical, rows.categorical, rows.numerical.shape[1], tuple(cardinalities))
         fitted = [_normal_scores(column) for column in rows.numerical.T.astype(np.float64)]
         counts = [
@@ -83,7 +129,23 @@ class Encoding:
         )
 
     def transform(self, numerical: np.ndarray, categorical: np.ndarray) -> EncodedRows:
-        """(n, N) numbers and (n, C) codes to tensors. Raises EncodingError for other columns or codes."""
+        """Encode rows.
+
+        Args:
+            numerical: (n, N) unscaled values, NaN for a missing value.
+            categorical: (n, C) codes.
+
+        Raises:
+            EncodingError: The number of columns differs, or a code is out of range.
+
+        Examples:
+            >>> rows = Rows(np.array([[1], [2], [9]], np.float32), np.array([[2], [3], [3]], np.int16))
+            >>> encoded = Encoding.fit(rows, (5,), ModelConfig()).transform(
+            ...     np.array([[2], [np.nan]], np.float32), np.array([[3], [4]], np.int16)
+            ... )
+            >>> encoded.numerical.shape, encoded.categorical.tolist()
+            (torch.Size([2, 1]), [[3], [1]])
+        """
         _check(numerical, categorical, len(self.knots), self.cardinalities)
         scored = np.empty(numerical.shape, dtype=np.float32)
         for i, (knots, scores) in enumerate(zip(self.knots, self.scores, strict=True)):
@@ -91,11 +153,17 @@ class Encoding:
         scored[np.isnan(numerical)] = np.nan  # with a single knot np.interp gives that for a NaN too
         codes = categorical.astype(np.int64)
         for i, seen in enumerate(self.seen):
-            codes[:, i] = np.where(seen[codes[:, i]], codes[:, i], UNKNOWN)
+            codes[:, i] = np.where(seen[codes[:, i]], codes[:, i], UNKNOWN_CATEGORY)
         return EncodedRows(torch.from_numpy(scored), torch.from_numpy(codes))
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Everything as named arrays, for an artefact."""
+        """Everything as named arrays, for an artefact.
+
+        Examples:
+            >>> rows = Rows(np.zeros((5, 3), np.float32), np.zeros((5, 2), np.int16))
+            >>> Encoding.fit(rows, (4, 4), ModelConfig()).arrays()["cardinalities"].shape
+            (2,)
+        """
         return {
             "cardinalities": np.array(self.cardinalities, dtype=np.int64),
             "knots": _flat(self.knots, np.float64),
@@ -109,7 +177,14 @@ class Encoding:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Encoding:
-        """The inverse of `arrays`."""
+        """The inverse of `arrays`.
+
+        Examples:
+            >>> rows = Rows(np.zeros((5, 3), np.float32), np.zeros((5, 2), np.int16))
+            >>> encoding = Encoding.fit(rows, (4, 4), ModelConfig())
+            >>> Encoding.from_arrays(encoding.arrays()).cardinalities
+            (4, 4)
+        """
         ends = arrays["knot_counts"].cumsum()[:-1]
         sizes = tuple(int(size) for size in arrays["cardinalities"])
         seen = np.split(arrays["seen"].astype(bool), np.cumsum(sizes)[:-1]) if sizes else []
@@ -129,7 +204,7 @@ def _normal_scores(column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     values = column[~np.isnan(column)]
     if not len(values):
         return np.zeros(0), np.zeros(0)
-    levels = np.linspace(0, 1, max(min(len(values) // 30, 1000), 10))
+    levels = np.linspace(0, 1, max(min(len(values) // ROWS_PER_QUANTILE, 1000), 10))
     knots, first, count = np.unique(np.quantile(values, levels), return_index=True, return_counts=True)
     middle = (levels[first] + levels[first + count - 1]) / 2
     edge = 0.5 / len(levels)
@@ -158,14 +233,14 @@ def _check(
 ) -> None:
     if numerical.shape[1:] != (columns,) or categorical.shape[1:] != (len(cardinalities),):
         raise EncodingError(
-            f"{columns} numbers and {len(cardinalities)} categories a row are expected, "
-            f"however: {numerical.shape=}, {categorical.shape=}"
+            f"must be {columns} numerical and {len(cardinalities)} categorical features per row, "
+            f"got {numerical.shape=}, {categorical.shape=}"
         )
     if not categorical.size:
         return
     bad = (categorical.min(axis=0) < 0) | (categorical.max(axis=0) >= np.array(cardinalities))
     if bad.any():
         raise EncodingError(
-            f"category columns {np.flatnonzero(bad).tolist()}: codes outside 0..cardinality-1; "
+            f"categorical features {np.flatnonzero(bad).tolist()} have codes outside 0..cardinality-1; "
             "the rows were made under another portfolio"
         )

@@ -1,4 +1,4 @@
-"""How good scores are, each figure with its bootstrap interval; how two models differ on the same rows."""
+"""Discrimination and calibration of scores, each metric with its bootstrap interval; differences of two models."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 ECE_BINS = 15
-RESAMPLED_CELLS = 2_000_000
+RESAMPLED_CELLS_PER_BLOCK = 2_000_000
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """Figures by name (f1 precision recall accuracy roc_auc pr_auc ks brier ece) and their 95 % intervals.
+    """Metrics of the default class; one that the rows do not define, as ROC-AUC with one class, is NaN.
 
-    All are of the default class. A figure that the rows do not define, as ROC-AUC with one class, is NaN.
+    Attributes:
+        values: f1, precision, recall, accuracy, roc_auc, pr_auc, ks, brier and ece.
+        intervals: Their 95 % intervals; empty without a bootstrap.
     """
 
     values: dict[str, float]
@@ -23,8 +25,8 @@ class Metrics:
 
 
 @dataclass(frozen=True)
-class Paired:
-    """Candidate minus champion on the same rows: the differences and their 95 % intervals."""
+class PairedDifferences:
+    """Candidate minus champion on the same rows: differences of F1 and ROC-AUC with their 95 % intervals."""
 
     df1: float
     dauc: float
@@ -37,21 +39,50 @@ class Paired:
 def evaluate(
     label: np.ndarray, probability: np.ndarray, threshold: float, *, bootstrap: int = 500, seed: int = 0
 ) -> Metrics:
-    """All figures of (n,) probabilities against (n,) labels in {0, 1}, a default from `threshold` on.
+    """Compute all metrics.
 
-    Intervals are percentiles over `bootstrap` resamples of the rows; 0 leaves them out. Raises ValueError for
-    no rows, labels outside {0, 1} or probabilities that are not finite.
+    Args:
+        label: (n,) 0 or 1.
+        probability: (n,) probabilities of default.
+        threshold: Probability from which a default is predicted.
+        bootstrap: Resamples of the rows whose percentiles are the intervals; 0 for no intervals.
+        seed: Seed of the resamples.
+
+    Raises:
+        ValueError: There are no rows, a label is not 0 or 1, or a probability is not finite.
+
+    Examples:
+        >>> metrics = evaluate(np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9]), 0.5)
+        >>> metrics.values["f1"], metrics.values["roc_auc"]
+        (0.5, 0.75)
+        >>> metrics.intervals["roc_auc"]
+        (0.0, 1.0)
     """
-    ranked = _Ranked(label, probability, threshold)
-    values = {name: float(value[0]) for name, value in ranked.figures(np.ones((1, len(label)))).items()}
-    drawn = [ranked.figures(weights) for weights in _resamples(len(label), bootstrap, seed)]
+    ranked = _RankedScores(label, probability, threshold)
+    values = {name: float(value[0]) for name, value in ranked.metrics(np.ones((1, len(label)))).items()}
+    drawn = [ranked.metrics(weights) for weights in _resamples(len(label), bootstrap, seed)]
     intervals = {name: _interval(np.concatenate([part[name] for part in drawn])) for name in values if drawn}
     return Metrics(values, intervals)
 
 
 def roc_auc(label: np.ndarray, score: np.ndarray) -> float:
-    """Probability that a default scores above a good loan, ties counted half; NaN with one class."""
-    ranked = _Ranked(label, np.asarray(score, dtype=np.float64), 0.0)
+    """Probability that a default scores above a loan without default, ties counted half.
+
+    Args:
+        label: (n,) 0 or 1.
+        score: (n,) scores on any scale.
+
+    Returns:
+        ROC-AUC; NaN with one class.
+
+    Raises:
+        ValueError: There are no rows, a label is not 0 or 1, or a score is not finite.
+
+    Examples:
+        >>> roc_auc(np.array([0, 0, 1]), np.array([-2.0, 1.0, 1.0]))
+        0.75
+    """
+    ranked = _RankedScores(label, np.asarray(score, dtype=np.float64), 0.0)
     return float(ranked.auc(np.ones((1, len(label))))[0])
 
 
@@ -64,10 +95,29 @@ def paired_bootstrap(
     *,
     bootstrap: int = 500,
     seed: int = 0,
-) -> Paired:
-    """Differences of F1 and ROC-AUC, both models resampled on the same rows; arguments as for `evaluate`."""
-    left = _Ranked(label, candidate, candidate_threshold)
-    right = _Ranked(label, champion, champion_threshold)
+) -> PairedDifferences:
+    """Differences of F1 and ROC-AUC, with both models resampled on the same rows.
+
+    Args:
+        label: (n,) 0 or 1.
+        candidate: (n,) probabilities of the candidate.
+        candidate_threshold: Threshold of the candidate.
+        champion: (n,) probabilities of the champion.
+        champion_threshold: Threshold of the champion.
+        bootstrap: Resamples of the rows.
+        seed: Seed of the resamples.
+
+    Raises:
+        ValueError: There are no rows, a label is not 0 or 1, or a probability is not finite.
+
+    Examples:
+        >>> label, better, worse = np.array([0, 1] * 50), np.array([0.1, 0.9] * 50), np.array([0.6, 0.4] * 50)
+        >>> found = paired_bootstrap(label, better, 0.5, worse, 0.5)
+        >>> found.df1, found.dauc, found.dauc_low
+        (1.0, 1.0, 1.0)
+    """
+    left = _RankedScores(label, candidate, candidate_threshold)
+    right = _RankedScores(label, champion, champion_threshold)
 
     def differences(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return left.f1(weights) - right.f1(weights), left.auc(weights) - right.auc(weights)
@@ -76,13 +126,23 @@ def paired_bootstrap(
     drawn = [differences(weights) for weights in _resamples(len(label), bootstrap, seed)]
     df1_low, df1_high = _interval(np.concatenate([part[0] for part in drawn]))
     dauc_low, dauc_high = _interval(np.concatenate([part[1] for part in drawn]))
-    return Paired(float(df1[0]), float(dauc[0]), df1_low, df1_high, dauc_low, dauc_high)
+    return PairedDifferences(float(df1[0]), float(dauc[0]), df1_low, df1_high, dauc_low, dauc_high)
 
 
 def psi(expected: np.ndarray, actual: np.ndarray, bins: int = 10) -> float:
-    """Population stability index of two samples over the quantiles of the first; NaN is a bin of its own.
+    """Population stability index of two samples over the quantiles of the first.
 
     Rule of thumb: below 0.10 stable, above 0.25 shifted; weak evidence when the samples are large.
+
+    Args:
+        expected: (n,) reference values; NaN is a bin of its own.
+        actual: (m,) values to compare.
+        bins: Quantile bins.
+
+    Examples:
+        >>> sample = np.arange(100.0)
+        >>> psi(sample, sample), psi(sample, sample + 50) > 0.25
+        (0.0, True)
     """
     present = expected[~np.isnan(expected)]
     edges = (
@@ -90,21 +150,21 @@ def psi(expected: np.ndarray, actual: np.ndarray, bins: int = 10) -> float:
     )
 
     def shares(sample: np.ndarray) -> np.ndarray:
-        slot = np.where(np.isnan(sample), len(edges) + 1, np.searchsorted(edges, sample, side="left"))
-        count = np.bincount(slot, minlength=len(edges) + 2)
+        position = np.where(np.isnan(sample), len(edges) + 1, np.searchsorted(edges, sample, side="left"))
+        count = np.bincount(position, minlength=len(edges) + 2)
         return (count + 0.5) / (len(sample) + 0.5 * len(count))
 
     before, after = shares(np.asarray(expected, np.float64)), shares(np.asarray(actual, np.float64))
     return float(((after - before) * np.log(after / before)).sum())
 
 
-class _Ranked:
-    """Rows sorted by falling score, so that a resample, (R, n) weights, costs a few cumulative sums."""
+class _RankedScores:
+    """Rows sorted by falling score, so that R resamples, given as (R, n) row weights, cost a few cumulative sums."""
 
     def __init__(self, label: np.ndarray, score: np.ndarray, threshold: float) -> None:
         if not len(label) or len(label) != len(score):
             raise ValueError(
-                f"as many scores as labels are needed, at least one: {len(label)=}, {len(score)=}"
+                f"labels and scores must be equally many and at least one, got {len(label)=}, {len(score)=}"
             )
         if not np.isin(label, (0, 1)).all() or not np.isfinite(score).all():
             raise ValueError("labels must be 0 or 1 and scores finite")
@@ -112,64 +172,70 @@ class _Ranked:
         self.score = np.asarray(score, dtype=np.float64)[self.order]
         self.label = np.asarray(label, dtype=np.float64)[self.order]
         self.last_of_tie = np.flatnonzero(np.append(np.diff(self.score) != 0, True))
-        self.flagged = int((self.score >= threshold).sum())
-        slot = (self.score * ECE_BINS).astype(np.int64).clip(0, ECE_BINS - 1)
-        self.slots = np.eye(ECE_BINS)[slot]
+        self.above_threshold = int((self.score >= threshold).sum())
+        bin_of_row = (self.score * ECE_BINS).astype(np.int64).clip(0, ECE_BINS - 1)
+        self.bin_membership = np.eye(ECE_BINS)[bin_of_row]
 
     def auc(self, weights: np.ndarray) -> np.ndarray:
-        _, hits, misses = self._cumulative(weights)
-        return _area(hits, misses)
+        _, true_positives, false_positives = self._cumulative(weights)
+        return _area(true_positives, false_positives)
 
     def f1(self, weights: np.ndarray) -> np.ndarray:
         weights = weights[:, self.order]
-        hits, positives = self._hits(weights)
-        return _ratio(2 * hits, weights[:, : self.flagged].sum(1) + positives)
+        true_positives, positives = self._at_threshold(weights)
+        predicted_positives = weights[:, : self.above_threshold].sum(1)
+        return _ratio(2 * true_positives, predicted_positives + positives)
 
-    def figures(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        sorted_weights, hits, misses = self._cumulative(weights)
-        total, positives = sorted_weights.sum(1), hits[:, -1]
-        caught, _ = self._hits(sorted_weights)
-        flagged = sorted_weights[:, : self.flagged].sum(1)
-        wrong = flagged + positives - 2 * caught
-        recall = _ratio(hits, positives[:, None])
-        fallout = _ratio(misses, misses[:, -1:])
-        gap = (sorted_weights * (self.label - self.score)) @ self.slots
+    def metrics(self, weights: np.ndarray) -> dict[str, np.ndarray]:
+        sorted_weights, cumulative_tp, cumulative_fp = self._cumulative(weights)
+        total, positives = sorted_weights.sum(1), cumulative_tp[:, -1]
+        true_positives, _ = self._at_threshold(sorted_weights)
+        predicted_positives = sorted_weights[:, : self.above_threshold].sum(1)
+        errors = predicted_positives + positives - 2 * true_positives
+        tpr = _ratio(cumulative_tp, positives[:, None])
+        fpr = _ratio(cumulative_fp, cumulative_fp[:, -1:])
+        precision = _ratio(cumulative_tp, cumulative_tp + cumulative_fp, empty=0.0)
+        gap = (sorted_weights * (self.label - self.score)) @ self.bin_membership
         return {
-            "f1": _ratio(2 * caught, flagged + positives),
-            "precision": _ratio(caught, flagged, empty=0.0),
-            "recall": _ratio(caught, positives),
-            "accuracy": 1 - wrong / total,
-            "roc_auc": _area(hits, misses),
-            "pr_auc": (np.diff(recall, axis=1, prepend=0) * _ratio(hits, hits + misses, empty=0.0)).sum(1),
-            "ks": (recall - fallout).clip(0).max(1),
+            "f1": _ratio(2 * true_positives, predicted_positives + positives),
+            "precision": _ratio(true_positives, predicted_positives, empty=0.0),
+            "recall": _ratio(true_positives, positives),
+            "accuracy": 1 - errors / total,
+            "roc_auc": _area(cumulative_tp, cumulative_fp),
+            "pr_auc": (np.diff(tpr, axis=1, prepend=0) * precision).sum(1),
+            "ks": (tpr - fpr).clip(0).max(1),
             "brier": sorted_weights @ (self.label - self.score) ** 2 / total,
             "ece": np.abs(gap).sum(1) / total,
         }
 
-    def _hits(self, sorted_weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return sorted_weights[:, : self.flagged] @ self.label[: self.flagged], sorted_weights @ self.label
+    def _at_threshold(self, sorted_weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """True positives at the threshold, and positives, each (R,)."""
+        above = self.above_threshold
+        return sorted_weights[:, :above] @ self.label[:above], sorted_weights @ self.label
 
     def _cumulative(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Sorted weights, and true and false positives down to each distinct score."""
         weights = weights[:, self.order]
-        hits = (weights * self.label).cumsum(1)[:, self.last_of_tie]
-        return weights, hits, weights.cumsum(1)[:, self.last_of_tie] - hits
+        true_positives = (weights * self.label).cumsum(1)[:, self.last_of_tie]
+        return weights, true_positives, weights.cumsum(1)[:, self.last_of_tie] - true_positives
 
 
-def _area(hits: np.ndarray, misses: np.ndarray) -> np.ndarray:
-    wide = np.diff(misses, axis=1, prepend=0)
-    before = hits - np.diff(hits, axis=1, prepend=0)
-    return _ratio((wide * (hits + before)).sum(1) / 2, hits[:, -1] * misses[:, -1])
+def _area(true_positives: np.ndarray, false_positives: np.ndarray) -> np.ndarray:
+    width = np.diff(false_positives, axis=1, prepend=0)
+    before = true_positives - np.diff(true_positives, axis=1, prepend=0)
+    area = (width * (true_positives + before)).sum(1) / 2
+    return _ratio(area, true_positives[:, -1] * false_positives[:, -1])
 
 
-def _ratio(top: np.ndarray, bottom: np.ndarray, empty: float = float("nan")) -> np.ndarray:
-    safe = np.where(bottom > 0, bottom, 1)
-    return np.where(bottom > 0, top / safe, empty)
+def _ratio(numerator: np.ndarray, denominator: np.ndarray, empty: float = float("nan")) -> np.ndarray:
+    safe = np.where(denominator > 0, denominator, 1)
+    return np.where(denominator > 0, numerator / safe, empty)
 
 
 def _resamples(n: int, count: int, seed: int) -> Iterator[np.ndarray]:
     """(R, n) multinomial counts in blocks that stay small in memory."""
     rng = np.random.default_rng(seed)
-    block = max(1, RESAMPLED_CELLS // n)
+    block = max(1, RESAMPLED_CELLS_PER_BLOCK // n)
     for start in range(0, count, block):
         rows = min(block, count - start)
         drawn = rng.integers(n, size=(rows, n)) + np.arange(rows)[:, None] * n

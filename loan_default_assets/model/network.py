@@ -1,7 +1,7 @@
-"""The network: a token a column, a pre-norm transformer over the tokens, heads on their mean.
+"""The network: one token per feature, a pre-norm transformer over the tokens, a head on their mean.
 
-Numbers are tokens as in the FT-Transformer (Gorishniy et al. 2021); the first TabTransformer (Huang et al. 2020)
-gave tokens to categories only.
+Numerical features are tokens as in the FT-Transformer (Gorishniy et al. 2021); in the first TabTransformer
+(Huang et al. 2020) only categorical features are.
 """
 
 from __future__ import annotations
@@ -16,10 +16,23 @@ from loan_default_assets.model.encoding import EncodedRows, Encoding
 
 
 class Tokenizer(nn.Module):
-    """(B, N) normal scores with NaN for missing and (B, C) codes -> (B, N + C, D) tokens, numbers first.
+    """B encoded rows -> (B, T, D) tokens, numerical features first.
 
-    Vectors of codes 0 and 1 and of missing numbers start at zero: until training meets one, such a cell gives
-    its column's own vector and says nothing about the loan.
+    The vectors of codes 0 and 1 and of missing numerical values start at zero: until training meets one, such a cell
+    yields its column's own vector, which is the same for every loan.
+
+    Args:
+        encoding: Columns, cardinalities and bin edges.
+        config: Width and number of bins.
+
+    Examples:
+        >>> from loan_default_assets.model.rows import Rows
+        >>> import numpy as np
+        >>> loans = Rows(np.ones((6, 3), np.float32), np.full((6, 2), 2, np.int16))
+        >>> encoding = Encoding.fit(loans, (4, 4), ModelConfig())
+        >>> tokenizer = Tokenizer(encoding, ModelConfig(d_model=32))
+        >>> tokenizer(encoding.transform(loans.numerical, loans.categorical)).shape
+        torch.Size([6, 5, 32])
     """
 
     edges: Tensor
@@ -59,13 +72,41 @@ class Tokenizer(nn.Module):
         return torch.cat([numerical, categorical], 1)
 
     def hide(self, tokens: Tensor, hidden: Tensor) -> Tensor:
-        """(V, B, T) bool -> (V * B, T, D): views of the same B rows, hidden cells replaced by learned vectors."""
+        """Replace hidden cells by learned vectors, in V views of the same rows.
+
+        Args:
+            tokens: (B, T, D) tokens.
+            hidden: (V, B, T) bool, True for a cell to hide.
+
+        Returns:
+            (V * B, T, D).
+
+        Examples:
+            >>> from loan_default_assets.model.rows import Rows
+            >>> import numpy as np
+            >>> loans = Rows(np.ones((6, 3), np.float32), np.full((6, 2), 2, np.int16))
+            >>> tokenizer = Tokenizer(Encoding.fit(loans, (4, 4), ModelConfig()), ModelConfig())
+            >>> tokenizer.hide(torch.zeros(6, 5, 32), torch.ones(2, 6, 5, dtype=torch.bool)).shape
+            torch.Size([12, 5, 32])
+        """
         masks = torch.cat([self.mask_num, self.mask_cat])
         return torch.where(hidden[..., None], masks, tokens).flatten(0, 1)
 
 
-class Layer(nn.Module):
-    """A pre-norm transformer layer; the same function as `nn.TransformerEncoderLayer(norm_first=True)`."""
+class TransformerLayer(nn.Module):
+    """A pre-norm transformer layer, (B, T, D) -> (B, T, D).
+
+    The same function as `nn.TransformerEncoderLayer(norm_first=True)`; docs/decisions/dropout-and-attention.md gives
+    the measurement for writing it out.
+
+    Args:
+        config: Width, heads, feed-forward width, activation and dropout rates.
+
+    Examples:
+        >>> layer = TransformerLayer(ModelConfig(d_model=32))
+        >>> layer(torch.zeros(6, 5, 32), None).shape
+        torch.Size([6, 5, 32])
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -79,7 +120,7 @@ class Layer(nn.Module):
         )
 
     def forward(self, x: Tensor, noise: Noise | None) -> Tensor:
-        """(B, T, D) -> (B, T, D)."""
+        """(B, T, D) -> (B, T, D), with dropout where `noise` is given."""
         config = self.config
         x = x + dropout(self.out(self._attend(self.norm1(x), noise)), config.dropout, noise)
         wide = self.linear1(self.norm2(x))
@@ -94,7 +135,7 @@ class Layer(nn.Module):
             q, k, v = qkv.permute(2, 0, 3, 1, 4)
             mixed = F.scaled_dot_product_attention(q, k, v, dropout_p=0.0 if noise is None else p)
             return mixed.transpose(1, 2).reshape(b, t, d)
-        # With few short tokens plain batched products beat the fused CPU kernel, which knows no dropout either.
+        # With few narrow tokens plain batched products are faster than the fused CPU kernel, which has no dropout.
         q, k, v = qkv.permute(2, 0, 3, 1, 4).contiguous().flatten(1, 2)
         scores = torch.baddbmm(q.new_empty(()), q, k.transpose(1, 2), beta=0, alpha=(d // heads) ** -0.5)
         mixed = torch.bmm(dropout(scores.softmax(-1), p, noise), v)
@@ -102,19 +143,41 @@ class Layer(nn.Module):
 
 
 class TabTransformer(nn.Module):
-    """Rows -> (B, D): the mean of the contextual tokens after a final LayerNorm."""
+    """B encoded rows -> (B, D): the mean of the contextual tokens after a final LayerNorm.
+
+    Args:
+        encoding: Columns, cardinalities and bin edges.
+        config: Shape and dropout rates.
+
+    Examples:
+        >>> from loan_default_assets.model.rows import Rows
+        >>> import numpy as np
+        >>> loans = Rows(np.ones((6, 3), np.float32), np.full((6, 2), 2, np.int16))
+        >>> encoding = Encoding.fit(loans, (4, 4), ModelConfig())
+        >>> TabTransformer(encoding, ModelConfig())(encoding.transform(loans.numerical, loans.categorical)).shape
+        torch.Size([6, 32])
+    """
 
     def __init__(self, encoding: Encoding, config: ModelConfig) -> None:
         super().__init__()
         self.tokenizer = Tokenizer(encoding, config)
-        self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_layers))
+        self.layers = nn.ModuleList(TransformerLayer(config) for _ in range(config.num_layers))
         self.norm = nn.LayerNorm(config.d_model)
 
     def forward(self, rows: EncodedRows, noise: Noise | None = None) -> Tensor:
         return self.pool(self.tokenizer(rows), noise)
 
     def pool(self, tokens: Tensor, noise: Noise | None = None) -> Tensor:
-        """(B, T, D) tokens -> (B, D)."""
+        """(B, T, D) tokens -> (B, D).
+
+        Examples:
+            >>> from loan_default_assets.model.rows import Rows
+            >>> import numpy as np
+            >>> loans = Rows(np.ones((6, 3), np.float32), np.full((6, 2), 2, np.int16))
+            >>> encoder = TabTransformer(Encoding.fit(loans, (4, 4), ModelConfig()), ModelConfig())
+            >>> encoder.pool(torch.zeros(6, 5, 32)).shape
+            torch.Size([6, 32])
+        """
         for layer in self.layers:
             tokens = layer(tokens, noise)
         # The norm scales each token by itself, so it cannot be taken after the mean.
@@ -122,7 +185,23 @@ class TabTransformer(nn.Module):
 
 
 class Classifier(nn.Module):
-    """Rows -> (B,) log-odds of default, before calibration."""
+    """B encoded rows -> (B,) log-odds of default, before calibration.
+
+    Args:
+        encoding: Columns, cardinalities and bin edges.
+        config: Shape and dropout rates.
+
+    Examples:
+        >>> from loan_default_assets.model.rows import Rows
+        >>> import numpy as np
+        >>> loans = Rows(np.ones((6, 3), np.float32), np.full((6, 2), 2, np.int16))
+        >>> encoding = Encoding.fit(loans, (4, 4), ModelConfig())
+        >>> classifier = Classifier(encoding, ModelConfig())
+        >>> classifier(encoding.transform(loans.numerical, loans.categorical)).shape
+        torch.Size([6])
+        >>> classifier.classify(torch.zeros(6, 32)).shape
+        torch.Size([6])
+    """
 
     def __init__(self, encoding: Encoding, config: ModelConfig) -> None:
         super().__init__()
@@ -133,10 +212,15 @@ class Classifier(nn.Module):
         return self.classify(self.encoder(rows, noise))
 
     def classify(self, pooled: Tensor) -> Tensor:
-        """(B, D) -> (B,) log-odds."""
+        """(B, D) output of the encoder -> (B,) log-odds."""
         return self.head(pooled).squeeze(-1)
 
 
 def head(width: int, hidden: int, out: int) -> nn.Sequential:
-    """(B, width) -> (B, out) by one hidden layer."""
+    """A perceptron with one hidden layer, (B, width) -> (B, out).
+
+    Examples:
+        >>> head(32, 128, 1)(torch.zeros(6, 32)).shape
+        torch.Size([6, 1])
+    """
     return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, out))

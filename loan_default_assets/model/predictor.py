@@ -1,9 +1,11 @@
-"""The one way from features to a score: evaluation, the service and the command all come here."""
+"""The one way from features to PD, decision and reason codes, for evaluation, service and the `score` command."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,21 +13,44 @@ import torch
 from loan_default_assets.model.artifact import load
 from loan_default_assets.model.encoding import EncodedRows
 from loan_default_assets.model.network import Classifier
+from loan_default_assets.model.reason_codes import ReasonCode, ReasonRanking
 from loan_default_assets.model.training import FittedModel
 
-BLOCK = 1024
+ReasonMode = Literal["none", "adverse", "all"]
+
+SCORED_ROWS_PER_BLOCK = 1024
+# Each explained row is scored once per feature, so fewer of them fit into the same memory.
+EXPLAINED_ROWS_PER_BLOCK = 500
 
 
 @dataclass(frozen=True)
 class ScoredRows:
-    """`probability` (n,) float64 of default, calibrated; `decision` (n,) int8, 1 from the threshold on."""
+    """Scores of n rows.
 
-    probability: np.ndarray
+    Attributes:
+        pd: (n,) float64, calibrated probabilities of default.
+        decision: (n,) int8, 1 (adverse) where the PD reaches the threshold.
+        reasons: n tuples of reason codes, empty where none were requested.
+    """
+
+    pd: np.ndarray
     decision: np.ndarray
+    reasons: tuple[tuple[ReasonCode, ...], ...]
 
 
 class Predictor:
-    """A fitted model ready to score on the CPU; safe to share between threads, as nothing in it changes."""
+    """A fitted model that scores on the CPU; immutable, so threads may share it.
+
+    Args:
+        model: The fitted model.
+        version: Version of its artefact.
+        feature_names: Names of its features, as in the artefact.
+        portfolio_hash: Hash of the portfolio it was trained under.
+        reason_texts: (code, en, ko) of each feature, numerical first; needed for reason codes only.
+
+    Raises:
+        ValueError: The number of reason texts is not that of the features.
+    """
 
     def __init__(
         self,
@@ -33,62 +58,168 @@ class Predictor:
         version: str,
         feature_names: dict[str, tuple[str, ...]],
         portfolio_hash: str = "",
+        reason_texts: Sequence[tuple[str, str, str]] = (),
     ) -> None:
+        encoding = model.encoding
+        features = len(encoding.knots) + len(encoding.cardinalities)
+        if reason_texts and len(reason_texts) != features:
+            raise ValueError(f"reason_texts must be one per feature ({features}), got {len(reason_texts)}")
         self.version, self.feature_names, self.portfolio_hash = version, feature_names, portfolio_hash
         self.threshold = model.threshold
         self.model = model
         with torch.random.fork_rng(devices=[]):
-            self.network = Classifier(model.encoding, model.config)
+            self.network = Classifier(encoding, model.config)
         self.network.load_state_dict(model.state)
         self.network.requires_grad_(False).eval()
+        self._ranking = ReasonRanking(reason_texts) if reason_texts else None
+        self._reference = encoding.transform(
+            encoding.reference_numerical[None], encoding.reference_categorical[None]
+        )
 
     @classmethod
     def from_artifact(
-        cls, path: Path | str, *, sha256: str | None = None, portfolio_hash: str | None = None
+        cls,
+        path: Path | str,
+        *,
+        sha256: str | None = None,
+        portfolio_hash: str | None = None,
+        reason_texts: Sequence[tuple[str, str, str]] = (),
     ) -> Predictor:
-        """The scorer of a model folder. Raises ArtifactError as `artifact.load` does, and for a bare encoder."""
-        loaded = load(path, sha256=sha256, portfolio_hash=portfolio_hash)
-        return cls(loaded.classifier(), loaded.version, loaded.feature_names, loaded.portfolio_hash)
+        """Load the predictor of an artefact.
 
-    def score(self, numerical: np.ndarray, categorical: np.ndarray) -> ScoredRows:
-        """(n, N) float32 numbers with NaN and (n, C) int16 codes. Raises EncodingError for other columns."""
-        logits = self._logits(self.model.encoding.transform(numerical, categorical))
-        probability = self.model.calibration.probability(logits)
-        return ScoredRows(probability, (probability >= self.threshold).astype(np.int8))
+        Args:
+            path: Folder of the artefact.
+            sha256: Digest that the artefact must have.
+            portfolio_hash: Portfolio that the model must have been trained under.
+            reason_texts: (code, en, ko) of each feature, numerical first; needed for reason codes only.
+
+        Raises:
+            ArtifactError: The artefact is missing, damaged, another one, or a bare encoder.
+            ValueError: The number of reason texts is not that of the features.
+        """
+        loaded = load(path, sha256=sha256, portfolio_hash=portfolio_hash)
+        return cls(
+            loaded.classifier(), loaded.version, loaded.feature_names, loaded.portfolio_hash, reason_texts
+        )
+
+    def predict(
+        self,
+        numerical: np.ndarray,
+        categorical: np.ndarray,
+        *,
+        reasons: ReasonMode | Sequence[ReasonMode] = "none",
+    ) -> ScoredRows:
+        """Score rows.
+
+        Args:
+            numerical: (n, N) float32 unscaled values, NaN for a missing value.
+            categorical: (n, C) int16 codes.
+            reasons: `adverse` explains the adverse decisions, `all` every decision, `none` no decision; or one of
+                these per row.
+
+        Raises:
+            EncodingError: The number of columns differs, or a code is out of range.
+            ValueError: `reasons` is none of the above, or the predictor has no reason texts.
+
+        Examples:
+            >>> from loan_default_assets.model.config import ModelConfig
+            >>> from loan_default_assets.model.encoding import Encoding
+            >>> from loan_default_assets.model.rows import Rows
+            >>> from loan_default_assets.model.training import fit, pretrain
+            >>> loans = Rows(np.eye(6, 3, dtype=np.float32), np.full((6, 2), 2, np.int16), np.array([0, 1] * 3))
+            >>> config = ModelConfig(num_layers=1, pretrain_epochs=0, max_epochs=1, min_steps=1)
+            >>> model = fit(pretrain(loans, Encoding.fit(loans, (4, 4), config), config), loans, loans, config)
+            >>> texts = [(name, name, name) for name in ("income", "debt", "age", "region", "purpose")]
+            >>> predictor = Predictor(model, "c0", {}, reason_texts=texts)
+            >>> scored = predictor.predict(loans.numerical, loans.categorical, reasons="all")
+            >>> scored.pd.shape, scored.decision.dtype, len(scored.reasons)
+            ((6,), dtype('int8'), 6)
+            >>> predictor.contributions(loans.numerical, loans.categorical).shape
+            (6, 5)
+        """
+        rows = self.model.encoding.transform(numerical, categorical)
+        pd = self.model.calibration.probability(self._logits(rows))
+        decision = (pd >= self.threshold).astype(np.int8)
+        return ScoredRows(pd, decision, self._reasons(rows, decision, reasons))
 
     def contributions(self, numerical: np.ndarray, categorical: np.ndarray) -> np.ndarray:
-        """(n, N + C) float64, numbers first: how much each feature adds to the calibrated log-odds of default.
+        """How much each feature adds to the calibrated log-odds of default.
 
-        One feature at a time is set to what is usual in training (the median, the most frequent code) and the
-        drop in log-odds is taken: above zero, the loan's own value raises the risk.
+        One feature at a time is set to its reference in the training rows (the median, the most frequent code); its
+        contribution is the drop in log-odds, above zero where the loan's own value raises the risk.
+
+        Args:
+            numerical: (n, N) float32 unscaled values, NaN for a missing value.
+            categorical: (n, C) int16 codes.
+
+        Returns:
+            (n, N + C) float64, numerical features first.
+
+        Raises:
+            EncodingError: The number of columns differs, or a code is out of range.
         """
-        encoding = self.model.encoding
-        rows = encoding.transform(numerical, categorical)
-        usual = encoding.transform(encoding.reference_numerical[None], encoding.reference_categorical[None])
+        rows = self.model.encoding.transform(numerical, categorical)
         result = np.zeros((len(rows), numerical.shape[1] + categorical.shape[1]))
-        for block in torch.arange(len(rows)).split(BLOCK):
-            result[block.numpy()] = self._drops(rows.take(block), usual)
+        for block in torch.arange(len(rows)).split(EXPLAINED_ROWS_PER_BLOCK):
+            result[block.numpy()] = self._contributions(rows.take(block))
         return result
 
-    def _drops(self, rows: EncodedRows, usual: EncodedRows) -> np.ndarray:
-        numbers_differ = (rows.numerical != usual.numerical) & ~(
-            rows.numerical.isnan() & usual.numerical.isnan()
+    def _reasons(
+        self, rows: EncodedRows, decision: np.ndarray, modes: ReasonMode | Sequence[ReasonMode]
+    ) -> tuple[tuple[ReasonCode, ...], ...]:
+        reasons: list[tuple[ReasonCode, ...]] = [()] * len(rows)
+        explained = _explained_rows(decision, modes)
+        # An empty tensor splits into one empty block, not into none.
+        if not len(explained):
+            return tuple(reasons)
+        if self._ranking is None:
+            raise ValueError("reason codes need the predictor's reason_texts: pass portfolio.reason_texts()")
+        for block in torch.from_numpy(explained).split(EXPLAINED_ROWS_PER_BLOCK):
+            contributions = self._contributions(rows.take(block))
+            for row, contribution in zip(block.tolist(), contributions, strict=True):
+                reasons[row] = self._ranking.rank(contribution, adverse=bool(decision[row]))
+        return tuple(reasons)
+
+    def _contributions(self, rows: EncodedRows) -> np.ndarray:
+        reference = self._reference
+        numerical_differs = (rows.numerical != reference.numerical) & ~(
+            rows.numerical.isnan() & reference.numerical.isnan()
         )
-        differ = torch.cat([numbers_differ, rows.categorical != usual.categorical], 1)
-        row, feature = differ.nonzero(as_tuple=True)
+        differs = torch.cat([numerical_differs, rows.categorical != reference.categorical], 1)
+        row, feature = differs.nonzero(as_tuple=True)
         varied, width = rows.take(row), rows.numerical.shape[1]
         cell = torch.arange(len(row))
-        number, category = cell[feature < width], cell[feature >= width]
-        varied.numerical[number, feature[number]] = usual.numerical[0, feature[number]]
-        varied.categorical[category, feature[category] - width] = usual.categorical[
-            0, feature[category] - width
-        ]
+        numerical, categorical = cell[feature < width], cell[feature >= width]
+        numerical_column, categorical_column = feature[numerical], feature[categorical] - width
+        varied.numerical[numerical, numerical_column] = reference.numerical[0, numerical_column]
+        varied.categorical[categorical, categorical_column] = reference.categorical[0, categorical_column]
         before, after = self._logits(rows), self._logits(varied)
-        drops = np.zeros(differ.shape)
+        drops = np.zeros(differs.shape)
         drops[row.numpy(), feature.numpy()] = self.model.calibration.slope * (before[row.numpy()] - after)
         return drops
 
     def _logits(self, rows: EncodedRows) -> np.ndarray:
         with torch.inference_mode():
-            blocks = [self.network(rows.take(index)) for index in torch.arange(len(rows)).split(BLOCK)]
-            return torch.cat(blocks).numpy() if blocks else np.zeros(0)
+            blocks = torch.arange(len(rows)).split(SCORED_ROWS_PER_BLOCK)
+            logits = [self.network(rows.take(index)) for index in blocks]
+            return torch.cat(logits).numpy() if logits else np.zeros(0)
+
+
+def _explained_rows(decision: np.ndarray, modes: ReasonMode | Sequence[ReasonMode]) -> np.ndarray:
+    """Positions of the rows that get reason codes, int64."""
+    if isinstance(modes, str):
+        if modes == "all":
+            return np.arange(len(decision))
+        if modes == "adverse":
+            return np.flatnonzero(decision)
+        if modes == "none":
+            return np.zeros(0, np.int64)
+    elif len(modes) != len(decision):
+        raise ValueError(f"reasons must be one per row ({len(decision)}), got {len(modes)}")
+    elif {"none", "adverse", "all"}.issuperset(modes):
+        adverse = decision.tolist()
+        return np.array(
+            [i for i, mode in enumerate(modes) if mode == "all" or (mode == "adverse" and adverse[i])],
+            np.int64,
+        )
+    raise ValueError(f"reasons must be none, adverse or all, got {modes!r}")

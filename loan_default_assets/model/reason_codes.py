@@ -1,23 +1,52 @@
-"""Why a loan was scored as it was: the features behind one score, in the portfolio's words.
+"""Reason codes: the features that contributed most to one decision, with the portfolio's texts.
 
-A feature's contribution is the drop in log-odds when it alone is hidden (occlusion to the training reference), so
-the reasons speak of the very model and values that made the decision. An adverse decision is explained by what
-raised its risk; any other by what moved its score most.
+An adverse decision is explained by what raised its risk, any other by what moved its score most.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from loan_default_assets.portfolio.spec import Portfolio
+# The usual number of principal reasons in a notice of adverse action.
+MAX_REASONS = 4
 
-# The number of reasons that a notice of adverse action usually names.
-MOST_REASONS = 4
+
+class ReasonText(NamedTuple):
+    """Texts of one feature.
+
+    Attributes:
+        code: Name of the feature.
+        en: English text.
+        ko: Korean text.
+
+    Examples:
+        >>> ReasonText("income", "Income", "소득").en
+        'Income'
+    """
+
+    code: str
+    en: str
+    ko: str
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
-    """`code` is the feature; `contribution` is in log-odds, above zero when it raised the risk."""
+class ReasonCode:
+    """One reason of one decision.
+
+    Attributes:
+        code: Name of the feature.
+        en: English text.
+        ko: Korean text.
+        contribution: Log-odds of default, above zero where the feature raised the risk.
+
+    Examples:
+        >>> ReasonCode("income", "Income", "소득", 0.4).contribution
+        0.4
+    """
 
     code: str
     en: str
@@ -25,21 +54,48 @@ class Reason:
     contribution: float
 
 
-class Reasons:
-    """The texts of a portfolio's features, in the order of a Scorer's contributions: numbers, then categories."""
+class ReasonRanking:
+    """Ranks the contributions of features; features with equal texts are one reason, under the first one's code.
 
-    def __init__(self, portfolio: Portfolio) -> None:
-        names = (*portfolio.features.numerical, *portfolio.features.categorical)
-        texts = [(portfolio.reason(name, "en"), portfolio.reason(name, "ko")) for name in names]
-        first: dict[tuple[str, str], int] = {}
-        # Features with one text are one reason: a person is not told the same thing twice.
-        self._merged = np.array([first.setdefault(text, len(first)) for text in texts], np.intp)
-        codes = [names[texts.index(text)] for text in first]
-        self._known = [(code, *text) for code, text in zip(codes, first, strict=True)]
+    Args:
+        texts: (code, en, ko) of each feature: N numerical, then C categorical.
 
-    def of(self, contributions: np.ndarray, *, adverse: bool) -> tuple[Reason, ...]:
-        """The reasons of one loan out of its (N+C,) contributions, the weightiest first."""
-        sums = np.bincount(self._merged, weights=contributions, minlength=len(self._known))
+    Examples:
+        >>> ranking = ReasonRanking([("income", "Income", "소득"), ("debt", "Debt", "부채"), ("loans", "Debt", "부채")])
+        >>> contributions = np.array([-0.5, 0.25, 0.5])
+        >>> [(reason.code, reason.contribution) for reason in ranking.rank(contributions, adverse=True)]
+        [('debt', 0.75)]
+        >>> [reason.code for reason in ranking.rank(contributions, adverse=False)]
+        ['debt', 'income']
+    """
+
+    def __init__(self, texts: Sequence[tuple[str, str, str]]) -> None:
+        merged: dict[tuple[str, str], ReasonText] = {}
+        for text in texts:
+            merged.setdefault(text[1:], ReasonText(*text))
+        position = {text: i for i, text in enumerate(merged)}
+        self._texts = tuple(merged.values())
+        self._position = np.array([position[text[1:]] for text in texts], np.intp)
+
+    def __len__(self) -> int:
+        """Number of features."""
+        return len(self._position)
+
+    def rank(self, contributions: np.ndarray, *, adverse: bool) -> tuple[ReasonCode, ...]:
+        """The reasons of one decision.
+
+        Args:
+            contributions: (N + C,) log-odds per feature.
+            adverse: Rank by increase of risk and omit the rest; otherwise rank by absolute value.
+
+        Returns:
+            At most `MAX_REASONS` reasons, the largest contribution first.
+
+        Examples:
+            >>> ReasonRanking([("income", "Income", "소득")]).rank(np.array([-1.0]), adverse=True)
+            ()
+        """
+        sums = np.bincount(self._position, weights=contributions, minlength=len(self._texts))
         weight = sums if adverse else np.abs(sums)
-        order = np.argsort(-weight, kind="stable")[:MOST_REASONS]
-        return tuple(Reason(*self._known[int(i)], float(sums[i])) for i in order if weight[i] > 0)
+        order: list[int] = np.argsort(-weight, kind="stable")[:MAX_REASONS].tolist()
+        return tuple(ReasonCode(*self._texts[i], float(sums[i])) for i in order if weight[i] > 0)

@@ -1,4 +1,4 @@
-"""`python -m loan_default_assets.model.smoke FOLDER SHA256`: exit 0 when a fresh process can load and score it."""
+"""`python -m loan_default_assets.model.smoke FOLDER SHA256`: exit code 0 when a fresh process loads and scores it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,22 @@ from loan_default_assets.model.predictor import Predictor
 
 
 def smoke(folder: Path, sha256: str) -> float:
-    """Probability of default of the training reference. Raises ArtifactError for an artefact that is not intact."""
+    """Score the training reference with an artefact.
+
+    Args:
+        folder: Folder of the artefact.
+        sha256: Digest that the artefact must have.
+
+    Returns:
+        Its PD.
+
+    Raises:
+        ArtifactError: The artefact is missing, damaged, another one, or a bare encoder.
+    """
     predictor = Predictor.from_artifact(folder, sha256=sha256)
     encoding = predictor.model.encoding
-    scores = predictor.score(encoding.reference_numerical[None], encoding.reference_categorical[None])
-    return float(scores.probability[0])
+    scored = predictor.predict(encoding.reference_numerical[None], encoding.reference_categorical[None])
+    return float(scored.pd[0])
 
 
 if __name__ == "__main__":

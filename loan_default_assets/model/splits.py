@@ -1,4 +1,4 @@
-"""Which rows a model may learn from, stop on, and be judged on."""
+"""Which rows a model is trained on, validated on and evaluated on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ VALIDATION_SHARE = 0.20
 
 @dataclass(frozen=True)
 class SplitLimits:
-    """What a window needs before it may judge: rows with a matured label, and defaults among them."""
+    """Fewest matured rows and fewest defaults of an evaluation window.
+
+    Examples:
+        >>> SplitLimits().min_rows
+        1000
+    """
 
     min_rows: int = 1000
     min_positives: int = 100
@@ -23,10 +28,19 @@ class SplitLimits:
 
 @dataclass(frozen=True)
 class Split:
-    """Positions of rows, ascending. The first three are matured and disjoint; dates are inclusive.
+    """Positions of rows, ascending; training, validation and window are matured and disjoint.
 
-    `immature` rows carry a label that was not known at the clock, `unlabelled` ones carry none: both may be
-    pretrained on, never trained or judged on. `trained_from` and `trained_to` span training and validation.
+    Attributes:
+        train: Rows to fit on.
+        validation: Rows for early stopping, calibration and threshold.
+        window: Rows of the evaluation window.
+        immature: Rows whose label was not known by the cutoff: used for pretraining only.
+        unlabelled: Rows without a label: used for pretraining only.
+        window_from: First date of the window, inclusive; None without dates.
+        window_to: Last date of the window, inclusive.
+        trained_from: First date of training and validation rows, inclusive.
+        trained_to: Last date of training and validation rows, inclusive.
+        enough: Whether the window reaches its limits.
     """
 
     train: np.ndarray
@@ -49,13 +63,29 @@ def split(
     cutoff: date | None,
     limits: SplitLimits = SplitLimits(),
 ) -> Split:
-    """Train < validation < window in time when rows have dates, otherwise 64/16/20 by a hash of the loan id.
+    """Split rows in time, training before validation before window; without dates 64/16/20 by a hash of the loan id.
 
-    `as_of`, `label_observed_at`: (n,) datetime64 with NaT; `label`: (n,) with -1 for none. A label counts when it was
-    observed on or before `clock`, or has no such date. The window is the newest 20 % of the matured rows in whole
-    days, between `min_rows` and five times that, further back for `min_positives`, at most 40 %; the validation rows
-    are the newest 20 % of the rest, by hash where the rest is one day. Raises ValueError when only some matured rows
-    have dates.
+    The window is the newest 20 % of the matured rows in whole days, between `min_rows` and five times that, extended
+    into the past for `min_positives`, at most 40 %. The validation rows are the newest 20 % of the rest, by hash
+    where the rest is one day.
+
+    Args:
+        as_of: (n,) datetime64, NaT for a row without a date.
+        loan_id: (n,) identifiers.
+        label: (n,) 1 for a default, 0 for none, -1 for an outcome that is not known.
+        label_observed_at: (n,) datetime64. A label counts when it was observed on or before the cutoff, or is NaT.
+        cutoff: Data cutoff; None counts every label.
+        limits: Size of the window.
+
+    Raises:
+        ValueError: Only some matured rows have dates.
+
+    Examples:
+        >>> days = np.datetime64("2026-01-01") + np.arange(10)
+        >>> label = np.array([0, 1] * 5)
+        >>> found = split(days, np.arange(10), label, days, date(2026, 1, 9), SplitLimits(2, 1))
+        >>> found.train, found.validation, found.window, found.immature
+        (array([0, 1, 2, 3, 4]), array([5, 6]), array([7, 8]), array([9]))
     """
     labelled = label >= 0
     known = np.isnat(label_observed_at)
@@ -96,9 +126,9 @@ def _by_time(
     mature: np.ndarray, days: np.ndarray, label: np.ndarray, loan_id: np.ndarray, limits: SplitLimits
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     share = int(len(mature) * WINDOW_SHARE)
-    wanted = min(max(share, limits.min_rows), 5 * limits.min_rows)
+    target = min(max(share, limits.min_rows), 5 * limits.min_rows)
     ceiling = int(len(mature) * WINDOW_CEILING)
-    start = _newest(days[mature], label[mature] == 1, wanted, limits.min_positives, ceiling)
+    start = _newest(days[mature], label[mature] == 1, target, limits.min_positives, ceiling)
     rest = mature[days[mature] < start]
     window = mature[days[mature] >= start]
     if not len(rest):
@@ -111,14 +141,14 @@ def _by_time(
 
 
 def _newest(days: np.ndarray, positive: np.ndarray, rows: int, positives: int, ceiling: int) -> np.datetime64:
-    """First of the newest whole days that reach `rows` and `positives`; as many as fit under `ceiling`."""
+    """First of the newest whole days that reach `rows` and `positives`, as far as `ceiling` rows allow."""
     day, position, count = np.unique(days, return_inverse=True, return_counts=True)
     newest_rows = count[::-1].cumsum()
     newest_positives = np.bincount(position, weights=positive)[::-1].cumsum()
     reached = np.flatnonzero((newest_rows >= rows) & (newest_positives >= positives))
-    wanted = int(reached[0]) + 1 if len(reached) else len(day)
-    taken = min(wanted, int((newest_rows <= ceiling).sum()))
-    return day[len(day) - taken] if taken else day[-1] + np.timedelta64(1, "D")
+    needed = int(reached[0]) + 1 if len(reached) else len(day)
+    included = min(needed, int((newest_rows <= ceiling).sum()))
+    return day[len(day) - included] if included else day[-1] + np.timedelta64(1, "D")
 
 
 def _by_hash(mature: np.ndarray, loan_id: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -127,7 +157,7 @@ def _by_hash(mature: np.ndarray, loan_id: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def _bucket(rows: np.ndarray, loan_id: np.ndarray) -> np.ndarray:
-    """0..99 of each row's loan id, the same on every machine and whatever the other rows are."""
+    """0 to 99 by each row's loan id alone: independent of the machine and of the other rows."""
     digests = (hashlib.sha256(str(loan_id[row]).encode()).digest() for row in rows)
     return np.array([int.from_bytes(digest[:4], "big") % 100 for digest in digests], dtype=np.int64)
 

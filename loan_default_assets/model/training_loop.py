@@ -1,4 +1,4 @@
-"""What pretraining and fine-tuning share: device, seeds, threads, batches, steps and the report of an epoch."""
+"""What pretraining and fine-tuning share: device, seeds, threads, batches, optimizer steps and epoch reports."""
 
 from __future__ import annotations
 
@@ -17,14 +17,24 @@ from loan_default_assets.model.dropout import Noise
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch as it ended: `number` of `of`, mean loss, and the time left if all of them run.
+    """Report of one epoch.
 
-    Number 0 of a fine-tuning that starts warm is the model it started from.
+    Attributes:
+        phase: `pretrain` or `fit`.
+        number: From 1; 0 is the model that a warm start begins with.
+        total: Epochs of the phase without early stopping.
+        loss: Mean loss per row; NaN for number 0.
+        validation_auc: ROC-AUC on the validation rows; None in pretraining.
+        seconds_left: Time that the remaining epochs take at the present rate.
+
+    Examples:
+        >>> Epoch("fit", 3, 16, 0.41, 0.78, 12.0).validation_auc
+        0.78
     """
 
     phase: str
     number: int
-    of: int
+    total: int
     loss: float
     validation_auc: float | None
     seconds_left: float
@@ -33,27 +43,60 @@ class Epoch:
 OnEpoch = Callable[[Epoch], None]
 
 
-class Epochs:
-    """Counts the epochs of one phase, keeps their reports and passes each to the caller."""
+class EpochReports:
+    """Numbers the epochs of one phase, keeps their reports and passes each to a callback.
 
-    def __init__(self, phase: str, of: int, on_epoch: OnEpoch | None) -> None:
-        self.phase, self.of, self.on_epoch = phase, of, on_epoch
+    Args:
+        phase: `pretrain` or `fit`.
+        total: Number of epochs.
+        on_epoch: Called with the report of each epoch.
+
+    Examples:
+        >>> reports = EpochReports("pretrain", 2, None)
+        >>> for number in reports:
+        ...     reports.report(number, 0.5, None)
+        >>> [(epoch.number, epoch.total) for epoch in reports.history]
+        [(1, 2), (2, 2)]
+    """
+
+    def __init__(self, phase: str, total: int, on_epoch: OnEpoch | None) -> None:
+        self.phase, self.total, self.on_epoch = phase, total, on_epoch
         self.history: list[Epoch] = []
         self.started = time.monotonic()
 
     def __iter__(self) -> Iterator[int]:
-        return iter(range(1, self.of + 1))
+        return iter(range(1, self.total + 1))
 
     def report(self, number: int, loss: float, validation_auc: float | None) -> None:
-        taken = time.monotonic() - self.started
-        left = taken / max(number, 1) * (self.of - number)
-        self.history.append(Epoch(self.phase, number, self.of, loss, validation_auc, left))
+        """Record the end of an epoch.
+
+        Args:
+            number: Number of the epoch.
+            loss: Mean loss per row.
+            validation_auc: ROC-AUC on the validation rows, None in pretraining.
+        """
+        elapsed = time.monotonic() - self.started
+        left = elapsed / max(number, 1) * (self.total - number)
+        self.history.append(Epoch(self.phase, number, self.total, loss, validation_auc, left))
         if self.on_epoch is not None:
             self.on_epoch(self.history[-1])
 
 
-class Step:
-    """One AdamW step on a loss: gradients clipped, only matrices decay."""
+class OptimizerStep:
+    """One AdamW step on a loss: gradients are clipped, only matrices decay.
+
+    Args:
+        modules: Modules whose parameters are trained.
+        learning_rate: Step size.
+        config: Weight decay and gradient clip.
+
+    Examples:
+        >>> layer = nn.Linear(3, 1)
+        >>> step = OptimizerStep([layer], 0.1, ModelConfig())
+        >>> first, second = (step(layer(torch.ones(2, 3)).square().mean()) for _ in range(2))
+        >>> isinstance(first, float), first != second
+        (True, True)
+    """
 
     def __init__(self, modules: list[nn.Module], learning_rate: float, config: ModelConfig) -> None:
         self.parameters = [p for module in modules for p in module.parameters()]
@@ -64,21 +107,31 @@ class Step:
             {"params": matrices, "weight_decay": config.weight_decay},
             {"params": vectors, "weight_decay": 0.0},
         ]
-        self.optimiser = torch.optim.AdamW(groups, lr=learning_rate, fused=True)
+        self.optimizer = torch.optim.AdamW(groups, lr=learning_rate, fused=True)
 
     def __call__(self, loss: Tensor) -> float:
-        self.optimiser.zero_grad()
+        self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.parameters, self.clip, foreach=True)
-        self.optimiser.step()
+        self.optimizer.step()
         return loss.item()
 
 
 @contextmanager
 def reproducible(config: ModelConfig, stream: int) -> Iterator[tuple[torch.Generator, Noise]]:
-    """Seeds and threads of one phase; the process's own are as before afterwards.
+    """Set the seeds and threads of one phase, and restore those of the process afterwards.
 
-    Yields a CPU generator for orders and views, and the noise of dropout.
+    Args:
+        config: Seed, threads and device.
+        stream: 0 for pretraining, 1 for fine-tuning, so that the two differ.
+
+    Yields:
+        A CPU generator for the order of rows and for views, and the source of dropout masks.
+
+    Examples:
+        >>> with reproducible(ModelConfig(device="cpu"), stream=0) as (generator, noise):
+        ...     torch.rand(2, 3, generator=generator).shape
+        torch.Size([2, 3])
     """
     threads = torch.get_num_threads()
     seed = config.seed * 2 + stream
@@ -93,27 +146,54 @@ def reproducible(config: ModelConfig, stream: int) -> Iterator[tuple[torch.Gener
 
 
 def pick_device(config: ModelConfig) -> torch.device:
-    """The configured device; `auto` is CUDA where there is one. Raises ConfigError for one that torch lacks."""
+    """The configured device; `auto` is CUDA where there is one.
+
+    Raises:
+        ConfigError: torch does not know the device or has no access to it.
+
+    Examples:
+        >>> pick_device(ModelConfig(device="cpu"))
+        device(type='cpu')
+    """
     if config.device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(config.device)
     except RuntimeError as error:
         raise ConfigError(
-            f"device: torch knows no device {config.device!r}; use auto, cpu or cuda"
+            f"device: must be auto or a device of torch (cpu, cuda), got {config.device!r}"
         ) from error
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"device: {config.device!r} is asked for and torch sees no GPU; use auto or cpu")
+        raise ConfigError(f"device: must be auto or cpu where torch finds no GPU, got {config.device!r}")
     return device
 
 
-def batches(rows: int, size: int, least: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Positions of all rows in random order, `size` at a time; again until there were `least` batches."""
-    passes = math.ceil(least / math.ceil(rows / size))
+def batches(rows: int, size: int, min_batches: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """Positions of all rows in random order, in batches; in whole passes until there are enough batches.
+
+    Args:
+        rows: Number of rows, at least one.
+        size: Rows per batch; the last batch of a pass may be smaller.
+        min_batches: Fewest batches.
+        generator: CPU generator of the order.
+
+    Yields:
+        (B,) int64 positions.
+
+    Examples:
+        >>> [len(index) for index in batches(5, 2, 4, torch.Generator())]
+        [2, 2, 1, 2, 2, 1]
+    """
+    passes = math.ceil(min_batches / math.ceil(rows / size))
     for _ in range(max(passes, 1)):
         yield from torch.randperm(rows, generator=generator).split(size)
 
 
 def cpu_state(module: nn.Module) -> dict[str, Tensor]:
-    """A copy of the weights on the CPU."""
+    """A copy of the weights on the CPU, by name.
+
+    Examples:
+        >>> {name: tuple(value.shape) for name, value in cpu_state(nn.Linear(3, 1)).items()}
+        {'weight': (1, 3), 'bias': (1,)}
+    """
     return {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}

@@ -6,7 +6,7 @@ import torch
 
 @pytest.fixture(scope="package", autouse=True)
 def _one_thread() -> Iterator[None]:
-    """Threads of one process that share cores with other work wait for each other."""
+    """Several threads per process are slow while other processes use the cores."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -1,4 +1,4 @@
-"""Random loans with a known signal, and a configuration that learns them in a second."""
+"""Random loans with a known signal, and a configuration that fits them within a second."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def tiny(**overrides: Any) -> ModelConfig:
 
 
 def loans(count: int, *, numerical: int = 3, categorical: int = 2, seed: int = 0) -> Rows:
-    """Log-normal numbers and codes, one in ten missing; the first of each moves the outcome."""
+    """Log-normal numerical features and codes, 10 % missing; the outcome depends on the first of each."""
     rng = np.random.default_rng(seed)
     amounts = rng.lognormal(8, 1.5, (count, numerical)).astype(np.float32)
     codes = np.stack([rng.integers(2, size, count) for size in CARDINALITIES], axis=1)[:, :categorical]
@@ -42,16 +42,16 @@ def loans(count: int, *, numerical: int = 3, categorical: int = 2, seed: int = 0
 
 
 def encoded(rows: Rows, config: ModelConfig) -> Encoding:
-    """The encoding of rows with any number of the example's columns."""
+    """Fits an encoding to rows with any number of the example's columns."""
     return Encoding.fit(rows, CARDINALITIES[: rows.categorical.shape[1]], config)
 
 
 def pretrained(rows: Rows, config: ModelConfig) -> Encoder:
-    """An encoder that was pretrained on the rows."""
+    """Pretrains an encoder on the rows."""
     return pretrain(rows.without_label(), encoded(rows, config), config)
 
 
 def fitted(**overrides: Any) -> FittedModel:
-    """A classifier of the example loans."""
+    """Fits a classifier to the example loans."""
     config, rows = tiny(**overrides), loans(300)
     return fit(pretrained(rows, config), rows, loans(200, seed=1), config)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from loan_default_assets.model.artifact import ArtifactError, Saved, load, save, weights_sha256
+from loan_default_assets.model.artifact import ArtifactError, SavedArtifact, load, save, weights_sha256
 from loan_default_assets.model.training import Encoder, FittedModel
 from loan_default_assets_tests.model.examples import fitted, loans, pretrained, tiny
 
@@ -18,7 +18,7 @@ def model() -> FittedModel:
     return fitted()
 
 
-def put(folder: Path, model: FittedModel | Encoder, **changed: Any) -> Saved:
+def put(folder: Path, model: FittedModel | Encoder, **changed: Any) -> SavedArtifact:
     given: dict[str, Any] = {
         "portfolio_hash": "a" * 64,
         "portfolio": {"name": "대출", "columns": ["income"]},
@@ -29,7 +29,7 @@ def put(folder: Path, model: FittedModel | Encoder, **changed: Any) -> Saved:
     return save(folder, model, **(given | changed))
 
 
-def test_a_classifier_comes_back_as_it_was(tmp_path: Path, model: FittedModel) -> None:
+def test_a_classifier_is_loaded_as_it_was_saved(tmp_path: Path, model: FittedModel) -> None:
     saved = put(tmp_path, model)
     loaded = load(saved.path, sha256=saved.sha256, portfolio_hash="a" * 64)
     again = loaded.classifier()
@@ -49,14 +49,14 @@ def test_a_classifier_comes_back_as_it_was(tmp_path: Path, model: FittedModel) -
     assert torch.equal(ours.numerical.nan_to_num(), theirs.numerical.nan_to_num())
 
 
-def test_an_encoder_comes_back_and_scores_nothing(tmp_path: Path) -> None:
+def test_an_encoder_is_loaded_and_cannot_score(tmp_path: Path) -> None:
     encoder = pretrained(loans(50), tiny())
     saved = put(tmp_path, encoder)
     assert saved.version.startswith("e")
     loaded = load(saved.path)
     assert isinstance(loaded.model, Encoder)
     assert loaded.model.losses == encoder.losses
-    with pytest.raises(ArtifactError, match="scores nothing"):
+    with pytest.raises(ArtifactError, match="cannot score"):
         loaded.classifier()
 
 
@@ -74,11 +74,11 @@ def test_the_same_model_is_one_version(tmp_path: Path, model: FittedModel) -> No
 @pytest.mark.parametrize(
     "name", ["weights.safetensors", "encoding.safetensors", "model.json", "portfolio.json", "manifest.json"]
 )
-@pytest.mark.parametrize("place", [0, 0.5, 1])
-def test_any_flipped_byte_is_refused(tmp_path: Path, model: FittedModel, name: str, place: float) -> None:
+@pytest.mark.parametrize("position", [0, 0.5, 1])
+def test_any_flipped_byte_is_refused(tmp_path: Path, model: FittedModel, name: str, position: float) -> None:
     saved = put(tmp_path, model)
     content = bytearray((saved.path / name).read_bytes())
-    content[int(place * (len(content) - 1))] ^= 1
+    content[int(position * (len(content) - 1))] ^= 1
     (saved.path / name).write_bytes(content)
     for sha256 in (saved.sha256, None):
         with pytest.raises(ArtifactError, match=saved.version):
@@ -87,7 +87,7 @@ def test_any_flipped_byte_is_refused(tmp_path: Path, model: FittedModel, name: s
     assert load(saved.path, sha256=saved.sha256).sha256 == saved.sha256
 
 
-def test_another_digest_portfolio_or_place_is_refused(tmp_path: Path, model: FittedModel) -> None:
+def test_another_digest_portfolio_or_version_is_refused(tmp_path: Path, model: FittedModel) -> None:
     saved = put(tmp_path, model)
     with pytest.raises(ArtifactError, match="SHA-256"):
         load(saved.path, sha256="0" * 64)
@@ -108,10 +108,10 @@ def test_a_missing_file_is_named(tmp_path: Path, model: FittedModel) -> None:
         load(tmp_path / "nowhere")
 
 
-def test_what_a_killed_process_left_is_swept_away(tmp_path: Path, model: FittedModel) -> None:
-    left = tmp_path / ".c0123456789ab.999999999.partial"
-    left.mkdir()
-    (left / "weights.safetensors").write_bytes(b"half")
+def test_partial_folders_of_killed_processes_are_removed(tmp_path: Path, model: FittedModel) -> None:
+    partial = tmp_path / ".c0123456789ab.999999999.partial"
+    partial.mkdir()
+    (partial / "weights.safetensors").write_bytes(b"half")
     saved = put(tmp_path, model)
     assert [path.name for path in tmp_path.iterdir()] == [saved.version]
 

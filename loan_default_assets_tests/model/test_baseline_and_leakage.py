@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from loan_default_assets.model.baseline import baseline
-from loan_default_assets.model.leakage import suspicious
+from loan_default_assets.model.leakage import LeakageCandidate, leakage_candidates
 from loan_default_assets.model.metrics import roc_auc
 from loan_default_assets.model.rows import Rows
 from loan_default_assets_tests.model.examples import CARDINALITIES, loans
@@ -20,7 +20,7 @@ def test_the_baseline_learns_repeats_and_takes_its_threshold_from_validation() -
     assert again.threshold == found.threshold
 
 
-def test_columns_with_more_codes_than_its_bins_are_taken() -> None:
+def test_columns_with_more_codes_than_bins_are_numerical() -> None:
     rng = np.random.default_rng(0)
     codes = rng.integers(0, 600, (900, 1)).astype(np.int16)
     rows = Rows(np.zeros((900, 0), np.float32), codes, (codes[:, 0] > 400).astype(np.int8))
@@ -44,22 +44,22 @@ def weak(count: int, seed: int) -> Rows:
 @pytest.mark.parametrize(
     ("planted", "found"),
     [(0, []), (1, ["leak_0"]), (2, ["leak_0", "leak_1"])],
-    ids=["honest", "one column", "two that hide each other"],
+    ids=["no leakage", "one column", "two that replace each other"],
 )
-def test_columns_that_know_the_outcome_are_suspected(planted: int, found: list[str]) -> None:
+def test_columns_that_know_the_outcome_are_candidates(planted: int, found: list[str]) -> None:
     sets = [weak(1500, 0), weak(500, 1)]
     train, validation = (
         with_columns(rows, *(leaks(rows, 10 * i + k) for k in range(planted))) for i, rows in enumerate(sets)
     )
     names = ("amount", "age", *(f"leak_{k}" for k in range(planted)), "region", "purpose")
-    suspects = suspicious(train, validation, CARDINALITIES, names, 0.1)
-    assert sorted(suspect.feature for suspect in suspects) == found
-    assert all(suspect.auc_with - suspect.auc_without > 0.1 for suspect in suspects)
+    candidates = leakage_candidates(train, validation, CARDINALITIES, names, 0.1)
+    assert sorted(candidate.feature for candidate in candidates) == found
+    assert all(candidate.auc_with - candidate.auc_without > 0.1 for candidate in candidates)
 
 
 def test_a_category_can_leak_and_may_be_the_only_column() -> None:
     rng = np.random.default_rng(0)
     label = (rng.random(1000) < 0.3).astype(np.int8)
     rows = Rows(np.zeros((1000, 0), np.float32), (2 + label[:, None]).astype(np.int16), label)
-    [suspect] = suspicious(rows, rows, (4,), ("outcome",), 0.1)
-    assert (suspect.feature, suspect.auc_with, suspect.auc_without) == ("outcome", 1.0, 0.5)
+    [candidate] = leakage_candidates(rows, rows, (4,), ("outcome",), 0.1)
+    assert candidate == LeakageCandidate("outcome", 1.0, 0.5)

@@ -40,6 +40,37 @@ def test_platt_stays_finite_and_keeps_the_ranking(logit: np.ndarray, label: np.n
     assert ((p > 0) & (p < 1)).all()
 
 
+@pytest.mark.parametrize(
+    ("logit", "label"),
+    [
+        (np.full(10, 2.0), np.array([0] * 7 + [1] * 3)),
+        (np.array([3.0, 1.0, -1.0, -3.0]), np.array([0, 0, 1, 1])),
+        (np.array([-3.0, -1.0, 1.0, 3.0]), np.zeros(4)),
+        (np.array([-3.0, -1.0, 1.0, 3.0]), np.ones(4)),
+    ],
+    ids=["constant", "ranked backwards", "no default", "defaults only"],
+)
+def test_logits_that_do_not_rank_keep_their_slope_and_get_the_mean_of_the_targets(
+    logit: np.ndarray, label: np.ndarray
+) -> None:
+    found = platt(logit, label)
+    assert found.slope == 1.0
+    positives, negatives = int(label.sum()), int((label == 0).sum())
+    target = (positives * (positives + 1) / (positives + 2) + negatives / (negatives + 2)) / len(label)
+    assert found.probability(logit).mean() == pytest.approx(target, abs=1e-9)
+
+
+@pytest.mark.parametrize("logit", [[], [np.nan, 1.0], [np.inf, 1.0]], ids=["none", "NaN", "infinite"])
+def test_logits_that_are_not_finite_are_refused(logit: list[float]) -> None:
+    with pytest.raises(ValueError, match=f"got {len(logit)} of which"):
+        platt(np.array(logit), np.zeros(len(logit)))
+
+
+def test_platt_repeats_bit_by_bit() -> None:
+    logit, label = drawn(5000, 0.7, -1.0)
+    assert platt(logit, label) == platt(logit.copy(), label.copy())
+
+
 def test_backwards_logits_keep_the_base_rate() -> None:
     p = platt(np.array([3.0, 1.0, -1.0, -3.0]), np.array([0, 0, 1, 1])).probability(np.array([0.0]))
     assert p[0] == pytest.approx(0.5, abs=0.05)
@@ -53,10 +84,12 @@ def test_the_threshold_has_the_best_f1() -> None:
 
 
 @pytest.mark.parametrize(
-    ("p", "label", "flagged"),
+    ("p", "label", "predicted_positives"),
     [([0.9, 0.2, 0.1], [1, 0, 0], 1), ([0.5, 0.5, 0.5], [1, 0, 0], 3), ([0.3], [1], 1)],
     ids=["one above", "all alike", "one row"],
 )
-def test_equal_probabilities_are_never_separated(p: list[float], label: list[int], flagged: int) -> None:
+def test_equal_probabilities_are_never_separated(
+    p: list[float], label: list[int], predicted_positives: int
+) -> None:
     threshold = best_f1_threshold(np.array(label), np.array(p))
-    assert (np.array(p) >= threshold).sum() == flagged
+    assert (np.array(p) >= threshold).sum() == predicted_positives

@@ -19,27 +19,27 @@ def test_round_trip() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"d_modle": 8}, "did you mean 'd_model'"),
-        ({"dropout": 1.0}, "dropout: must be in [0, 1)"),
-        ({"d_model": 30}, "multiple of nhead=4"),
-        ({"bins": 1}, "bins"),
-        ({"seed": "7"}, "seed: '7' is str, int is wanted"),
-        ({"max_epochs": 2.5}, "int is wanted"),
-        ({"max_epochs": 0}, "at least 1"),
-        ({"learning_rate": 0}, "above 0"),
-        ({"activation": "tanh"}, "relu or gelu"),
-        ({"view": "cutmix"}, "mask or scarf"),
-        ({"pretrain_batch_size": 1}, "at least 2"),
+        ({"dropout": 1.0}, "dropout: must be in [0, 1), got 1.0"),
+        ({"d_model": 30}, "d_model: must be a multiple of nhead=4, got 30"),
+        ({"bins": 1}, "bins: must be 0 (off) or >= 2, got 1"),
+        ({"seed": "7"}, "seed: must be int, got '7' (str)"),
+        ({"max_epochs": 2.5}, "max_epochs: must be int, got 2.5 (float)"),
+        ({"max_epochs": 0}, "max_epochs: must be >= 1, got 0"),
+        ({"learning_rate": 0}, "learning_rate: must be > 0, got 0.0"),
+        ({"activation": "tanh"}, "must be relu or gelu, got 'tanh'"),
+        ({"view": "cutmix"}, "must be mask or scarf, got 'cutmix'"),
+        ({"pretrain_batch_size": 1}, "must be >= 2, got 1"),
     ],
 )
-def test_a_setting_that_cannot_work_is_named(given: dict[str, Any], said: str) -> None:
-    with pytest.raises(ConfigError) as caught:
+def test_a_setting_out_of_range_is_named(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as refused:
         ModelConfig.from_dict(given)
-    assert said in str(caught.value)
+    assert message in str(refused.value)
 
 
-def test_an_unknown_preset_names_those_there_are() -> None:
+def test_an_unknown_preset_names_the_presets() -> None:
     with pytest.raises(ConfigError, match="default, fast"):
         ModelConfig.preset("slow")

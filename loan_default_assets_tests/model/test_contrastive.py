@@ -43,10 +43,10 @@ def test_two_views_of_the_same_loans_differ(view: str) -> None:
     encoding = encoded(rows, config)
     data = encoding.transform(rows.numerical, rows.categorical)
     encoder = TabTransformer(encoding, config)
-    made = two_views(
+    views = two_views(
         encoder, data.take(torch.arange(10)), data, config, Noise(0), torch.Generator().manual_seed(0)
     )
-    assert made.shape == (20, 8)
-    assert not torch.allclose(made[:10], made[10:])
+    assert views.shape == (20, 8)
+    assert not torch.allclose(views[:10], views[10:])
     if view == "scarf":
-        torch.testing.assert_close(made[:10], encoder(data.take(torch.arange(10))))
+        torch.testing.assert_close(views[:10], encoder(data.take(torch.arange(10))))

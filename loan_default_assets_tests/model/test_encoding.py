@@ -19,7 +19,7 @@ def test_numbers_become_normal_scores() -> None:
     assert (np.diff(scores[known, 0][order]) >= 0).all()
 
 
-def test_only_training_rows_are_learned_from_and_extremes_are_clamped() -> None:
+def test_values_beyond_the_training_rows_are_clamped() -> None:
     rows = loans(500)
     encoding = encoded(rows, tiny())
     far = np.array([[1e30, -1e30, np.nan], [np.float32(np.inf), -np.inf, 1]], dtype=np.float32)
@@ -30,7 +30,7 @@ def test_only_training_rows_are_learned_from_and_extremes_are_clamped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "values", "wanted"),
+    ("column", "values", "expected"),
     [
         (np.full(40, np.nan), [1.0, np.nan], [np.nan, np.nan]),
         (np.full(40, 7.0), [7.0, 9.0, np.nan], [0.0, 0.0, np.nan]),
@@ -38,16 +38,16 @@ def test_only_training_rows_are_learned_from_and_extremes_are_clamped() -> None:
     ],
     ids=["all missing", "constant", "two values"],
 )
-def test_degenerate_columns(column: np.ndarray, values: list[float], wanted: list[float]) -> None:
+def test_degenerate_columns(column: np.ndarray, values: list[float], expected: list[float]) -> None:
     rows = Rows(column[:, None].astype(np.float32), np.zeros((len(column), 0), np.int16))
     encoding = Encoding.fit(rows, (), tiny(bins=4))
-    asked = np.array(values, dtype=np.float32)[:, None]
-    found = encoding.transform(asked, np.zeros((len(asked), 0), np.int16)).numerical.numpy().ravel()
-    np.testing.assert_allclose(found, wanted, atol=0.15)
+    given = np.array(values, dtype=np.float32)[:, None]
+    found = encoding.transform(given, np.zeros((len(given), 0), np.int16)).numerical.numpy().ravel()
+    np.testing.assert_allclose(found, expected, atol=0.15)
     assert np.isfinite(encoding.edges).all()
 
 
-def test_a_code_without_training_rows_counts_as_unseen() -> None:
+def test_a_code_without_training_rows_is_unknown() -> None:
     rows = Rows(np.zeros((3, 0), np.float32), np.array([[2], [3], [2]], np.int16))
     encoding = Encoding.fit(rows, (6,), tiny())
     codes = encoding.transform(
@@ -61,10 +61,10 @@ def test_arrays_round_trip(bins: int) -> None:
     rows = loans(200)
     encoding = encoded(rows, tiny(bins=bins))
     again = Encoding.from_arrays(encoding.arrays())
-    asked = loans(100, seed=1)
+    other = loans(100, seed=1)
     for one, two in zip(
-        vars(encoding.transform(asked.numerical, asked.categorical)).values(),
-        vars(again.transform(asked.numerical, asked.categorical)).values(),
+        vars(encoding.transform(other.numerical, other.categorical)).values(),
+        vars(again.transform(other.numerical, other.categorical)).values(),
         strict=True,
     ):
         assert torch.equal(one.nan_to_num(), two.nan_to_num())
@@ -80,23 +80,23 @@ def test_the_reference_is_the_median_and_the_most_frequent_code() -> None:
 
 
 @pytest.mark.parametrize(
-    ("numerical", "categorical", "said"),
+    ("numerical", "categorical", "message"),
     [
-        (np.zeros((1, 2)), np.zeros((1, 2), np.int16), "3 numbers and 2 categories"),
-        (np.zeros((1, 3)), np.zeros((1, 1), np.int16), "3 numbers and 2 categories"),
-        (np.zeros((1, 3)), np.array([[0, 4]], np.int16), r"category columns \[1\]"),
-        (np.zeros((1, 3)), np.array([[-1, 0]], np.int16), r"category columns \[0\]"),
+        (np.zeros((1, 2)), np.zeros((1, 2), np.int16), "3 numerical and 2 categorical"),
+        (np.zeros((1, 3)), np.zeros((1, 1), np.int16), "3 numerical and 2 categorical"),
+        (np.zeros((1, 3)), np.array([[0, 4]], np.int16), r"categorical features \[1\]"),
+        (np.zeros((1, 3)), np.array([[-1, 0]], np.int16), r"categorical features \[0\]"),
     ],
 )
-def test_other_columns_are_refused(numerical: np.ndarray, categorical: np.ndarray, said: str) -> None:
-    with pytest.raises(EncodingError, match=said):
+def test_other_columns_are_refused(numerical: np.ndarray, categorical: np.ndarray, message: str) -> None:
+    with pytest.raises(EncodingError, match=message):
         encoded(loans(50), tiny()).transform(numerical.astype(np.float32), categorical)
 
 
 def test_infinite_and_absent_training_rows_are_refused() -> None:
     rows = loans(20)
     rows.numerical[3, 1] = np.inf
-    with pytest.raises(EncodingError, match=r"number columns \[1\]"):
+    with pytest.raises(EncodingError, match=r"numerical features \[1\]"):
         encoded(rows, tiny())
     with pytest.raises(EncodingError, match="no training rows"):
         encoded(loans(0), tiny())

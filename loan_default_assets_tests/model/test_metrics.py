@@ -14,16 +14,16 @@ def scored(n: int, seed: int = 0, decimals: int = 8, strength: float = 1.5) -> t
 
 
 @pytest.mark.parametrize(("n", "decimals"), [(500, 8), (500, 1), (50, 2), (6000, 3)])
-def test_figures_equal_scikit_learns(n: int, decimals: int) -> None:
+def test_metrics_equal_scikit_learns(n: int, decimals: int) -> None:
     label, p = scored(n, decimals=decimals)
     found = evaluate(label, p, 0.4, bootstrap=0)
-    said = p >= 0.4
+    predicted = p >= 0.4
     fpr, tpr, _ = sk.roc_curve(label, p, drop_intermediate=False)
     expected = {
-        "f1": sk.f1_score(label, said),
-        "precision": sk.precision_score(label, said),
-        "recall": sk.recall_score(label, said),
-        "accuracy": sk.accuracy_score(label, said),
+        "f1": sk.f1_score(label, predicted),
+        "precision": sk.precision_score(label, predicted),
+        "recall": sk.recall_score(label, predicted),
+        "accuracy": sk.accuracy_score(label, predicted),
         "roc_auc": sk.roc_auc_score(label, p),
         "pr_auc": sk.average_precision_score(label, p),
         "ks": (tpr - fpr).max(),
@@ -68,7 +68,7 @@ def test_the_seed_repeats_the_intervals() -> None:
         ([1], [0.9], {"roc_auc", "ks"}),
     ],
 )
-def test_one_class_leaves_some_figures_undefined(
+def test_one_class_leaves_some_metrics_undefined(
     label: list[int], p: list[float], undefined: set[str]
 ) -> None:
     values = evaluate(np.array(label), np.array(p), 0.5, bootstrap=20).values
@@ -78,7 +78,7 @@ def test_one_class_leaves_some_figures_undefined(
 @pytest.mark.parametrize(
     ("label", "p"), [([], []), ([0, 2], [0.1, 0.2]), ([0, 1], [0.1, math.nan]), ([0], [0.1, 0.2])]
 )
-def test_what_cannot_be_judged_is_refused(label: list[int], p: list[float]) -> None:
+def test_unusable_labels_and_scores_are_refused(label: list[int], p: list[float]) -> None:
     with pytest.raises(ValueError, match="label"):
         evaluate(np.array(label), np.array(p), 0.5)
 

@@ -52,8 +52,8 @@ def test_shapes(numerical: int, categorical: int, batch: int) -> None:
 def test_stack_equals_torchs_with_its_final_norm(activation: str) -> None:
     config = tiny(activation=activation)
     made, _ = network(config)
-    gate = F.relu if activation == "relu" else F.gelu
-    layer = nn.TransformerEncoderLayer(8, 2, 16, 0.0, gate, batch_first=True, norm_first=True)
+    function = F.relu if activation == "relu" else F.gelu
+    layer = nn.TransformerEncoderLayer(8, 2, 16, 0.0, function, batch_first=True, norm_first=True)
     theirs = nn.TransformerEncoder(layer, 2, norm=nn.LayerNorm(8), enable_nested_tensor=False)
     with torch.no_grad():
         for parameter in made.parameters():
@@ -80,7 +80,7 @@ def test_hidden_cells_are_learned_vectors_whatever_their_value() -> None:
     assert torch.equal(views[~hidden], clean.expand(2, -1, -1, -1)[~hidden])
 
 
-def test_what_training_never_saw_says_nothing() -> None:
+def test_unknown_and_missing_cells_have_the_vector_of_their_column() -> None:
     rows = loans(60)
     encoding = encoded(rows, tiny())
     tokens = Tokenizer(encoding, tiny())
@@ -107,7 +107,7 @@ def test_dropout_keeps_its_share_and_the_mean(p: float) -> None:
     assert found.unique().numel() == 2
 
 
-def test_dropout_repeats_with_its_seed_and_rests_without_noise() -> None:
+def test_dropout_repeats_with_its_seed_and_does_nothing_without_noise() -> None:
     x = torch.randn(7, 3)
     one, two = Noise(5), Noise(5)
     first: list[Tensor] = [dropout(x, 0.4, one) for _ in range(3)]

@@ -1,51 +1,61 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from loan_default_assets.model import predictor as predictor_module
 from loan_default_assets.model.artifact import ArtifactError, save
-from loan_default_assets.model.encoding import EncodingError
-from loan_default_assets.model.predictor import Predictor
+from loan_default_assets.model.encoding import EncodedRows, EncodingError
+from loan_default_assets.model.predictor import Predictor, ReasonMode
 from loan_default_assets.model.rows import Rows
 from loan_default_assets_tests.model.examples import fitted, loans, pretrained, tiny
 
 NAMES = {"numbers": ("income", "amount", "age"), "categories": ("region", "purpose")}
+TEXTS = [
+    ("income", "Income", "소득"),
+    ("amount", "Amount", "금액"),
+    ("age", "Income", "소득"),
+    ("region", "Region", "지역"),
+    ("purpose", "Purpose", "용도"),
+]
 
 
 @pytest.fixture(scope="module")
 def predictor() -> Predictor:
-    return Predictor(fitted(d_model=32, nhead=4, num_layers=6), "c0", NAMES)
+    return Predictor(fitted(d_model=32, nhead=4, num_layers=6), "c0", NAMES, reason_texts=TEXTS)
 
 
-def test_the_score_of_a_loan_does_not_depend_on_its_company(predictor: Predictor) -> None:
+def test_the_score_of_a_loan_does_not_depend_on_the_other_rows(predictor: Predictor) -> None:
     rows = loans(2500, seed=3)
-    together = predictor.score(rows.numerical, rows.categorical).probability
+    together = predictor.predict(rows.numerical, rows.categorical).pd
     order = np.random.default_rng(0).permutation(2500)
-    shuffled = predictor.score(rows.numerical[order], rows.categorical[order]).probability
+    shuffled = predictor.predict(rows.numerical[order], rows.categorical[order]).pd
     assert np.abs(together[order] - shuffled).max() <= 1e-6
     for i in range(0, 2500, 97):
-        alone = predictor.score(rows.numerical[i : i + 1], rows.categorical[i : i + 1]).probability
+        alone = predictor.predict(rows.numerical[i : i + 1], rows.categorical[i : i + 1]).pd
         assert abs(alone[0] - together[i]) <= 1e-6
 
 
 def test_decisions_follow_the_threshold(predictor: Predictor) -> None:
     rows = loans(200, seed=3)
-    scores = predictor.score(rows.numerical, rows.categorical)
-    assert scores.probability.dtype == np.float64
-    assert ((scores.probability > 0) & (scores.probability < 1)).all()
-    assert (scores.decision == (scores.probability >= predictor.threshold)).all()
-    assert scores.decision.dtype == np.int8
+    scored = predictor.predict(rows.numerical, rows.categorical)
+    assert scored.pd.dtype == np.float64
+    assert ((scored.pd > 0) & (scored.pd < 1)).all()
+    assert (scored.decision == (scored.pd >= predictor.threshold)).all()
+    assert scored.decision.dtype == np.int8
 
 
-def test_missing_unseen_and_extreme_cells_score_finitely(predictor: Predictor) -> None:
+def test_missing_unknown_and_extreme_cells_score_finitely(predictor: Predictor) -> None:
     numerical = np.array([[np.nan] * 3, [3e38] * 3, [-3e38] * 3, [np.inf] * 3], dtype=np.float32)
-    scores = predictor.score(numerical, np.array([[0, 0], [1, 1], [5, 3], [2, 2]], np.int16))
-    assert np.isfinite(scores.probability).all()
+    scored = predictor.predict(numerical, np.array([[0, 0], [1, 1], [5, 3], [2, 2]], np.int16))
+    assert np.isfinite(scored.pd).all()
 
 
 def test_no_rows_give_no_scores(predictor: Predictor) -> None:
     rows = loans(0)
-    assert predictor.score(rows.numerical, rows.categorical).probability.shape == (0,)
+    assert predictor.predict(rows.numerical, rows.categorical).pd.shape == (0,)
+    assert predictor.predict(rows.numerical, rows.categorical, reasons="all").reasons == ()
     assert predictor.contributions(rows.numerical, rows.categorical).shape == (0, 5)
 
 
@@ -62,8 +72,8 @@ def test_contributions_are_drops_in_log_odds(predictor: Predictor) -> None:
         odds = [
             np.log(p / (1 - p))
             for p in (
-                predictor.score(rows.numerical, rows.categorical).probability,
-                predictor.score(numerical, categorical).probability,
+                predictor.predict(rows.numerical, rows.categorical).pd,
+                predictor.predict(numerical, categorical).pd,
             )
         ]
         np.testing.assert_allclose(found[:, feature], odds[0] - odds[1], atol=1e-5)
@@ -71,7 +81,7 @@ def test_contributions_are_drops_in_log_odds(predictor: Predictor) -> None:
     assert not found[usual, 4].any()
 
 
-def test_the_telling_feature_contributes_most() -> None:
+def test_the_feature_that_decides_the_outcome_contributes_most() -> None:
     config = {
         "max_epochs": 8,
         "min_steps": 60,
@@ -88,23 +98,101 @@ def test_the_telling_feature_contributes_most() -> None:
 def test_from_an_artefact(tmp_path: Path, predictor: Predictor) -> None:
     common = {"portfolio_hash": "p", "portfolio": {}, "snapshot_hash": "s", "feature_names": NAMES}
     saved = save(tmp_path, predictor.model, **common)
-    again = Predictor.from_artifact(saved.path, sha256=saved.sha256, portfolio_hash="p")
+    again = Predictor.from_artifact(saved.path, sha256=saved.sha256, portfolio_hash="p", reason_texts=TEXTS)
     assert (again.version, again.threshold, again.feature_names) == (
         saved.version,
         predictor.threshold,
         NAMES,
     )
     rows = loans(40)
-    ours, theirs = (s.score(rows.numerical, rows.categorical).probability for s in (predictor, again))
+    ours, theirs = (s.predict(rows.numerical, rows.categorical).pd for s in (predictor, again))
     assert np.array_equal(ours, theirs)
+    explained = [
+        s.predict(rows.numerical, rows.categorical, reasons="all").reasons for s in (predictor, again)
+    ]
+    assert explained[0] == explained[1]
     with pytest.raises(ArtifactError, match="portfolio"):
         Predictor.from_artifact(saved.path, portfolio_hash="q")
     encoder = save(tmp_path, pretrained(loans(50), tiny()), **common)
-    with pytest.raises(ArtifactError, match="scores nothing"):
+    with pytest.raises(ArtifactError, match="cannot score"):
         Predictor.from_artifact(encoder.path)
+
+
+def test_reasons_are_the_ranked_contributions_of_the_requested_rows(predictor: Predictor) -> None:
+    rows = loans(60, seed=7)
+    modes: list[ReasonMode] = ["none", "adverse", "all"]
+    requested = modes * 20
+    scored = predictor.predict(rows.numerical, rows.categorical, reasons=requested)
+    assert {0, 1} == set(scored.decision.tolist())
+    contributions = predictor.contributions(rows.numerical, rows.categorical)
+    contributions[:, 0] += contributions[:, 2]  # income and age have equal texts
+    code = {0: "income", 1: "amount", 3: "region", 4: "purpose"}
+    for mode, decision, row, reasons in zip(
+        requested, scored.decision, contributions, scored.reasons, strict=True
+    ):
+        weight = row if decision else np.abs(row)
+        ranked = sorted((i for i in code if weight[i] > 0), key=lambda i: -weight[i])
+        expected = ranked if mode == "all" or (mode == "adverse" and decision) else []
+        assert [reason.code for reason in reasons] == [code[i] for i in expected]
+        assert [reason.contribution for reason in reasons] == pytest.approx(
+            [row[i] for i in expected], abs=1e-5
+        )
+
+
+@pytest.mark.parametrize("mode", ["none", "adverse", "all"])
+def test_one_mode_is_the_same_mode_for_every_row(
+    predictor: Predictor, mode: ReasonMode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = loans(40, seed=8)
+    scored = predictor.predict(rows.numerical, rows.categorical, reasons=mode)
+    per_row = predictor.predict(rows.numerical, rows.categorical, reasons=[mode] * 40)
+    assert scored.reasons == per_row.reasons
+    explained = {"none": 0, "adverse": int(scored.decision.sum()), "all": 40}[mode]
+    assert sum(map(bool, scored.reasons)) == explained
+    plain = predictor.predict(rows.numerical, rows.categorical)
+    assert np.array_equal(plain.pd, scored.pd)
+    assert plain.reasons == ((),) * 40
+
+    # In blocks of 7 the same reasons, and never more rows at a time.
+    sizes: list[int] = []
+
+    def counted(rows: EncodedRows) -> np.ndarray:
+        sizes.append(len(rows))
+        return Predictor._contributions(predictor, rows)
+
+    monkeypatch.setattr(predictor_module, "EXPLAINED_ROWS_PER_BLOCK", 7)
+    monkeypatch.setattr(predictor, "_contributions", counted)
+    blocks = predictor.predict(rows.numerical, rows.categorical, reasons=mode)
+    assert sum(sizes) == explained
+    assert all(0 < size <= 7 for size in sizes)
+    for one, two in zip(scored.reasons, blocks.reasons, strict=True):
+        assert [reason.code for reason in one] == [reason.code for reason in two]
+        assert [r.contribution for r in one] == pytest.approx([r.contribution for r in two], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "message"),
+    [
+        ("some", "must be none, adverse or all, got 'some'"),
+        (["all", "some", "none"], "must be none, adverse or all"),
+        (["all", "none"], r"one per row \(3\), got 2"),
+    ],
+)
+def test_an_unknown_reason_mode_is_refused(predictor: Predictor, reasons: Any, message: str) -> None:
+    rows = loans(3)
+    with pytest.raises(ValueError, match=message):
+        predictor.predict(rows.numerical, rows.categorical, reasons=reasons)
+
+
+def test_reasons_need_one_text_per_feature(predictor: Predictor) -> None:
+    rows = loans(3)
+    with pytest.raises(ValueError, match="reason_texts"):
+        Predictor(predictor.model, "c0", NAMES).predict(rows.numerical, rows.categorical, reasons="all")
+    with pytest.raises(ValueError, match=r"one per feature \(5\), got 4"):
+        Predictor(predictor.model, "c0", NAMES, reason_texts=TEXTS[:4])
 
 
 def test_other_columns_are_refused(predictor: Predictor) -> None:
     rows: Rows = loans(5, numerical=2)
-    with pytest.raises(EncodingError, match="3 numbers and 2 categories"):
-        predictor.score(rows.numerical, rows.categorical)
+    with pytest.raises(EncodingError, match="3 numerical and 2 categorical"):
+        predictor.predict(rows.numerical, rows.categorical)

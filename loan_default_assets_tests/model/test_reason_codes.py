@@ -1,14 +1,14 @@
-"""Reasons: the weightiest features, in two languages, one text once."""
+"""Reason codes: the largest contributions, in two languages, each text once."""
 
 import numpy as np
 import pytest
 
-from loan_default_assets.model.reason_codes import MOST_REASONS, Reasons
+from loan_default_assets.model.reason_codes import MAX_REASONS, ReasonRanking
 from loan_default_assets_tests.bento.small_portfolio import portfolio
 
 # In the order of the features: income, debt, children, hired, burden, then grade, job, model config.
 NAMES = ["income", "debt", "children", "hired", "burden", "grade", "job", "model config"]
-REASONS = Reasons(portfolio())
+RANKING = ReasonRanking(portfolio().reason_texts())
 
 
 @pytest.mark.parametrize(
@@ -25,15 +25,19 @@ REASONS = Reasons(portfolio())
         ({}, True, []),
     ],
 )
-def test_the_weightiest_come_first(parts: dict[str, float], adverse: bool, codes: list[str]) -> None:
+def test_the_largest_contributions_come_first(
+    parts: dict[str, float], adverse: bool, codes: list[str]
+) -> None:
     assert [*portfolio().features.numerical, *portfolio().features.categorical] == NAMES
-    found = REASONS.of(np.array([parts.get(name, 0.0) for name in NAMES]), adverse=adverse)
+    assert [code for code, _, _ in portfolio().reason_texts()] == NAMES
+    assert len(RANKING) == len(NAMES)
+    found = RANKING.rank(np.array([parts.get(name, 0.0) for name in NAMES]), adverse=adverse)
     assert [reason.code for reason in found] == codes
-    assert len(found) <= MOST_REASONS
+    assert len(found) <= MAX_REASONS
 
 
 def test_texts_are_the_portfolios() -> None:
-    (reason,) = REASONS.of(np.eye(len(NAMES))[0], adverse=True)
+    (reason,) = RANKING.rank(np.eye(len(NAMES))[0], adverse=True)
     assert (reason.en, reason.ko, reason.contribution) == ("Income", "소득", 1.0)
-    (plain,) = REASONS.of(np.eye(len(NAMES))[5], adverse=True)
+    (plain,) = RANKING.rank(np.eye(len(NAMES))[5], adverse=True)
     assert (plain.en, plain.ko) == ("grade", "grade")

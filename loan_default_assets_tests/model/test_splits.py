@@ -10,7 +10,7 @@ DAY = np.timedelta64(1, "D")
 
 def dated(
     days: int,
-    rows_a_day: int,
+    rows_per_day: int,
     *,
     horizon: int = 0,
     cutoff: int | None = None,
@@ -18,7 +18,7 @@ def dated(
     **limits: int,
 ) -> Split:
     rng = np.random.default_rng(0)
-    as_of = np.datetime64("2025-01-01", "D") + np.repeat(np.arange(days), rows_a_day)
+    as_of = np.datetime64("2025-01-01", "D") + np.repeat(np.arange(days), rows_per_day)
     label = (rng.random(len(as_of)) < rate).astype(np.int8)
     today = date(2025, 1, 1) + timedelta(days=days if cutoff is None else cutoff)
     ids = np.array([str(i) for i in range(len(as_of))])
@@ -28,7 +28,7 @@ def dated(
     )
 
 
-def test_training_validation_and_window_follow_each_other_in_time() -> None:
+def test_training_precedes_validation_and_validation_the_window() -> None:
     found = dated(100, 100, min_rows=1000, min_positives=100)
     parts = (found.train, found.validation, found.window)
     assert sum(len(part) for part in parts) == 10_000
@@ -49,7 +49,7 @@ def test_training_validation_and_window_follow_each_other_in_time() -> None:
         ((100, 10), {"min_rows": 200, "min_positives": 70}, 340, True),
         ((2, 500), {"min_rows": 100, "min_positives": 10}, 0, False),
     ],
-    ids=["five times the least", "the least", "never over 40 %", "back for defaults", "a day over 40 %"],
+    ids=["five times the minimum", "the minimum", "at most 40 %", "extended for defaults", "a day over 40 %"],
 )
 def test_the_window_is_whole_days_within_its_limits(
     shape: tuple[int, int], limits: dict[str, int], window: int, enough: bool
@@ -60,7 +60,7 @@ def test_the_window_is_whole_days_within_its_limits(
     assert found.enough is enough
 
 
-def test_labels_count_only_once_they_were_observed() -> None:
+def test_labels_count_only_after_they_are_observed() -> None:
     found = dated(100, 100, horizon=30, cutoff=100, min_rows=1000, min_positives=100)
     assert len(found.immature) == 29 * 100
     assert found.window_to == date(2025, 1, 1) + timedelta(days=70)

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from loan_default_assets.model.config import ConfigError
-from loan_default_assets.model.loop import Epoch
 from loan_default_assets.model.metrics import roc_auc
 from loan_default_assets.model.network import Classifier
 from loan_default_assets.model.rows import Rows, RowsError, concatenate
 from loan_default_assets.model.training import FittedModel, fit, pretrain
+from loan_default_assets.model.training_loop import Epoch
 from loan_default_assets_tests.model.examples import encoded, fitted, loans, pretrained, tiny
 
 
@@ -42,18 +42,18 @@ def test_the_same_rows_and_seed_give_the_same_weights(model: FittedModel) -> Non
 
 def test_the_process_keeps_its_own_seed_and_threads() -> None:
     torch.manual_seed(5)
-    wanted = torch.rand(3)
+    expected = torch.rand(3)
     torch.manual_seed(5)
     threads = torch.get_num_threads()
     fitted(threads=threads + 1, max_epochs=1, min_steps=1, pretrain_epochs=0)
     assert torch.get_num_threads() == threads
-    assert torch.equal(torch.rand(3), wanted)
+    assert torch.equal(torch.rand(3), expected)
 
 
 def test_the_best_epoch_is_returned(model: FittedModel) -> None:
-    held = loans(200, seed=1)
+    validation = loans(200, seed=1)
     best = max(epoch.validation_auc or 0.0 for epoch in model.history)
-    assert roc_auc(held.outcome(), scores(model, held)) == best
+    assert roc_auc(validation.outcome(), scores(model, validation)) == best
 
 
 def test_patience_ends_the_training() -> None:
@@ -63,7 +63,7 @@ def test_patience_ends_the_training() -> None:
     assert int(np.argmax(aucs)) == len(aucs) - 3
 
 
-def test_two_hundred_rows_can_be_learned_by_heart() -> None:
+def test_two_hundred_rows_can_be_overfitted() -> None:
     rows = loans(200)
     config = tiny(
         d_model=16, dropout=0.0, attention_dropout=0.0, learning_rate=5e-3, max_epochs=12, min_steps=50
@@ -72,7 +72,7 @@ def test_two_hundred_rows_can_be_learned_by_heart() -> None:
     assert roc_auc(rows.outcome(), scores(model, rows)) > 0.99
 
 
-def test_pretraining_lowers_its_loss_and_looks_at_no_label() -> None:
+def test_pretraining_lowers_its_loss_and_uses_no_label() -> None:
     rows, config = (
         loans(400),
         tiny(pretrain_epochs=4, pretrain_batch_size=64, dropout=0.0, attention_dropout=0.0),
@@ -86,7 +86,7 @@ def test_pretraining_lowers_its_loss_and_looks_at_no_label() -> None:
     assert not same(one.state, untouched.state)
 
 
-def test_head_only_leaves_the_encoder_as_it_is(model: FittedModel) -> None:
+def test_head_only_leaves_the_encoder_unchanged(model: FittedModel) -> None:
     new = loans(200, seed=7)
     config = model.config.with_seed(9)
     again = fit(pretrained(new, config), new, loans(200, seed=8), config, head_only=True, warm_start=model)
@@ -97,10 +97,10 @@ def test_head_only_leaves_the_encoder_as_it_is(model: FittedModel) -> None:
     assert max(epoch.validation_auc or 0 for epoch in again.history) >= (again.history[0].validation_auc or 0)
 
 
-def test_a_warm_start_goes_on_from_the_fitted_model(model: FittedModel) -> None:
-    held = loans(200, seed=1)
-    again = fit(pretrained(held, model.config), loans(300), held, model.config, warm_start=model)
-    assert again.history[0].validation_auc == roc_auc(held.outcome(), scores(model, held))
+def test_a_warm_start_continues_from_the_fitted_model(model: FittedModel) -> None:
+    validation = loans(200, seed=1)
+    again = fit(pretrained(validation, model.config), loans(300), validation, model.config, warm_start=model)
+    assert again.history[0].validation_auc == roc_auc(validation.outcome(), scores(model, validation))
 
 
 def test_each_epoch_is_reported() -> None:
@@ -108,7 +108,7 @@ def test_each_epoch_is_reported() -> None:
     rows, config = loans(100), tiny(pretrain_epochs=2, max_epochs=3, patience=3)
     encoder = pretrain(rows, encoded(rows, config), config, on_epoch=seen.append)
     fit(encoder, rows, loans(80, seed=1), config, on_epoch=seen.append)
-    assert [(e.phase, e.number, e.of) for e in seen] == [
+    assert [(e.phase, e.number, e.total) for e in seen] == [
         ("pretrain", 1, 2), ("pretrain", 2, 2), ("fit", 1, 3), ("fit", 2, 3), ("fit", 3, 3)
     ]  # fmt: skip
     assert seen[1].seconds_left == seen[-1].seconds_left == 0
@@ -122,8 +122,8 @@ def edges() -> Iterator[Any]:
     constant.numerical[:, 2] = 3.0
     constant.categorical[:, 1] = 2
     yield pytest.param(loans(20), id="fewer rows than a batch")
-    yield pytest.param(loans(60, numerical=0), id="no numbers")
-    yield pytest.param(loans(60, categorical=0), id="no categories")
+    yield pytest.param(loans(60, numerical=0), id="no numerical features")
+    yield pytest.param(loans(60, categorical=0), id="no categorical features")
     yield pytest.param(missing, id="a column without values")
     yield pytest.param(constant, id="constant columns")
 
@@ -133,13 +133,13 @@ def edges() -> Iterator[Any]:
 def test_small_and_degenerate_sets_train_to_finite_scores(rows: Rows, view: str) -> None:
     config = tiny(view=view, max_epochs=1, min_steps=1)
     model = fit(pretrained(rows, config), rows, rows, config)
-    asked = Rows(np.full_like(rows.numerical[:5], np.nan), np.ones_like(rows.categorical[:5]))
-    assert np.isfinite(scores(model, concatenate([rows.without_label(), asked]))).all()
+    unknown = Rows(np.full_like(rows.numerical[:5], np.nan), np.ones_like(rows.categorical[:5]))
+    assert np.isfinite(scores(model, concatenate([rows.without_label(), unknown]))).all()
     assert 0 < model.threshold < 1
 
 
 @pytest.mark.parametrize(
-    ("label", "said"),
+    ("label", "message"),
     [
         (np.zeros(50, np.int8), "50 rows, 0 defaults"),
         (np.ones(50, np.int8), "50 rows, 50 defaults"),
@@ -148,17 +148,17 @@ def test_small_and_degenerate_sets_train_to_finite_scores(rows: Rows, view: str)
     ],
 )
 @pytest.mark.parametrize("part", ["train", "validation"])
-def test_one_class_or_no_label_is_refused(label: np.ndarray | None, said: str, part: str) -> None:
+def test_one_class_or_no_label_is_refused(label: np.ndarray | None, message: str, part: str) -> None:
     good, config = loans(50), tiny(pretrain_epochs=0)
     bad = Rows(good.numerical, good.categorical, label)
     train, validation = (bad, good) if part == "train" else (good, bad)
-    with pytest.raises(RowsError, match=said):
+    with pytest.raises(RowsError, match=message):
         fit(pretrained(good, config), train, validation, config)
 
 
 def test_weights_of_another_shape_are_refused(model: FittedModel) -> None:
     rows, config = loans(50), tiny(pretrain_epochs=0)
-    with pytest.raises(ConfigError, match="num_layers: the weights to start from have 2, 3 is asked for"):
+    with pytest.raises(ConfigError, match="num_layers: must be 2 as in the weights to start from, got 3"):
         fit(pretrained(rows, config), rows, rows, replace(config, num_layers=3))
     with pytest.raises(ConfigError, match="head_hidden"):
         fit(pretrained(rows, config), rows, rows, replace(config, head_hidden=7), warm_start=model)

@@ -1,0 +1,56 @@
+"""Every public function and class of `model/` shows an example, which pytest runs as a doctest."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+
+import loan_default_assets.model as package
+
+# Read from disk in `save`'s example, or run as a command.
+WITHOUT_EXAMPLE = {"artifact.load", "artifact.weights_sha256", "artifact_files.read", "smoke.smoke"}
+# Results of functions whose examples show them.
+RESULTS = {
+    "artifact.LoadedArtifact",
+    "artifact.SavedArtifact",
+    "baseline.BaselineScores",
+    "leakage.LeakageCandidate",
+    "metrics.Metrics",
+    "metrics.PairedDifferences",
+    "predictor.ScoredRows",
+    "splits.Split",
+    "training.Encoder",
+    "training.FittedModel",
+}
+
+
+def modules() -> Iterator[ModuleType]:
+    for module in pkgutil.iter_modules(package.__path__):
+        yield importlib.import_module(f"{package.__name__}.{module.name}")
+
+
+def public(module: ModuleType) -> Iterator[tuple[str, str]]:
+    """Name and docstrings of each public function and class; those of a class include its public methods'."""
+    for name, thing in vars(module).items():
+        if name.startswith("_") or getattr(thing, "__module__", None) != module.__name__:
+            continue
+        title = f"{module.__name__.rpartition('.')[2]}.{name}"
+        if inspect.isclass(thing) and not issubclass(thing, Exception):
+            methods = [method for key, method in vars(thing).items() if not key.startswith("_")]
+            yield title, "\n".join(inspect.getdoc(part) or "" for part in (thing, *methods))
+        elif inspect.isfunction(thing):
+            yield title, inspect.getdoc(thing) or ""
+
+
+@pytest.mark.parametrize("module", list(modules()), ids=lambda module: module.__name__.rpartition(".")[2])
+def test_public_functions_and_classes_show_an_example(module: ModuleType) -> None:
+    missing = [title for title, text in public(module) if ">>>" not in text]
+    assert sorted(missing) == sorted({*missing} & (WITHOUT_EXAMPLE | RESULTS))
+
+
+def test_the_exceptions_exist() -> None:
+    titles = {title for module in modules() for title, _ in public(module)}
+    assert titles >= WITHOUT_EXAMPLE | RESULTS
