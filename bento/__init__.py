@@ -1,1 +1,1 @@
-"""The service that answers loan decisions over HTTP and gRPC; it never imports the asset graph."""
+"""The prediction service over HTTP and gRPC. It never imports `assets` or `orchestration`."""

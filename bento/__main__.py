@@ -1,4 +1,4 @@
-"""`python -m bento`: the service on the settings' ports until SIGTERM or Ctrl-C, then nothing of it is left."""
+"""`python -m bento`: run the service on the ports of the settings until SIGTERM or Ctrl-C."""
 
 import argparse
 import os
@@ -7,24 +7,33 @@ import sys
 import threading
 import time
 
-from bento.access.api_keys import ConfigurationError, check
-from bento.access.startup_checks import refuse_taken
+from bento.access.api_keys import ConfigurationError
+from bento.access.startup_checks import check, require_free_port
+from bento.operations import bentoml_internals
 from bento.packaging import PackagingError, served_portfolio
 from loan_default_assets.portfolio.spec import PortfolioError
 from loan_default_assets.settings import Settings
-from loan_default_assets.warehouse.database import Database, WarehouseError
+from loan_default_assets.warehouse.database import Database
+from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.embedded.local_postgres import serve
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit code 0 after a stop, 1 when the service cannot be started as it is configured."""
+    """Start the service and wait for its end.
+
+    Args:
+        arguments: the command line without the program; `sys.argv` when omitted.
+
+    Returns:
+        Exit code: 0 after a stop, 1 when the service cannot start with its settings.
+    """
     parser = argparse.ArgumentParser(prog="python -m bento", description=__doc__)
     parser.add_argument(
         "--with-parent", action="store_true", help="stop when the process that started this one ends"
     )
     options = parser.parse_args(arguments)
     settings = Settings()
-    # The settings reach BentoML and the workers by the environment.
+    # BentoML and the workers read the settings from the environment.
     os.environ.update(
         LOAN_DEFAULT_HOME=str(settings.home),
         BENTOML_HOME=str(settings.bento_store),
@@ -33,14 +42,14 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         check(settings)
         portfolio = served_portfolio(settings)
-        refuse_taken(settings.service_host, settings.service_http_port, "SERVICE_HTTP_PORT")
-        refuse_taken(settings.service_host, settings.service_grpc_port, "SERVICE_GRPC_PORT")
-        given = settings.database_url.get_secret_value() if settings.database_url else None
-        with serve(settings.home, given) as url:
+        require_free_port(settings.service_host, settings.service_http_port, "SERVICE_HTTP_PORT")
+        require_free_port(settings.service_host, settings.service_grpc_port, "SERVICE_GRPC_PORT")
+        configured = settings.database_url.get_secret_value() if settings.database_url else None
+        with serve(settings.home, configured) as url:
             Database(url, portfolio.name).migrate(portfolio)
             os.environ["DATABASE_URL"] = url
             if options.with_parent:
-                threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
+                threading.Thread(target=_stop_with, args=(os.getppid(),), daemon=True).start()
             run(settings, portfolio.name)
     except (ConfigurationError, PackagingError, PortfolioError, WarehouseError) as error:
         sys.stderr.write(f"{error}\n")
@@ -49,13 +58,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run(settings: Settings, portfolio: str) -> None:
-    """Serves until a signal comes."""
-    from bentoml._internal.configuration.containers import BentoMLContainer
-
-    # BentoML empties this folder at start, so it cannot be one that another portfolio's service uses.
-    counts = settings.home / "service" / portfolio / "metrics"
-    counts.mkdir(parents=True, exist_ok=True)
-    BentoMLContainer.prometheus_multiproc_dir.set(str(counts))
+    """Serve until a signal arrives."""
+    # BentoML empties this folder at start, so services of two portfolios must not share one.
+    bentoml_internals.set_metrics_folder(settings.home / "service" / portfolio / "metrics")
 
     from bento.service import service
 
@@ -68,7 +73,7 @@ def run(settings: Settings, portfolio: str) -> None:
     )
 
 
-def _follow(parent: int) -> None:
+def _stop_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)

@@ -1,7 +1,8 @@
-"""A typed client for both transports; it needs neither the portfolio nor the model's libraries.
+"""A typed client for both transports, which needs neither the portfolio nor the model's libraries.
 
->>> with HttpClient("http://127.0.0.1:8000") as client:                                     # doctest: +SKIP
-...     answer = client.predict(Loan({"region": "north"}, {"annual_income": 52_000}))
+Example:
+    with HttpClient("http://127.0.0.1:8000") as client:
+        response = client.predict(Loan({"region": "north"}, {"annual_income": 52_000}))
 """
 
 import ssl
@@ -29,17 +30,22 @@ _REASONS = {"adverse": pb.REASONS_ADVERSE, "all": pb.REASONS_ALL, "none": pb.REA
 
 
 class ServiceError(Exception):
-    """The service did not answer as asked. `code` is the service's word, or the transport's name of its status."""
+    """The service refused a request or cannot be reached.
+
+    Attributes:
+        code: the service's error code, or the transport's name of the status.
+        details: the faults of the request.
+    """
 
     def __init__(self, code: str, message: str, details: Sequence[ProblemDetail] = ()) -> None:
-        told = "; ".join([message, *(f"{each.field}: {each.reason}" for each in details)])
-        super().__init__(f"{code}: {told}")
+        text = "; ".join([message, *(f"{each.field}: {each.reason}" for each in details)])
+        super().__init__(f"{code}: {text}")
         self.code, self.details = code, tuple(details)
 
 
 @dataclass(frozen=True)
 class Loan:
-    """One loan by the portfolio's column names; a column that is left out, or None, is missing."""
+    """One loan by the portfolio's column names; an omitted column, or None, is a missing value."""
 
     categorical_features: Mapping[str, str | None] = field(default_factory=dict)
     numerical_features: Mapping[str, float | None] = field(default_factory=dict)
@@ -49,12 +55,17 @@ class Loan:
     reasons: Literal["adverse", "all", "none"] = "adverse"
 
     def body(self) -> dict[str, Any]:
-        """The JSON body; what only some portfolios have is left out when it is not given."""
+        """The JSON body.
+
+        >>> Loan({"region": "north"}, {"income": 52_000.0}).body()["numerical_features"]
+        {'income': 52000.0}
+        """
         body: dict[str, Any] = {
             "categorical_features": dict(self.categorical_features),
             "numerical_features": dict(self.numerical_features),
             "reasons": self.reasons,
         }
+        # Fields that only some portfolios have are omitted when they are empty.
         if self.date_features:
             body["date_features"] = {n: day and day.isoformat() for n, day in self.date_features.items()}
         if self.as_of:
@@ -76,7 +87,14 @@ class Loan:
 
 
 class HttpClient:
-    """Every method may raise ServiceError. `verify`: the certificate authority of a service with TLS."""
+    """Requests over HTTP. Every method may raise ServiceError.
+
+    Args:
+        url: such as http://127.0.0.1:8000.
+        key: the API key.
+        timeout: seconds per request.
+        verify: the certificate authority (PEM file) of a service with TLS; False: no verification.
+    """
 
     def __init__(
         self, url: str, *, key: str | None = None, timeout: float = 30.0, verify: Path | bool = True
@@ -92,39 +110,53 @@ class HttpClient:
         self.close()
 
     def close(self) -> None:
+        """Close the connection."""
         self._client.close()
 
     def predict(self, loan: Loan) -> PredictResponse:
-        return PredictResponse.model_validate_json(self._ask("POST", "/predict", loan.body()))
+        """Score one loan."""
+        return PredictResponse.model_validate_json(self._send("POST", "/predict", loan.body()))
 
     def predict_batch(self, loans: Sequence[Loan]) -> PredictBatchResponse:
-        """Up to 1,000 loans, all scored by one model version."""
+        """Score up to 1,000 loans, all by one model version."""
         body = {"loans": [loan.body() for loan in loans]}
-        return PredictBatchResponse.model_validate_json(self._ask("POST", "/predict-batch", body))
+        return PredictBatchResponse.model_validate_json(self._send("POST", "/predict-batch", body))
 
     def model_info(self) -> dict[str, Any]:
-        return dict(from_json(self._ask("GET", "/model-info")))
+        """The served model, its evaluation, retraining state, and workers."""
+        return dict(from_json(self._send("GET", "/model-info")))
 
     def reload_model(self) -> ReloadResponse:
-        """With an administration key; `laggards` is empty when every worker has the champion."""
-        return ReloadResponse.model_validate_json(self._ask("POST", "/reload-model", {}))
+        """Let every worker load the champion; needs an administration key if the service has keys.
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
+        Returns:
+            The workers; `outdated` is empty when every worker serves the champion.
+        """
+        return ReloadResponse.model_validate_json(self._send("POST", "/reload-model", {}))
+
+    def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
         try:
-            answer = self._client.request(method, path, json=body)
+            response = self._client.request(method, path, json=body)
         except httpx.TransportError as error:
             raise ServiceError("unreachable", f"{self._client.base_url}: {error}") from error
-        if answer.is_success:
-            return answer.content
+        if response.is_success:
+            return response.content
         try:
-            problem = ProblemResponse.model_validate_json(answer.content)
+            problem = ProblemResponse.model_validate_json(response.content)
         except ValueError:
-            raise ServiceError(str(answer.status_code), answer.reason_phrase) from None
+            raise ServiceError(str(response.status_code), response.reason_phrase) from None
         raise ServiceError(problem.code, problem.error, problem.details)
 
 
 class GrpcClient:
-    """The same over gRPC. `root`: the certificate authority (PEM) of a service with TLS; left out: no TLS."""
+    """Requests over gRPC. Every method may raise ServiceError.
+
+    Args:
+        address: such as 127.0.0.1:50051.
+        key: the API key.
+        timeout: seconds per request.
+        root: the certificate authority (PEM file) of a service with TLS; no TLS when omitted.
+    """
 
     def __init__(
         self, address: str, *, key: str | None = None, timeout: float = 30.0, root: Path | None = None
@@ -144,25 +176,28 @@ class GrpcClient:
         self.close()
 
     def close(self) -> None:
+        """Close the connection."""
         self._channel.close()
 
     def predict(self, loan: Loan) -> PredictResponse:
-        return _response(self._ask(self._stub.Predict, loan.message()))
+        """Score one loan."""
+        return _response(self._send(self._stub.Predict, loan.message()))
 
     def predict_batch(self, loans: Sequence[Loan]) -> PredictBatchResponse:
-        """Up to 1,000 loans, all scored by one model version."""
+        """Score up to 1,000 loans, all by one model version."""
         request = pb.PredictBatchRequest(loans=[loan.message() for loan in loans])
-        answer = self._ask(self._stub.PredictBatch, request)
+        batch = self._send(self._stub.PredictBatch, request)
         return PredictBatchResponse(
-            predictions=tuple(map(_response, answer.predictions)),
-            model_version=answer.model_version,
-            request_id=answer.request_id,
+            predictions=tuple(map(_response, batch.predictions)),
+            model_version=batch.model_version,
+            request_id=batch.request_id,
         )
 
     def model_info(self) -> dict[str, Any]:
-        return dict(from_json(self._ask(self._stub.ModelInfo, pb.ModelInfoRequest()).json))
+        """The served model, its evaluation, retraining state, and workers."""
+        return dict(from_json(self._send(self._stub.ModelInfo, pb.ModelInfoRequest()).json))
 
-    def _ask(self, method: Any, message: Any) -> Any:
+    def _send(self, method: Any, message: Any) -> Any:
         try:
             return method(message, **self._options)
         except grpc.RpcError as error:

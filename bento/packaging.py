@@ -1,7 +1,7 @@
-"""A champion as a BentoML model, and a Bento that serves that very version and no other.
+"""A champion as a BentoML model, and a Bento that serves exactly that version.
 
-The artefact's safetensors and JSON are copied as they are; nothing is pickled. A Bento that named its model
-`latest` would serve whatever was saved last, so the exact tag is written into the Bento's own source.
+The artefact's safetensors and JSON are copied unchanged; nothing is pickled. A Bento whose model is `latest` would
+serve the version that was saved last, so the exact tag is written into the Bento's source.
 """
 
 import json
@@ -15,6 +15,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from bento.operations import bentoml_internals
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.registry import ModelRecord
@@ -23,7 +24,7 @@ ARTIFACT, RECORD, PORTFOLIO = "artifact", "record.json", "portfolio.json"
 PIN = Path(__file__).with_name("pinned_model.txt")
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("bento", "loan_default_assets", "sql")
-# What the service imports; the image gets the versions that it was built with.
+# The packages that the service imports; a Bento pins the versions with which it was built.
 NEEDED = (
     "bentoml",
     "grpcio",
@@ -47,11 +48,11 @@ NEEDED = (
 
 
 class PackagingError(Exception):
-    """A model or Bento cannot be made or read; the message says why."""
+    """A model or Bento cannot be created or read; the message gives the reason."""
 
 
 @dataclass(frozen=True)
-class Built:
+class BuiltBento:
     """A Bento in the store."""
 
     tag: str
@@ -60,9 +61,19 @@ class Built:
 
 
 def save_model(artifact: Path, record: ModelRecord, portfolio: Portfolio, *, store: Path) -> str:
-    """The tag `<portfolio name>:<version>` of the model in the BentoML home `store`, saved there unless it is intact.
+    """Save a model in BentoML's store unless an intact copy is there.
 
-    Snapshot, status, verdict and F1 of the record become labels. Raises: ArtifactError for a damaged artefact.
+    Args:
+        artifact: the folder of the artefact.
+        record: the model's row in the registry; snapshot, status, verdict and F1 become labels.
+        portfolio: the portfolio under which the model was trained.
+        store: the BentoML home.
+
+    Returns:
+        The tag `<portfolio name>:<version>`.
+
+    Raises:
+        ArtifactError: the artefact is damaged.
     """
     from loan_default_assets.model.artifact import ArtifactError
     from loan_default_assets.model.artifact import load as verify
@@ -79,10 +90,6 @@ def save_model(artifact: Path, record: ModelRecord, portfolio: Portfolio, *, sto
         except (ArtifactError, PackagingError):
             shutil.rmtree(target)
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
-    import bentoml
-    from bentoml._internal.models import ModelStore
-
-    models = ModelStore(str(store / "models"))
     f1 = record.metrics.get("f1")
     labels = {
         "version": record.version,
@@ -91,17 +98,24 @@ def save_model(artifact: Path, record: ModelRecord, portfolio: Portfolio, *, sto
         "verdict": record.verdict or "none",
         "f1": f"{f1:.4f}" if isinstance(f1, float) else "unknown",
     }
-    with bentoml.models.create(tag, labels=labels, _model_store=models) as model:
+    with bentoml_internals.new_model(tag, store=store, labels=labels) as model:
         shutil.copytree(artifact, model.path_of(ARTIFACT))
         Path(model.path_of(RECORD)).write_text(json.dumps(asdict(record), default=_iso))
         Path(model.path_of(PORTFOLIO)).write_text(portfolio.model_dump_json(exclude_unset=True))
     return tag
 
 
-def build_bento(tag: str, *, store: Path) -> Built:
-    """The Bento `loan_default_<portfolio>:<version>` of a saved model, built once. Raises: PackagingError.
+def build_bento(tag: str, *, store: Path) -> BuiltBento:
+    """Build the Bento `loan_default_<portfolio>:<version>` of a saved model, once.
 
-    It is built by another process, because BentoML imports the service and keeps its home for a process's life.
+    A process of its own builds it, because BentoML imports the service and fixes its home per process.
+
+    Args:
+        tag: of a saved model.
+        store: the BentoML home.
+
+    Raises:
+        PackagingError: the model is not in the store, or the build fails.
     """
     name, _, number = tag.partition(":")
     target = store / "bentos" / f"loan_default_{name}" / number
@@ -109,7 +123,7 @@ def build_bento(tag: str, *, store: Path) -> Built:
         raise PackagingError(f"{tag} is not in {store}: save the model first")
     if not (target / "bento.yaml").exists():
         with tempfile.TemporaryDirectory(prefix="loan-default-bento-") as folder:
-            _lay_out(Path(folder), tag)
+            _copy_sources(Path(folder), tag)
             environment = os.environ | {
                 "BENTOML_HOME": str(store),
                 "BENTOML_DO_NOT_TRACK": "True",
@@ -127,27 +141,40 @@ def build_bento(tag: str, *, store: Path) -> Built:
         if done.returncode:
             raise PackagingError(f"the Bento of {tag} was not built:\n{done.stderr.strip()[-2000:]}")
     size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
-    return Built(f"loan_default_{name}:{number}", target, size)
+    return BuiltBento(f"loan_default_{name}:{number}", target, size)
 
 
 def pinned_tag() -> str | None:
-    """The tag that this copy of the source is bound to; None outside of a Bento."""
+    """The tag of the model that this Bento serves; None outside of a Bento."""
     return PIN.read_text().strip() if PIN.exists() else None
 
 
 def served_portfolio(settings: Settings) -> Portfolio:
-    """The pinned model's portfolio, or the one that the settings name. Raises: PackagingError, PortfolioError."""
+    """The portfolio of the pinned model, or the one that the settings name.
+
+    Raises:
+        PackagingError: the pinned model cannot be read.
+        PortfolioError: the portfolio is not valid.
+    """
     tag = pinned_tag() or settings.service_model_tag
     return pinned_portfolio(tag) if tag else load(settings.portfolio, source=settings.loan_source)
 
 
 def pinned_record(tag: str) -> ModelRecord:
-    """The record of a model in BentoML's store, its artefact there. Raises: PackagingError."""
+    """The record of a model in BentoML's store, with the artefact in the store.
+
+    Raises:
+        PackagingError: the model cannot be read.
+    """
     return _read_record(_folder(tag))
 
 
 def pinned_portfolio(tag: str) -> Portfolio:
-    """The portfolio under which that model was trained. Raises: PackagingError."""
+    """The portfolio under which a model in BentoML's store was trained.
+
+    Raises:
+        PackagingError: the model cannot be read.
+    """
     return _read_portfolio(_folder(tag))
 
 
@@ -179,7 +206,7 @@ def _read_portfolio(folder: Path) -> Portfolio:
         raise PackagingError(f"{folder / PORTFOLIO} cannot be read: {error}") from None
 
 
-def _lay_out(folder: Path, tag: str) -> None:
+def _copy_sources(folder: Path, tag: str) -> None:
     for name in SOURCES:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "bento" / PIN.name).write_text(tag)
@@ -189,22 +216,21 @@ def _iso(value: date | datetime) -> str:
     return value.isoformat()
 
 
-# BentoML looks for uv before it knows whether anything is to be locked, and would install one from the network;
-# nothing is locked here, so uv is never run. Should BentoML look elsewhere, PIP_NO_INDEX makes the build say so.
+# PIP_NO_INDEX (above) makes the build fail if BentoML tries to install uv in spite of `skip_uv_lookup`.
 _BUILD = """
 import sys
 import bentoml
-import bentoml._internal.configuration
 from importlib.metadata import version
+from bento.operations.bentoml_internals import skip_uv_lookup
 from bento.packaging import NEEDED, SOURCES
-bentoml._internal.configuration.get_uv_command = lambda: ["uv"]
+skip_uv_lookup()
 folder, tag = sys.argv[1:]
 name, _, number = tag.partition(":")
 bentoml.build(
     "bento.service:LoanDefault",
     name="loan_default_" + name,
     version=number,
-    description="Loan decisions of model " + tag + "; it needs DATABASE_URL, where every answer is journaled.",
+    description="Loan default predictions of model " + tag + "; needs DATABASE_URL, where predictions are logged.",
     labels={"model": tag.replace(":", "-")},
     include=[part + "/**" for part in SOURCES],
     models=[tag],

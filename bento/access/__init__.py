@@ -1,1 +1,1 @@
-"""Who may call what, and how often: API keys, roles, permissions and the rate limit."""
+"""Who may use the service: API keys, roles, permissions, rate limits, and the checks before it starts."""

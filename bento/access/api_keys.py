@@ -1,11 +1,8 @@
-"""Keys and their duties, and the settings that are refused at start."""
+"""API keys and their roles."""
 
 import hashlib
 import hmac
-import ipaddress
-import ssl
 from enum import Enum
-from functools import lru_cache
 
 from pydantic import SecretStr
 
@@ -16,18 +13,18 @@ SHORTEST_KEY = 16
 
 
 class ConfigurationError(ValueError):
-    """The service will not start like this; the message names the setting and what to do."""
+    """The service cannot start with these settings; the message names the setting and the fix."""
 
 
 class Role(Enum):
-    """What a key is for. Administration keys predict nothing: the two duties are held apart."""
+    """What a key is for. An administration key cannot predict: the two roles are kept apart."""
 
     USER = "user"
     ADMIN = "admin"
 
 
 class Keys:
-    """The keys of a deployment, kept as digests. Without any, everyone may do everything."""
+    """The keys of a deployment, kept as digests. Without keys, every client has every permission."""
 
     def __init__(self, user: list[str], admin: list[str]) -> None:
         self._digests = [(_digest(key), Role.USER) for key in user]
@@ -35,16 +32,20 @@ class Keys:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Keys":
-        """Raises: ConfigurationError for a short key, one key in both lists, or administration keys alone."""
+        """Read SERVICE_API_KEYS and SERVICE_ADMIN_KEYS.
+
+        Raises:
+            ConfigurationError: a key is too short or in both lists, or there are administration keys only.
+        """
         user = _split(settings.service_api_keys, "SERVICE_API_KEYS")
         admin = _split(settings.service_admin_keys, "SERVICE_ADMIN_KEYS")
         if set(user) & set(admin):
             raise ConfigurationError(
-                "SERVICE_API_KEYS and SERVICE_ADMIN_KEYS share a key: each key has one duty; make another one"
+                "SERVICE_API_KEYS and SERVICE_ADMIN_KEYS share a key: a key has one role; make another key"
             )
         if admin and not user:
             raise ConfigurationError(
-                "SERVICE_ADMIN_KEYS is set and SERVICE_API_KEYS is not: nobody could predict; set both"
+                "SERVICE_ADMIN_KEYS is set and SERVICE_API_KEYS is not: no client could predict; set both"
             )
         return cls(user, admin)
 
@@ -52,16 +53,24 @@ class Keys:
         return bool(self._digests)
 
     def role(self, presented: str | None) -> Role | None:
-        """Whose key this is; every key is compared, each in constant time."""
+        """The role of a key, None for an unknown key. Every comparison takes constant time."""
         digest = _digest(presented or "")
-        found = None
+        matching = None
         for known, role in self._digests:
             if hmac.compare_digest(digest, known):
-                found = role
-        return found
+                matching = role
+        return matching
 
     def refusal(self, role: Role | None, allowed: frozenset[Role]) -> Problem | None:
-        """None when the holder of such a key may use what is open to `allowed`; nobody in it: open to all."""
+        """Why a client of this role is refused.
+
+        Args:
+            role: the role of the client's key; None without a known key.
+            allowed: the roles that have the permission; empty: every client has it.
+
+        Returns:
+            UNAUTHORIZED or FORBIDDEN; None when the client is allowed.
+        """
         if not self._digests or not allowed or role in allowed:
             return None
         return UNAUTHORIZED if role is None else FORBIDDEN
@@ -74,52 +83,16 @@ def presented_key(authorization: str | None, x_api_key: str | None) -> str | Non
     return x_api_key
 
 
-@lru_cache(maxsize=1024)
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches the address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def check(settings: Settings) -> Keys:
-    """What must hold before a port is opened. Raises: ConfigurationError naming the setting."""
-    keys = Keys.from_settings(settings)
-    try:
-        ipaddress.ip_address(settings.service_host)
-    except ValueError:
-        raise ConfigurationError(
-            "SERVICE_HOST is not an IP address: 127.0.0.1 is this machine, 0.0.0.0 every interface"
-        ) from None
-    if not keys and not is_loopback(settings.service_host):
-        raise ConfigurationError(
-            f"SERVICE_HOST={settings.service_host} is reached from other machines and no API key is set: "
-            "set SERVICE_API_KEYS and SERVICE_ADMIN_KEYS, or SERVICE_HOST=127.0.0.1"
-        )
-    certificate, key = settings.service_tls_certificate, settings.service_tls_key
-    if (certificate is None) != (key is None):
-        raise ConfigurationError("SERVICE_TLS_CERTIFICATE and SERVICE_TLS_KEY belong together: set both")
-    if certificate and key:
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
-        except OSError as error:
-            raise ConfigurationError(
-                f"SERVICE_TLS_CERTIFICATE={certificate} and SERVICE_TLS_KEY={key} cannot be used: {error.strerror}"
-            ) from None
-    return keys
-
-
 def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
 
 
-def _split(keys: SecretStr | None, setting: str) -> list[str]:
-    found = [key.strip() for key in keys.get_secret_value().split(",")] if keys else []
-    found = [key for key in found if key]
-    if any(len(key) < SHORTEST_KEY for key in found):
+def _split(value: SecretStr | None, setting: str) -> list[str]:
+    keys = [key.strip() for key in value.get_secret_value().split(",")] if value else []
+    keys = [key for key in keys if key]
+    if any(len(key) < SHORTEST_KEY for key in keys):
         raise ConfigurationError(
             f"{setting} holds a key of fewer than {SHORTEST_KEY} characters: "
             "make one with `python -c 'import secrets; print(secrets.token_urlsafe(32))'`"
         )
-    return found
+    return keys

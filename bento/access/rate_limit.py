@@ -1,4 +1,4 @@
-"""How many requests a client may make in a second."""
+"""The number of requests per second that a client may make."""
 
 import time
 from collections import OrderedDict
@@ -12,9 +12,9 @@ class _Bucket:
 
 
 class RateLimit:
-    """A token bucket a client: `per_second` requests a second, and as many at once after a pause.
+    """A token bucket per client: `per_second` requests per second, and a burst of the same size after a pause.
 
-    The least recent clients are forgotten beyond `clients`, so that addresses cannot fill the memory.
+    Only the `clients` most recent clients are kept, so that addresses cannot fill the memory.
     """
 
     def __init__(self, per_second: float, clients: int = 10_000) -> None:
@@ -26,18 +26,23 @@ class RateLimit:
         return bool(self._rate)
 
     def admits(self, client: str, now: float | None = None) -> bool:
-        """Takes one token of the client's, if there is one. `now` in seconds of a monotonic clock."""
+        """Take one of the client's tokens; False when it has none.
+
+        Args:
+            client: a key or an address.
+            now: seconds of a monotonic clock; the current time when omitted.
+        """
         if not self._rate:
             return True
         now = time.monotonic() if now is None else now
-        most = max(self._rate, 1.0)
+        capacity = max(self._rate, 1.0)
         bucket = self._buckets.get(client)
         if bucket is None:
-            bucket = self._buckets[client] = _Bucket(most, now)
+            bucket = self._buckets[client] = _Bucket(capacity, now)
             if len(self._buckets) > self._clients:
                 self._buckets.popitem(last=False)
         self._buckets.move_to_end(client)
-        bucket.tokens = min(most, bucket.tokens + (now - bucket.filled_at) * self._rate)
+        bucket.tokens = min(capacity, bucket.tokens + (now - bucket.filled_at) * self._rate)
         bucket.filled_at = now
         if bucket.tokens < 1:
             return False

@@ -1,20 +1,56 @@
-"""Whether a port is free, asked before anything is started."""
+"""What must hold before the service opens a port: keys, addresses, certificates and free ports."""
 
-import socket
+import ipaddress
+import ssl
 
-from bento.access.api_keys import ConfigurationError
+from bento.access.addresses import is_loopback
+from bento.access.api_keys import ConfigurationError, Keys
+from loan_default_assets.ports import bind_error
+from loan_default_assets.settings import Settings
 
 
-def refuse_taken(host: str, port: int, setting: str) -> None:
-    """Raises: ConfigurationError when something listens there; workers share their port and would not notice."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        # Without it a port that was in use a minute ago counts as taken.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def check(settings: Settings) -> Keys:
+    """Check the settings of the service.
+
+    Returns:
+        The API keys.
+
+    Raises:
+        ConfigurationError: a setting cannot be used; the message names it.
+    """
+    keys = Keys.from_settings(settings)
+    try:
+        ipaddress.ip_address(settings.service_host)
+    except ValueError:
+        raise ConfigurationError(
+            "SERVICE_HOST is not an IP address: set 127.0.0.1 for this machine only, 0.0.0.0 for every interface"
+        ) from None
+    if not keys and not is_loopback(settings.service_host):
+        raise ConfigurationError(
+            f"SERVICE_HOST={settings.service_host} is reachable from other machines and no API key is set: "
+            "set SERVICE_API_KEYS and SERVICE_ADMIN_KEYS, or SERVICE_HOST=127.0.0.1"
+        )
+    certificate, key = settings.service_tls_certificate, settings.service_tls_key
+    if (certificate is None) != (key is None):
+        raise ConfigurationError("SERVICE_TLS_CERTIFICATE and SERVICE_TLS_KEY must be set together: set both")
+    if certificate and key:
         try:
-            probe.bind((host, port))
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
         except OSError as error:
             raise ConfigurationError(
-                f"{setting}={port} cannot be used on {host} ({error.strerror}): "
-                f"stop the process that has it, or set {setting} to another port"
+                f"SERVICE_TLS_CERTIFICATE={certificate} and SERVICE_TLS_KEY={key} cannot be used: {error.strerror}"
             ) from None
+    return keys
+
+
+def require_free_port(host: str, port: int, setting: str) -> None:
+    """Refuse a port on which something listens: workers share their port and would not notice.
+
+    Raises:
+        ConfigurationError: the port is in use; the message names the setting.
+    """
+    if error := bind_error(port, host):
+        raise ConfigurationError(
+            f"{setting}={port} cannot be used on {host} ({error.strerror}): "
+            f"stop the process that has it, or set {setting} to another port"
+        )

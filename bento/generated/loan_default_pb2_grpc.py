@@ -55,21 +55,21 @@ class LoanDefaultServicer:
     """Missing associated documentation comment in .proto file."""
 
     def Predict(self, request, context):
-        """Scores one loan.
+        """Score one loan.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PredictBatch(self, request, context):
-        """Scores up to 1,000 loans; all by the same model version.
+        """Score up to 1,000 loans, all by the same model version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ModelInfo(self, request, context):
-        """Which model answers, since when and why, and the version that every worker has loaded.
+        """The served model, the time and reason of its promotion, and the version that each worker has loaded.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,1 +1,1 @@
-"""The gRPC transport: its server, what every call passes, and the conversion of messages."""
+"""The gRPC transport: server, interceptor, health service, and conversion of messages."""

@@ -1,4 +1,4 @@
-"""Between gRPC messages and what the service works with."""
+"""Conversion between gRPC messages and the types of the service."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,57 +6,62 @@ from typing import Any
 from pydantic_core import to_json
 
 from bento.generated import loan_default_pb2 as pb
-from bento.inference.scored_loans import Answered
+from bento.inference.scored_loans import ScoredRequest
 
 REASONS = {pb.REASONS_ADVERSE: "adverse", pb.REASONS_ALL: "all", pb.REASONS_NONE: "none"}
 
 
 def values(message: pb.PredictRequest, *, dated: bool) -> dict[str, Any]:
-    """The message as the values of a JSON body. `dated`: the portfolio has dates, which may be needed."""
-    found: dict[str, Any] = {
+    """The message as the values of a JSON body.
+
+    Args:
+        message: one loan.
+        dated: whether the portfolio has date columns, which may be required.
+    """
+    fields: dict[str, Any] = {
         "categorical_features": dict(message.categorical_features),
         "numerical_features": dict(message.numerical_features),
         "reasons": REASONS.get(message.reasons, "unknown"),
     }
     if dated or message.date_features:
-        found["date_features"] = dict(message.date_features)
+        fields["date_features"] = dict(message.date_features)
     for name in ("as_of", "loan_id"):
         if message.HasField(name):
-            found[name] = getattr(message, name)
-    return found
+            fields[name] = getattr(message, name)
+    return fields
 
 
-def responses(answered: Answered) -> list[pb.PredictResponse]:
-    """A message for every loan."""
+def responses(scored: ScoredRequest) -> list[pb.PredictResponse]:
+    """One message per loan."""
     return [
         pb.PredictResponse(
-            prediction=answer.prediction,
-            probability=answer.probability,
-            threshold=answered.threshold,
+            prediction=loan.prediction,
+            probability=loan.probability,
+            threshold=scored.threshold,
             reasons=[
-                pb.Reason(code=r.code, en=r.en, ko=r.ko, contribution=r.contribution) for r in answer.reasons
+                pb.Reason(code=r.code, en=r.en, ko=r.ko, contribution=r.contribution) for r in loan.reasons
             ],
-            model_version=answered.model_version,
-            request_id=answered.request_id,
+            model_version=scored.model_version,
+            request_id=scored.request_id,
         )
-        for answer in answered.answers
+        for loan in scored.loans
     ]
 
 
-def model_info(facts: Mapping[str, Any]) -> pb.ModelInfoResponse:
-    """The facts of `info`, the most asked for as fields, all of them as JSON."""
-    model, evaluation = facts["model"] or {}, facts["evaluation"] or {}
+def model_info(content: Mapping[str, Any]) -> pb.ModelInfoResponse:
+    """The content of /model-info: the most used parts as fields, all of it as JSON."""
+    model, evaluation = content["model"] or {}, content["evaluation"] or {}
     metrics = {name: value for name, value in evaluation.get("metrics", {}).items() if value is not None}
     return pb.ModelInfoResponse(
-        portfolio=facts["portfolio"],
+        portfolio=content["portfolio"],
         model_version=model.get("version", ""),
         threshold=model.get("threshold") or 0.0,
         status=model.get("status", ""),
         since=model.get("since") or "",
         reason=model.get("reason") or "",
         metrics=metrics,
-        f1_target=facts["target"]["f1"],
-        target_met=facts["target"]["met"],
+        f1_target=content["target"]["f1"],
+        target_met=content["target"]["met"],
         workers=[
             pb.Worker(
                 worker=state["worker"],
@@ -64,7 +69,7 @@ def model_info(facts: Mapping[str, Any]) -> pb.ModelInfoResponse:
                 loaded_version=state["loaded"] or "",
                 error=state["error"] or "",
             )
-            for state in facts["workers"]["states"]
+            for state in content["workers"]["states"]
         ],
-        json=to_json(facts, inf_nan_mode="null").decode(),
+        json=to_json(content, inf_nan_mode="null").decode(),
     )

@@ -1,4 +1,4 @@
-"""The gRPC transport: the typed service, health and reflection on one server beside HTTP."""
+"""The gRPC server of a worker: the typed service, health and reflection; see docs/decisions/grpc-server.md."""
 
 import logging
 import time
@@ -10,14 +10,16 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
+from bento.access.addresses import with_port
 from bento.access.api_keys import Keys
 from bento.access.rate_limit import RateLimit
 from bento.generated import loan_default_pb2 as pb
 from bento.generated import loan_default_pb2_grpc as pb_grpc
 from bento.grpc_api.conversion import model_info, responses, values
-from bento.grpc_api.interceptor import GrpcGate, abort
+from bento.grpc_api.health_service import HealthService
+from bento.grpc_api.interceptor import Interceptor, abort
 from bento.inference.engine import Engine
-from bento.operations.error_location import place
+from bento.operations.error_location import error_location
 from bento.operations.prometheus_metrics import counter_of
 from bento.schemas import problems
 from bento.schemas.problems import Detail, Refused
@@ -28,31 +30,41 @@ from loan_default_assets.settings import Settings
 logger = logging.getLogger("bentoml.loan_default.grpc")
 
 SERVICE = pb.DESCRIPTOR.services_by_name["LoanDefault"].full_name
-Facts = Callable[[], Awaitable[Mapping[str, Any]]]
+Gather = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
 class GrpcService(pb_grpc.LoanDefaultServicer):
-    """Checks messages exactly as HTTP bodies are checked, and answers by the same engine."""
+    """Checks messages as HTTP bodies are checked, and scores them with the same engine.
 
-    def __init__(self, engine: Engine, types: RequestTypes, facts: Facts, rate: RateLimit) -> None:
-        self._engine, self._types, self._facts, self._rate = engine, types, facts, rate
+    Args:
+        engine: scores the loans.
+        types: the request types of the portfolio.
+        gather: returns the content of /model-info.
+        rate: the limit per client address.
+    """
+
+    def __init__(self, engine: Engine, types: RequestTypes, gather: Gather, rate: RateLimit) -> None:
+        self._engine, self._types, self._gather, self._rate = engine, types, gather, rate
         self._one = Parser(types.predict, types.portfolio, 1)
         self._many = Parser(types.predict_batch, types.portfolio, MOST_LOANS)
         self._dated = "date_features" in types.predict.model_fields
         self._count = counter_of("grpc")
 
     async def Predict(self, request: pb.PredictRequest, context: Any) -> pb.PredictResponse:
+        """Score one loan."""
         return await self._call("Predict", context, self._predict, request)
 
     async def PredictBatch(self, request: pb.PredictBatchRequest, context: Any) -> pb.PredictBatchResponse:
+        """Score up to 1,000 loans, all by one model version."""
         return await self._call("PredictBatch", context, self._predict_batch, request)
 
     async def ModelInfo(self, request: pb.ModelInfoRequest, context: Any) -> pb.ModelInfoResponse:
+        """The served model, its evaluation, and the workers."""
         return await self._call("ModelInfo", context, self._model_info, request)
 
     async def _predict(self, request: pb.PredictRequest, started: float) -> pb.PredictResponse:
         loan = self._types.loan(self._one.values(values(request, dated=self._dated)), date.today())
-        return responses(await self._engine.answer([loan], "grpc", started))[0]
+        return responses(await self._engine.score([loan], "grpc", started))[0]
 
     async def _predict_batch(
         self, request: pb.PredictBatchRequest, started: float
@@ -63,30 +75,30 @@ class GrpcService(pb_grpc.LoanDefaultServicer):
         valid = self._many.values({"loans": [values(loan, dated=self._dated) for loan in request.loans]})
         today = date.today()
         loans = [self._types.loan(loan, today) for loan in valid.loans]
-        answered = await self._engine.answer(loans, "grpc", started)
+        scored = await self._engine.score(loans, "grpc", started)
         return pb.PredictBatchResponse(
-            predictions=responses(answered),
-            model_version=answered.model_version,
-            request_id=answered.request_id,
+            predictions=responses(scored),
+            model_version=scored.model_version,
+            request_id=scored.request_id,
         )
 
     async def _model_info(self, request: pb.ModelInfoRequest, started: float) -> pb.ModelInfoResponse:
-        return model_info(await self._facts())
+        return model_info(await self._gather())
 
     async def _call(
-        self, name: str, context: Any, answer: Callable[[Any, float], Awaitable[Any]], request: Any
+        self, name: str, context: Any, work: Callable[[Any, float], Awaitable[Any]], request: Any
     ) -> Any:
         started, status = time.perf_counter(), "CANCELLED"
         try:
             if self._rate and not self._rate.admits(_client(context)):
                 raise Refused(problems.TOO_MANY)
-            response = await answer(request, started)
+            response = await work(request, started)
             status = "OK"
             return response
         except Refused as refused:
             problem = refused.problem
         except Exception as error:  # noqa: BLE001 - the text of an error may quote the request
-            logger.error("%s failed: %s", name, place(error))
+            logger.error("%s failed: %s", name, error_location(error))
             problem = problems.INTERNAL
         finally:
             self._count(f"/{SERVICE}/{name}", status, time.perf_counter() - started)
@@ -99,33 +111,43 @@ def _client(context: Any) -> str:
 
 
 class GrpcServer:
-    """The server of one worker; it is NOT_SERVING while there is no model."""
+    """The server of one worker; its health status is NOT_SERVING while there is no model.
+
+    Args:
+        servicer: the typed service.
+        settings: address, certificate and limits.
+        keys: the API keys.
+    """
 
     def __init__(self, servicer: GrpcService, settings: Settings, keys: Keys) -> None:
         self._settings = settings
-        counts = counter_of("grpc")
+        count = counter_of("grpc")
+        interceptor = Interceptor(keys, lambda method, status: count(method, status, 0.0))
         self._server = grpc.aio.server(
+            interceptors=[interceptor],
             maximum_concurrent_rpcs=-(-settings.service_max_concurrency // settings.service_workers),
             options=[
                 ("grpc.so_reuseport", int(settings.service_workers > 1)),
                 ("grpc.max_receive_message_length", settings.service_max_message_bytes),
                 ("grpc.max_send_message_length", -1),
-                # A channel stays with the worker it met first; its end lets the kernel choose anew.
+                # A channel stays with its first worker; after its end the kernel chooses a worker again.
                 ("grpc.max_connection_age_ms", 300_000),
             ],
         )
-        gate = GrpcGate(keys, lambda method, status: counts(method, status, 0.0))
-        pb_grpc.add_LoanDefaultServicer_to_server(servicer, gate)
-        self._health = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, gate)
+        pb_grpc.add_LoanDefaultServicer_to_server(servicer, self._server)
+        self._health = HealthService()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflected = reflection.aio.ReflectionServicer(names)
-        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflected, gate)
-        self._server.add_generic_rpc_handlers([gate])
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(reflected, self._server)
 
     async def start(self) -> None:
-        """Opens the port. Raises: RuntimeError when it is taken."""
-        address = address_of(self._settings.service_host, self._settings.service_grpc_port)
+        """Open the port.
+
+        Raises:
+            RuntimeError: the port is in use.
+        """
+        address = with_port(self._settings.service_host, self._settings.service_grpc_port)
         certificate, key = self._settings.service_tls_certificate, self._settings.service_tls_key
         if certificate and key:
             pair = (key.read_bytes(), certificate.read_bytes())
@@ -134,8 +156,8 @@ class GrpcServer:
             self._server.add_insecure_port(address)
         await self._server.start()
 
-    async def serving(self, ready: bool) -> None:
-        """What the health service says from now on."""
+    async def set_serving(self, ready: bool) -> None:
+        """Set the status of the health service."""
         status = (
             health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
         )
@@ -143,10 +165,6 @@ class GrpcServer:
             await self._health.set(name, status)
 
     async def stop(self, seconds: float) -> None:
-        """Refuses new calls and lets those in flight finish, for at most `seconds`."""
+        """Refuse new calls and let those in flight complete, for at most `seconds`."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(seconds)
-
-
-def address_of(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

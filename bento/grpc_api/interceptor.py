@@ -1,10 +1,11 @@
-"""The gate that every gRPC call passes: keys, and messages that cannot be read.
+"""The interceptor of every gRPC call: method, API key, and messages that cannot be parsed.
 
-gRPC itself answers an unreadable message with INTERNAL, as if the server were broken; here it is the client's
-INVALID_ARGUMENT, for the health and reflection services too.
+gRPC itself reports a message that cannot be parsed as an error of the server and logs a traceback; here it is the
+client's INVALID_ARGUMENT, also for the health and reflection services. See docs/decisions/grpc-server.md.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -16,52 +17,58 @@ from bento.schemas.problems import Problem
 
 Refuse = Callable[[Any], Awaitable[None]]
 
+# By whether requests and responses are streams: the attribute with a handler's function, and the handler's factory.
+_KINDS: dict[tuple[bool, bool], tuple[str, Callable[..., Any]]] = {
+    (False, False): ("unary_unary", grpc.unary_unary_rpc_method_handler),
+    (False, True): ("unary_stream", grpc.unary_stream_rpc_method_handler),
+    (True, False): ("stream_unary", grpc.stream_unary_rpc_method_handler),
+    (True, True): ("stream_stream", grpc.stream_stream_rpc_method_handler),
+}
 
-class _Unreadable:
-    """In place of a message."""
+
+class _Unparsed:
+    """Takes the place of a message that cannot be parsed."""
 
 
 async def abort(context: Any, problem: Problem) -> None:
-    """Ends the call with the problem's status."""
+    """End the call with the problem's status."""
     await context.abort(getattr(grpc.StatusCode, problem.grpc), problem.text())
 
 
-class GrpcGate(grpc.GenericRpcHandler):
-    """Finds the handler of a call, or one that refuses it. `count(method, status)` of what is refused.
+class Interceptor(grpc.aio.ServerInterceptor):
+    """Passes calls on to the server's services, or refuses them.
 
-    An interceptor would do the same in one more coroutine a call, which costs as much as the check of a request.
+    It requests the handler of each method once, so it must be the last of the server's interceptors.
+
+    Args:
+        keys: the API keys.
+        count: `count(method, status)` is called per refused call.
     """
 
     def __init__(self, keys: Keys, count: Callable[[str, str], None]) -> None:
         self._keys, self._count = keys, count
-        self._services: list[grpc.GenericRpcHandler] = []
         self._handlers: dict[str, Any] = {}
         self._refusals = {p: _refusing(p) for p in (problems.UNAUTHORIZED, problems.FORBIDDEN)}
 
-    def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
-        """Takes a service in the server's place; generated code calls it."""
-        self._services.extend(handlers)
-
-    def add_registered_method_handlers(self, service: str, handlers: dict[str, Any]) -> None:
-        """Generated code calls it with the same handlers once more."""
-
-    def service(self, handler_call_details: Any) -> Any:
+    async def intercept_service(
+        self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any
+    ) -> Any:
+        """The handler of a call; None for an unknown method."""
         method = handler_call_details.method
         if method not in METHODS:
             return None
         if self._keys and (allowed := METHODS[method]):
-            sent = dict(handler_call_details.invocation_metadata or ())
-            key = presented_key(_text(sent.get("authorization")), _text(sent.get("x-api-key")))
-            if refused := self._keys.refusal(self._keys.role(key), allowed):
-                self._count(method, refused.grpc)
-                return self._refusals[refused]
+            metadata = dict(handler_call_details.invocation_metadata or ())
+            key = presented_key(_text(metadata.get("authorization")), _text(metadata.get("x-api-key")))
+            if problem := self._keys.refusal(self._keys.role(key), allowed):
+                self._count(method, problem.grpc)
+                return self._refusals[problem]
         if method not in self._handlers:
-            found = (service.service(handler_call_details) for service in self._services)
-            handler = next((each for each in found if each), None)
-            self._handlers[method] = handler and _reading_safely(handler, self._refuse_unreadable(method))
+            handler = await continuation(handler_call_details)
+            self._handlers[method] = handler and _parsing_safely(handler, self._refuse_unparsed(method))
         return self._handlers[method]
 
-    def _refuse_unreadable(self, method: str) -> Refuse:
+    def _refuse_unparsed(self, method: str) -> Refuse:
         async def refuse(context: Any) -> None:
             self._count(method, problems.UNREADABLE.grpc)
             await abort(context, problems.UNREADABLE)
@@ -74,46 +81,44 @@ def _text(value: str | bytes | None) -> str | None:
 
 
 def _refusing(problem: Problem) -> Any:
-    async def refuse(messages: Any, context: Any) -> AsyncIterator[Any]:
+    async def refuse(messages: Any, context: Any) -> None:
         await abort(context, problem)
-        yield
 
     return grpc.stream_stream_rpc_method_handler(refuse)
 
 
-def _reading_safely(handler: Any, refuse: Refuse) -> Any:
-    """The same handler, kept from messages that its deserializer cannot read."""
+def _parsing_safely(handler: Any, refuse: Refuse) -> Any:
+    """The same asynchronous handler, which `refuse` protects from messages that cannot be parsed.
 
-    def read(data: bytes) -> Any:
+    A handler of request streams must read them from its first argument, not from `context.read()`.
+    """
+    name, make = _KINDS[handler.request_streaming, handler.response_streaming]
+    behaviour = getattr(handler, name)
+
+    def parse(data: bytes) -> Any:
         try:
             return handler.request_deserializer(data)
-        except Exception:  # noqa: BLE001 - whatever protobuf raises, the message is the client's
-            return _Unreadable
+        except Exception:  # noqa: BLE001 - any error of protobuf is the client's fault
+            return _Unparsed
 
-    async def one(message: Any, context: Any) -> Any:
-        if message is _Unreadable:
-            await refuse(context)
-        return await handler.unary_unary(message, context)
+    async def parsed(messages: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
+        async for message in messages:
+            if message is _Unparsed:
+                await refuse(context)
+            yield message
 
-    async def one_to_many(message: Any, context: Any) -> AsyncIterator[Any]:
-        if message is _Unreadable:
+    async def call(request: Any, context: Any) -> Any:
+        if request is _Unparsed:
             await refuse(context)
-        async for response in handler.unary_stream(message, context):
+        return await behaviour(parsed(request, context) if handler.request_streaming else request, context)
+
+    async def generate(request: Any, context: Any) -> AsyncIterator[Any]:
+        if request is _Unparsed:
+            await refuse(context)
+        request = parsed(request, context) if handler.request_streaming else request
+        async for response in behaviour(request, context):
             yield response
 
-    async def many_to_many(messages: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
-        async def readable() -> AsyncIterator[Any]:
-            async for message in messages:
-                if message is _Unreadable:
-                    await refuse(context)
-                yield message
-
-        async for response in handler.stream_stream(readable(), context):
-            yield response
-
-    made = {"request_deserializer": read, "response_serializer": handler.response_serializer}
-    if handler.unary_unary:
-        return grpc.unary_unary_rpc_method_handler(one, **made)
-    if handler.unary_stream:
-        return grpc.unary_stream_rpc_method_handler(one_to_many, **made)
-    return grpc.stream_stream_rpc_method_handler(many_to_many, **made)
+    # grpc.aio distinguishes a generator of responses from a coroutine that writes them to the context.
+    function = generate if inspect.isasyncgenfunction(behaviour) else call
+    return make(function, request_deserializer=parse, response_serializer=handler.response_serializer)

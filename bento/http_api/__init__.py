@@ -1,1 +1,1 @@
-"""The HTTP transport: what every request passes, the routes that are only read, and the JSON of a response."""
+"""The HTTP transport: middleware, read-only routes, and the JSON of a response."""

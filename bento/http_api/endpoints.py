@@ -1,7 +1,7 @@
-"""The routes that are only read: health, model info, metrics, and the documents that describe the service.
+"""The read-only routes: health, model info, metrics, OpenAPI document and index page.
 
-The index page shows the OpenAPI document with BentoML's own copy of Swagger UI; BentoML's page for that loads a
-tracker from another site.
+The index page shows the OpenAPI document with BentoML's copy of Swagger UI, since BentoML's own page loads a tracker
+from another site.
 """
 
 from collections.abc import Callable
@@ -30,18 +30,23 @@ INDEX = """<!doctype html>
 """
 
 
-def pages(runtime: Callable[[], "Runtime"], document: bytes) -> Starlette:
-    """`document` is the OpenAPI document as JSON."""
+def read_only_app(runtime: Callable[[], "Runtime"], document: bytes) -> Starlette:
+    """The application with the read-only routes.
+
+    Args:
+        runtime: returns the parts of this worker.
+        document: the OpenAPI document as JSON.
+    """
 
     async def health(_: Request) -> Response:
-        found = runtime()
-        current = found.champion.current
-        body: dict[str, Any] = {"status": "ok" if found.ready else "unavailable"}
+        worker = runtime()
+        current = worker.champion.current
+        body: dict[str, Any] = {"status": "ok" if worker.ready else "unavailable"}
         if current:
             body["model_version"] = current.version
-        if found.champion.error:
-            body["reason"] = found.champion.error
-        return json_response(to_json(body), 200 if found.ready else 503)
+        if worker.champion.error:
+            body["reason"] = worker.champion.error
+        return json_response(to_json(body), 200 if worker.ready else 503)
 
     async def model_info(_: Request) -> Response:
         return json_response(to_json(await runtime().gather(), inf_nan_mode="null"))
@@ -68,5 +73,5 @@ def pages(runtime: Callable[[], "Runtime"], document: bytes) -> Starlette:
 
 
 def json_response(body: bytes, status: int = 200) -> Response:
-    """A JSON answer that nobody between us and the client keeps."""
+    """A JSON response that must not be cached."""
     return Response(body, status, media_type="application/json", headers={"cache-control": "no-store"})

@@ -1,6 +1,6 @@
-"""The ASGI middleware that every HTTP request passes: path, key, rate, concurrency, size, time, and its count.
+"""The ASGI middleware of every HTTP request: path, API key, rate, concurrency, size, time limit, and metrics.
 
-It stands before the routes, so what it refuses costs little: no path and no body of an unknown client goes deeper.
+It runs before the routes, so a refused request costs little: neither path nor body of an unknown client is processed.
 """
 
 import asyncio
@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from bento.access.api_keys import Keys, is_loopback, presented_key
+from bento.access.addresses import is_loopback
+from bento.access.api_keys import Keys, presented_key
 from bento.access.permissions import ROUTES, route_of
 from bento.access.rate_limit import RateLimit
-from bento.operations.error_location import place
+from bento.operations.error_location import error_location
 from bento.schemas import problems
 from bento.schemas.problems import Problem
 from loan_default_assets.settings import Settings
@@ -20,18 +21,25 @@ from loan_default_assets.settings import Settings
 logger = logging.getLogger("bentoml.loan_default.http")
 
 UNKNOWN = "unknown"
-# What is counted for a client that did not wait for the answer.
-LEFT = 499
+# The status that is counted when the client closes the connection before the response.
+CLIENT_CLOSED = 499
 Count = Callable[[str, int, float], None]
 
 
 class HttpMiddleware:
-    """Wraps `app`; answers itself what must not reach it."""
+    """Passes requests on to `app`, or refuses them.
+
+    Args:
+        app: the ASGI application.
+        settings: the limits, which the workers share.
+        keys: the API keys.
+        count: `count(route, status, seconds)` is called once per request.
+    """
 
     def __init__(self, app: Any, settings: Settings, keys: Keys, count: Count) -> None:
         self._app, self._keys, self._count = app, keys, count
         self._rate = RateLimit(settings.service_rate_limit / settings.service_workers)
-        self._most = -(-settings.service_max_concurrency // settings.service_workers)
+        self._max_in_flight = -(-settings.service_max_concurrency // settings.service_workers)
         self._timeout, self._max_body = settings.service_timeout_seconds, settings.service_max_body_bytes
         self._in_flight = 0
 
@@ -62,18 +70,18 @@ class HttpMiddleware:
                 except TimeoutError:
                     problem = problems.TIMED_OUT
                 except Exception as error:  # noqa: BLE001 - the text of an error may quote the request
-                    logger.error("%s failed: %s", route, place(error))
+                    logger.error("%s failed: %s", route, error_location(error))
                     problem = problems.INTERNAL
             if problem is not None and not status:
-                await _answer(problem, counted_send)
+                await _respond(problem, counted_send)
         finally:
             self._in_flight -= 1
-            self._count(route or UNKNOWN, status or LEFT, time.perf_counter() - started)
+            self._count(route or UNKNOWN, status or CLIENT_CLOSED, time.perf_counter() - started)
 
     def _refusal(self, route: str | None, scope: Any) -> Problem | None:
         headers = dict(scope["headers"])
         key = presented_key(_text(headers.get(b"authorization")), _text(headers.get(b"x-api-key")))
-        if not self._keys and not _from_here(scope, headers):
+        if not self._keys and not _is_local(scope, headers):
             return problems.NOT_LOCAL
         role = self._keys.role(key)
         client = (key if role else None) or (scope.get("client") or ("",))[0]
@@ -83,7 +91,7 @@ class HttpMiddleware:
             return problems.NOT_FOUND
         if refused := self._keys.refusal(role, ROUTES.get(route, ROUTES["/"])):
             return refused
-        if self._in_flight > self._most and ROUTES.get(route):
+        if self._in_flight > self._max_in_flight and ROUTES.get(route):
             return problems.TOO_MANY
         if scope["method"] == "POST":
             media = headers.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
@@ -93,7 +101,7 @@ class HttpMiddleware:
         return problems.TOO_LARGE if length.isdigit() and int(length) > self._max_body else None
 
     async def _pass_on(self, scope: Any, receive: Any, send: Any) -> Problem | None:
-        """Hands the request on with its whole body; TOO_LARGE once more of it has come than is allowed."""
+        """Pass the request on with its complete body; TOO_LARGE as soon as the body exceeds the limit."""
         if scope["method"] in ("GET", "HEAD"):
             await self._app(scope, receive, send)
             return None
@@ -116,7 +124,7 @@ class HttpMiddleware:
         return None
 
 
-async def _answer(problem: Problem, send: Any) -> None:
+async def _respond(problem: Problem, send: Any) -> None:
     body = problem.body()
     headers = [
         (b"content-type", b"application/json"),
@@ -133,8 +141,8 @@ async def _answer(problem: Problem, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def _from_here(scope: Any, headers: dict[bytes, bytes]) -> bool:
-    """Whether the request came to a loopback address and means one; a page elsewhere can be made to fake either."""
+def _is_local(scope: Any, headers: dict[bytes, bytes]) -> bool:
+    """Whether address and Host header are both local; a web page of another site can forge one of them."""
     host = headers.get(b"host", b"").decode("latin-1").rsplit(":", 1)[0].strip("[]")
     return is_loopback((scope.get("server") or ("",))[0]) and (host == "localhost" or is_loopback(host))
 

@@ -1,35 +1,35 @@
-"""Answers as the JSON that `responses` describes."""
+"""Predictions as the JSON that `schemas/responses.py` describes."""
 
 from pydantic_core import to_json
 
-from bento.inference.scored_loans import Answered
+from bento.inference.scored_loans import ScoredRequest
 
 
-def one(answered: Answered) -> bytes:
+def one(scored: ScoredRequest) -> bytes:
     """JSON of a PredictResponse."""
-    return to_json(_answers(answered)[0])
+    return to_json(_predictions(scored)[0])
 
 
-def many(answered: Answered) -> bytes:
+def many(scored: ScoredRequest) -> bytes:
     """JSON of a PredictBatchResponse."""
     return to_json(
         {
-            "predictions": _answers(answered),
-            "model_version": answered.model_version,
-            "request_id": answered.request_id,
+            "predictions": _predictions(scored),
+            "model_version": scored.model_version,
+            "request_id": scored.request_id,
         }
     )
 
 
-def _answers(answered: Answered) -> list[dict[str, object]]:
+def _predictions(scored: ScoredRequest) -> list[dict[str, object]]:
     return [
         {
-            "prediction": answer.prediction,
-            "probability": answer.probability,
-            "threshold": answered.threshold,
-            "reasons": answer.reasons,
-            "model_version": answered.model_version,
-            "request_id": answered.request_id,
+            "prediction": loan.prediction,
+            "probability": loan.probability,
+            "threshold": scored.threshold,
+            "reasons": loan.reasons,
+            "model_version": scored.model_version,
+            "request_id": scored.request_id,
         }
-        for answer in answered.answers
+        for loan in scored.loans
     ]

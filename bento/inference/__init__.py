@@ -1,1 +1,1 @@
-"""From checked loans to scored ones: champion in memory, queue, and the engine that joins both."""
+"""Inference: the loaded champion, the batcher, and the engine that turns checked loans into logged predictions."""

@@ -1,8 +1,8 @@
-"""One bounded queue between the transports and the model.
+"""One bounded queue between the transports and the model; see docs/decisions/batcher.md.
 
-A batch takes what has queued while the last one ran. A lone request never waits; a busy service gives requests that
-are on their way a moment, for as long as they keep coming: few full batches cost less than many small ones.
-A big request is served in turns with the small ones behind it.
+A batch consists of what was queued while the batch before ran. A lone request never waits. A busy service waits briefly
+for requests that are about to arrive, as long as they keep arriving: few full batches cost less than many small ones.
+A large request is scored in slices, in turn with the small requests behind it.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-# A batch waits for more only where at least so many loans were in it or behind it a moment ago.
+# The batcher waits for more loans only if at least this many were in or behind the batch before.
 BUSY_ROWS = 8
 PAUSE_SECONDS = 0.003
 
@@ -23,25 +23,29 @@ class Overloaded(Exception):
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """The loans of one request, all scored by `model`, however many batches that takes."""
+    """The loans of one request, all scored by `model`. `batched` counts those that a batch has included."""
 
     model: Any
     items: Sequence[Any]
     context: Any
     future: asyncio.Future[list[Any]]
-    taken: int = 0
+    batched: int = 0
     results: list[Any] = field(default_factory=list)
 
     @property
     def waiting(self) -> int:
-        return len(self.items) - self.taken
+        return len(self.items) - self.batched
 
 
 class Batcher:
-    """Runs `infer` on one thread, a batch at a time.
+    """Runs `infer` on one thread, one batch at a time.
 
-    `infer(model, items)` gives one result an item. `commit(jobs)` is called on the same thread with the jobs
-    that the batch has completed, before their futures resolve: what it raises, those requests get.
+    Args:
+        infer: `infer(model, items)` returns one result per item.
+        commit: called on the same thread with the jobs that a batch has completed, before their futures resolve; its
+            error becomes the error of those requests.
+        max_rows: the most items per batch.
+        max_queue_rows: the most items that wait.
     """
 
     def __init__(
@@ -55,7 +59,7 @@ class Batcher:
         self._infer, self._commit = infer, commit
         self._max_rows, self._max_queue_rows = max_rows, max_queue_rows
         self._queue: deque[Job] = deque()
-        self._rows, self._expected, self._closed = 0, 0.0, False
+        self._rows, self._expected_rows, self._closed = 0, 0.0, False
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="scorer")
         self._loop = asyncio.get_running_loop()
@@ -67,9 +71,18 @@ class Batcher:
         return self._rows
 
     async def submit(self, model: Any, items: Sequence[Any], context: Any = None) -> list[Any]:
-        """The results of `items` (at least one), in order.
+        """Queue a request and wait for its results.
 
-        A request that alone exceeds the queue is taken when the queue is empty. Raises: Overloaded.
+        Args:
+            model: passed to `infer`; a batch never mixes models.
+            items: at least one. More than the queue's limit are accepted when the queue is empty.
+            context: passed to `commit` with the job.
+
+        Returns:
+            One result per item, in order.
+
+        Raises:
+            Overloaded: the queue is full or closed.
         """
         if self._closed or (self._rows and self._rows + len(items) > self._max_queue_rows):
             raise Overloaded
@@ -80,39 +93,39 @@ class Batcher:
         return await job.future
 
     async def close(self) -> None:
-        """Scores what waits, then ends the thread. New requests are refused."""
+        """Score the queued requests, then end the thread. New requests are refused."""
         self._closed = True
         self._wake.set()
         await self._task
         self._thread.shutdown()
 
-    def _take(self) -> list[tuple[Job, Sequence[Any]]]:
+    def _next_slices(self) -> list[tuple[Job, Sequence[Any]]]:
         """The next slices of the longest waiting jobs, all of one model."""
         slices: list[tuple[Job, Sequence[Any]]] = []
-        room = self._max_rows
+        free_rows = self._max_rows
         unfinished: list[Job] = []
-        while self._queue and room:
+        while self._queue and free_rows:
             job = self._queue[0]
             if slices and job.model is not slices[0][0].model:
                 break
             self._queue.popleft()
-            if job.future.done():  # the client left
+            if job.future.done():  # the client has cancelled
                 self._rows -= job.waiting
                 continue
-            part = job.items[job.taken : job.taken + room]
+            part = job.items[job.batched : job.batched + free_rows]
             slices.append((job, part))
-            job.taken += len(part)
+            job.batched += len(part)
             self._rows -= len(part)
-            room -= len(part)
+            free_rows -= len(part)
             if job.waiting:
                 unfinished.append(job)
         self._queue.extend(unfinished)
         return slices
 
     async def _gather(self) -> None:
-        """Lets requests in that have arrived, and those that a busy service's clients are about to send."""
+        """Accept requests that have arrived and, in a busy service, those that are about to arrive."""
         await asyncio.sleep(0)
-        while self._expected >= BUSY_ROWS and 0 < self._rows < self._expected:
+        while self._expected_rows >= BUSY_ROWS and 0 < self._rows < self._expected_rows:
             before = self._rows
             await asyncio.sleep(PAUSE_SECONDS)
             if self._rows <= before:
@@ -121,7 +134,7 @@ class Batcher:
     async def _run(self) -> None:
         while self._queue or not self._closed:
             await self._gather()
-            slices = self._take()
+            slices = self._next_slices()
             if not slices:
                 self._wake.clear()
                 if not self._closed and not self._queue:
@@ -129,12 +142,12 @@ class Batcher:
                 continue
             try:
                 finished = await self._loop.run_in_executor(self._thread, self._execute, slices)
-            except Exception as error:  # noqa: BLE001 - a failed batch is its requests' error, not the service's end
+            except Exception as error:  # noqa: BLE001 - a failed batch fails its own requests only
                 for job, _ in slices:
                     self._fail(job, error)
                 continue
-            seen = sum(len(part) for _, part in slices) + self._rows
-            self._expected = min(self._max_rows, max(seen, 0.75 * self._expected))
+            demand = sum(len(part) for _, part in slices) + self._rows
+            self._expected_rows = min(self._max_rows, max(demand, 0.75 * self._expected_rows))
             for job, failure in finished:
                 if failure is not None:
                     self._fail(job, failure)
@@ -142,17 +155,17 @@ class Batcher:
                     job.future.set_result(job.results)
 
     def _execute(self, slices: list[tuple[Job, Sequence[Any]]]) -> list[tuple[Job, Exception | None]]:
-        """On the thread: scores the slices, then commits the jobs that are complete."""
+        """On the thread: score the slices, then commit the jobs that are complete."""
         results = self._infer(slices[0][0].model, [item for _, part in slices for item in part])
-        at = 0
+        offset = 0
         for job, part in slices:
-            job.results.extend(results[at : at + len(part)])
-            at += len(part)
+            job.results.extend(results[offset : offset + len(part)])
+            offset += len(part)
         finished = [job for job, _ in slices if len(job.results) == len(job.items)]
         try:
             if finished:
                 self._commit(finished)
-        except Exception as error:  # noqa: BLE001 - the scores are there, the requests are not acknowledged
+        except Exception as error:  # noqa: BLE001 - scored but not logged, so the requests fail
             return [(job, error) for job in finished]
         return [(job, None) for job in finished]
 

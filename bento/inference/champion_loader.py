@@ -1,4 +1,4 @@
-"""The model that answers, and how another takes its place while requests go on."""
+"""The served model in memory, and its replacement while requests go on."""
 
 import logging
 import threading
@@ -14,18 +14,18 @@ import numpy as np
 from loan_default_assets.model.artifact import ArtifactError
 from loan_default_assets.model.predictor import Predictor
 from loan_default_assets.portfolio.spec import Portfolio
-from loan_default_assets.warehouse.database import WarehouseError
+from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.registry import ModelRecord
 
 logger = logging.getLogger("bentoml.loan_default.model")
 
-# A refused artefact does not mend itself: it is tried again after a while, or at once on /reload-model.
+# A refused artefact does not change by itself: it is loaded again after this time, or at once on /reload-model.
 RETRY_SECONDS = 30.0
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedChampion:
-    """Everything that an answer is made of, so that one reference is one consistent version."""
+    """Everything that a prediction depends on, so that one reference is one consistent version."""
 
     record: ModelRecord
     predictor: Predictor
@@ -38,7 +38,12 @@ class LoadedChampion:
 
 
 class Champion:
-    """Holds `current`, which is replaced by one assignment; `wanted` is what `find` said last."""
+    """The champion of one worker. `current` is replaced by one assignment; `wanted` is the last result of `find`.
+
+    Args:
+        portfolio: the served portfolio.
+        find: returns the model that should be served; it may raise WarehouseError.
+    """
 
     def __init__(self, portfolio: Portfolio, find: Callable[[], ModelRecord | None]) -> None:
         self._portfolio, self._find = portfolio, find
@@ -47,12 +52,16 @@ class Champion:
         self._retry_at = 0.0
         self.current: LoadedChampion | None = None
         self.wanted: ModelRecord | None = None
-        self.error: str | None = "the registry has not been asked yet"
+        self.error: str | None = "the model registry has not been polled yet"
 
-    def look(self, *, again: bool = False) -> str | None:
-        """Asks for the wanted model and takes it up; `loaded`, `refused`, or None where nothing changed.
+    def poll(self, *, retry_refused: bool = False) -> str | None:
+        """Find the wanted model and load it. A model that cannot be loaded is refused, and the current one stays.
 
-        A model that cannot be loaded is refused and the current one goes on. `again`: also one refused before.
+        Args:
+            retry_refused: load a model again that was refused a moment ago.
+
+        Returns:
+            `loaded`, `refused`, or None when nothing changed.
         """
         with self._lock:
             try:
@@ -62,31 +71,40 @@ class Champion:
                 return None
             self.wanted = record
             if record is None:
-                self.current, self.error = None, "the registry has no champion: `loan-default run` makes one"
+                self.current = None
+                self.error = "the model registry has no champion: `loan-default run` makes one"
                 return None
             if self.current and self.current.version == record.version:
                 self.error = None
                 return None
             identity = (record.version, record.artifact_sha256)
-            if identity == self._refused and not again and time.monotonic() < self._retry_at:
+            if identity == self._refused and not retry_refused and time.monotonic() < self._retry_at:
                 return None
             try:
                 loaded = load(self._portfolio, record)
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the old model goes on
+            except Exception as error:  # noqa: BLE001 - after any error the current model stays
                 self._refused, self._retry_at = identity, time.monotonic() + RETRY_SECONDS
                 self.error = f"{record.version} is refused: {error or type(error).__name__}"
                 logger.error("%s", self.error)
                 return "refused"
             self.current = loaded
             self.error = self._refused = None
-            logger.info("%s answers now", record.version)
+            logger.info("%s is served now", record.version)
             return "loaded"
 
 
 def load(portfolio: Portfolio, record: ModelRecord) -> LoadedChampion:
-    """The verified and warmed-up model of a record. Raises: ArtifactError, or whatever a bad model makes fail."""
+    """Load, verify and warm up the model of a record.
+
+    Raises:
+        ArtifactError: the artefact is damaged or does not fit the portfolio.
+        Exception: any error of a model that cannot be used.
+    """
     predictor = Predictor.from_artifact(
-        folder_of(record.artifact_uri), sha256=record.artifact_sha256, portfolio_hash=portfolio.hash
+        folder_of(record.artifact_uri),
+        sha256=record.artifact_sha256,
+        portfolio_hash=portfolio.hash,
+        reason_texts=portfolio.reason_texts(),
     )
     features = portfolio.features
     named = (tuple(predictor.feature_names["numbers"]), tuple(predictor.feature_names["categories"]))
@@ -96,15 +114,19 @@ def load(portfolio: Portfolio, record: ModelRecord) -> LoadedChampion:
         )
     numerical = np.full((2, len(features.numerical)), np.nan, np.float32)
     categorical = np.zeros((2, len(features.categorical)), np.int16)
-    scores = predictor.score(numerical, categorical)
-    parts = predictor.contributions(numerical, categorical)
-    if not (np.isfinite(scores.probability).all() and np.isfinite(parts).all()):
+    scored = predictor.predict(numerical, categorical, reasons="all")
+    contributions = predictor.contributions(numerical, categorical)
+    if not (np.isfinite(scored.pd).all() and np.isfinite(contributions).all()):
         raise ArtifactError(f"{record.version} gives scores that are not finite")
     return LoadedChampion(record, predictor, float(predictor.threshold), datetime.now(UTC))
 
 
 def folder_of(uri: str) -> Path:
-    """The folder that an artefact's URI names. Raises: ArtifactError for a URI that is no local folder."""
+    """The folder that an artefact's URI names.
+
+    Raises:
+        ArtifactError: the URI names no local folder.
+    """
     parts = urlsplit(uri)
     if parts.scheme not in ("", "file"):
         raise ArtifactError(f"{parts.scheme}:// artefacts cannot be served: set ARTIFACT_ROOT to a folder")

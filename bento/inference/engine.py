@@ -1,4 +1,4 @@
-"""From valid loans to journaled answers: what both transports do once a request has been checked."""
+"""From checked loans to logged predictions: what both transports do once a request is valid."""
 
 import random
 import time
@@ -12,15 +12,14 @@ import numpy as np
 
 from bento.inference.batcher import Batcher, Job, Overloaded
 from bento.inference.champion_loader import Champion, LoadedChampion
-from bento.inference.scored_loans import Answer, Answered, Channel
+from bento.inference.scored_loans import Channel, ScoredLoan, ScoredRequest
 from bento.operations import prometheus_metrics
 from bento.prediction_log.records import record
 from bento.prediction_log.shipper import Shipper
 from bento.prediction_log.spool import Spool
 from bento.schemas import problems
 from bento.schemas.problems import Refused
-from bento.schemas.requests import Loan
-from loan_default_assets.model.reason_codes import Reason, Reasons
+from bento.schemas.requests import CheckedLoan
 from loan_default_assets.portfolio.features import transform
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
@@ -34,7 +33,16 @@ class _Arrival:
 
 
 class Engine:
-    """The one queue, the one model and the one journal of a worker."""
+    """Scores the requests of one worker with one queue, one model and one spool.
+
+    Args:
+        portfolio: describes the loans.
+        sources: the names of the columns in `CheckedLoan.values`, in order.
+        champion: the loaded model.
+        spool: where predictions wait until PostgreSQL has them.
+        shipper: delivers the spool.
+        settings: the limits of queue and batch.
+    """
 
     def __init__(
         self,
@@ -46,10 +54,9 @@ class Engine:
         settings: Settings,
     ) -> None:
         self._portfolio, self._sources, self._champion = portfolio, sources, champion
-        self._spool, self._delivery = spool, shipper
+        self._spool, self._shipper = spool, shipper
         self._dated = any(c.kind == "date" for n, c in portfolio.columns.items() if n in sources)
-        self._reasons = Reasons(portfolio)
-        # Request ids need to be different, not secret; the system's random numbers cost a call each.
+        # Request ids must be unique, not secret, and the system's random numbers cost a system call each.
         self._random = random.Random()  # noqa: S311
         self._decisions: dict[tuple[str, int], Callable[[float], None]] = {
             (channel, decision): prometheus_metrics.DECISIONS.labels(channel, str(decision)).inc
@@ -63,69 +70,59 @@ class Engine:
             max_queue_rows=settings.service_queue_rows,
         )
 
-    async def answer(self, loans: Sequence[Loan], channel: Channel, started: float) -> Answered:
-        """Scores, explains and journals the loans of a request that came at `started` (time.perf_counter).
+    async def score(self, loans: Sequence[CheckedLoan], channel: Channel, started: float) -> ScoredRequest:
+        """Score and explain the loans of a request, and write the predictions to the spool.
 
-        Raises: Refused without a model, when the queue is full, or when the journal cannot take the answer.
+        Args:
+            loans: at least one.
+            channel: the transport of the request.
+            started: when the request arrived, in seconds of `time.perf_counter`.
+
+        Raises:
+            Refused: there is no model, the queue is full, or the spool cannot be written.
         """
         model = self._champion.current
         if model is None:
             why = self._champion.error or "the model is being loaded"
-            raise Refused(problems.NO_MODEL.with_message(f"there is no model to answer with: {why}"))
+            raise Refused(problems.NO_MODEL.with_message(f"there is no model to score with: {why}"))
         arrival = _Arrival(str(uuid.UUID(int=self._random.getrandbits(128), version=4)), channel, started)
         try:
-            answers = await self._batcher.submit(model, loans, arrival)
+            scored = await self._batcher.submit(model, loans, arrival)
         except Overloaded:
             raise Refused(problems.OVERLOADED) from None
         except OSError:
-            raise Refused(problems.JOURNAL_FULL) from None
-        return Answered(arrival.request_id, model.version, model.threshold, answers)
+            raise Refused(problems.PREDICTION_LOG_FULL) from None
+        return ScoredRequest(arrival.request_id, model.version, model.threshold, scored)
 
-    def measure(self) -> None:
-        """Brings the gauges up to date."""
+    def update_gauges(self) -> None:
+        """Set the gauges of queue and spool."""
         prometheus_metrics.QUEUE_LOANS.set(self._batcher.rows)
         prometheus_metrics.SPOOL_BYTES.set(self._spool.waiting_bytes)
 
     async def close(self) -> None:
-        """Answers what waits."""
+        """Score the loans in the queue, then stop."""
         await self._batcher.close()
 
-    def _infer(self, model: LoadedChampion, loans: Sequence[Loan]) -> list[Answer]:
+    def _infer(self, model: LoadedChampion, loans: Sequence[CheckedLoan]) -> list[ScoredLoan]:
         columns = dict(
             zip(self._sources, map(list, zip(*(loan.values for loan in loans), strict=True)), strict=True)
         )
         as_of = np.array([loan.as_of for loan in loans], "datetime64[D]") if self._dated else None
         features = transform(self._portfolio, columns, as_of)
-        scores = model.predictor.score(features.numerical, features.categorical)
-        decisions = scores.decision.tolist()
-        asked = [
-            place
-            for place, loan in enumerate(loans)
-            if loan.reasons == "all" or (loan.reasons == "adverse" and decisions[place])
-        ]
-        reasons: dict[int, tuple[Reason, ...]] = {}
-        if asked:
-            parts = model.predictor.contributions(features.numerical[asked], features.categorical[asked])
-            reasons = {
-                place: self._reasons.of(part, adverse=bool(decisions[place]))
-                for place, part in zip(asked, parts, strict=True)
-            }
+        scored = model.predictor.predict(
+            features.numerical, features.categorical, reasons=[loan.reasons for loan in loans]
+        )
         prometheus_metrics.BATCH_LOANS.observe(len(loans))
-        return [
-            Answer(decision, probability, reasons.get(place, ()))
-            for place, (decision, probability) in enumerate(
-                zip(decisions, scores.probability.tolist(), strict=True)
-            )
-        ]
+        return list(map(ScoredLoan, scored.decision.tolist(), scored.pd.tolist(), scored.reasons))
 
     def _commit(self, jobs: Sequence[Job]) -> None:
-        """Writes the answers down before anybody is told them."""
+        """Write the predictions to the spool before their responses are sent."""
         now, at = time.perf_counter(), datetime.now(UTC).isoformat()
         self._spool.append([self._record(job, now, at) for job in jobs])
-        self._delivery.wake()
+        self._shipper.wake()
         for job in jobs:
-            for answer in job.results:
-                self._decisions[job.context.channel, answer.prediction](1)
+            for scored in job.results:
+                self._decisions[job.context.channel, scored.prediction](1)
 
     def _record(self, job: Job, now: float, at: str) -> bytes:
         request = {
@@ -136,16 +133,17 @@ class Engine:
             "latency_ms": round((now - job.context.started) * 1000, 3),
             "created_at": at,
         }
-        return record(request, [self._row(loan, a) for loan, a in zip(job.items, job.results, strict=True)])
+        rows = [self._row(loan, scored) for loan, scored in zip(job.items, job.results, strict=True)]
+        return record(request, rows)
 
-    def _row(self, loan: Loan, answer: Answer) -> dict[str, Any]:
+    def _row(self, loan: CheckedLoan, scored: ScoredLoan) -> dict[str, Any]:
         features = dict(zip(self._sources, loan.values, strict=True))
         if self._dated:
             features["as_of"] = loan.as_of
         return {
             "loan_id": loan.loan_id,
             "features": features,
-            "probability": answer.probability,
-            "decision": answer.prediction,
-            "reasons": [asdict(reason) for reason in answer.reasons] or None,
+            "probability": scored.probability,
+            "decision": scored.prediction,
+            "reasons": [asdict(reason) for reason in scored.reasons] or None,
         }

@@ -1,1 +1,1 @@
-"""One worker and what it reports of itself: life cycle, registry of workers, model info, metrics."""
+"""One worker process: start and stop, worker registry, model info, metrics, and BentoML's private parts."""

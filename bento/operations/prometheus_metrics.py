@@ -1,7 +1,7 @@
-"""What Prometheus is told. Every label has a fixed, small set of values; no label comes from a request.
+"""The service's Prometheus metrics. Every label has a fixed, small set of values; no label comes from a request.
 
-prometheus_client decides at its first import whether processes share their counts, by a variable that BentoML
-sets for its workers; so this module is imported by workers only.
+prometheus_client decides at its first import whether processes share their counts, by a variable that BentoML sets for
+its workers; so only workers import this module.
 """
 
 import os
@@ -23,22 +23,23 @@ from prometheus_client.registry import REGISTRY, Collector
 from bento.operations.worker_registry import WorkerReport
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 REQUESTS = Counter(
-    "loan_default_requests", "Requests answered, by route and status.", ("transport", "route", "status")
+    "loan_default_requests", "Requests, by route and status.", ("transport", "route", "status")
 )
-SECONDS_TAKEN = Histogram(
-    "loan_default_request_seconds", "Time to answer.", ("transport", "route"), buckets=SECONDS
+REQUEST_SECONDS = Histogram(
+    "loan_default_request_seconds", "Time to respond.", ("transport", "route"), buckets=SECONDS_BUCKETS
 )
 DECISIONS = Counter("loan_default_decisions", "Loans scored.", ("channel", "decision"))
 BATCH_LOANS = Histogram(
-    "loan_default_batch_loans", "Loans of one forward pass.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
+    "loan_default_batch_loans", "Loans per forward pass.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
 )
-JOURNALED = Counter("loan_default_journaled", "Journal records, one a request.", ("outcome",))
-RELOADS = Counter("loan_default_reloads", "Champions taken up or refused by a worker.", ("outcome",))
-QUEUE_LOANS = Gauge("loan_default_queue_loans", "Loans that wait.", multiprocess_mode="livesum")
-SPOOL_BYTES = Gauge("loan_default_spool_bytes", "Journal not yet delivered.", multiprocess_mode="livesum")
+RELOADS = Counter("loan_default_reloads", "Champions loaded or refused by a worker.", ("outcome",))
+QUEUE_LOANS = Gauge("loan_default_queue_loans", "Loans that wait to be scored.", multiprocess_mode="livesum")
+SPOOL_BYTES = Gauge(
+    "loan_default_spool_bytes", "Prediction log not yet in PostgreSQL.", multiprocess_mode="livesum"
+)
 
 
 class _Workers(Collector):
@@ -47,19 +48,24 @@ class _Workers(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield GaugeMetricFamily("loan_default_workers", "Living workers.", value=len(self._reports))
-        behind = sum(report.loaded != report.desired for report in self._reports)
+        outdated = sum(report.loaded != report.desired for report in self._reports)
         yield GaugeMetricFamily(
-            "loan_default_workers_behind", "Workers without the wanted model.", value=behind
+            "loan_default_workers_behind", "Workers without the wanted model.", value=outdated
         )
         versions = {report.loaded for report in self._reports if report.loaded}
-        info = GaugeMetricFamily("loan_default_model", "Versions that answer now.", labels=("version",))
+        info = GaugeMetricFamily("loan_default_model", "Versions that are served now.", labels=("version",))
         for version in sorted(versions):
             info.add_metric((version,), 1)
         yield info
 
 
 def exposition(reports: Iterable[WorkerReport], shared: str | None) -> bytes:
-    """The text that Prometheus reads: the counts of all workers, from their files in the folder `shared`."""
+    """The text that Prometheus reads.
+
+    Args:
+        reports: the living workers.
+        shared: the folder with the counts of all workers; None for the counts of this process.
+    """
     registry = CollectorRegistry()
     if shared:
         multiprocess.MultiProcessCollector(registry, path=shared)
@@ -69,7 +75,7 @@ def exposition(reports: Iterable[WorkerReport], shared: str | None) -> bytes:
 
 
 def forget_dead_workers(shared: str | None) -> None:
-    """A worker that was killed leaves its gauges behind; they are no longer true."""
+    """Remove the gauges of killed workers, which are no longer true."""
     for file in Path(shared).glob("gauge_live*_*.db") if shared else ():
         pid = int(file.stem.rsplit("_", 1)[1])
         if pid != os.getpid() and not psutil.pid_exists(pid):
@@ -77,15 +83,15 @@ def forget_dead_workers(shared: str | None) -> None:
 
 
 def counter_of(transport: str) -> Callable[[str, int | str, float], None]:
-    """`count(route, status, seconds)` of one transport; `route` is one of those the service has."""
+    """`count(route, status, seconds)` of one transport; `route` must be one of the service's routes."""
     counters: dict[tuple[str, int | str], Counter] = {}
     histograms: dict[str, Histogram] = {}
 
-    def count(route: str, status: int | str, taken: float) -> None:
+    def count(route: str, status: int | str, seconds: float) -> None:
         if (route, status) not in counters:
             counters[route, status] = REQUESTS.labels(transport, route, str(status))
-            histograms[route] = SECONDS_TAKEN.labels(transport, route)
+            histograms[route] = REQUEST_SECONDS.labels(transport, route)
         counters[route, status].inc()
-        histograms[route].observe(taken)
+        histograms[route].observe(seconds)
 
     return count

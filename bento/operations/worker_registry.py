@@ -1,7 +1,7 @@
-"""Which workers live, and which model each has loaded: a small file a worker, beside the lock it holds.
+"""The workers of one service and the model version that each has loaded: a small file per worker beside its lock.
 
-Nothing here is state of the platform: the registry says which model is wanted, the files only tell one worker
-what the others have done about it, and a file without a holder is swept away.
+The files hold no state of the platform: the model registry names the wanted model, the files only show what each worker
+has done about it. A file without a living owner is removed.
 """
 
 import json
@@ -13,10 +13,12 @@ from pathlib import Path
 
 from bento.prediction_log import file_locks
 
+RELOAD_REQUEST = "reload_request"
+
 
 @dataclass(frozen=True)
 class WorkerReport:
-    """One worker's word. `handled` is the newest request to reload that it has dealt with."""
+    """What one worker reports of itself. `handled` is the newest reload request that it has processed."""
 
     worker: str
     desired: str | None
@@ -27,53 +29,62 @@ class WorkerReport:
 
 
 class WorkerRegistry:
-    """A worker's place among the workers of one service."""
+    """The entry of one worker, and the reports of all workers of the service.
+
+    Args:
+        folder: shared by all workers of a service.
+    """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        file_locks.remove_abandoned(folder)
         self._folder = folder
         self.worker = f"{os.getpid()}-{uuid.uuid4().hex[:6]}"
         self._lock = file_locks.create(folder / f"{self.worker}.lock")
-        self._said: WorkerReport | None = None
+        self._last_report: WorkerReport | None = None
         self.reports()
 
     def report(self, report: WorkerReport) -> None:
-        """Tells the others, when there is something new to tell."""
-        if report != self._said:
+        """Publish this worker's report when it has changed."""
+        if report != self._last_report:
             _replace(self._folder / f"{self.worker}.json", json.dumps(asdict(report)))
-            self._said = report
+            self._last_report = report
 
     def reports(self) -> list[WorkerReport]:
-        """The last word of every living worker; the files of the others are removed."""
-        found = []
+        """The last report of every living worker; the files of the others are removed."""
+        reports = []
         for lock in sorted(self._folder.glob("*.lock")):
-            word = lock.with_suffix(".json")
-            if lock.stem != self.worker and (descriptor := file_locks.take(lock)) is not None:
-                word.unlink(missing_ok=True)
+            file = lock.with_suffix(".json")
+            if lock.stem != self.worker and (descriptor := file_locks.acquire(lock)) is not None:
+                file.unlink(missing_ok=True)
                 lock.unlink(missing_ok=True)
                 os.close(descriptor)
                 continue
             try:
-                found.append(WorkerReport(**json.loads(word.read_text())))
+                reports.append(WorkerReport(**json.loads(file.read_text())))
             except FileNotFoundError:
                 continue
-        return found
+        return reports
 
-    def ask(self) -> int:
-        """Asks every worker to look at the registry now; the number of the request."""
-        number = max(time.time_ns(), self.asked() + 1)
-        _replace(self._folder / "asked", str(number))
+    def request_reload(self) -> int:
+        """Request that every worker polls the model registry now.
+
+        Returns:
+            The number of the request.
+        """
+        number = max(time.time_ns(), self.newest_request() + 1)
+        _replace(self._folder / RELOAD_REQUEST, str(number))
         return number
 
-    def asked(self) -> int:
-        """The number of the newest request to reload; 0 when there was none."""
+    def newest_request(self) -> int:
+        """The number of the newest reload request; 0 when there is none."""
         try:
-            return int((self._folder / "asked").read_text())
+            return int((self._folder / RELOAD_REQUEST).read_text())
         except FileNotFoundError:
             return 0
 
     def leave(self) -> None:
-        """This worker is gone."""
+        """Remove this worker's entry."""
         (self._folder / f"{self.worker}.json").unlink(missing_ok=True)
         (self._folder / f"{self.worker}.lock").unlink(missing_ok=True)
         os.close(self._lock)

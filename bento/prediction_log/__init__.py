@@ -1,1 +1,1 @@
-"""The way of a prediction into the table `predictions`: spool, records, and the thread that ships them."""
+"""The way of a prediction into the table `predictions`: record format, spool, shipper, and file locks."""

@@ -1,4 +1,4 @@
-"""Files that a living process holds: the kernel drops the lock when the process ends, however it ends."""
+"""Files that a living process has locked: the kernel releases the lock when the process ends, however it ends."""
 
 import fcntl
 import os
@@ -6,16 +6,28 @@ from pathlib import Path
 
 
 def create(path: Path) -> int:
-    """Makes `path` and holds it; the descriptor. Nobody sees the file before it is held."""
+    """Create `path` and lock it. Other processes see the file only after it is locked.
+
+    Returns:
+        The open descriptor that holds the lock; writes append.
+    """
     hidden = path.with_name(f".{path.name}.new")
-    descriptor = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    hidden.rename(path)
-    return descriptor
+    while True:
+        descriptor = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            hidden.rename(path)
+            return descriptor
+        # `remove_abandoned` locked the file between the two calls above.
+        os.close(descriptor)
 
 
-def take(path: Path) -> int | None:
-    """The descriptor of a file that no living process holds, now held; None when one does or it is gone."""
+def acquire(path: Path) -> int | None:
+    """Lock a file that no living process has locked.
+
+    Returns:
+        The open descriptor that holds the lock; None when a process has it or the file does not exist.
+    """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -25,7 +37,15 @@ def take(path: Path) -> int | None:
     except BlockingIOError:
         os.close(descriptor)
         return None
-    if os.fstat(descriptor).st_nlink == 0:  # another process was faster, and removed it
+    if os.fstat(descriptor).st_nlink == 0:  # another process locked it first and removed it
         os.close(descriptor)
         return None
     return descriptor
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the hidden files of processes that ended within `create`."""
+    for hidden in folder.glob(".*.new"):
+        if (descriptor := acquire(hidden)) is not None:
+            hidden.unlink(missing_ok=True)
+            os.close(descriptor)

@@ -1,4 +1,4 @@
-"""A journal record: the answered loans of one request, as one line of JSON on their way to PostgreSQL."""
+"""The record format of the prediction log: the scored loans of one request as one line of JSON."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,20 +6,25 @@ from typing import Any
 from pydantic_core import to_json
 
 from bento.prediction_log.shipper import DatabaseUnreachable
-from loan_default_assets.warehouse.database import WarehouseError
+from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.predictions import PredictionLog, RefusedPredictions
 
 
 def record(request: dict[str, Any], loans: Sequence[dict[str, Any]]) -> bytes:
-    """`request` holds what its loans share; every loan holds what is its own (columns of `predictions`)."""
+    """One request as a line of JSON.
+
+    Args:
+        request: columns of `predictions` that all loans of the request share.
+        loans: the other columns of `predictions`, per loan.
+    """
     return to_json({**request, "loans": loans})
 
 
 def deliver_to(log: PredictionLog) -> Callable[[Sequence[bytes]], None]:
-    """Stores records in one transaction; those that are there already stay as they are.
+    """A function that stores records in one transaction; records that exist already are not changed.
 
-    Raises: DatabaseUnreachable, also for a table or disk that an operator must repair first; RefusedPredictions when
-    the table refuses a row.
+    It raises DatabaseUnreachable, also where an operator must first repair a table or a disk, and
+    RefusedPredictions when the table refuses a row.
     """
 
     def deliver(lines: Sequence[bytes]) -> None:

@@ -1,7 +1,7 @@
-"""The thread that carries journal records from the spool to PostgreSQL, each exactly once.
+"""The thread that delivers the spool's records to PostgreSQL, each exactly once.
 
-Delivery is repeated until it succeeds and the table ignores a record it already has; so a process that dies
-between the two steps, or a server that dies after it has committed, changes nothing.
+A delivery is repeated until it succeeds, and the table ignores a record that it already has; so nothing changes when a
+process ends between the two steps, or when the server ends after its commit.
 """
 
 import logging
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bento.prediction_log.spool import Spool
 
-logger = logging.getLogger("bentoml.loan_default.journal")
+logger = logging.getLogger("bentoml.loan_default.prediction_log")
 
 LINGER_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 2.0
@@ -21,30 +21,35 @@ ADOPT_SECONDS = 10.0
 
 
 class DatabaseUnreachable(Exception):
-    """PostgreSQL cannot be reached; the same records are tried again later."""
+    """PostgreSQL cannot be reached; the same records are delivered again later."""
 
 
 class Shipper:
-    """`deliver(records)` stores records in one transaction; it raises Away, or another error for a record that
-    the tables will never take. Such a record is kept in the file `refused`, so that it stops no other.
+    """Delivers records from a spool on a thread of its own.
+
+    Args:
+        spool: where the records wait.
+        deliver: stores records in one transaction. It raises DatabaseUnreachable, or another error for a record that
+            the table will never accept.
+        refused_file: keeps each record that the table refuses, so that it blocks no other.
     """
 
-    def __init__(self, spool: Spool, deliver: Callable[[Sequence[bytes]], None], refused: Path) -> None:
-        self._spool, self._deliver, self._refused = spool, deliver, refused
+    def __init__(self, spool: Spool, deliver: Callable[[Sequence[bytes]], None], refused_file: Path) -> None:
+        self._spool, self._deliver, self._refused_file = spool, deliver, refused_file
         self._wake, self._stopping = threading.Event(), threading.Event()
-        self._until = 0.0
-        self.delivered = self.set_aside = 0
-        self.away = False
-        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._stop_by = 0.0
+        self.delivered = self.refused = 0
+        self.database_unreachable = False
+        self._thread = threading.Thread(target=self._run, name="shipper", daemon=True)
         self._thread.start()
 
     def wake(self) -> None:
-        """There is something to deliver."""
+        """Signal that the spool holds records."""
         self._wake.set()
 
     def stop(self, seconds: float) -> None:
-        """Delivers what waits, for at most `seconds`; the rest stays in the spool."""
-        self._until = time.monotonic() + seconds
+        """Deliver the spool for at most `seconds`; the rest stays in it."""
+        self._stop_by = time.monotonic() + seconds
         self._stopping.set()
         self._wake.set()
         self._thread.join()
@@ -67,36 +72,40 @@ class Shipper:
             try:
                 self._deliver_all(records)
             except DatabaseUnreachable:
-                if not self.away:
-                    logger.warning("PostgreSQL cannot be reached: answers go on and wait in the spool")
-                self.away = True
+                if not self.database_unreachable:
+                    logger.warning("PostgreSQL cannot be reached: predictions go on and wait in the spool")
+                self.database_unreachable = True
                 pause = min(LONGEST_PAUSE_SECONDS, 2 * pause or 0.1)
                 self._spool.sync()
-                if self._stopping.is_set() and time.monotonic() + pause > self._until:
+                if self._stopping.is_set() and time.monotonic() + pause > self._stop_by:
                     return
                 (time.sleep if self._stopping.is_set() else self._stopping.wait)(pause)
                 continue
-            if self.away:
-                logger.warning("PostgreSQL is back: the spool is being delivered")
-            self.away, pause = False, 0.0
+            if self.database_unreachable:
+                logger.warning("PostgreSQL can be reached again: the spool is being delivered")
+            self.database_unreachable, pause = False, 0.0
             self._spool.done(size)
             self.delivered += len(records)
 
     def _deliver_all(self, records: Sequence[bytes]) -> None:
-        """Stores the records; those that fail for a reason of their own are set aside one by one."""
+        """Store the records; each that the table refuses goes to `refused_file`."""
         try:
             self._deliver(records)
         except DatabaseUnreachable:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with a record, the next ones go on
+        except Exception as error:  # noqa: BLE001 - a refused record must not block the following ones
             if len(records) > 1:
                 half = len(records) // 2
                 self._deliver_all(records[:half])
                 self._deliver_all(records[half:])
                 return
-            with open(self._refused, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            with open(
+                self._refused_file, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)
+            ) as file:
                 file.write(records[0] + b"\n")
-            self.set_aside += 1
+            self.refused += 1
             logger.error(
-                "a journal record was refused (%s) and kept in %s", type(error).__name__, self._refused
+                "the table refused a record of predictions (%s); it is kept in %s",
+                type(error).__name__,
+                self._refused_file,
             )

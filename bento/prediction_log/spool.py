@@ -1,7 +1,7 @@
-"""The local, append-only files in which answers wait until PostgreSQL has them.
+"""The local, append-only files in which predictions wait until PostgreSQL has them.
 
-An answer is given after its record is in the file, so a killed process loses none: the next one that finds
-the file without a holder adopts it. A record is a line; a line without its end was never acknowledged.
+A response is sent after its record is in the file, so a killed process loses none: another process adopts the file once
+no process has it locked. A record is a line; a line without its end was never acknowledged.
 """
 
 import errno
@@ -10,6 +10,7 @@ import threading
 import uuid
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +33,22 @@ class _Segment:
 
 
 class Spool:
-    """One worker's segments: one thread appends, another reads from the oldest and drops the delivered."""
+    """The segments of one worker: one thread appends, another reads the oldest and drops delivered ones.
 
-    def __init__(self, folder: Path, limit_bytes: int, segment_bytes: int = 8 << 20) -> None:
+    Args:
+        folder: shared by all workers of a service.
+        limit_bytes: the most undelivered bytes that this worker keeps.
+        segment_bytes: a segment of at least this size is followed by a new one.
+        former_folder: where the release before kept its segments. They are adopted, and the folder is removed.
+    """
+
+    def __init__(
+        self, folder: Path, limit_bytes: int, segment_bytes: int = 8 << 20, former_folder: Path | None = None
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)  # it holds applicants' data
-        self._folder, self._limit, self._segment_bytes = folder, limit_bytes, segment_bytes
+        self._folder, self._former_folder = folder, former_folder
+        self._limit, self._segment_bytes = limit_bytes, segment_bytes
         self._lock = threading.Lock()
         self._segments: deque[_Segment] = deque()
         self._active = self._open()
@@ -50,7 +61,12 @@ class Spool:
             return sum(segment.written - segment.delivered for segment in self._segments)
 
     def append(self, records: Sequence[bytes]) -> None:
-        """Writes all records, or none. Raises: SpoolFull, OSError."""
+        """Write all records, or none.
+
+        Raises:
+            SpoolFull: the records would exceed the limit.
+            OSError: the disk is full or cannot be written.
+        """
         data = b"\n".join(records) + b"\n"
         with self._lock:
             waiting = sum(segment.written - segment.delivered for segment in self._segments)
@@ -86,36 +102,39 @@ class Spool:
             size *= 4
 
     def done(self, size: int) -> None:
-        """Marks what `read` gave as delivered; a sealed segment without more is removed."""
+        """Mark what `read` returned as delivered; the space of a segment that is completely delivered is freed."""
         with self._lock:
             segment = next(s for s in self._segments if s.delivered < s.written)
             segment.delivered += size
+            if segment is self._active and segment.delivered == segment.written:
+                # Otherwise a disk that this segment has filled would stay full after delivery.
+                os.ftruncate(segment.descriptor, 0)
+                segment.written = segment.delivered = 0
             self._drop_delivered()
 
     def sync(self) -> None:
-        """Waits until the disk has what is undelivered."""
+        """Wait until the disk has all undelivered records."""
         with self._lock:
             pending = [s.descriptor for s in self._segments if s.delivered < s.written]
         for descriptor in pending:
             os.fdatasync(descriptor)
 
     def adopt(self) -> int:
-        """Takes over the segments of processes that are gone; how many."""
-        with self._lock:
-            own = {segment.path for segment in self._segments}
-        found = 0
-        for path in sorted(self._folder.glob("*.jsonl")):
-            if path in own or (descriptor := file_locks.take(path)) is None:
-                continue
-            segment = _Segment(path, descriptor, _complete_bytes(descriptor), sealed=True)
-            with self._lock:
-                self._segments.appendleft(segment)
-                self._drop_delivered()
-            found += 1
-        return found
+        """Take over the segments of processes that have ended.
+
+        Returns:
+            The number of adopted segments.
+        """
+        adopted = self._adopt(self._folder)
+        if self._former_folder and self._former_folder.exists():
+            adopted += self._adopt(self._former_folder)
+            # Not empty until its last segment is delivered, nor while a process of that release writes to it.
+            with suppress(OSError):
+                self._former_folder.rmdir()
+        return adopted
 
     def close(self) -> None:
-        """Lets go of the files; one that still holds records stays for the next process."""
+        """Release the files; one that still holds records stays for another process."""
         with self._lock:
             self._active.sealed = True
             self._drop_delivered()
@@ -129,6 +148,21 @@ class Spool:
         self._segments.append(segment)
         return segment
 
+    def _adopt(self, folder: Path) -> int:
+        file_locks.remove_abandoned(folder)
+        with self._lock:
+            own = {segment.path for segment in self._segments}
+        adopted = 0
+        for path in sorted(folder.glob("*.jsonl")):
+            if path in own or (descriptor := file_locks.acquire(path)) is None:
+                continue
+            segment = _Segment(path, descriptor, _complete_bytes(descriptor), sealed=True)
+            with self._lock:
+                self._segments.appendleft(segment)
+                self._drop_delivered()
+            adopted += 1
+        return adopted
+
     def _drop_delivered(self) -> None:
         for segment in [s for s in self._segments if s.sealed and s.delivered >= s.written]:
             segment.path.unlink(missing_ok=True)
@@ -137,7 +171,7 @@ class Spool:
 
 
 def _complete_bytes(descriptor: int) -> int:
-    """How many bytes a file has up to the end of its last complete line."""
+    """The size of a file up to the end of its last complete line."""
     end = os.fstat(descriptor).st_size
     while end > 0:
         start = max(0, end - READ_BYTES)

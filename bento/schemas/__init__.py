@@ -1,1 +1,1 @@
-"""What a request and a response hold, as types, checks, problems and the OpenAPI document."""
+"""Request and response types, parsing of requests, and the errors of the service."""

@@ -1,6 +1,7 @@
-"""The OpenAPI document of one portfolio's service, with bounds, allowed values, and an example that works.
+"""The OpenAPI document of one portfolio's service, with bounds, allowed values, and a valid example.
 
-BentoML writes one too, but it leaves out mounted routes, `additionalProperties` behind references, and keys.
+BentoML's own document omits mounted routes, `additionalProperties` behind references, and keys; see
+docs/decisions/http-middleware-and-openapi.md.
 """
 
 from typing import Any
@@ -20,19 +21,19 @@ API_VERSION = "1"
 _REFERENCE = "#/components/schemas/{model}"
 _PROBLEMS = {
     "400": "Not a JSON object",
-    "401": "No key, or a key that nobody has",
-    "403": "A key for another duty",
+    "401": "No key, or an unknown key",
+    "403": "A key of another role",
     "413": "The body is too large",
     "415": "Not JSON",
-    "422": "Fields that the portfolio does not describe so",
+    "422": "Fields that the portfolio does not allow",
     "429": "Too many requests",
-    "503": "No model, too many loans waiting, or a journal that cannot be written",
-    "504": "Not answered in time",
+    "503": "No model, too many loans waiting, or a prediction log that cannot be written",
+    "504": "No response in time",
 }
 
 
 def document(types: RequestTypes) -> dict[str, Any]:
-    """OpenAPI 3.1, as JSON values."""
+    """The document (OpenAPI 3.1) as JSON values."""
     models = [
         (types.predict, "validation"),
         (types.predict_batch, "validation"),
@@ -48,16 +49,16 @@ def document(types: RequestTypes) -> dict[str, Any]:
         "info": {
             "title": f"Loan default: {portfolio.title or portfolio.name}",
             "version": API_VERSION,
-            "description": "Decisions of the champion model. The same answers are given over gRPC.",
+            "description": "Predictions of the champion model. The same predictions are available over gRPC.",
         },
         "paths": {
             "/predict": {
-                "post": _post("predict", "Scores one loan", types.predict, PredictResponse, example, keys)
+                "post": _post("predict", "Score one loan", types.predict, PredictResponse, example, keys)
             },
             "/predict-batch": {
                 "post": _post(
                     "predict_batch",
-                    "Scores up to 1,000 loans, all by one model version",
+                    "Score up to 1,000 loans, all by one model version",
                     types.predict_batch,
                     PredictBatchResponse,
                     {"loans": [example]},
@@ -65,9 +66,11 @@ def document(types: RequestTypes) -> dict[str, Any]:
                 )
             },
             "/reload-model": {"post": _reload(keys)},
-            "/model-info": {"get": _get("model_info", "Which model answers, since when and why", keys)},
+            "/model-info": {
+                "get": _get("model_info", "The served model, when and why it was promoted", keys)
+            },
             "/health": {"get": _get("health", "Whether loans can be scored now", [])},
-            "/metrics": {"get": _get("metrics", "Counts for Prometheus", keys, media="text/plain")},
+            "/metrics": {"get": _get("metrics", "Metrics for Prometheus", keys, media="text/plain")},
         },
         "components": {
             "schemas": schema.get("$defs", {}),
@@ -93,18 +96,18 @@ def _post(
         "summary": summary,
         "security": keys,
         "requestBody": {"required": True, "content": {"application/json": body}},
-        "responses": {"200": _answer("Scored", response), **_problems(*_PROBLEMS)},
+        "responses": {"200": _response("The predictions", response), **_problems(*_PROBLEMS)},
     }
 
 
 def _reload(keys: list[dict[str, list[str]]]) -> dict[str, Any]:
     return {
         "operationId": "reload_model",
-        "summary": "Has every worker take up the registry's champion now",
+        "summary": "Let every worker load the champion of the model registry now",
         "security": keys,
         "responses": {
-            "200": _answer("Every worker answers with it", ReloadResponse),
-            "202": _answer("Some workers do not answer with it (yet)", ReloadResponse),
+            "200": _response("Every worker serves the champion", ReloadResponse),
+            "202": _response("Some workers do not serve the champion (yet)", ReloadResponse),
             **_problems("401", "403", "413", "415", "429", "503", "504"),
         },
     }
@@ -114,21 +117,22 @@ def _get(
     name: str, summary: str, keys: list[dict[str, list[str]]], media: str = "application/json"
 ) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "object"} if media == "application/json" else {"type": "string"}
-    answer = {"description": summary, "content": {media: {"schema": schema}}}
+    success = {"description": summary, "content": {media: {"schema": schema}}}
     refused = _problems("401", "403", "429") if keys else _problems("429")
-    unready = {"503": {**answer, "description": "They cannot; the body says why"}} if name == "health" else {}
+    unavailable = {**success, "description": "Loans cannot be scored; the body gives the reason"}
+    unready = {"503": unavailable} if name == "health" else {}
     return {
         "operationId": name,
         "summary": summary,
         "security": keys,
-        "responses": {"200": answer, **refused, **unready},
+        "responses": {"200": success, **refused, **unready},
     }
 
 
-def _answer(description: str, model: type[BaseModel]) -> dict[str, Any]:
+def _response(description: str, model: type[BaseModel]) -> dict[str, Any]:
     schema = {"$ref": _REFERENCE.format(model=model.__name__)}
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
 def _problems(*statuses: str) -> dict[str, Any]:
-    return {status: _answer(_PROBLEMS[status], ProblemResponse) for status in statuses}
+    return {status: _response(_PROBLEMS[status], ProblemResponse) for status in statuses}

@@ -1,4 +1,4 @@
-"""What the service answers when it cannot score: one error for both transports, no value of the request."""
+"""The errors of the service, the same for both transports. They hold no value of the request."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from pydantic_core import to_json
 
 @dataclass(frozen=True)
 class Detail:
-    """One fault of a request: the field's path, and the reason."""
+    """One fault of a request: the path of the field, and the reason."""
 
     field: str
     reason: str
@@ -16,7 +16,15 @@ class Detail:
 
 @dataclass(frozen=True)
 class Problem:
-    """`status` is the HTTP status, `grpc` the name of the gRPC status code, `code` a word for programs."""
+    """One kind of error.
+
+    Attributes:
+        status: the HTTP status.
+        grpc: the name of the gRPC status code.
+        code: a stable identifier for programs.
+        message: the text for a reader.
+        details: the faults of the request.
+    """
 
     status: int
     grpc: str
@@ -25,13 +33,15 @@ class Problem:
     details: tuple[Detail, ...] = ()
 
     def with_details(self, details: Sequence[Detail]) -> "Problem":
+        """The same error with these faults."""
         return Problem(self.status, self.grpc, self.code, self.message, tuple(details))
 
     def with_message(self, message: str) -> "Problem":
+        """The same error with another text."""
         return Problem(self.status, self.grpc, self.code, message, self.details)
 
     def body(self) -> bytes:
-        """The JSON body of the HTTP answer."""
+        """The JSON body of the HTTP response."""
         body: dict[str, object] = {"error": self.message, "code": self.code}
         if self.details:
             body["details"] = [{"field": d.field, "reason": d.reason} for d in self.details]
@@ -43,7 +53,7 @@ class Problem:
 
 
 class Refused(Exception):
-    """A request that is answered with a problem."""
+    """A request cannot be scored; `problem` is its response."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
@@ -51,7 +61,7 @@ class Refused(Exception):
 
 
 MALFORMED = Problem(400, "INVALID_ARGUMENT", "malformed", "the body is not a JSON object")
-UNREADABLE = Problem(400, "INVALID_ARGUMENT", "unreadable", "the message cannot be read")
+UNREADABLE = Problem(400, "INVALID_ARGUMENT", "unreadable", "the message cannot be parsed")
 INVALID = Problem(422, "INVALID_ARGUMENT", "invalid_request", "the request is not valid")
 NOT_JSON = Problem(415, "INVALID_ARGUMENT", "not_json", "send JSON: `Content-Type: application/json`")
 TOO_LARGE = Problem(413, "RESOURCE_EXHAUSTED", "too_large", "the body is over SERVICE_MAX_BODY_BYTES")
@@ -59,22 +69,22 @@ NOT_FOUND = Problem(404, "UNIMPLEMENTED", "not_found", "there is no such path; G
 UNAUTHORIZED = Problem(
     401, "UNAUTHENTICATED", "unauthorized", "send a key: `Authorization: Bearer KEY` or `X-API-Key: KEY`"
 )
-FORBIDDEN = Problem(403, "PERMISSION_DENIED", "forbidden", "this key is for another duty")
+FORBIDDEN = Problem(403, "PERMISSION_DENIED", "forbidden", "this key has another role")
 NOT_LOCAL = Problem(
     403,
     "PERMISSION_DENIED",
     "not_local",
-    "without SERVICE_API_KEYS only 127.0.0.1, ::1 and localhost are answered",
+    "without SERVICE_API_KEYS only requests to 127.0.0.1, ::1 and localhost are accepted",
 )
 TOO_MANY = Problem(429, "RESOURCE_EXHAUSTED", "too_many_requests", "too many requests; try again in a second")
-TIMED_OUT = Problem(504, "DEADLINE_EXCEEDED", "timed_out", "not answered within SERVICE_TIMEOUT_SECONDS")
+TIMED_OUT = Problem(504, "DEADLINE_EXCEEDED", "timed_out", "no response within SERVICE_TIMEOUT_SECONDS")
 OVERLOADED = Problem(503, "RESOURCE_EXHAUSTED", "overloaded", "too many loans are waiting; try again later")
-JOURNAL_FULL = Problem(
+PREDICTION_LOG_FULL = Problem(
     503,
     "RESOURCE_EXHAUSTED",
-    "journal_full",
-    "answers cannot be recorded: the journal's spool is full or cannot be written; "
+    "prediction_log_full",
+    "predictions cannot be recorded: the spool of the prediction log is full or cannot be written; "
     "see DATABASE_URL, LOAN_DEFAULT_HOME and SERVICE_SPOOL_BYTES",
 )
-NO_MODEL = Problem(503, "UNAVAILABLE", "no_model", "there is no model to answer with")
-INTERNAL = Problem(500, "INTERNAL", "internal", "the service failed; its log says where")
+NO_MODEL = Problem(503, "UNAVAILABLE", "no_model", "there is no model to score with")
+INTERNAL = Problem(500, "INTERNAL", "internal", "the service failed; the location is in its log")

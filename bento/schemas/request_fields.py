@@ -1,17 +1,14 @@
-"""One column of a portfolio as a type of request field: bounds, allowed values, text, and an example."""
+"""One portfolio column as the type of a request field: bounds, allowed values, description, and an example."""
 
 import math
 import re
 from datetime import date
 from typing import Annotated, Any
 
-import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from loan_default_assets.portfolio.spec import Column
+from loan_default_assets.portfolio.description import LARGEST_NUMBER, Column
 
-# Values are scored as float32; what does not fit there would silently become a missing value.
-LARGEST = float(np.finfo(np.float32).max)
 LONGEST = 200
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 SHOWN_VALUES = 40
@@ -25,28 +22,28 @@ def _to_date(value: Any) -> date:
             return date.fromisoformat(value)
         except ValueError:
             pass
-    raise ValueError("must be a date, written YYYY-MM-DD")
+    raise ValueError("must be a date in the format YYYY-MM-DD")
 
 
 DateCell = Annotated[date, BeforeValidator(_to_date), WithJsonSchema({"type": "string", "format": "date"})]
 
 
 def cell_type(column: Column) -> Any:
-    """The annotated type of a value that is not missing."""
+    """The annotated type of a present value."""
     if column.kind == "number":
         return _number(column)
     return DateCell if column.kind == "date" else _category(column)
 
 
 def description(column: Column, *, protected: bool) -> str:
-    """What the column means, its unit, and what is special about it."""
+    """The meaning and unit of a column, and how the service treats it."""
     parts = [column.describe or ""]
     if column.unit:
         parts.append(f"Unit: {column.unit}")
     if column.kind == "category" and column.unknown == "allow":
-        parts.append(f"Any value but {_shown(column)} is scored as unseen")
+        parts.append(f"Any value other than {_shown(column)} is scored as the unknown category")
     if protected:
-        parts.append("Protected: accepted, never scored")
+        parts.append("Protected: accepted, never a feature")
     return ". ".join(part.rstrip(".") for part in parts if part)
 
 
@@ -64,9 +61,9 @@ def example(column: Column) -> Any:
 
 
 def _number(column: Column) -> Any:
-    low = column.min if column.min is not None else -LARGEST
-    high = column.max if column.max is not None else LARGEST
-    bounds = Field(ge=max(low, -LARGEST), le=min(high, LARGEST))
+    low = column.min if column.min is not None else -LARGEST_NUMBER
+    high = column.max if column.max is not None else LARGEST_NUMBER
+    bounds = Field(ge=max(low, -LARGEST_NUMBER), le=min(high, LARGEST_NUMBER))
     if not column.integer:
         return Annotated[float, bounds]
     shown = {
@@ -82,7 +79,7 @@ def _whole(value: float) -> float:
 
 
 def _category(column: Column) -> Any:
-    """Text; a whole number too where the portfolio's values are codes."""
+    """Text; also a whole number if the portfolio's values are codes."""
     allowed = frozenset(column.values or ())
     codes = [int(value) for value in column.values or () if re.fullmatch(r"-?\d{1,15}", value)]
     closed = column.unknown == "forbid"

@@ -1,4 +1,4 @@
-"""From bytes to a valid request, or to the list of its faults, in words that quote nothing the client sent."""
+"""From bytes to a valid request, or to the list of its faults, which quotes no value of the request."""
 
 import re
 from collections.abc import Mapping
@@ -13,33 +13,49 @@ from loan_default_assets.portfolio.spec import Portfolio
 
 SHOWN_FAULTS = 20
 BIG_BYTES = 1 << 16
-# A misspelt column is named back to its sender; anything else in a field's place may be personal data.
+# An unknown field that could be a misspelt column is named in the error; any other name may be personal data.
 _NAME_LIKE = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
 class Parser:
-    """Checks requests of at most `loans` loans against `model`, which was made of the portfolio."""
+    """Parses and checks requests.
+
+    Args:
+        model: the pydantic model of the request, derived from the portfolio.
+        portfolio: names the columns.
+        loans: the most loans per request.
+    """
 
     def __init__(self, model: type[BaseModel], portfolio: Portfolio, loans: int) -> None:
         self._model, self._columns = model, tuple(portfolio.columns)
-        self._never = frozenset(portfolio.known_after_outcome)
+        self._known_after_outcome = frozenset(portfolio.known_after_outcome)
         self._most_fields = loans * (len(portfolio.columns) + 16)
 
     def json(self, body: bytes) -> Any:
-        """The request in a JSON text. Raises: Refused."""
-        # Every unknown field is an error object of its own: thousands of them would cost seconds and memory.
+        """Parse a JSON text.
+
+        Raises:
+            Refused: the text is no valid request.
+        """
+        # Pydantic makes an error object per unknown field: thousands of them would cost seconds and memory.
         if len(body) > BIG_BYTES and body.count(b":") > self._most_fields:
-            raise Refused(INVALID.with_details([Detail("body", "holds more fields than such a request has")]))
+            raise Refused(
+                INVALID.with_details([Detail("body", "holds more fields than a valid request can have")])
+            )
         try:
             return self._model.model_validate_json(body)
         except ValidationError as error:
             faults = self._faults(error)
         raise Refused(faults)
 
-    def values(self, given: Mapping[str, Any]) -> Any:
-        """The request in plain values. Raises: Refused."""
+    def values(self, fields: Mapping[str, Any]) -> Any:
+        """Check plain values.
+
+        Raises:
+            Refused: the values are no valid request.
+        """
         try:
-            return self._model.model_validate(given)
+            return self._model.model_validate(fields)
         except ValidationError as error:
             faults = self._faults(error)
         raise Refused(faults)
@@ -60,9 +76,9 @@ class Parser:
         *path, last = (str(part) for part in fault["loc"])
         if fault["type"] != "extra_forbidden":
             return Detail(".".join([*path, last]), fault["msg"].removeprefix("Value error, "))
-        known = last in self._never or _NAME_LIKE.fullmatch(last)
-        field = ".".join([*path, last if known else "(not a column's name)"])
-        if last in self._never:
+        printable = last in self._known_after_outcome or _NAME_LIKE.fullmatch(last)
+        field = ".".join([*path, last if printable else "(not a column name)"])
+        if last in self._known_after_outcome:
             return Detail(field, "is known only after the outcome and is not accepted")
         close = get_close_matches(last[:63], self._columns, n=1)
         return Detail(field, f"unknown field; did you mean {close[0]}?" if close else "unknown field")

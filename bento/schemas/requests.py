@@ -1,6 +1,6 @@
 """The request types of one portfolio, derived from its columns.
 
-A column that is known only after the outcome is no field at all; a protected one is checked and never scored.
+A column that is known only after the outcome is not a field; a protected column is checked and never a feature.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +22,7 @@ ReasonsFor = Literal["adverse", "all", "none"]
 
 
 class Strict(BaseModel):
-    """No unknown fields, no NaN, no conversions; and no error that quotes its input."""
+    """Refuses unknown fields, NaN and conversions; its errors do not quote their input."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True, frozen=True
@@ -30,8 +30,8 @@ class Strict(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Loan:
-    """One loan as it was asked about. `values` are those of `RequestTypes.sources`, None where one is missing."""
+class CheckedLoan:
+    """One loan of a valid request. `values` are in the order of `RequestTypes.sources`, None for a missing value."""
 
     values: tuple[Any, ...]
     as_of: date
@@ -40,7 +40,13 @@ class Loan:
 
 
 class RequestTypes:
-    """`predict` and `predict_batch` are the pydantic models of a portfolio's two requests."""
+    """The pydantic models of a portfolio's requests.
+
+    Attributes:
+        predict: the request with one loan.
+        predict_batch: the request with up to MOST_LOANS loans.
+        sources: the names of the columns from which features are made, in the order of `CheckedLoan.values`.
+    """
 
     def __init__(self, portfolio: Portfolio) -> None:
         self.portfolio = portfolio
@@ -52,11 +58,11 @@ class RequestTypes:
             group: self._group_field(group, columns) for group, columns in groups.items()
         }
         if "date_features" in groups:
-            about = "The day on which the loan is judged; today when left out."
+            about = "The date as of which the loan is scored; today when omitted."
             fields["as_of"] = (request_fields.DateCell | None, Field(None, description=about))
-        about = "The bank's number of the loan, kept with the prediction."
+        about = "The bank's identifier of the loan, stored with the prediction."
         fields["loan_id"] = (LoanId | None, Field(None, description=about))
-        about = "Which decisions come with their reasons."
+        about = "The decisions for which reasons are returned."
         fields["reasons"] = (ReasonsFor, Field("adverse", description=about))
         self.predict: type[BaseModel] = create_model("PredictRequest", __base__=Strict, **fields)
         loans: Any = (list[self.predict], Field(min_length=1, max_length=MOST_LOANS))  # type: ignore[name-defined]
@@ -68,13 +74,13 @@ class RequestTypes:
             name for columns in groups.values() for name in columns if name not in portfolio.protected
         )
 
-    def loan(self, request: Any, today: date) -> Loan:
+    def loan(self, request: Any, today: date) -> CheckedLoan:
         """The loan of a valid `predict` request."""
         values = tuple(chain.from_iterable(read(request) for read in self._readers))
-        return Loan(values, getattr(request, "as_of", None) or today, request.loan_id, request.reasons)
+        return CheckedLoan(values, getattr(request, "as_of", None) or today, request.loan_id, request.reasons)
 
     def example(self) -> dict[str, Any]:
-        """A request that is valid under the portfolio."""
+        """A valid request with one loan."""
         groups: dict[str, dict[str, Any]] = {"categorical_features": {}, "numerical_features": {}}
         for name, column in self.portfolio.columns.items():
             if name not in self.portfolio.known_after_outcome and column.kind in GROUPS:
@@ -82,30 +88,30 @@ class RequestTypes:
         return {**groups, "loan_id": "example-1"}
 
     def _group_field(self, group: str, columns: Mapping[str, Column]) -> Any:
-        """The model of one group of columns; it may be left out when every one of its columns may."""
+        """The model of one group of columns; the group may be omitted if all of its columns may."""
         fields: dict[str, Any] = {}
         optional = True
-        # A column may have any name, also one that pydantic keeps for itself: it is the field's alias.
-        for place, (name, column) in enumerate(columns.items()):
+        # A column may have any name, also one that pydantic reserves: the name is the field's alias.
+        for index, (name, column) in enumerate(columns.items()):
             protected = name in self.portfolio.protected
             cell, about = (
                 request_fields.cell_type(column),
                 request_fields.description(column, protected=protected),
             )
             if column.nullable or protected:
-                fields[f"f{place}"] = (cell | None, Field(None, alias=name, description=about))
+                fields[f"f{index}"] = (cell | None, Field(None, alias=name, description=about))
             else:
                 optional = False
-                fields[f"f{place}"] = (cell, Field(alias=name, description=about))
+                fields[f"f{index}"] = (cell, Field(alias=name, description=about))
         title = "".join(word.capitalize() for word in group.split("_"))
         model = create_model(title, __base__=Strict, **fields)
         return (model, Field(default_factory=model)) if optional else (model, Field())
 
     def _reader(self, group: str, columns: Mapping[str, Column]) -> Callable[[Any], Iterable[Any]]:
-        """Reads from a request the group's columns that features are made of, in their order."""
+        """A function that reads from a request the group's columns from which features are made, in order."""
         protected = self.portfolio.protected
-        places = [f"f{place}" for place, name in enumerate(columns) if name not in protected]
-        if len(places) < 2:
-            return lambda request: [getattr(getattr(request, group), place) for place in places]
-        pick = itemgetter(*places)
+        names = [f"f{index}" for index, name in enumerate(columns) if name not in protected]
+        if len(names) < 2:
+            return lambda request: [getattr(getattr(request, group), name) for name in names]
+        pick = itemgetter(*names)
         return lambda request: pick(getattr(request, group).__dict__)

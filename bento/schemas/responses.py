@@ -1,4 +1,4 @@
-"""The answers as types, for the OpenAPI document and the client; the service itself writes plain JSON."""
+"""The response types, for the OpenAPI document and the client; the service itself writes plain JSON."""
 
 from typing import Literal
 
@@ -6,34 +6,36 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class _Frozen(BaseModel):
-    # A newer service may say more than this client knows.
+    # A newer service may send more fields than this client has.
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
 
-class Reason(_Frozen):
-    """One feature's part in this very score."""
+class ReasonItem(_Frozen):
+    """The contribution of one feature to a score."""
 
-    code: str = Field(description="The feature.")
+    code: str = Field(description="Name of the feature.")
     en: str
     ko: str
-    contribution: float = Field(description="In log-odds; above zero it raised the risk.")
+    contribution: float = Field(description="In log-odds; a positive contribution raised the risk.")
 
 
 class PredictResponse(_Frozen):
-    """One scored loan."""
+    """The prediction of one loan."""
 
     prediction: Literal[0, 1] = Field(
-        description="1, default, when the probability is not below the threshold."
+        description="1 (default) when the probability is at least the threshold."
     )
     probability: float = Field(ge=0, le=1)
     threshold: float = Field(ge=0, le=1)
-    reasons: tuple[Reason, ...] = Field(description="The weightiest first; empty when none were asked for.")
+    reasons: tuple[ReasonItem, ...] = Field(
+        description="Largest contribution first; empty when none were requested."
+    )
     model_version: str
-    request_id: str = Field(description="Names the answer in the journal.")
+    request_id: str = Field(description="Identifies the request in the prediction log.")
 
 
 class PredictBatchResponse(_Frozen):
-    """The scored loans in the order of the request, all by one model version."""
+    """The predictions in the order of the request, all by one model version."""
 
     predictions: tuple[PredictResponse, ...]
     model_version: str
@@ -41,7 +43,7 @@ class PredictBatchResponse(_Frozen):
 
 
 class WorkerState(_Frozen):
-    """One worker: the version the registry wants, the one it answers with, and why they differ."""
+    """One worker: the version that the model registry names, the loaded version, and why they differ."""
 
     worker: str
     desired: str | None
@@ -51,12 +53,12 @@ class WorkerState(_Frozen):
 
 
 class ReloadResponse(_Frozen):
-    """The workers after a reload; `laggards` names those that do not answer with the desired version."""
+    """The workers after a reload; `outdated` names those that do not serve the desired version."""
 
     expected: int = Field(description="How many workers the service has.")
     desired: str | None
     states: tuple[WorkerState, ...]
-    laggards: tuple[str, ...]
+    outdated: tuple[str, ...]
 
 
 class ProblemDetail(_Frozen):
@@ -67,7 +69,7 @@ class ProblemDetail(_Frozen):
 
 
 class ProblemResponse(_Frozen):
-    """Why a request was not answered; it holds no value of the request."""
+    """Why a request failed; it holds no value of the request."""
 
     error: str
     code: str

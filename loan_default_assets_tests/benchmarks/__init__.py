@@ -1,1 +1,1 @@
-"""Measurements of speed as ratios within one run; they print a table and assert nothing about time."""
+"""Benchmarks: ratios of speed within one run. They print tables and assert no times."""

@@ -1,4 +1,4 @@
-"""A year of daily partitions through the interface's backfill and the daemon, beside a plain script."""
+"""A backfill of one year of daily partitions by Dagster's daemon, compared with a plain script."""
 
 import tempfile
 import time
@@ -23,27 +23,27 @@ _DAYS, _ROWS = 365, 1000
 
 
 def main(days: int = _DAYS, rows: int = _ROWS) -> None:
-    """Prints the runs, the seconds of both sides, their ratio, and whether every order gave the same rows."""
+    """Print runs, seconds of both sides, their ratio, and whether every order gave the same rows."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         end = small_bank.START + timedelta(days=days + 1)
         small_bank.loans(days, rows).to_csv(folder / "loans.csv", index=False)
-        described = small_bank.DESCRIPTION | {"end": end.isoformat()}
-        (folder / "small_bank.yaml").write_text(yaml.safe_dump(described, sort_keys=False))
+        description = small_bank.DESCRIPTION | {"end": end.isoformat()}
+        (folder / "small_bank.yaml").write_text(yaml.safe_dump(description, sort_keys=False))
         platform = Platform(
             folder / "home",
             str(folder / "small_bank.yaml"),
             LOAN_SOURCE=str(folder / "loans.csv"),
-            # The sensor would train the first model meanwhile.
+            # Otherwise the sensor would train the first model during the measurement.
             RETRAIN_SENSOR_SECONDS="100000",
         )
         with platform.up("--no-service"), platform.session() as (session, instance):
             keys = session.portfolio.partition_keys(small_bank.START, end - timedelta(days=2))
             print(f"backfill of {days} days x {rows:,} rows")
             hashes = set()
-            for label, asked in (("forwards", keys), ("backwards", keys[::-1]), ("again", keys)):
+            for label, selected in (("forwards", keys), ("backwards", keys[::-1]), ("again", keys)):
                 start = time.perf_counter()
-                identifier = platform.backfill(["raw_loans", "processed_features"], asked)
+                identifier = platform.backfill(["raw_loans", "processed_features"], selected)
                 while not _ended(instance.get_backfill(identifier)):
                     time.sleep(1)
                 seconds = time.perf_counter() - start
@@ -67,23 +67,23 @@ def _ended(backfill: object) -> bool:
 
 
 def _plain(portfolio: Portfolio, url: str, keys: Sequence[str]) -> None:
-    """The same reading, checks, features and tables in a plain loop: what Dagster adds is left out."""
+    """The same reading, checks, features and tables in a plain loop, without Dagster."""
     database = Database(url, portfolio.name)
     database.migrate(portfolio)
     loans = Loans(database, portfolio)
-    for part, found in pandera_schema.validated(
-        portfolio, sources.read(portfolio, keys, today=date.today()), date.today()
+    for part, violations in pandera_schema.validate_partitions(
+        portfolio, sources.read_partitions(portfolio, keys, today=date.today()), date.today()
     ):
-        assert not found
+        assert not violations
         loans.replace_raw(part.key, part.frame)
         frame = part.frame
-        made = features.transform(portfolio, frame, frame["as_of"].to_numpy())
+        matrix = features.transform(portfolio, frame, frame["as_of"].to_numpy())
         rows = LoanRows(
             partition_key=np.full(len(frame), part.key),
             loan_id=frame["loan_id"].to_numpy().astype(str),
             as_of=frame["as_of"].to_numpy().astype("datetime64[D]"),
-            numbers=made.numerical,
-            categories=made.categorical,
+            numbers=matrix.numerical,
+            categories=matrix.categorical,
             label=frame["label"].fillna(-1).to_numpy().astype(np.int8),
             label_observed_at=frame["label_observed_at"].to_numpy().astype("datetime64[D]"),
         )

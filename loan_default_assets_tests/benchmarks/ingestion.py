@@ -1,6 +1,6 @@
-"""From a source file to validated partition rows in PostgreSQL, beside a bare COPY of the same file.
+"""From a source file to validated rows of a partition in PostgreSQL, compared with a bare COPY of the same file.
 
-Each side runs in a process of its own, so that its peak memory is its own; the order alternates.
+Each side runs in its own process, so that peak memory is measured per side.
 """
 
 import json
@@ -34,7 +34,7 @@ def _portfolio(folder: Path, csv: Path) -> Portfolio:
     columns |= {
         f"code_{i}": {"kind": "category", "values": ["a", "bb", "ccc", "dddd"]} for i in range(_CATEGORIES)
     }
-    described = {
+    description = {
         "name": "benchmark",
         "source": {"kind": "csv", "path": str(csv)},
         "key": "loan",
@@ -44,7 +44,7 @@ def _portfolio(folder: Path, csv: Path) -> Portfolio:
         "columns": columns,
     }
     file = folder / "benchmark.yaml"
-    file.write_text(json.dumps(described))
+    file.write_text(json.dumps(description))
     return load(str(file))
 
 
@@ -72,17 +72,17 @@ def _bare(url: str, csv: str, _: Portfolio) -> None:
         cursor.copy_expert("COPY bare FROM STDIN (FORMAT csv, HEADER)", file, size=1 << 20)
 
 
-def _ours(url: str, _: str, portfolio: Portfolio) -> None:
+def _validated(url: str, _: str, portfolio: Portfolio) -> None:
     loans = Loans(Database(url, portfolio.name), portfolio)
-    for part in sources.read(portfolio, [str(_DAY)], today=_TODAY):
-        assert not pandera_schema.validate(portfolio, part.frame, part.key, _TODAY)
+    for part in sources.read_partitions(portfolio, [str(_DAY)], today=_TODAY):
+        assert not pandera_schema.partition_violations(portfolio, part.frame, part.key, _TODAY)
         loans.replace_raw(part.key, part.frame)
 
 
 def _timed(
     side: Callable[[str, str, Portfolio], None], url: str, csv: str, portfolio: Portfolio
 ) -> tuple[float, float]:
-    """Seconds, and peak resident memory in GB, of one side in a fresh process."""
+    """Seconds and peak resident memory in GB of one side in a new process."""
     receiver, sender = multiprocessing.Pipe(duplex=False)
 
     def work() -> None:
@@ -99,7 +99,7 @@ def _timed(
 
 
 def main(rows: int = 1_000_000, rounds: int = 3) -> None:
-    """Prints a line a round and the medians."""
+    """Print one line per round and the medians."""
     with tempfile.TemporaryDirectory() as folder:
         csv = Path(folder) / "loans.csv"
         writer = multiprocessing.get_context("fork").Process(target=_write, args=(csv, rows))
@@ -110,18 +110,18 @@ def main(rows: int = 1_000_000, rounds: int = 3) -> None:
             database = Database(url, portfolio.name)
             database.migrate(portfolio)
             print(f"ingestion of {rows:,} rows x 30 columns, {csv.stat().st_size / 1e6:.0f} MB")
-            print(f"{'round':>8}{'bare COPY s':>14}{'ours s':>10}{'ratio':>8}{'ours peak GB':>14}")
+            print(f"{'round':>8}{'bare COPY s':>14}{'ingestion s':>12}{'ratio':>8}{'peak GB':>10}")
             ratios, peaks = [], []
             for number in range(rounds):
                 with database.transaction() as cursor:
                     cursor.execute("DROP TABLE IF EXISTS public.bare")
                     cursor.execute("TRUNCATE raw_data")
                 bare, _ = _timed(_bare, url, str(csv), portfolio)
-                ours, peak = _timed(_ours, url, str(csv), portfolio)
-                ratios.append(ours / bare)
+                validated, peak = _timed(_validated, url, str(csv), portfolio)
+                ratios.append(validated / bare)
                 peaks.append(peak)
-                print(f"{number + 1:>8}{bare:>14.1f}{ours:>10.1f}{ours / bare:>8.2f}{peak:>14.2f}")
-            print(f"{'median':>8}{'':>24}{statistics.median(ratios):>8.2f}{max(peaks):>14.2f}")
+                print(f"{number + 1:>8}{bare:>14.1f}{validated:>12.1f}{validated / bare:>8.2f}{peak:>10.2f}")
+            print(f"{'median':>8}{'':>26}{statistics.median(ratios):>8.2f}{max(peaks):>10.2f}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Clients that cost little themselves: raw HTTP/1.1 over kept connections, and grpc.aio."""
+"""Clients that use little processor time: raw HTTP/1.1 over persistent connections, and grpc.aio."""
 
 import asyncio
 import itertools
@@ -11,74 +11,74 @@ import grpc
 
 from bento.generated import loan_default_pb2_grpc as pb_grpc
 
-Ask = Callable[[], Awaitable[None]]
+Send = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True)
-class Measured:
-    """Answers a second, and their latency in milliseconds."""
+class LoadMeasurement:
+    """Responses per second, and their latency in milliseconds."""
 
     per_second: float
     p50: float
     p99: float
-    answers: int
+    responses: int
 
 
-async def http_client(port: int, bodies: Iterator[bytes]) -> Ask:
-    """Posts the next body to /predict over one connection."""
+async def http_client(port: int, bodies: Iterator[bytes]) -> Send:
+    """A function that posts the next body to /predict over one connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     head = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 
-    async def ask() -> None:
+    async def send() -> None:
         body = next(bodies)
         writer.write(head % len(body) + body)
-        answer = await reader.readuntil(b"\r\n\r\n")
-        if not answer.startswith(b"HTTP/1.1 200"):
-            raise RuntimeError(answer.decode())
-        length = answer.lower().split(b"content-length:")[1].split(b"\r\n")[0]
+        response = await reader.readuntil(b"\r\n\r\n")
+        if not response.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(response.decode())
+        length = response.lower().split(b"content-length:")[1].split(b"\r\n")[0]
         await reader.readexactly(int(length))
 
-    return ask
+    return send
 
 
-async def grpc_client(port: int, messages: Iterator[Any]) -> Ask:
-    """Calls Predict with the next message over one channel."""
-    # Every client is a client of its own: without that setting all channels of a process share a connection.
+async def grpc_client(port: int, messages: Iterator[Any]) -> Send:
+    """A function that calls Predict with the next message over one channel."""
+    # Without this setting all channels of a process share one connection.
     options = [("grpc.use_local_subchannel_pool", 1)]
     stub = pb_grpc.LoanDefaultStub(grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=options))
 
-    async def ask() -> None:
+    async def send() -> None:
         await stub.Predict(next(messages))
 
-    return ask
+    return send
 
 
 async def measure(
-    make: Callable[[int, Iterator[Any]], Awaitable[Ask]],
+    make: Callable[[int, Iterator[Any]], Awaitable[Send]],
     port: int,
     requests: Sequence[Any],
     concurrency: int,
     seconds: float,
-) -> Measured:
-    """What `concurrency` clients, each asking again as soon as it is answered, get in so many seconds."""
+) -> LoadMeasurement:
+    """Measure `concurrency` clients, each of which sends its next request when it has the response, for `seconds`."""
     source = itertools.cycle(requests)
     clients = [await make(port, source) for _ in range(concurrency)]
-    taken: list[float] = []
+    latencies: list[float] = []
 
-    async def work(ask: Ask, until: float, kept: list[float]) -> None:
+    async def work(send: Send, until: float, durations: list[float]) -> None:
         while (now := time.perf_counter()) < until:
-            await ask()
-            kept.append(time.perf_counter() - now)
+            await send()
+            durations.append(time.perf_counter() - now)
 
     warm = time.perf_counter() + seconds / 8
-    await asyncio.gather(*(work(ask, warm, []) for ask in clients))
+    await asyncio.gather(*(work(send, warm, []) for send in clients))
     started = time.perf_counter()
-    await asyncio.gather(*(work(ask, started + seconds, taken) for ask in clients))
+    await asyncio.gather(*(work(send, started + seconds, latencies) for send in clients))
     elapsed = time.perf_counter() - started
-    taken.sort()
-    return Measured(
-        len(taken) / elapsed,
-        1000 * taken[len(taken) // 2],
-        1000 * taken[min(len(taken) - 1, int(len(taken) * 0.99))],
-        len(taken),
+    latencies.sort()
+    return LoadMeasurement(
+        len(latencies) / elapsed,
+        1000 * latencies[len(latencies) // 2],
+        1000 * latencies[min(len(latencies) - 1, int(len(latencies) * 0.99))],
+        len(latencies),
     )

@@ -1,7 +1,7 @@
-"""Our HTTP and our gRPC beside a plain FastAPI endpoint, all on one core, the clients on another.
+"""The service over HTTP and gRPC compared with a plain FastAPI endpoint, on one core, the clients on another.
 
-Ours journal every answer in PostgreSQL, which runs beside the clients; the plain endpoint journals nothing.
-CPU a request is that of the serving processes.
+The service logs every prediction in PostgreSQL, which runs on the clients' core; the plain endpoint logs none. CPU per
+request is that of the serving processes.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.predictor import Predictor
 from loan_default_assets.portfolio.features import transform
 from loan_default_assets.portfolio.spec import Portfolio, load
-from loan_default_assets.portfolio.synthetic.generator import rows
+from loan_default_assets.portfolio.synthetic.generator import generate_partition
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
-from loan_default_assets_tests.benchmarks.load import Measured, grpc_client, http_client, measure
+from loan_default_assets_tests.benchmarks.load import LoadMeasurement, grpc_client, http_client, measure
 from loan_default_assets_tests.bento.random_requests import columns_of, message
 from loan_default_assets_tests.bento.served_process import ROOT, free_ports, service
-from loan_default_assets_tests.bento.tiny_models import Bank, train
+from loan_default_assets_tests.bento.tiny_models import ServedBank, train
 
 SECONDS, CONCURRENCY, ADVERSE_SHARE = 4.0, (1, 16, 64), 0.15
 REASONS = ("none", "adverse")
@@ -37,7 +37,7 @@ REASONS = ("none", "adverse")
 
 def bodies(portfolio: Portfolio, count: int) -> list[dict[str, Any]]:
     """Requests of generated loans."""
-    frame = rows(portfolio, "2024-03-01").head(count)
+    frame = generate_partition(portfolio, "2024-03-01").head(count)
     kinds = {name: column.kind for name, column in portfolio.columns.items()}
     return [
         {
@@ -52,17 +52,17 @@ def bodies(portfolio: Portfolio, count: int) -> list[dict[str, Any]]:
     ]
 
 
-def bank_of(url: str, folder: Path, loans: list[dict[str, Any]]) -> Bank:
-    """A network of the default size that refuses the given share of these loans, as champion."""
+def bank_of(url: str, folder: Path, loans: list[dict[str, Any]]) -> ServedBank:
+    """A bank whose champion has the default size and predicts default for ADVERSE_SHARE of the loans."""
     portfolio = load("demo")
     size = {
         name: getattr(ModelConfig(), name) for name in ("d_model", "nhead", "num_layers", "dim_feedforward")
     }
     fitted = train(portfolio, **size, max_epochs=1, min_steps=5, learning_rate=1e-3)
     features = transform(portfolio, columns_of(portfolio, loans))
-    probability = Predictor(fitted, "", {}).score(features.numerical, features.categorical).probability
+    probability = Predictor(fitted, "", {}).predict(features.numerical, features.categorical).pd
     threshold = float(np.quantile(probability, 1 - ADVERSE_SHARE))
-    bank = Bank(portfolio, Path("demo"), url, folder, replace(fitted, threshold=threshold))
+    bank = ServedBank(portfolio, Path("demo"), url, folder, replace(fitted, threshold=threshold))
     bank.database.migrate(portfolio)
     bank.promote(bank.keep(bank.fitted, "benchmark"))
     return bank
@@ -94,10 +94,10 @@ def cpu(processes: list[psutil.Process]) -> float:
 
 
 def main() -> None:
-    """Prints a table."""
+    """Print the table."""
     cores = sorted(psutil.Process().cpu_affinity())
-    serving, asking = cores[:1], cores[1:2] or cores[:1]
-    psutil.Process().cpu_affinity(asking)
+    serving, clients = cores[:1], cores[1:2] or cores[:1]
+    psutil.Process().cpu_affinity(clients)
     home = Path(tempfile.mkdtemp(prefix="loan-default-serving-"))
     home.chmod(0o755)
     postgres = LocalPostgres(home)
@@ -107,14 +107,14 @@ def main() -> None:
         record = bank.registry.champion()
         assert record is not None
         settings = {"portfolio": "demo", "database_url": bank.url}
-        with service(home, ready="/health", **settings) as ours, plain(bank.root / record.version) as other:
-            workers = ours.workers()
+        with service(home, ready="/health", **settings) as served, plain(bank.root / record.version) as other:
+            workers = served.workers()
             for process in (*workers, other[1]):
                 process.cpu_affinity(serving)
             sides = {
                 "plain FastAPI": (http_client, other[0], [other[1]]),
-                "our HTTP": (http_client, int(ours.http.rsplit(":", 1)[1]), workers),
-                "our gRPC": (grpc_client, int(ours.grpc.rsplit(":", 1)[1]), workers),
+                "HTTP": (http_client, int(served.http.rsplit(":", 1)[1]), workers),
+                "gRPC": (grpc_client, int(served.grpc.rsplit(":", 1)[1]), workers),
             }
             table(sides, loans)
     finally:
@@ -122,7 +122,7 @@ def main() -> None:
 
 
 def table(sides: dict[str, Any], loans: list[dict[str, Any]]) -> None:
-    """Measures every side at every concurrency, one after the other, and prints a line each."""
+    """Measure every side at every concurrency, one after the other, and print one line each."""
     print(
         f"{'reasons':8} {'clients':>7} {'side':14} {'req/s':>8} {'p50 ms':>8} {'p99 ms':>8} {'CPU ms/req':>11}  x plain"
     )
@@ -130,16 +130,16 @@ def table(sides: dict[str, Any], loans: list[dict[str, Any]]) -> None:
         texts = [json.dumps(loan | {"reasons": reasons}).encode() for loan in loans]
         messages = [message(loan | {"reasons": reasons}) for loan in loans]
         for clients in CONCURRENCY:
-            base: Measured | None = None
+            base: LoadMeasurement | None = None
             for name, (make, port, processes) in sides.items():
                 requests = messages if make is grpc_client else texts
                 before = cpu(processes)
-                found = asyncio.run(measure(make, port, requests, clients, SECONDS))
-                used = 1000 * (cpu(processes) - before) / (found.answers * (1 + 1 / 8))
-                base = base or found
+                measured = asyncio.run(measure(make, port, requests, clients, SECONDS))
+                used = 1000 * (cpu(processes) - before) / (measured.responses * (1 + 1 / 8))
+                base = base or measured
                 print(
-                    f"{reasons:8} {clients:7d} {name:14} {found.per_second:8.0f} {found.p50:8.2f} {found.p99:8.2f} "
-                    f"{used:11.3f}  {found.per_second / base.per_second:.2f}",
+                    f"{reasons:8} {clients:7d} {name:14} {measured.per_second:8.0f} {measured.p50:8.2f} "
+                    f"{measured.p99:8.2f} {used:11.3f}  {measured.per_second / base.per_second:.2f}",
                     flush=True,
                 )
 

@@ -1,6 +1,6 @@
-"""Rows a second of a supervised and of a contrastive step, beside a plain reference in the same run.
+"""Rows per second of a supervised and of a contrastive step, compared with a plain reference in the same run.
 
-The reference has the same sizes and regularisation: one module a column in a loop, `nn.TransformerEncoder`, a
+The reference has the same sizes and regularisation: one module per column in a loop, `nn.TransformerEncoder`, a
 DataLoader of single rows, batches of 32, and for pretraining two passes and a broadcast cosine similarity.
 """
 
@@ -18,12 +18,12 @@ from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.contrastive import nt_xent, two_views
 from loan_default_assets.model.dropout import Noise
 from loan_default_assets.model.encoding import Encoding
-from loan_default_assets.model.loop import Step, batches
 from loan_default_assets.model.network import Classifier, head
 from loan_default_assets.model.rows import Rows
+from loan_default_assets.model.training_loop import OptimizerStep, batches
 
 _ROWS, _NUMBERS, _CATEGORIES, _CODES = 4096, 14, 9, 8
-_ROUNDS, _ROWS_A_ROUND = 9, 512
+_ROUNDS, _ROWS_PER_ROUND = 9, 512
 _CONFIG = ModelConfig(device="cpu")
 
 Run = Callable[[], object]
@@ -66,7 +66,7 @@ class _Reference(nn.Module):
 
 
 def main() -> None:
-    """Prints the table; the speeds are medians over rounds in which every variant has its turn."""
+    """Print the table; the speeds are medians over rounds in which every variant runs once."""
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     numerical = rng.normal(size=(_ROWS, _NUMBERS)).astype(np.float32)
@@ -76,15 +76,15 @@ def main() -> None:
     groups: dict[str, dict[str, Run]] = {
         "supervised step": {
             "reference, batch 32": _reference(rows, contrastive=False),
-            "ours, default, batch 32": _supervised(rows, _CONFIG, 32),
-            "ours, default, batch 256": _supervised(rows, _CONFIG, 256),
-            f"ours, fast, batch {fast.batch_size}": _supervised(rows, fast, fast.batch_size),
+            "model, default, batch 32": _supervised(rows, _CONFIG, 32),
+            "model, default, batch 256": _supervised(rows, _CONFIG, 256),
+            f"model, fast, batch {fast.batch_size}": _supervised(rows, fast, fast.batch_size),
         },
         "contrastive step": {
             "reference, batch 32": _reference(rows, contrastive=True),
-            "ours, default, batch 32": _contrastive(rows, _CONFIG, 32),
-            "ours, default, batch 256": _contrastive(rows, _CONFIG, 256),
-            f"ours, fast, batch {fast.pretrain_batch_size}": _contrastive(
+            "model, default, batch 32": _contrastive(rows, _CONFIG, 32),
+            "model, default, batch 256": _contrastive(rows, _CONFIG, 256),
+            f"model, fast, batch {fast.pretrain_batch_size}": _contrastive(
                 rows, fast, fast.pretrain_batch_size
             ),
         },
@@ -99,10 +99,10 @@ def main() -> None:
                 started = time.perf_counter()
                 run()
                 seconds[variant].append(time.perf_counter() - started)
-        medians = {variant: statistics.median(taken) for variant, taken in seconds.items()}
+        medians = {variant: statistics.median(durations) for variant, durations in seconds.items()}
         plain = medians["reference, batch 32"]
-        for variant, taken in medians.items():
-            print(f"{name:18}{variant:28}{_ROWS_A_ROUND / taken:8.0f}{plain / taken:13.2f}")
+        for variant, median in medians.items():
+            print(f"{name:18}{variant:28}{_ROWS_PER_ROUND / median:8.0f}{plain / median:13.2f}")
 
 
 def _supervised(rows: Rows, config: ModelConfig, size: int) -> Run:
@@ -110,10 +110,10 @@ def _supervised(rows: Rows, config: ModelConfig, size: int) -> Run:
     data = encoding.transform(rows.numerical, rows.categorical)
     target = torch.from_numpy(rows.outcome().astype(np.float32))
     model, noise = Classifier(encoding, config), Noise(0)
-    step = Step([model], config.learning_rate, config)
+    step = OptimizerStep([model], config.learning_rate, config)
 
     def run() -> None:
-        for index in batches(_ROWS_A_ROUND, size, 1, torch.Generator()):
+        for index in batches(_ROWS_PER_ROUND, size, 1, torch.Generator()):
             step(F.binary_cross_entropy_with_logits(model(data.take(index), noise), target[index]))
 
     return run
@@ -124,11 +124,11 @@ def _contrastive(rows: Rows, config: ModelConfig, size: int) -> Run:
     data = encoding.transform(rows.numerical, rows.categorical)
     encoder, noise = Classifier(encoding, config).encoder, Noise(0)
     project = head(config.d_model, config.d_model, config.projection)
-    step = Step([encoder, project], config.pretrain_learning_rate, config)
+    step = OptimizerStep([encoder, project], config.pretrain_learning_rate, config)
 
     def run() -> None:
         generator = torch.Generator()
-        for index in batches(_ROWS_A_ROUND, size, 1, generator):
+        for index in batches(_ROWS_PER_ROUND, size, 1, generator):
             a, b = project(two_views(encoder, data.take(index), data, config, noise, generator)).chunk(2)
             step(nt_xent(a, b, config.temperature))
 
@@ -158,7 +158,7 @@ def _reference(rows: Rows, *, contrastive: bool) -> Run:
     def run() -> None:
         nonlocal turn
         done = 0
-        while done < _ROWS_A_ROUND:
+        while done < _ROWS_PER_ROUND:
             batch = next(turn, None)
             if batch is None:
                 turn = iter(loader)

@@ -1,1 +1,1 @@
-"""Tests of the service, against a served process wherever the wire matters."""
+"""Tests of the service, against a running process wherever the transport matters."""

@@ -1,4 +1,4 @@
-"""A bank with a champion, and one service of it for the tests that break nothing; the others start their own."""
+"""A bank with a champion, and one shared service of it; tests that change the state start their own."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from loan_default_assets.warehouse.database import dsn
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests.bento.served_process import Served, service
 from loan_default_assets_tests.bento.small_portfolio import PORTFOLIO
-from loan_default_assets_tests.bento.tiny_models import Bank, train
+from loan_default_assets_tests.bento.tiny_models import ServedBank, train
 
 _numbers = itertools.count()
 
@@ -40,10 +40,10 @@ def make_bank(
     portfolio_file: Path,
     fitted: FittedModel,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Callable[..., Bank]:
-    """A bank with empty tables in a database of its own: the small one, or one of the library with its model."""
+) -> Callable[..., ServedBank]:
+    """A bank with empty tables in its own database: of the small portfolio, or of one in the library with its model."""
 
-    def make(source: str = str(portfolio_file), model: FittedModel = fitted) -> Bank:
+    def make(source: str = str(portfolio_file), model: FittedModel = fitted) -> ServedBank:
         name, server = f"bank_{next(_numbers)}", postgres.start()
         connection = psycopg2.connect(dsn(server))
         connection.autocommit = True
@@ -52,7 +52,7 @@ def make_bank(
         connection.close()
         url = server.replace(f"/{quote(postgres.database)}?", f"/{name}?")
         portfolio = load(source, source="loans.csv")
-        bank = Bank(portfolio, Path(source), url, tmp_path_factory.mktemp("models"), model)
+        bank = ServedBank(portfolio, Path(source), url, tmp_path_factory.mktemp("models"), model)
         bank.database.migrate(portfolio)
         return bank
 
@@ -63,22 +63,22 @@ def make_bank(
 def serve(tmp_path: Path) -> Callable[..., Any]:
     """`with serve(bank, ...) as served`: a service of the bank."""
 
-    def start(bank: Bank, **settings: Any) -> Any:
+    def start(bank: ServedBank, **settings: Any) -> Any:
         return service(tmp_path, portfolio=bank.portfolio_file, database_url=bank.url, **settings)
 
     return start
 
 
 @pytest.fixture(scope="session")
-def bank(make_bank: Callable[[], Bank]) -> Bank:
+def bank(make_bank: Callable[[], ServedBank]) -> ServedBank:
     """The shared bank; its champion is version number 0."""
-    made = make_bank()
-    made.promote(made.register(0))
-    return made
+    shared = make_bank()
+    shared.promote(shared.register(0))
+    return shared
 
 
 @pytest.fixture(scope="session")
-def served(bank: Bank, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(bank: ServedBank, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The shared service, without keys."""
     home = tmp_path_factory.mktemp("home")
     with service(home, ready="/health", portfolio=bank.portfolio_file, database_url=bank.url) as started:

@@ -1,4 +1,4 @@
-"""Random valid requests of any portfolio, with missing and unseen values among them."""
+"""Random valid requests of any portfolio, including missing values and unknown categories."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ REASONS = {"adverse": pb.REASONS_ADVERSE, "all": pb.REASONS_ALL, "none": pb.REAS
 
 
 def random_bodies(portfolio: Portfolio, count: int, seed: int, **fields: Any) -> list[dict[str, Any]]:
-    """JSON bodies; `fields` are set in each of them."""
+    """JSON bodies; `fields` are set in each."""
     rng = np.random.default_rng(seed)
     return [_body(portfolio, rng) | fields for _ in range(count)]
 
@@ -38,7 +38,7 @@ def _value(column: Column, rng: np.random.Generator) -> Any:
         return "something else" if unknown else str(rng.choice(column.values or ()))
     low = column.min if column.min is not None else -1e4
     high = column.max if column.max is not None else 1e6
-    share = rng.random() ** 6  # most amounts are small against their bound
+    share = rng.random() ** 6  # most amounts are small relative to their bound
     value = low + (high - low) * share
     return int(value) if column.integer else float(value)
 
@@ -54,7 +54,7 @@ def message(body: dict[str, Any]) -> pb.PredictRequest:
 
 
 def columns_of(portfolio: Portfolio, bodies: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """The same loans column by column, as a file has them."""
+    """The same loans column by column, as in a file."""
     return {
         name: [body.get(GROUPS[column.kind], {}).get(name) for body in bodies]
         for name, column in portfolio.columns.items()

@@ -1,4 +1,4 @@
-"""A real service process on free ports, started as a person would, and stopped by its own process id."""
+"""A real service process on free ports, started by `python -m bento` and stopped by its process id."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Served:
-    """Where the service listens, and its supervisor."""
+    """The addresses of the service, and its supervisor process."""
 
     http: str
     grpc: str
@@ -29,16 +29,16 @@ class Served:
     home: Path
 
     def workers(self) -> list[psutil.Process]:
-        """The processes that answer."""
+        """The worker processes."""
         return psutil.Process(self.process.pid).children()
 
     def output(self) -> str:
-        """Everything written to standard output and error so far."""
+        """The content of standard output and error so far."""
         return self.log.read_text(errors="replace")
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on."""
+    """Ports that are not in use."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:
@@ -50,16 +50,16 @@ def free_ports(count: int) -> list[int]:
 
 
 def environment(home: Path, **settings: Any) -> dict[str, str]:
-    """The environment of a service: this one's, without settings of ours, and with those given."""
-    ours = ("SERVICE_", "DATABASE_URL", "PORTFOLIO", "LOAN_", "BENTOML", "PROMETHEUS", "DAGSTER")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    given = {name.upper(): str(value) for name, value in settings.items() if value is not None}
-    return kept | {"LOAN_DEFAULT_HOME": str(home), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"} | given
+    """The environment of this process without the project's settings, and with `settings`."""
+    prefixes = ("SERVICE_", "DATABASE_URL", "PORTFOLIO", "LOAN_", "BENTOML", "PROMETHEUS", "DAGSTER")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+    changed = {name.upper(): str(value) for name, value in settings.items() if value is not None}
+    return kept | {"LOAN_DEFAULT_HOME": str(home), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"} | changed
 
 
 @contextmanager
 def service(home: Path, *, ready: str = "/livez", tls: bool = False, **settings: Any) -> Iterator[Served]:
-    """The service with these settings, once `ready` answers 200; stopped by SIGTERM at the end."""
+    """The service with these settings, once `ready` returns status 200; stopped by SIGTERM at the end."""
     http, grpc = free_ports(2)
     ports = {"service_http_port": http, "service_grpc_port": grpc}
     log = home / f"service-{http}.log"
@@ -82,7 +82,7 @@ def service(home: Path, *, ready: str = "/livez", tls: bool = False, **settings:
 
 
 def wait_until(served: Served, path: str, seconds: float = 60.0) -> None:
-    """Returns once the path answers 200."""
+    """Wait until the path returns status 200."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if served.process.poll() is not None:
@@ -93,11 +93,11 @@ def wait_until(served: Served, path: str, seconds: float = 60.0) -> None:
         except httpx.TransportError:
             pass
         time.sleep(0.1)
-    raise AssertionError(f"{path} did not answer 200 in {seconds} s:\n{served.output()}")
+    raise AssertionError(f"{path} did not return 200 within {seconds} s:\n{served.output()}")
 
 
 def stop(served: Served, seconds: float = 30.0) -> int:
-    """Exit code after SIGTERM; every process of the service must be gone."""
+    """The exit code after SIGTERM; every process of the service must have ended."""
     if served.process.poll() is not None:
         return int(served.process.returncode)
     family = [
@@ -110,7 +110,7 @@ def stop(served: Served, seconds: float = 30.0) -> int:
     except subprocess.TimeoutExpired:
         for each in family:
             each.kill()
-        raise AssertionError(f"the service did not stop in {seconds} s:\n{served.output()}") from None
+        raise AssertionError(f"the service did not stop within {seconds} s:\n{served.output()}") from None
     left = [each for each in family[1:] if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
     assert not left, f"left behind: {left}"
     return code

@@ -1,4 +1,4 @@
-"""A small portfolio with every kind of column, for the tests of requests and answers."""
+"""A small portfolio with every kind of column, for the tests of requests and predictions."""
 
 from typing import Any
 
@@ -12,7 +12,13 @@ PORTFOLIO: dict[str, Any] = {
     "start": "2024-01-01",
     "label": {"column": "default", "horizon_days": 30},
     "columns": {
-        "income": {"kind": "number", "min": 0, "max": 1_000_000, "unit": "USD", "describe": "Income a year"},
+        "income": {
+            "kind": "number",
+            "min": 0,
+            "max": 1_000_000,
+            "unit": "USD",
+            "describe": "Income per year",
+        },
         "debt": {"kind": "number", "nullable": True},
         "children": {"kind": "number", "min": 0, "max": 20, "integer": True},
         "grade": {"kind": "category", "values": [1, 2, 3], "unknown": "forbid"},
@@ -35,12 +41,12 @@ PORTFOLIO: dict[str, Any] = {
 
 
 def portfolio() -> Portfolio:
-    """The portfolio, checked."""
+    """The validated portfolio."""
     return Portfolio.model_validate(PORTFOLIO)
 
 
 def request(**changed: Any) -> dict[str, Any]:
-    """A valid request; a keyword changes a column or a field, `...` leaves it out."""
+    """A valid request; a keyword changes a column or a field, `...` omits it."""
     columns = {
         "categorical_features": {"grade": "2", "job": "clerk"},
         "numerical_features": {"income": 30_000.0, "debt": 5000.0, "children": 2},

@@ -1,4 +1,4 @@
-"""The typed client: the same answers by both transports, errors that name the fault, TLS."""
+"""The typed client: equal predictions over both transports, errors with the field, and TLS."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import pytest
 
 from bento.client import GrpcClient, HttpClient, Loan, ServiceError
 from loan_default_assets_tests.bento.served_process import ROOT, Served, service
-from loan_default_assets_tests.bento.tiny_models import Bank
+from loan_default_assets_tests.bento.tiny_models import ServedBank
 
 LOAN = Loan(
     {"grade": "2", "job": None},
@@ -22,17 +22,17 @@ LOAN = Loan(
 BAD = Loan({"grade": "9"}, {"income": -1, "children": 2})
 
 
-def test_both_transports_answer_alike(served: Served) -> None:
+def test_both_transports_return_equal_predictions(served: Served) -> None:
     with HttpClient(served.http) as http, GrpcClient(served.grpc) as rpc:
-        one, other = http.predict(LOAN), rpc.predict(LOAN)
-        assert abs(one.probability - other.probability) < 1e-6
-        assert [r.code for r in one.reasons] == [r.code for r in other.reasons]
-        assert (one.model_version, one.threshold) == (other.model_version, other.threshold)
+        by_http, by_grpc = http.predict(LOAN), rpc.predict(LOAN)
+        assert abs(by_http.probability - by_grpc.probability) < 1e-6
+        assert [r.code for r in by_http.reasons] == [r.code for r in by_grpc.reasons]
+        assert (by_http.model_version, by_http.threshold) == (by_grpc.model_version, by_grpc.threshold)
         for client in (http, rpc):
             batch = client.predict_batch([LOAN, LOAN])
-            assert [each.prediction for each in batch.predictions] == [one.prediction] * 2
-            assert client.model_info()["model"]["version"] == one.model_version
-        assert http.reload_model().laggards == ()
+            assert [each.prediction for each in batch.predictions] == [by_http.prediction] * 2
+            assert client.model_info()["model"]["version"] == by_http.model_version
+        assert http.reload_model().outdated == ()
 
 
 def test_a_refusal_names_the_fields(served: Served) -> None:
@@ -49,7 +49,7 @@ def test_a_refusal_names_the_fields(served: Served) -> None:
         assert refused.value.code == "INVALID_ARGUMENT"
 
 
-def test_nobody_there_is_a_service_error() -> None:
+def test_an_unreachable_service_is_a_service_error() -> None:
     with (
         HttpClient("http://127.0.0.1:1", timeout=2) as http,
         pytest.raises(ServiceError, match="unreachable"),
@@ -60,25 +60,25 @@ def test_nobody_there_is_a_service_error() -> None:
 
 
 def test_the_client_needs_no_model_libraries() -> None:
-    heavy = "{'torch', 'pandas', 'bentoml', 'sqlalchemy'}"
-    code = f"import sys, bento.client; assert not {heavy} & set(sys.modules)"
+    libraries = "{'torch', 'pandas', 'bentoml', 'sqlalchemy'}"
+    code = f"import sys, bento.client; assert not {libraries} & set(sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 @pytest.mark.slow
-def test_tls_and_keys(bank: Bank, tmp_path: Path) -> None:
+def test_tls_and_keys(bank: ServedBank, tmp_path: Path) -> None:
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *subject]
-    subprocess.run([*made, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
-    given = {"service_tls_certificate": certificate, "service_tls_key": key, "service_api_keys": "k" * 20}
+    options = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *options]
+    subprocess.run([*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    settings = {"service_tls_certificate": certificate, "service_tls_key": key, "service_api_keys": "k" * 20}
     with service(
-        tmp_path, ready="/health", tls=True, portfolio=bank.portfolio_file, database_url=bank.url, **given
+        tmp_path, ready="/health", tls=True, portfolio=bank.portfolio_file, database_url=bank.url, **settings
     ) as served:
         with HttpClient(served.http, key="k" * 20, verify=certificate) as http:
-            one = http.predict(LOAN)
+            by_http = http.predict(LOAN)
         with GrpcClient(served.grpc, key="k" * 20, root=certificate) as rpc:
-            assert abs(rpc.predict(LOAN).probability - one.probability) < 1e-6
+            assert abs(rpc.predict(LOAN).probability - by_http.probability) < 1e-6
         with (
             GrpcClient(served.grpc, root=certificate) as rpc,
             pytest.raises(ServiceError, match="UNAUTHENTICATED"),

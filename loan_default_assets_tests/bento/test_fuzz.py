@@ -1,4 +1,4 @@
-"""Requests that nobody thought of: no server error, whatever comes."""
+"""Generated and mutated requests: none is a server error."""
 
 import json
 import random
@@ -15,11 +15,11 @@ from bento.generated import loan_default_pb2 as pb
 from loan_default_assets_tests.bento.served_process import Served
 from loan_default_assets_tests.bento.small_portfolio import request
 
-FINE = {"OK", "INVALID_ARGUMENT", "RESOURCE_EXHAUSTED", "UNIMPLEMENTED"}
+EXPECTED = {"OK", "INVALID_ARGUMENT", "RESOURCE_EXHAUSTED", "UNIMPLEMENTED"}
 
 
 def fuzz_http(served: Served, examples: int) -> tuple[int, float]:
-    """How many requests were sent, and the slowest answer in seconds; a server error is an AssertionError."""
+    """The number of requests, and the slowest response in seconds; a server error is an AssertionError."""
     sent, slowest = 0, 0.0
     session = requests.Session()
     for result in schemathesis.openapi.from_url(served.http + "/openapi.json").get_all_operations():
@@ -40,20 +40,20 @@ def fuzz_http(served: Served, examples: int) -> tuple[int, float]:
             def check(case: schemathesis.Case) -> None:
                 nonlocal sent, slowest
                 started = time.monotonic()
-                answer = case.call(base_url=served.http, session=session)
+                response = case.call(base_url=served.http, session=session)
                 slowest = max(slowest, time.monotonic() - started)
                 sent += 1
-                assert answer.status_code < 500, answer.text
+                assert response.status_code < 500, response.text
 
             check()
     return sent, slowest
 
 
 def mutate_http(served: Served, count: int, seed: int = 0) -> tuple[dict[int, int], float]:
-    """How often each status was answered to requests with a few bytes or values changed; the slowest in seconds."""
+    """The count of each status for requests with a few changed bytes or values; the slowest response in seconds."""
     rng = random.Random(seed)
-    odd = [None, True, -1, 1e308, 2**63, "", "\x00", "x" * 5000, [], {}, [[]], "1e5", -0.0, "2024-13-01"]
-    found: dict[int, int] = {}
+    unusual = [None, True, -1, 1e308, 2**63, "", "\x00", "x" * 5000, [], {}, [[]], "1e5", -0.0, "2024-13-01"]
+    counts: dict[int, int] = {}
     slowest = 0.0
     with httpx.Client(base_url=served.http, timeout=30) as client:
         for n in range(count):
@@ -61,21 +61,21 @@ def mutate_http(served: Served, count: int, seed: int = 0) -> tuple[dict[int, in
             if n % 2:
                 group = rng.choice(sorted(body))
                 target = body[group] if isinstance(body[group], dict) and rng.random() < 0.8 else body
-                target[rng.choice([*target, "new"])] = rng.choice(odd)
+                target[rng.choice([*target, "new"])] = rng.choice(unusual)
             data = bytearray(json.dumps(body).encode())
             for _ in range(0 if n % 2 else rng.randrange(4)):
                 data[rng.randrange(len(data))] = rng.randrange(256)
             path = rng.choice(
                 ("/predict", "/predict-batch", "/predict", "/reload-model" if n % 50 == 0 else "/predict")
             )
-            answer = client.post(path, content=bytes(data), headers={"content-type": "application/json"})
-            slowest = max(slowest, answer.elapsed.total_seconds())
-            found[answer.status_code] = found.get(answer.status_code, 0) + 1
-    return found, slowest
+            response = client.post(path, content=bytes(data), headers={"content-type": "application/json"})
+            slowest = max(slowest, response.elapsed.total_seconds())
+            counts[response.status_code] = counts.get(response.status_code, 0) + 1
+    return counts, slowest
 
 
 def fuzz_grpc(served: Served, count: int, seed: int = 0) -> dict[str, int]:
-    """How often each status was answered to mutated and random messages."""
+    """The count of each status for mutated and random messages."""
     rng = random.Random(seed)
     body = request()
     groups = {name: body[name] for name in ("categorical_features", "numerical_features", "date_features")}
@@ -84,7 +84,7 @@ def fuzz_grpc(served: Served, count: int, seed: int = 0) -> dict[str, int]:
         f"/loan_default.v1.LoanDefault/{name}" for name in ("Predict", "PredictBatch", "ModelInfo", "Nothing")
     ]
     methods += ["/grpc.health.v1.Health/Check", "/nowhere/Nothing", "/loan_default.v1.LoanDefault/"]
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     with grpc.insecure_channel(served.grpc) as channel:
         for n in range(count):
             data = bytearray(valid if n % 2 else rng.randbytes(rng.randrange(300)))
@@ -98,8 +98,8 @@ def fuzz_grpc(served: Served, count: int, seed: int = 0) -> dict[str, int]:
                 name = "OK"
             except grpc.RpcError as error:
                 name = error.code().name
-            found[name] = found.get(name, 0) + 1
-    return found
+            counts[name] = counts.get(name, 0) + 1
+    return counts
 
 
 def memory(served: Served) -> int:
@@ -111,17 +111,17 @@ def test_no_request_is_a_server_error(served: Served) -> None:
     sent, slowest = fuzz_http(served, examples=8)
     assert sent > 30
     assert slowest < 5
-    found, slowest = mutate_http(served, 300)
+    counts, slowest = mutate_http(served, 300)
     assert slowest < 5
-    assert set(found) <= {200, 400, 422}
-    assert min(found.values()) > 10
+    assert set(counts) <= {200, 400, 422}
+    assert min(counts.values()) > 10
     assert httpx.get(served.http + "/health").status_code == 200
 
 
 def test_no_message_is_a_server_error(served: Served) -> None:
-    found = fuzz_grpc(served, 300)
-    assert set(found) <= FINE | {"NOT_FOUND"}
-    assert found["INVALID_ARGUMENT"] > 50
+    counts = fuzz_grpc(served, 300)
+    assert set(counts) <= EXPECTED | {"NOT_FOUND"}
+    assert counts["INVALID_ARGUMENT"] > 50
 
 
 @pytest.mark.slow
@@ -130,10 +130,10 @@ def test_ten_thousand_requests_and_two_thousand_messages(served: Served) -> None
     mutate_http(served, 1000)
     before = memory(served)
     sent, slowest = fuzz_http(served, examples=500)
-    found, slowest_mutated = mutate_http(served, 10_000 - sent)
-    assert set(found) <= {200, 400, 422}
+    counts, slowest_mutated = mutate_http(served, 10_000 - sent)
+    assert set(counts) <= {200, 400, 422}
     assert max(slowest, slowest_mutated) < 5
-    said = fuzz_grpc(served, 4000)
-    assert set(said) <= FINE | {"NOT_FOUND"}
-    assert said["INVALID_ARGUMENT"] >= 2000
+    statuses = fuzz_grpc(served, 4000)
+    assert set(statuses) <= EXPECTED | {"NOT_FOUND"}
+    assert statuses["INVALID_ARGUMENT"] >= 2000
     assert memory(served) - before < 50 << 20

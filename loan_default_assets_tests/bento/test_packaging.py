@@ -1,4 +1,4 @@
-"""A champion in BentoML's store, and a Bento that serves that version whatever comes after it."""
+"""A champion in BentoML's store, and a Bento that serves that version after later promotions."""
 
 import os
 import shutil
@@ -16,34 +16,34 @@ from bento.packaging import ARTIFACT, PackagingError, build_bento, save_model
 from loan_default_assets.model.artifact import ArtifactError
 from loan_default_assets_tests.bento.served_process import Served, environment, free_ports, wait_until
 from loan_default_assets_tests.bento.small_portfolio import request
-from loan_default_assets_tests.bento.tiny_models import Bank
+from loan_default_assets_tests.bento.tiny_models import ServedBank
 
 
-def test_a_model_is_saved_once_as_it_is(make_bank: Callable[..., Bank], tmp_path: Path) -> None:
+def test_a_model_is_saved_once_and_unchanged(make_bank: Callable[..., ServedBank], tmp_path: Path) -> None:
     bank = make_bank()
     record, folder = bank.register(0), bank.root
     artifact = folder / record.version
     tag = save_model(artifact, record, bank.portfolio, store=tmp_path)
     assert tag == f"corner_bank:{record.version}"
-    kept = tmp_path / "models" / "corner_bank" / record.version
+    saved = tmp_path / "models" / "corner_bank" / record.version
     names = sorted(path.name for path in artifact.iterdir())
-    assert [(kept / ARTIFACT / name).read_bytes() for name in names] == [
+    assert [(saved / ARTIFACT / name).read_bytes() for name in names] == [
         (artifact / name).read_bytes() for name in names
     ]
-    assert not [path for path in kept.rglob("*") if path.suffix in (".pkl", ".pt", ".bin")]
+    assert not [path for path in saved.rglob("*") if path.suffix in (".pkl", ".pt", ".bin")]
     assert {"status: candidate", "verdict: none", "f1: unknown"} <= {
-        line.strip() for line in (kept / "model.yaml").read_text().splitlines()
+        line.strip() for line in (saved / "model.yaml").read_text().splitlines()
     }
-    written = (kept / "model.yaml").stat().st_mtime_ns
+    written = (saved / "model.yaml").stat().st_mtime_ns
     assert save_model(artifact, record, bank.portfolio, store=tmp_path) == tag
-    assert (kept / "model.yaml").stat().st_mtime_ns == written
-    victim = kept / ARTIFACT / "weights.safetensors"
-    victim.write_bytes(victim.read_bytes()[:-1] + b"?")
+    assert (saved / "model.yaml").stat().st_mtime_ns == written
+    weights = saved / ARTIFACT / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
     assert save_model(artifact, record, bank.portfolio, store=tmp_path) == tag
-    assert victim.read_bytes() == (artifact / "weights.safetensors").read_bytes()
+    assert weights.read_bytes() == (artifact / "weights.safetensors").read_bytes()
 
 
-def test_a_damaged_artefact_is_not_packaged(make_bank: Callable[..., Bank], tmp_path: Path) -> None:
+def test_a_damaged_artefact_is_not_packaged(make_bank: Callable[..., ServedBank], tmp_path: Path) -> None:
     bank = make_bank()
     record = bank.register(0)
     with pytest.raises(ArtifactError):
@@ -57,7 +57,9 @@ def test_a_damaged_artefact_is_not_packaged(make_bank: Callable[..., Bank], tmp_
 
 
 @pytest.mark.slow
-def test_a_bento_serves_the_version_it_was_built_with(make_bank: Callable[..., Bank], tmp_path: Path) -> None:
+def test_a_bento_serves_the_version_it_was_built_with(
+    make_bank: Callable[..., ServedBank], tmp_path: Path
+) -> None:
     bank, store = make_bank(), tmp_path / "store"
     first, second = bank.register(0), bank.register(1)
     tag = save_model(bank.root / first.version, first, bank.portfolio, store=store)
@@ -68,7 +70,7 @@ def test_a_bento_serves_the_version_it_was_built_with(make_bank: Callable[..., B
     bank.promote(second)
     shutil.rmtree(bank.root / first.version)
     http, grpc = free_ports(2)
-    given = {
+    settings = {
         "service_http_port": http,
         "service_grpc_port": grpc,
         "bentoml_home": store,
@@ -79,7 +81,7 @@ def test_a_bento_serves_the_version_it_was_built_with(make_bank: Callable[..., B
         process = subprocess.Popen(
             [sys.executable, "-m", "bentoml", "serve", built.tag],
             cwd=tmp_path,
-            env=environment(tmp_path, bentoml_do_not_track="True", **given),
+            env=environment(tmp_path, bentoml_do_not_track="True", **settings),
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -87,8 +89,8 @@ def test_a_bento_serves_the_version_it_was_built_with(make_bank: Callable[..., B
     served = Served(f"http://127.0.0.1:{http}", f"127.0.0.1:{grpc}", process, log, tmp_path)
     try:
         wait_until(served, "/health")
-        answer = httpx.post(served.http + "/predict", json=request())
-        assert answer.json()["model_version"] == first.version
+        response = httpx.post(served.http + "/predict", json=request())
+        assert response.json()["model_version"] == first.version
         assert httpx.post(served.http + "/reload-model", timeout=30).json()["desired"] == first.version
     finally:
         process.send_signal(signal.SIGTERM)
@@ -98,5 +100,5 @@ def test_a_bento_serves_the_version_it_was_built_with(make_bank: Callable[..., B
 
 
 def test_an_unknown_tag_is_an_error_that_names_it(tmp_path: Path) -> None:
-    with pytest.raises(PackagingError, match="nobody:c0"):
-        build_bento("nobody:c0", store=tmp_path)
+    with pytest.raises(PackagingError, match="unknown:c0"):
+        build_bento("unknown:c0", store=tmp_path)

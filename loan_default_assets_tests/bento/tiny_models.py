@@ -1,4 +1,4 @@
-"""A tiny trained model, and as many versions of it as a test wants to promote."""
+"""A tiny trained model, and any number of versions of it to promote."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ TINY = {"d_model": 8, "nhead": 2, "num_layers": 1, "dim_feedforward": 16, "head_
 
 
 def random_rows(portfolio: Portfolio, count: int, seed: int = 0) -> Rows:
-    """Rows with a signal in their first number."""
+    """Rows whose first numerical feature is predictive."""
     rng = np.random.default_rng(seed)
     features = portfolio.features
     numerical = rng.lognormal(6, 2, (count, len(features.numerical))).astype(np.float32)
@@ -31,17 +31,17 @@ def random_rows(portfolio: Portfolio, count: int, seed: int = 0) -> Rows:
 
 
 def train(portfolio: Portfolio, **settings: Any) -> FittedModel:
-    """A classifier of a second's training."""
+    """A classifier that is trained within a second."""
     quick = {"pretrain_epochs": 0, "max_epochs": 3, "min_steps": 30, "learning_rate": 1e-2, "device": "cpu"}
     chosen = TINY | quick | settings
     config = ModelConfig.from_dict(chosen)
-    rows, held = random_rows(portfolio, 400), random_rows(portfolio, 200, seed=1)
+    rows, validation = random_rows(portfolio, 400), random_rows(portfolio, 200, seed=1)
     encoding = Encoding.fit(rows.without_label(), portfolio.features.cardinalities, config)
-    return fit(pretrain(rows.without_label(), encoding, config), rows, held, config)
+    return fit(pretrain(rows.without_label(), encoding, config), rows, validation, config)
 
 
 @dataclass(frozen=True)
-class Bank:
+class ServedBank:
     """A portfolio with its tables, and the folder of its models."""
 
     portfolio: Portfolio
@@ -59,13 +59,13 @@ class Bank:
         return Registry(self.database)
 
     def register(self, number: int, **changed: Any) -> ModelRecord:
-        """A candidate; each number has a threshold and a calibration of its own."""
+        """A candidate; each number has its own threshold and calibration."""
         calibration = Calibration(slope=0.6, offset=number / 50)
         model = replace(self.fitted, calibration=calibration, threshold=0.4 + number / 1000)
         return self.keep(model, f"snapshot-{number}", **changed)
 
     def keep(self, model: FittedModel, snapshot: str, **changed: Any) -> ModelRecord:
-        """Saves a model and registers it as a candidate."""
+        """Save a model and register it as a candidate."""
         p = self.portfolio
         saved = artifact.save(
             self.root,
@@ -75,7 +75,7 @@ class Bank:
             snapshot_hash=snapshot,
             feature_names={"numbers": p.features.numerical, "categories": p.features.categorical},
         )
-        given: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "version": saved.version,
             "kind": "classifier",
             "portfolio_hash": p.hash,
@@ -84,19 +84,19 @@ class Bank:
             "artifact_uri": str(saved.path),
             "artifact_sha256": saved.sha256,
         }
-        record = ModelRecord(**(given | changed))
+        record = ModelRecord(**(fields | changed))
         self.registry.register(record)
         return record
 
     def promote(self, record: ModelRecord) -> None:
-        """Makes it the champion."""
+        """Make it the champion."""
         champion = self.registry.champion()
         self.registry.promote(
             record.version, expected=champion and champion.version, verdict="approved", reason="a test"
         )
 
     def rows(self, statement: str = "SELECT * FROM predictions ORDER BY request_id, position") -> list[Any]:
-        """What a query gives."""
+        """The rows of a query."""
         with self.database.transaction() as cursor:
             cursor.execute(statement)
             return cursor.fetchall()

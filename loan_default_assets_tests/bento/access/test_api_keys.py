@@ -1,13 +1,14 @@
-"""Keys, duties, the rate limit, and the settings that are refused at start."""
+"""API keys, roles, permissions, the rate limit, and the settings that are refused at start."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bento.access.api_keys import ConfigurationError, Keys, Role, check, presented_key
+from bento.access.api_keys import ConfigurationError, Keys, Role, presented_key
 from bento.access.permissions import ROUTES, route_of
 from bento.access.rate_limit import RateLimit
+from bento.access.startup_checks import check
 from bento.schemas.problems import FORBIDDEN, UNAUTHORIZED
 from loan_default_assets.settings import Settings
 
@@ -15,12 +16,12 @@ USER_KEY, ADMIN_KEY = "u" * 16, "a" * 16
 EITHER = frozenset(Role)
 
 
-def settings(**given: Any) -> Settings:
-    return Settings(**given)
+def settings(**changed: Any) -> Settings:
+    return Settings(**changed)
 
 
 @pytest.mark.parametrize(
-    ("given", "named"),
+    ("changed", "named"),
     [
         ({"service_host": "0.0.0.0"}, "SERVICE_API_KEYS"),
         ({"service_host": "::"}, "SERVICE_API_KEYS"),
@@ -34,13 +35,13 @@ def settings(**given: Any) -> Settings:
         ({"service_tls_certificate": "/no.pem", "service_tls_key": "/no.key"}, "SERVICE_TLS_CERTIFICATE"),
     ],
 )
-def test_an_unsafe_configuration_is_refused(given: dict[str, Any], named: str) -> None:
+def test_an_unsafe_configuration_is_refused(changed: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigurationError, match=named):
-        check(settings(**given))
+        check(settings(**changed))
 
 
 @pytest.mark.parametrize(
-    "given",
+    "changed",
     [
         {},
         {"service_host": "::1"},
@@ -49,8 +50,8 @@ def test_an_unsafe_configuration_is_refused(given: dict[str, Any], named: str) -
         {"service_host": "::", "service_api_keys": USER_KEY, "service_admin_keys": ADMIN_KEY},
     ],
 )
-def test_a_safe_configuration_is_taken(given: dict[str, Any]) -> None:
-    check(settings(**given))
+def test_a_safe_configuration_is_accepted(changed: dict[str, Any]) -> None:
+    check(settings(**changed))
 
 
 @pytest.mark.parametrize(
@@ -68,16 +69,18 @@ def test_a_safe_configuration_is_taken(given: dict[str, Any]) -> None:
         (ADMIN_KEY, frozenset({Role.USER}), FORBIDDEN),
     ],
 )
-def test_a_key_opens_what_its_duty_needs(key: str | None, allowed: frozenset[Role], problem: Any) -> None:
+def test_a_key_has_the_permissions_of_its_role(
+    key: str | None, allowed: frozenset[Role], problem: Any
+) -> None:
     keys = Keys([USER_KEY], [ADMIN_KEY])
     assert keys.refusal(keys.role(key), allowed) is problem
 
 
-def test_without_keys_everything_is_open() -> None:
+def test_without_keys_every_client_has_every_permission() -> None:
     assert Keys([], []).refusal(None, EITHER) is None
 
 
-def test_keys_are_in_no_text_of_the_settings(tmp_path: Path) -> None:
+def test_keys_are_not_in_the_text_of_the_settings(tmp_path: Path) -> None:
     assert USER_KEY not in repr(settings(service_api_keys=USER_KEY))
 
 
@@ -92,7 +95,9 @@ def test_keys_are_in_no_text_of_the_settings(tmp_path: Path) -> None:
         (None, None, None),
     ],
 )
-def test_a_key_comes_in_either_header(authorization: str | None, header: str | None, key: str | None) -> None:
+def test_a_key_is_read_from_either_header(
+    authorization: str | None, header: str | None, key: str | None
+) -> None:
     assert presented_key(authorization, header) == key
 
 
@@ -123,13 +128,15 @@ def test_only_known_paths_have_a_route(path: str, route: str | None) -> None:
         (0.5, [0.0, 0.1, 1.0, 2.1], 2),
     ],
 )
-def test_the_rate_limit_admits_so_many(rate: float, arrivals: list[float], admitted: int) -> None:
+def test_the_rate_limit_admits_a_number_of_requests(
+    rate: float, arrivals: list[float], admitted: int
+) -> None:
     limit = RateLimit(rate)
     assert sum(limit.admits("a", now) for now in arrivals) == admitted
     assert limit.admits("b", arrivals[-1])
 
 
-def test_many_clients_do_not_fill_the_memory() -> None:
+def test_the_number_of_clients_in_memory_is_limited() -> None:
     limit = RateLimit(1, clients=10)
     assert all(limit.admits(str(n), 0.0) for n in range(1000))
     assert len(limit._buckets) == 10

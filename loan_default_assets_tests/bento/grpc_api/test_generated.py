@@ -1,4 +1,4 @@
-"""The committed code is what the proto file gives."""
+"""The committed code is the code that is generated from the proto file."""
 
 from pathlib import Path
 
@@ -25,6 +25,6 @@ def test_generated_code_is_up_to_date(name: str, tmp_path: Path) -> None:
     assert made == (ROOT / "bento" / "generated" / name).read_text()
 
 
-def test_every_method_has_its_duty() -> None:
+def test_every_method_has_a_permission() -> None:
     service = pb.DESCRIPTOR.services_by_name["LoanDefault"]
     assert {f"/{service.full_name}/{method.name}" for method in service.methods} <= set(METHODS)

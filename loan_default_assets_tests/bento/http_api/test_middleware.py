@@ -1,4 +1,4 @@
-"""What the gate answers itself, around an application that does as it is told."""
+"""The middleware around a controlled application: refusals, limits and counts."""
 
 import asyncio
 import importlib
@@ -14,46 +14,46 @@ from loan_default_assets.settings import Settings
 KEY = "user-key-0123456789"
 
 
-class App:
-    """Sleeps, fails or echoes, by the body it is sent."""
+class ControlledApp:
+    """Sleeps, waits, fails or echoes, depending on the body."""
 
     def __init__(self) -> None:
-        self.reached = 0
-        self.going_on = asyncio.Event()
+        self.calls = 0
+        self.released = asyncio.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.reached += 1
+        self.calls += 1
         message = await receive()
         if message["body"] == b"sleep":
             await asyncio.sleep(60)
         if message["body"] == b"wait":
-            await self.going_on.wait()
+            await self.released.wait()
         if message["body"] == b"fail":
             raise ValueError("Kim Minsu")
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": message["body"]})
 
 
-def ask(
+def send(
     requests: list[dict[str, Any]], keys: Keys | None = None, **settings: Any
-) -> tuple[list[int], App, list[Any]]:
-    """The statuses of the requests, asked one after the other; the application; what was counted."""
+) -> tuple[list[int], ControlledApp, list[Any]]:
+    """The statuses of the requests, sent one after the other; the application; the counted routes and statuses."""
 
-    async def main() -> tuple[list[int], App, list[Any]]:
-        app, counted = App(), []
-        gate = HttpMiddleware(
-            app, Settings(**settings), keys or Keys([], []), lambda *what: counted.append(what[:2])
+    async def main() -> tuple[list[int], ControlledApp, list[Any]]:
+        app, counted = ControlledApp(), []
+        middleware = HttpMiddleware(
+            app, Settings(**settings), keys or Keys([], []), lambda *counts: counted.append(counts[:2])
         )
         statuses = []
-        for given in requests:
-            peer = given.pop("peer", "127.0.0.1")
-            transport = httpx.ASGITransport(gate, client=(peer, 1))
-            base = given.pop("base", "http://127.0.0.1:8000")
+        for fields in requests:
+            peer = fields.pop("peer", "127.0.0.1")
+            transport = httpx.ASGITransport(middleware, client=(peer, 1))
+            base = fields.pop("base", "http://127.0.0.1:8000")
             async with httpx.AsyncClient(transport=transport, base_url=base) as client:
-                headers = {"content-type": "application/json"} | given.pop("headers", {})
-                answer = await client.post(given.pop("path", "/predict"), headers=headers, **given)
-            statuses.append(answer.status_code)
-            assert "Kim" not in answer.text
+                headers = {"content-type": "application/json"} | fields.pop("headers", {})
+                response = await client.post(fields.pop("path", "/predict"), headers=headers, **fields)
+            statuses.append(response.status_code)
+            assert "Kim" not in response.text
         return statuses, app, counted
 
     return asyncio.run(main())
@@ -77,40 +77,42 @@ def ask(
         ([{"base": "http://[::1]:8000"}], {}, [200]),
     ],
 )
-def test_statuses(requests: list[dict[str, Any]], settings: dict[str, Any], statuses: list[int]) -> None:
-    found, app, counted = ask([dict(each) for each in requests], **settings)
-    assert found == statuses
+def test_status_of_each_request(
+    requests: list[dict[str, Any]], settings: dict[str, Any], statuses: list[int]
+) -> None:
+    received, app, counted = send([dict(each) for each in requests], **settings)
+    assert received == statuses
     assert [status for _, status in counted] == statuses
-    assert app.reached == sum(status in (200, 500, 504) for status in statuses)
+    assert app.calls == sum(status in (200, 500, 504) for status in statuses)
 
 
-def test_with_keys_any_host_is_answered_and_each_key_has_its_rate() -> None:
+def test_with_keys_any_host_is_accepted_and_each_key_has_its_own_rate() -> None:
     keys = Keys([KEY, "v" * 16], [])
     requests = [
         {"base": "http://192.0.2.7", "headers": {"x-api-key": key}} for key in (KEY, KEY, "v" * 16, "w" * 16)
     ]
-    found, _, _ = ask(requests, keys, service_rate_limit=1)
-    assert found == [200, 429, 200, 401]
+    received, _, _ = send(requests, keys, service_rate_limit=1)
+    assert received == [200, 429, 200, 401]
 
 
 def test_more_requests_in_flight_than_allowed_are_refused() -> None:
     async def main() -> list[int]:
-        app = App()
-        gate = HttpMiddleware(app, Settings(service_max_concurrency=2), Keys([], []), lambda *_: None)
+        app = ControlledApp()
+        middleware = HttpMiddleware(app, Settings(service_max_concurrency=2), Keys([], []), lambda *_: None)
         async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(gate), base_url="http://127.0.0.1"
+            transport=httpx.ASGITransport(middleware), base_url="http://127.0.0.1"
         ) as client:
             headers = {"content-type": "application/json"}
             waiting = [
                 asyncio.create_task(client.post("/predict", content=b"wait", headers=headers)) for _ in "ab"
             ]
-            while app.reached < 2:
+            while app.calls < 2:
                 await asyncio.sleep(0)
             refused = await client.post("/predict", content=b"{}", headers=headers)
-            app.going_on.set()
-            answers = [await task for task in waiting]
+            app.released.set()
+            responses = [await task for task in waiting]
             after = await client.post("/predict", content=b"{}", headers=headers)
-        return [refused.status_code, *(answer.status_code for answer in answers), after.status_code]
+        return [refused.status_code, *(response.status_code for response in responses), after.status_code]
 
     assert asyncio.run(main()) == [429, 200, 200, 200]
 
@@ -122,15 +124,15 @@ def test_websockets_are_closed() -> None:
         async def send(message: Any) -> None:
             sent.append(message["type"])
 
-        gate = HttpMiddleware(App(), Settings(), Keys([], []), lambda *_: None)
-        await gate({"type": "websocket", "path": "/predict"}, None, send)
+        middleware = HttpMiddleware(ControlledApp(), Settings(), Keys([], []), lambda *_: None)
+        await middleware({"type": "websocket", "path": "/predict"}, None, send)
         return sent
 
     assert asyncio.run(main()) == ["websocket.close"]
 
 
-def test_the_gate_is_the_only_layer_with_a_time_limit() -> None:
+def test_only_the_own_middleware_has_a_time_limit() -> None:
     app = importlib.import_module("bento.service").service.to_asgi()
     names = [each.cls.__name__ for each in app.user_middleware]
-    assert "Gate" in names
+    assert "HttpMiddleware" in names
     assert not {"TimeoutMiddleware", "OpenTelemetryMiddleware", "AccessLogMiddleware"} & set(names)

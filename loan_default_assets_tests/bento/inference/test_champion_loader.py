@@ -1,4 +1,4 @@
-"""A promotion goes live in every worker: nothing fails, nothing mixes versions, and a bad artefact changes nothing."""
+"""A promotion reaches every worker without failed requests or mixed versions, and a bad artefact changes nothing."""
 
 import shutil
 import threading
@@ -20,43 +20,45 @@ from loan_default_assets.warehouse.registry import ModelRecord
 from loan_default_assets_tests.bento.random_requests import message
 from loan_default_assets_tests.bento.served_process import Served, service
 from loan_default_assets_tests.bento.small_portfolio import request
-from loan_default_assets_tests.bento.tiny_models import Bank
+from loan_default_assets_tests.bento.tiny_models import ServedBank
 
 BODY = request(reasons="none")
 
 
 @dataclass
 class Load:
-    """Clients that ask for the same loan over and over, and everything they were answered."""
+    """Clients that request the same loan repeatedly, and all their responses."""
 
     served: Served
-    answers: list[tuple[str, float, float]] = field(default_factory=list)
+    responses: list[tuple[str, float, float]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def http(self) -> None:
         with httpx.Client(base_url=self.served.http, timeout=30) as client:
             while not self.stopped.is_set():
-                answer = client.post("/predict", json=BODY)
-                if answer.status_code != 200:
-                    self.failures.append(f"HTTP {answer.status_code}: {answer.text}")
+                response = client.post("/predict", json=BODY)
+                if response.status_code != 200:
+                    self.failures.append(f"HTTP {response.status_code}: {response.text}")
                     continue
-                said = answer.json()
-                self.answers.append((said["model_version"], said["probability"], said["threshold"]))
+                body = response.json()
+                self.responses.append((body["model_version"], body["probability"], body["threshold"]))
 
     def grpc(self) -> None:
         with grpc.insecure_channel(self.served.grpc) as channel:
             stub = pb_grpc.LoanDefaultStub(channel)
             while not self.stopped.is_set():
                 try:
-                    said = stub.Predict(message(BODY), timeout=30)
+                    prediction = stub.Predict(message(BODY), timeout=30)
                 except grpc.RpcError as error:
                     self.failures.append(f"{error.code()}: {error.details()}")
                     continue
-                self.answers.append((said.model_version, said.probability, said.threshold))
+                self.responses.append(
+                    (prediction.model_version, prediction.probability, prediction.threshold)
+                )
 
     def run(self, work: Callable[[], None]) -> None:
-        """Does `work` while two clients of each transport ask."""
+        """Run `work` while two clients per transport send requests."""
         with ThreadPoolExecutor(4) as pool:
             clients = [pool.submit(client) for client in (self.http, self.http, self.grpc, self.grpc)]
             try:
@@ -68,7 +70,7 @@ class Load:
 
 
 def loaded(served: Served) -> list[str]:
-    """The version that each worker answers with."""
+    """The version that each worker serves."""
     states = httpx.get(served.http + "/model-info", timeout=30).json()["workers"]["states"]
     return [state["loaded"] for state in states]
 
@@ -82,41 +84,41 @@ def converge(served: Served, version: str, workers: int) -> float:
     return time.monotonic() - started
 
 
-def switch(bank: Bank, served: Served, times: int, records: list[ModelRecord]) -> list[float]:
-    """Promotes and rolls back under load; how long each took to be everywhere. Asserts that nothing went wrong."""
+def switch(bank: ServedBank, served: Served, times: int, records: list[ModelRecord]) -> list[float]:
+    """Promote and roll back under load, and assert that no request fails; the seconds until every worker had each."""
     load, seconds = Load(served), []
 
     def work() -> None:
         for n in range(times):
             if n % 3 == 2:
-                # A rollback rejects the champion for good, so the next promotion names another one.
+                # A rollback rejects the champion permanently, so the next promotion names another version.
                 wanted = bank.registry.rollback("a test")
             else:
                 wanted = next(r for r in records if r.version != bank.registry.champion().version)  # type: ignore[union-attr]
                 bank.promote(wanted)
             if n % 2:
-                answer = httpx.post(served.http + "/reload-model", timeout=30)
-                assert answer.status_code == 200, answer.text
-                assert [s["loaded"] for s in answer.json()["states"]] == [wanted.version] * 2
-                seconds.append(answer.elapsed.total_seconds())
+                response = httpx.post(served.http + "/reload-model", timeout=30)
+                assert response.status_code == 200, response.text
+                assert [s["loaded"] for s in response.json()["states"]] == [wanted.version] * 2
+                seconds.append(response.elapsed.total_seconds())
             else:
                 seconds.append(converge(served, wanted.version, 2))
 
     load.run(work)
     assert not load.failures, load.failures[:3]
-    facts: dict[str, set[tuple[float, float]]] = {}
-    for version, probability, threshold in load.answers:
-        facts.setdefault(version, set()).add((round(probability, 6), threshold))
-    assert len(facts) > 1
+    by_version: dict[str, set[tuple[float, float]]] = {}
+    for version, probability, threshold in load.responses:
+        by_version.setdefault(version, set()).add((round(probability, 6), threshold))
+    assert len(by_version) > 1
     thresholds = {r.version: r.threshold for r in records}
-    for version, seen in facts.items():
-        assert {threshold for _, threshold in seen} == {thresholds[version]}
-        probabilities = [probability for probability, _ in seen]
+    for version, values in by_version.items():
+        assert {threshold for _, threshold in values} == {thresholds[version]}
+        probabilities = [probability for probability, _ in values]
         assert max(probabilities) - min(probabilities) < 1e-5
     return seconds
 
 
-def corrupt_copy(bank: Bank, record: ModelRecord, folder: Path, number: int) -> Path:
+def corrupt_copy(bank: ServedBank, record: ModelRecord, folder: Path, number: int) -> Path:
     """A copy of an artefact with one byte flipped; the number chooses the file and the byte."""
     target = folder / f"copy-{number}" / record.version
     shutil.copytree(bank.root / record.version, target)
@@ -128,52 +130,52 @@ def corrupt_copy(bank: Bank, record: ModelRecord, folder: Path, number: int) -> 
     return target
 
 
-def test_a_hundred_corrupt_copies_are_refused(make_bank: Callable[[], Bank], tmp_path: Path) -> None:
+def test_a_hundred_corrupt_copies_are_refused(make_bank: Callable[[], ServedBank], tmp_path: Path) -> None:
     bank = make_bank()
     good, other = bank.register(0), bank.register(1)
     wanted = [good]
     champion = Champion(bank.portfolio, lambda: wanted[0])
-    assert champion.look() == "loaded"
+    assert champion.poll() == "loaded"
     current = champion.current
     for number in range(100):
         copy = corrupt_copy(bank, other, tmp_path, number)
         changed = {"artifact_uri": str(copy), "artifact_sha256": other.artifact_sha256}
         wanted[0] = ModelRecord(**{**vars(other), **changed})
-        assert champion.look(again=True) == "refused"
+        assert champion.poll(retry_refused=True) == "refused"
         assert champion.current is current
         assert other.version in str(champion.error)
     wanted[0] = other
-    assert champion.look() is None  # refused a moment ago, so it is not tried again by itself yet
-    assert champion.look(again=True) == "loaded"
+    assert champion.poll() is None  # refused a moment ago, so it is not loaded again yet
+    assert champion.poll(retry_refused=True) == "loaded"
 
 
-@pytest.mark.parametrize("fault", ["gone", "other_portfolio", "other_version", "remote"])
-def test_an_incompatible_artefact_is_refused(make_bank: Callable[[], Bank], fault: str) -> None:
+@pytest.mark.parametrize("fault", ["missing", "other_portfolio", "other_version", "remote"])
+def test_an_incompatible_artefact_is_refused(make_bank: Callable[[], ServedBank], fault: str) -> None:
     bank = make_bank()
     good, other = bank.register(0), bank.register(1)
     changed: dict[str, Any] = {
-        "gone": {"artifact_uri": str(bank.root / "nothing")},
+        "missing": {"artifact_uri": str(bank.root / "nothing")},
         "other_portfolio": {},
         "other_version": {"version": "c000000000000"},
         "remote": {"artifact_uri": "s3://bucket/model"},
     }[fault]
     wanted = [good]
     champion = Champion(bank.portfolio, lambda: wanted[0])
-    champion.look()
+    champion.poll()
     wanted[0] = ModelRecord(**{**vars(other), **changed})
     if fault == "other_portfolio":
         columns = bank.portfolio.columns | {"extra": bank.portfolio.columns["debt"]}
         champion._portfolio = bank.portfolio.model_copy(update={"columns": columns})
         del champion._portfolio.__dict__["hash"]
-    assert champion.look() == "refused"
+    assert champion.poll() == "refused"
     assert champion.current is not None
     assert champion.current.version == good.version
 
 
 @pytest.fixture(scope="module")
 def pair(
-    make_bank: Callable[[], Bank], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Bank, Served]]:
+    make_bank: Callable[[], ServedBank], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[ServedBank, Served]]:
     """A bank without a champion, and two workers that serve it."""
     bank, home = make_bank(), tmp_path_factory.mktemp("pair")
     workers = {"service_workers": 2, "service_poll_seconds": 0.5}
@@ -181,24 +183,24 @@ def pair(
         yield bank, served
 
 
-def test_without_a_champion_the_answer_is_503(pair: tuple[Bank, Served]) -> None:
+def test_without_a_champion_the_status_is_503(pair: tuple[ServedBank, Served]) -> None:
     _, served = pair
-    answer = httpx.post(served.http + "/predict", json=BODY)
-    assert (answer.status_code, answer.json()["code"]) == (503, "no_model")
-    assert "loan-default run" in answer.json()["error"]
+    response = httpx.post(served.http + "/predict", json=BODY)
+    assert (response.status_code, response.json()["code"]) == (503, "no_model")
+    assert "loan-default run" in response.json()["error"]
     health = httpx.get(served.http + "/health")
     assert health.status_code == 503
     assert "loan-default run" in health.json()["reason"]
     with grpc.insecure_channel(served.grpc) as channel:
-        found = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
-        assert found.status == health_pb2.HealthCheckResponse.NOT_SERVING
+        health_status = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+        assert health_status.status == health_pb2.HealthCheckResponse.NOT_SERVING
         with pytest.raises(grpc.RpcError) as failed:
             pb_grpc.LoanDefaultStub(channel).Predict(message(BODY))
         assert failed.value.code() == grpc.StatusCode.UNAVAILABLE
 
 
-def test_the_old_model_answers_while_the_new_one_is_refused(
-    pair: tuple[Bank, Served], tmp_path: Path
+def test_the_old_model_is_served_while_the_new_one_is_refused(
+    pair: tuple[ServedBank, Served], tmp_path: Path
 ) -> None:
     bank, served = pair
     first, second = bank.register(100), bank.register(101)
@@ -207,12 +209,12 @@ def test_the_old_model_answers_while_the_new_one_is_refused(
     kept = tmp_path / "kept"
     shutil.move(bank.root / second.version, kept)
     bank.promote(second)
-    answer = httpx.post(served.http + "/reload-model", timeout=30)
-    assert answer.status_code == 202
-    states = answer.json()["states"]
+    response = httpx.post(served.http + "/reload-model", timeout=30)
+    assert response.status_code == 202
+    states = response.json()["states"]
     assert [(s["desired"], s["loaded"]) for s in states] == [(second.version, first.version)] * 2
     assert all(second.version in s["error"] for s in states)
-    assert answer.json()["laggards"] == [s["worker"] for s in states]
+    assert response.json()["outdated"] == [s["worker"] for s in states]
     assert httpx.post(served.http + "/predict", json=BODY).json()["model_version"] == first.version
     shutil.move(kept, bank.root / second.version)
     assert httpx.post(served.http + "/reload-model", timeout=30).status_code == 200
@@ -220,7 +222,7 @@ def test_the_old_model_answers_while_the_new_one_is_refused(
 
 
 @pytest.mark.parametrize("times", [6, pytest.param(200, marks=pytest.mark.slow)])
-def test_switches_under_load(pair: tuple[Bank, Served], times: int) -> None:
+def test_switches_under_load(pair: tuple[ServedBank, Served], times: int) -> None:
     bank, served = pair
     records = [bank.register(n) for n in range(4)]
     bank.promote(records[0])
@@ -229,7 +231,7 @@ def test_switches_under_load(pair: tuple[Bank, Served], times: int) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_worker_is_replaced(pair: tuple[Bank, Served]) -> None:
+def test_a_killed_worker_is_replaced(pair: tuple[ServedBank, Served]) -> None:
     bank, served = pair
     bank.promote(bank.register(50))
     version = bank.registry.champion().version  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""Workers see each other while they live, and only then."""
+"""The worker registry lists living workers only."""
 
 import multiprocessing
 import signal
@@ -12,7 +12,7 @@ def report(worker: str, handled: int = 0) -> WorkerReport:
     return WorkerReport(worker, desired="c1", loaded="c1", error=None, handled=handled, loaded_at=None)
 
 
-def test_reports_are_the_last_words_of_the_living(tmp_path: Path) -> None:
+def test_reports_are_the_last_of_living_workers(tmp_path: Path) -> None:
     first, second = WorkerRegistry(tmp_path), WorkerRegistry(tmp_path)
     assert first.reports() == []
     first.report(report(first.worker))
@@ -23,12 +23,12 @@ def test_reports_are_the_last_words_of_the_living(tmp_path: Path) -> None:
     assert [r.worker for r in first.reports()] == [first.worker]
 
 
-def test_requests_to_reload_are_numbered_upwards(tmp_path: Path) -> None:
+def test_reload_requests_have_increasing_numbers(tmp_path: Path) -> None:
     first, second = WorkerRegistry(tmp_path), WorkerRegistry(tmp_path)
-    assert first.asked() == 0
-    numerical = [worker_registry.ask() for worker_registry in (first, second, first)]
-    assert numerical == sorted(set(numerical))
-    assert second.asked() == numerical[-1]
+    assert first.newest_request() == 0
+    numbers = [worker_registry.request_reload() for worker_registry in (first, second, first)]
+    assert numbers == sorted(set(numbers))
+    assert second.newest_request() == numbers[-1]
 
 
 def _join(folder: str, ready: threading.Event) -> None:
@@ -38,7 +38,7 @@ def _join(folder: str, ready: threading.Event) -> None:
     signal.pause()
 
 
-def test_a_killed_worker_is_swept_away(tmp_path: Path) -> None:
+def test_the_files_of_a_killed_worker_are_removed(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     ready = context.Event()
     process = context.Process(target=_join, args=(str(tmp_path), ready))

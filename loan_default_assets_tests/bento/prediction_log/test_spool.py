@@ -1,5 +1,7 @@
-"""The journal's files: nothing lost, nothing twice, whatever dies."""
+"""Spool and shipper: no record is lost or delivered twice, whichever process ends."""
 
+import errno
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -15,13 +17,13 @@ from bento.prediction_log.spool import Spool, SpoolFull
 
 
 def drain(spool: Spool) -> list[bytes]:
-    """Everything undelivered, which is then delivered."""
-    found: list[bytes] = []
+    """All undelivered records, which are marked as delivered."""
+    drained: list[bytes] = []
     while True:
         records, size = spool.read()
         if not records:
-            return found
-        found.extend(records)
+            return drained
+        drained.extend(records)
         spool.done(size)
 
 
@@ -32,20 +34,22 @@ def lines(count: int, size: int = 20) -> list[bytes]:
 @pytest.mark.parametrize(
     ("segment_bytes", "size"), [(1 << 20, 20), (100, 20), (50, 2000), (1 << 20, 3 << 20)]
 )
-def test_records_come_back_in_order_and_their_files_go(tmp_path: Path, segment_bytes: int, size: int) -> None:
+def test_records_are_read_in_order_and_delivered_segments_are_removed(
+    tmp_path: Path, segment_bytes: int, size: int
+) -> None:
     spool = Spool(tmp_path, limit_bytes=1 << 30, segment_bytes=segment_bytes)
-    wanted = lines(7, size)
-    for record in wanted[:4]:
+    records = lines(7, size)
+    for record in records[:4]:
         spool.append([record])
-    spool.append(wanted[4:])
-    assert spool.waiting_bytes == sum(len(record) + 1 for record in wanted)
-    assert drain(spool) == wanted
+    spool.append(records[4:])
+    assert spool.waiting_bytes == sum(len(record) + 1 for record in records)
+    assert drain(spool) == records
     assert spool.waiting_bytes == 0
     spool.close()
     assert not list(tmp_path.iterdir())
 
 
-def test_a_full_spool_takes_nothing_until_it_is_delivered(tmp_path: Path) -> None:
+def test_a_full_spool_refuses_records_until_it_is_delivered(tmp_path: Path) -> None:
     spool = Spool(tmp_path, limit_bytes=100)
     spool.append(lines(4))
     with pytest.raises(SpoolFull):
@@ -54,7 +58,7 @@ def test_a_full_spool_takes_nothing_until_it_is_delivered(tmp_path: Path) -> Non
     spool.append(lines(4))
 
 
-def test_what_is_undelivered_at_the_end_is_adopted(tmp_path: Path) -> None:
+def test_undelivered_records_of_a_closed_spool_are_adopted(tmp_path: Path) -> None:
     first = Spool(tmp_path, limit_bytes=1 << 20, segment_bytes=50)
     first.append(lines(3))
     first.append(lines(2))
@@ -63,7 +67,7 @@ def test_what_is_undelivered_at_the_end_is_adopted(tmp_path: Path) -> None:
     assert sorted(drain(second)) == sorted(lines(3) + lines(2))
 
 
-def test_a_living_process_keeps_its_files(tmp_path: Path) -> None:
+def test_segments_of_a_living_process_are_not_adopted(tmp_path: Path) -> None:
     first = Spool(tmp_path, limit_bytes=1 << 20)
     first.append(lines(3))
     second = Spool(tmp_path, limit_bytes=1 << 20)
@@ -74,12 +78,12 @@ def test_a_living_process_keeps_its_files(tmp_path: Path) -> None:
 def _write_and_wait(folder: str, ready: threading.Event) -> None:
     spool = Spool(Path(folder), limit_bytes=1 << 20)
     spool.append(lines(5))
-    os.write(spool._active.descriptor, b"torn record")
+    os.write(spool._active.descriptor, b"incomplete record")
     ready.set()
     signal.pause()
 
 
-def test_a_killed_process_loses_nothing_and_a_torn_line_is_none(tmp_path: Path) -> None:
+def test_a_killed_process_loses_no_complete_record(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     ready = context.Event()
     process = context.Process(target=_write_and_wait, args=(str(tmp_path), ready))
@@ -93,31 +97,111 @@ def test_a_killed_process_loses_nothing_and_a_torn_line_is_none(tmp_path: Path) 
     assert drain(survivor) == lines(5)
 
 
-def test_a_removed_lock_is_not_taken(tmp_path: Path) -> None:
+def test_a_removed_file_cannot_be_locked(tmp_path: Path) -> None:
     path = tmp_path / "a.lock"
-    held = file_locks.create(path)
-    assert file_locks.take(path) is None
-    os.close(held)
-    taken = file_locks.take(path)
-    assert taken is not None
+    created = file_locks.create(path)
+    assert file_locks.acquire(path) is None
+    os.close(created)
+    acquired = file_locks.acquire(path)
+    assert acquired is not None
     path.unlink()
-    os.close(taken)
-    assert file_locks.take(path) is None
+    os.close(acquired)
+    assert file_locks.acquire(path) is None
+
+
+def test_hidden_files_of_ended_processes_are_removed(tmp_path: Path) -> None:
+    abandoned, live = tmp_path / ".a.jsonl.new", tmp_path / ".b.jsonl.new"
+    abandoned.touch()
+    descriptor = os.open(live, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    spool = Spool(tmp_path, limit_bytes=100)
+    assert not abandoned.exists()
+    assert live.exists()
+    os.close(descriptor)
+    spool.adopt()
+    assert not live.exists()
+
+
+def test_a_file_that_is_removed_before_it_is_locked_is_created_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, calls = fcntl.flock, []
+
+    def flock(descriptor: int, operation: int) -> None:
+        calls.append(operation)
+        if len(calls) == 1:
+            file_locks.remove_abandoned(tmp_path)
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    descriptor = file_locks.create(tmp_path / "a.lock")
+    assert os.fstat(descriptor).st_nlink == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a.lock"]
+
+
+def test_a_disk_that_the_spool_has_filled_is_free_again_after_delivery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capacity, write = 1000, os.write
+
+    def limited_write(descriptor: int, data: bytes) -> int:
+        free = capacity - sum(path.stat().st_size for path in tmp_path.iterdir())
+        if free <= 0:
+            raise OSError(errno.ENOSPC, "no space left on device")
+        return write(descriptor, data[:free])
+
+    spool = Spool(tmp_path, limit_bytes=1 << 20)
+    monkeypatch.setattr(os, "write", limited_write)
+    spool.append(lines(1, size=899))
+    with pytest.raises(OSError, match="no space left"):
+        spool.append(lines(1, size=200))
+    assert drain(spool) == lines(1, size=899)
+    spool.append(lines(1, size=899))
+    spool.append(lines(1))
+    assert drain(spool) == [*lines(1, size=899), *lines(1)]
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) == 0
+
+
+def test_segments_in_the_folder_of_the_release_before_are_shipped(tmp_path: Path, table: "Table") -> None:
+    former = tmp_path / "journal"
+    former.mkdir(mode=0o700)
+    (former / f"{'0' * 32}.jsonl").write_bytes(b"\n".join(lines(5)) + b"\nincomplete")
+    spool = Spool(tmp_path / "spool", 1 << 20, former_folder=former)
+    shipper = Shipper(spool, table.store, tmp_path / "refused")
+    shipper.stop(10)
+    assert table.rows == lines(5)
+    spool.close()
+    Spool(tmp_path / "spool", 1 << 20, former_folder=former)
+    assert not former.exists()
+
+
+def test_the_folder_of_the_release_before_stays_while_a_process_of_that_release_writes(
+    tmp_path: Path,
+) -> None:
+    former = Spool(tmp_path / "journal", 1 << 20)
+    former.append(lines(3))
+    spool = Spool(tmp_path / "spool", 1 << 20, former_folder=tmp_path / "journal")
+    assert drain(spool) == []
+    former.close()
+    assert spool.adopt() == 1
+    assert drain(spool) == lines(3)
+    assert spool.adopt() == 0
+    assert not (tmp_path / "journal").exists()
 
 
 class Table:
-    """A table that ignores what it has; `away` and `poison` are its moods."""
+    """A table that ignores records which it has, may be unreachable, and refuses records with `poison`."""
 
     def __init__(self) -> None:
         self.rows: list[bytes] = []
         self.calls = 0
-        self.away = False
-        self.reached = threading.Event()
+        self.unreachable = False
+        self.called = threading.Event()
 
     def store(self, records: Sequence[bytes]) -> None:
         self.calls += 1
-        if self.away:
-            self.reached.set()
+        if self.unreachable:
+            self.called.set()
             raise DatabaseUnreachable
         if any(b"poison" in record for record in records):
             raise ValueError("refused")
@@ -129,7 +213,7 @@ def table() -> Table:
     return Table()
 
 
-def test_delivery_empties_the_spool(tmp_path: Path, table: Table) -> None:
+def test_shipping_empties_the_spool(tmp_path: Path, table: Table) -> None:
     spool = Spool(tmp_path / "s", 1 << 20)
     shipper = Shipper(spool, table.store, tmp_path / "refused")
     spool.append(lines(50))
@@ -139,37 +223,37 @@ def test_delivery_empties_the_spool(tmp_path: Path, table: Table) -> None:
     assert (shipper.delivered, spool.waiting_bytes) == (50, 0)
 
 
-def test_records_wait_while_the_table_is_away(tmp_path: Path, table: Table) -> None:
-    table.away = True
+def test_records_wait_while_the_database_is_unreachable(tmp_path: Path, table: Table) -> None:
+    table.unreachable = True
     spool = Spool(tmp_path / "s", 1 << 20)
     shipper = Shipper(spool, table.store, tmp_path / "refused")
     spool.append(lines(5))
     shipper.wake()
-    assert table.reached.wait(10)
+    assert table.called.wait(10)
     spool.append(lines(9)[5:])
-    table.away = False
+    table.unreachable = False
     shipper.stop(10)
     assert table.rows == lines(9)
 
 
-def test_what_could_not_be_delivered_waits_for_the_next_process(tmp_path: Path, table: Table) -> None:
-    table.away = True
+def test_undelivered_records_are_shipped_by_the_next_process(tmp_path: Path, table: Table) -> None:
+    table.unreachable = True
     spool = Spool(tmp_path / "s", 1 << 20)
     shipper = Shipper(spool, table.store, tmp_path / "refused")
     spool.append(lines(5))
     shipper.stop(0)
     spool.close()
-    table.away = False
+    table.unreachable = False
     again = Spool(tmp_path / "s", 1 << 20)
     Shipper(again, table.store, tmp_path / "refused").stop(10)
     assert table.rows == lines(5)
 
 
-def test_a_refused_record_stops_no_other(tmp_path: Path, table: Table) -> None:
+def test_a_refused_record_does_not_block_others(tmp_path: Path, table: Table) -> None:
     spool = Spool(tmp_path / "s", 1 << 20)
     shipper = Shipper(spool, table.store, tmp_path / "refused")
     spool.append([*lines(10), b"poison", *lines(20)[10:]])
     shipper.stop(10)
     assert sorted(table.rows) == sorted(lines(20))
     assert (tmp_path / "refused").read_bytes() == b"poison\n"
-    assert shipper.set_aside == 1
+    assert shipper.refused == 1

@@ -1,4 +1,4 @@
-"""What a request may hold: the table of what is taken and what is refused, and by which words."""
+"""Requests: accepted and refused values with field and reason, and the OpenAPI document."""
 
 import json
 from datetime import date
@@ -13,7 +13,7 @@ from bento.schemas.problems import Refused
 from bento.schemas.request_parsing import Parser
 from bento.schemas.requests import MOST_LOANS, RequestTypes
 from loan_default_assets.portfolio.features import transform
-from loan_default_assets.portfolio.spec import library, load
+from loan_default_assets.portfolio.spec import library_names, load
 from loan_default_assets_tests.bento.small_portfolio import portfolio, request
 
 TYPES = RequestTypes(portfolio())
@@ -23,9 +23,9 @@ TODAY = date(2026, 11, 22)
 
 
 def loan(**changed: Any) -> dict[str, Any]:
-    """The columns of a request that was taken."""
-    found = TYPES.loan(ONE.json(json.dumps(request(**changed)).encode()), TODAY)
-    return dict(zip(TYPES.sources, found.values, strict=True)) | {"as_of": found.as_of}
+    """The columns of an accepted request."""
+    checked = TYPES.loan(ONE.json(json.dumps(request(**changed)).encode()), TODAY)
+    return dict(zip(TYPES.sources, checked.values, strict=True)) | {"as_of": checked.as_of}
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def loan(**changed: Any) -> dict[str, Any]:
         ({"as_of": None}, "as_of", TODAY),
     ],
 )
-def test_taken(changed: dict[str, Any], column: str, value: Any) -> None:
+def test_accepted_values(changed: dict[str, Any], column: str, value: Any) -> None:
     assert loan(**changed)[column] == value
 
 
@@ -87,8 +87,8 @@ def test_taken(changed: dict[str, Any], column: str, value: Any) -> None:
         ({"recovered": 5.0}, "numerical_features.recovered", "known only after the outcome"),
         ({"incone": 1}, "incone", "did you mean income"),
         ({"remarks": "x"}, "remarks", "unknown field"),
-        ({"kim@example.com": 1}, "(not a column's name)", "unknown field"),
-        ({"김민수": 1}, "(not a column's name)", "unknown field"),
+        ({"kim@example.com": 1}, "(not a column name)", "unknown field"),
+        ({"김민수": 1}, "(not a column name)", "unknown field"),
         ({"loan_id": 5}, "loan_id", "string"),
         ({"loan_id": "a\nb"}, "loan_id", "pattern"),
         ({"loan_id": "x" * 201}, "loan_id", "200"),
@@ -97,7 +97,7 @@ def test_taken(changed: dict[str, Any], column: str, value: Any) -> None:
         ({"categorical_features": ...}, "categorical_features", "required"),
     ],
 )
-def test_refused_with_field_and_reason(changed: dict[str, Any], field: str, reason: str) -> None:
+def test_a_refusal_has_field_and_reason(changed: dict[str, Any], field: str, reason: str) -> None:
     with pytest.raises(Refused) as refused:
         ONE.json(json.dumps(request(**changed)).encode())
     problem = refused.value.problem
@@ -110,17 +110,17 @@ def test_refused_with_field_and_reason(changed: dict[str, Any], field: str, reas
     "body",
     [b"", b"null", b"[]", b"5", b'"x"', b"{", b"{} x", b"\xff\xfe", b'{"a": "\\ud800"}', b"[" * 100_000],
 )
-def test_what_is_no_json_object_is_malformed(body: bytes) -> None:
+def test_a_body_that_is_no_json_object_is_malformed(body: bytes) -> None:
     for parser in (ONE, MANY):
         with pytest.raises(Refused) as refused:
             parser.json(body)
         assert refused.value.problem.status == 400
 
 
-def test_grpc_values_are_checked_alike() -> None:
-    given = request(reasons="all", loan_id="7")
-    from_text = TYPES.loan(ONE.json(json.dumps(given).encode()), TODAY)
-    assert TYPES.loan(ONE.values(given), TODAY) == from_text
+def test_grpc_values_are_checked_like_json() -> None:
+    fields = request(reasons="all", loan_id="7")
+    from_text = TYPES.loan(ONE.json(json.dumps(fields).encode()), TODAY)
+    assert TYPES.loan(ONE.values(fields), TODAY) == from_text
     with pytest.raises(Refused, match="not valid"):
         ONE.values(request(income=float("nan")))
 
@@ -146,30 +146,30 @@ def test_thousands_of_unknown_fields_are_refused_at_once() -> None:
         assert len(refused.value.problem.details) == 1
 
 
-def test_only_the_first_faults_are_told() -> None:
+def test_only_the_first_faults_are_listed() -> None:
     with pytest.raises(Refused) as refused:
         ONE.json(json.dumps(request() | {f"k{n}": 1 for n in range(100)}).encode())
     assert refused.value.problem.details[-1].reason == "and 80 more faults"
 
 
-@pytest.mark.parametrize("name", ["corner_bank", *library()])
-def test_the_example_is_valid_by_types_and_by_document(name: str) -> None:
+@pytest.mark.parametrize("name", ["corner_bank", *library_names()])
+def test_the_example_is_valid_by_type_and_document(name: str) -> None:
     p = portfolio() if name == "corner_bank" else load(name, source="loans.csv")
     types = RequestTypes(p)
     example = types.example()
     body = json.dumps(example).encode()
-    taken = types.loan(Parser(types.predict, p, 1).json(body), TODAY)
-    columns = {name: [value] for name, value in zip(types.sources, taken.values, strict=True)}
-    features = transform(p, columns, np.array([taken.as_of], "datetime64[D]"))
+    checked = types.loan(Parser(types.predict, p, 1).json(body), TODAY)
+    columns = {name: [value] for name, value in zip(types.sources, checked.values, strict=True)}
+    features = transform(p, columns, np.array([checked.as_of], "datetime64[D]"))
     assert (features.categorical[0] > 1).all()
-    described = document(types)
-    schema = {"$ref": "#/components/schemas/PredictRequest", "components": described["components"]}
+    openapi = document(types)
+    schema = {"$ref": "#/components/schemas/PredictRequest", "components": openapi["components"]}
     validator = Draft202012Validator(schema)
     assert validator.is_valid(example)
     assert not validator.is_valid({**example, "unknown": 1})
 
 
-def test_the_document_tells_bounds_values_and_duties() -> None:
+def test_the_document_has_bounds_values_and_required_fields() -> None:
     schemas = document(TYPES)["components"]["schemas"]
     numerical = schemas["NumericalFeatures"]["properties"]
     assert (numerical["income"]["minimum"], numerical["income"]["maximum"]) == (0, 1_000_000)
