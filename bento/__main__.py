@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Start the service and wait for its end.
 
     Args:
-        arguments: the command line without the program; `sys.argv` when omitted.
+        arguments: The command line without the program; `sys.argv` when omitted.
 
     Returns:
         Exit code: 0 after a stop, 1 when the service cannot start with its settings.

@@ -33,8 +33,8 @@ class ServiceError(Exception):
     """The service refused a request or cannot be reached.
 
     Attributes:
-        code: the service's error code, or the transport's name of the status.
-        details: the faults of the request.
+        code: The service's error code, or the transport's name of the status.
+        details: The faults of the request.
     """
 
     def __init__(self, code: str, message: str, details: Sequence[ProblemDetail] = ()) -> None:
@@ -90,10 +90,10 @@ class HttpClient:
     """Requests over HTTP. Every method may raise ServiceError.
 
     Args:
-        url: such as http://127.0.0.1:8000.
-        key: the API key.
-        timeout: seconds per request.
-        verify: the certificate authority (PEM file) of a service with TLS; False: no verification.
+        url: Such as http://127.0.0.1:8000.
+        key: The API key.
+        timeout: Seconds per request.
+        verify: The certificate authority (PEM file) of a service with TLS; False: no verification.
     """
 
     def __init__(
@@ -152,10 +152,10 @@ class GrpcClient:
     """Requests over gRPC. Every method may raise ServiceError.
 
     Args:
-        address: such as 127.0.0.1:50051.
-        key: the API key.
-        timeout: seconds per request.
-        root: the certificate authority (PEM file) of a service with TLS; no TLS when omitted.
+        address: Such as 127.0.0.1:50051.
+        key: The API key.
+        timeout: Seconds per request.
+        root: The certificate authority (PEM file) of a service with TLS; no TLS when omitted.
     """
 
     def __init__(

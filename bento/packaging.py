@@ -1,6 +1,6 @@
 """A champion as a BentoML model, and a Bento that serves exactly that version.
 
-The artefact's safetensors and JSON are copied unchanged; nothing is pickled. A Bento whose model is `latest` would
+The artifact's safetensors and JSON are copied unchanged; nothing is pickled. A Bento whose model is `latest` would
 serve the version that was saved last, so the exact tag is written into the Bento's source.
 """
 
@@ -64,16 +64,16 @@ def save_model(artifact: Path, record: ModelRecord, portfolio: Portfolio, *, sto
     """Save a model in BentoML's store unless an intact copy is there.
 
     Args:
-        artifact: the folder of the artefact.
-        record: the model's row in the registry; snapshot, status, verdict and F1 become labels.
-        portfolio: the portfolio under which the model was trained.
-        store: the BentoML home.
+        artifact: The folder of the artifact.
+        record: The model's row in the registry; snapshot, status, verdict and F1 become labels.
+        portfolio: The portfolio under which the model was trained.
+        store: The BentoML home.
 
     Returns:
         The tag `<portfolio name>:<version>`.
 
     Raises:
-        ArtifactError: the artefact is damaged.
+        ArtifactError: The artifact is damaged.
     """
     from loan_default_assets.model.artifact import ArtifactError
     from loan_default_assets.model.artifact import load as verify
@@ -111,11 +111,11 @@ def build_bento(tag: str, *, store: Path) -> BuiltBento:
     A process of its own builds it, because BentoML imports the service and fixes its home per process.
 
     Args:
-        tag: of a saved model.
-        store: the BentoML home.
+        tag: Of a saved model.
+        store: The BentoML home.
 
     Raises:
-        PackagingError: the model is not in the store, or the build fails.
+        PackagingError: The model is not in the store, or the build fails.
     """
     name, _, number = tag.partition(":")
     target = store / "bentos" / f"loan_default_{name}" / number
@@ -153,18 +153,18 @@ def served_portfolio(settings: Settings) -> Portfolio:
     """The portfolio of the pinned model, or the one that the settings name.
 
     Raises:
-        PackagingError: the pinned model cannot be read.
-        PortfolioError: the portfolio is not valid.
+        PackagingError: The pinned model cannot be read.
+        PortfolioError: The portfolio is not valid.
     """
     tag = pinned_tag() or settings.service_model_tag
     return pinned_portfolio(tag) if tag else load(settings.portfolio, source=settings.loan_source)
 
 
 def pinned_record(tag: str) -> ModelRecord:
-    """The record of a model in BentoML's store, with the artefact in the store.
+    """The record of a model in BentoML's store, with the artifact in the store.
 
     Raises:
-        PackagingError: the model cannot be read.
+        PackagingError: The model cannot be read.
     """
     return _read_record(_folder(tag))
 
@@ -173,7 +173,7 @@ def pinned_portfolio(tag: str) -> Portfolio:
     """The portfolio under which a model in BentoML's store was trained.
 
     Raises:
-        PackagingError: the model cannot be read.
+        PackagingError: The model cannot be read.
     """
     return _read_portfolio(_folder(tag))
 

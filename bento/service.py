@@ -70,8 +70,8 @@ async def respond(route: str, work: Callable[[], Awaitable[tuple[bytes, int]]]) 
     """The response of a route.
 
     Args:
-        route: named in the log when `work` fails.
-        work: returns the body and the status. No exception of it reaches BentoML, which would log its text.
+        route: Named in the log when `work` fails.
+        work: Returns the body and the status. No exception of it reaches BentoML, which would log its text.
     """
     try:
         return json_response(*await work())

@@ -149,9 +149,7 @@ def doctor(portfolio: str | None, source: str | None) -> None:
 @click.option("--date", "as_of", help="Column of the application date; omit it for a file without dates.")
 @click.option("--key", help="Column that identifies a loan; omit it to number the rows.")
 @click.option("--name", help="Name of the portfolio; the file's name, when omitted.")
-@click.option(
-    "--output", type=click.Path(dir_okay=False), help="Where to write it; NAME.yaml, when omitted."
-)
+@click.option("--output", type=click.Path(dir_okay=False), help="Where to write it; NAME.yaml, when omitted.")
 @_verb
 def init(
     file: str, label: str, as_of: str | None, key: str | None, name: str | None, output: str | None
@@ -184,7 +182,9 @@ def backfill(
     from loan_default_assets.commands.session import dagster_instance, open_session
 
     with open_session(_settings(portfolio, source)) as session, dagster_instance(session) as instance:
-        outcome = past_partitions.backfill(session, instance, first=first.date(), last=last.date(), cutoff=_day(cutoff))
+        outcome = past_partitions.backfill(
+            session, instance, first=first.date(), last=last.date(), cutoff=_day(cutoff)
+        )
         click.echo(summary.text(session, outcome))
 
 

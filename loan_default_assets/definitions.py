@@ -1,4 +1,4 @@
-"""The one place where the graph is assembled."""
+"""Assembly of the asset graph: assets, jobs, sensors and resources of one portfolio."""
 
 import warnings
 from collections.abc import Mapping
@@ -27,13 +27,20 @@ def build_definitions(
     portfolio: Portfolio | None = None,
     resources: Mapping[str, Any] | None = None,
 ) -> dg.Definitions:
-    """The graph of one portfolio.
+    """Build the graph of one portfolio.
 
-    Args: settings, portfolio: those of the environment, where left out. resources: in place of the default ones,
-    by name (`warehouse`, `models`, `attempt`).
-    Raises: PortfolioError where the portfolio cannot be read.
+    Args:
+        settings: Those of the environment, when omitted.
+        portfolio: The one that the settings name, when omitted.
+        resources: Replacements of the default resources by name (`warehouse`, `models`, `attempt`).
+
+    Returns:
+        The definitions that Dagster loads.
+
+    Raises:
+        PortfolioError: The portfolio cannot be read or is inconsistent.
     """
-    # Backfill policies are marked beta; a line at every load of the code would hide the lines that matter.
+    # Backfill policies are beta in Dagster; a warning per load of the code would bury the other lines of the log.
     warnings.filterwarnings("ignore", category=dg.BetaWarning)
     settings = settings or Settings()
     portfolio = portfolio or load(settings.portfolio, source=settings.loan_source)
@@ -46,12 +53,12 @@ def build_definitions(
         champion.build(portfolio, settings),
         classifier_bento.build(portfolio, settings),
     ]
-    started = jobs.build(portfolio)
+    asset_jobs = jobs.build(portfolio)
     return dg.Definitions(
-        assets=sensors.automated(portfolio, settings, assets),
-        jobs=started,
-        sensors=sensors.sensors(portfolio, settings, started),
-        # A process a run, not one a step: the libraries are loaded once.
+        assets=sensors.with_automation(portfolio, settings, assets),
+        jobs=asset_jobs,
+        sensors=sensors.build(portfolio, settings, asset_jobs),
+        # One process per run instead of one per step: the libraries are loaded once.
         executor=dg.in_process_executor,
         loggers={"console": jobs.console},
         resources={
@@ -65,5 +72,5 @@ def build_definitions(
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """What `workspace.yaml` loads: the portfolio and settings of the environment."""
+    """The definitions that `workspace.yaml` names: the portfolio and settings of the environment."""
     return build_definitions()

@@ -7,8 +7,8 @@ def in_use(port: int, host: str = "127.0.0.1") -> bool:
     """Whether another process listens on the port; a connection that has just ended does not count.
 
     Args:
-        port: a TCP port, 1 to 65535.
-        host: an IPv4 or IPv6 address of this machine.
+        port: A TCP port, 1 to 65535.
+        host: An IPv4 or IPv6 address of this machine.
     """
     return bind_error(port, host) is not None
 

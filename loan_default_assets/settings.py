@@ -1,4 +1,4 @@
-"""Every environment variable: name, type, default and unit. Nothing else reads the environment."""
+"""Every environment variable: name, type, default and unit. No other module reads the environment."""
 
 from pathlib import Path
 from typing import Literal
@@ -8,119 +8,139 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Values from the environment; the field name in capitals is the variable's name."""
+    """Values from the environment; the variable's name is the field's name in capitals."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    portfolio: str = Field(
-        "demo", description="Name from the portfolio library, or a path to a portfolio file."
-    )
+    portfolio: str = Field("demo", description="Name in the portfolio library, or path of a portfolio file.")
     loan_source: str | None = Field(
-        None, description="CSV or Parquet file, or SQL URL, in place of the portfolio's own source."
+        None, description="CSV or Parquet file, or SQL URL, instead of the portfolio's own source."
     )
     loan_default_home: Path = Field(
         Path(".loan_default"), description="Folder of all state that is not in PostgreSQL."
     )
     database_url: SecretStr | None = Field(
-        None, description="PostgreSQL server; unset: the embedded server is started."
+        None, description="URL of the PostgreSQL server; unset: the embedded server is started."
     )
     artifact_root: str | None = Field(
-        None, description="Folder of model artefacts; unset: `models` under the home."
+        None, description="Folder of model artifacts; unset: `models` under LOAN_DEFAULT_HOME."
     )
 
-    d_model: int = Field(32, ge=4, description="Width of a token.")
-    nhead: int = Field(4, ge=1, description="Attention heads.")
+    d_model: int = Field(32, ge=4, description="Width of a token embedding.")
+    nhead: int = Field(4, ge=1, description="Attention heads per layer.")
     num_layers: int = Field(6, ge=1, description="Encoder layers.")
-    learning_rate: float = Field(0.0003, gt=0, description="Step size of AdamW.")
-    batch_size: int = Field(32, ge=2, description="Rows a step.")
-    seed: int = Field(0, ge=0, description="Seed of every random number of a training.")
+    learning_rate: float = Field(0.0003, gt=0, description="Learning rate of AdamW.")
+    batch_size: int = Field(32, ge=2, description="Rows per step.")
+    seed: int = Field(0, ge=0, description="Seed of all random numbers of a training.")
 
     f1_score_threshold: float = Field(0.8, ge=0, le=1, description="Target F1 of the default class.")
-    retraining_sample_threshold: int = Field(1000, ge=1, description="Matured rows that a window needs.")
-    retraining_positive_threshold: int = Field(100, ge=1, description="Defaults that a window needs.")
+    retraining_sample_threshold: int = Field(
+        1000, ge=1, description="Fewest matured rows of an evaluation window."
+    )
+    retraining_positive_threshold: int = Field(
+        100, ge=1, description="Fewest defaults of an evaluation window."
+    )
     leakage_auc_limit: float = Field(
         0.1,
         gt=0,
         le=0.5,
-        description="ROC-AUC that one feature may add before it is suspected to know the outcome.",
+        description="Gain in ROC-AUC by one feature above which it is a leakage candidate.",
     )
     promotion_policy: Literal["better_than_champion", "strict"] = Field(
-        "better_than_champion", description="`strict` never deploys below the F1 target."
+        "better_than_champion", description="`strict` never promotes a model below the F1 target."
     )
 
-    dagster_port: int = Field(3000, ge=1, le=65535, description="Dagster UI.")
-    service_http_port: int = Field(8000, ge=1, le=65535, description="Predictions over HTTP.")
-    service_grpc_port: int = Field(50051, ge=1, le=65535, description="Predictions over gRPC.")
+    dagster_port: int = Field(3000, ge=1, le=65535, description="Port of Dagster's UI.")
+    service_http_port: int = Field(8000, ge=1, le=65535, description="Port of the service over HTTP.")
+    service_grpc_port: int = Field(50051, ge=1, le=65535, description="Port of the service over gRPC.")
     service_host: str = Field(
-        "127.0.0.1", description="Address of both transports; any but a loopback one needs API keys."
+        "127.0.0.1", description="Address of both transports; any but a loopback address requires API keys."
     )
-    service_workers: int = Field(1, ge=1, le=64, description="Processes that answer, each with the model.")
+    service_workers: int = Field(
+        1, ge=1, le=64, description="Worker processes, each with the model in memory."
+    )
     service_api_keys: SecretStr | None = Field(
-        None, description="Keys that may ask for predictions, separated by commas, 16 characters or more."
+        None,
+        description="API keys of the role user (predictions), separated by commas, at least 16 characters each.",
     )
     service_admin_keys: SecretStr | None = Field(
-        None, description="Keys that may reload the model, separated by commas, 16 characters or more."
+        None,
+        description="API keys of the role admin (reload), separated by commas, at least 16 characters each.",
     )
     service_tls_certificate: Path | None = Field(
-        None, description="PEM file of the certificate chain; set with SERVICE_TLS_KEY: TLS on HTTP and gRPC."
+        None,
+        description="PEM file of the certificate chain; together with SERVICE_TLS_KEY: TLS on HTTP and gRPC.",
     )
     service_tls_key: Path | None = Field(None, description="PEM file of the certificate's private key.")
     service_rate_limit: int = Field(
-        0, ge=0, description="Requests a second of one client, over all workers; 0: no limit."
+        0, ge=0, description="Requests per second and client, over all workers; 0: no limit."
     )
     service_max_body_bytes: int = Field(4 << 20, ge=1024, description="Largest HTTP body in bytes.")
     service_max_message_bytes: int = Field(4 << 20, ge=1024, description="Largest gRPC message in bytes.")
     service_max_concurrency: int = Field(
-        512, ge=1, description="Requests in flight over all workers; more: 429."
+        512, ge=1, description="Most requests in flight over all workers; beyond it: status 429."
     )
-    service_batch_rows: int = Field(64, ge=1, description="Loans of one forward pass.")
-    service_queue_rows: int = Field(4096, ge=1, description="Loans that may wait in a worker; more: 503.")
-    service_timeout_seconds: float = Field(30.0, gt=0, description="Longest time of one HTTP request.")
+    service_batch_rows: int = Field(64, ge=1, description="Most applications per forward pass.")
+    service_queue_rows: int = Field(
+        4096, ge=1, description="Most applications queued per worker; beyond it: status 503."
+    )
+    service_timeout_seconds: float = Field(
+        30.0, gt=0, description="Time limit of one HTTP request in seconds."
+    )
     service_poll_seconds: float = Field(
-        1.0, gt=0, le=60, description="How often a worker asks the registry for the champion."
+        1.0,
+        gt=0,
+        le=60,
+        description="Seconds between two polls of the registry for the champion, per worker.",
     )
     service_reload_seconds: float = Field(
-        8.0, gt=0, description="How long /reload-model waits for the workers."
+        8.0, gt=0, description="Seconds that /reload-model waits for the workers."
     )
     service_drain_seconds: float = Field(
-        10.0, ge=0, description="How long a stop waits for requests in flight and for the journal."
+        10.0,
+        ge=0,
+        description="Seconds that a stop waits for requests in flight and for the spool to be shipped.",
     )
     service_spool_bytes: int = Field(
-        256 << 20, ge=1 << 16, description="Most bytes of undelivered journal a worker keeps; more: 503."
+        256 << 20,
+        ge=1 << 16,
+        description="Most bytes of the prediction log spooled per worker; beyond it: status 503.",
     )
     prometheus_multiproc_dir: str | None = Field(
-        None, description="Where the workers add up their metrics; BentoML sets it for them."
+        None, description="Folder in which the workers share their metrics; set by BentoML."
     )
     bentoml_home: Path | None = Field(
-        None, description="Folder of BentoML's models and Bentos; unset: `bentoml` under the home."
+        None, description="Folder of BentoML's models and Bentos; unset: `bentoml` under LOAN_DEFAULT_HOME."
     )
     service_model_tag: str | None = Field(
-        None, description="BentoML model `name:version` to serve for good, in place of the champion."
+        None, description="BentoML model `name:version` to serve instead of the champion."
     )
 
-    retrain_cooldown: float = Field(
-        24.0, ge=0, description="Hours between two trainings that nobody asked for."
+    retrain_cooldown: float = Field(24.0, ge=0, description="Minimum hours between two automatic trainings.")
+    max_retrain_attempts: int = Field(3, ge=1, description="Failed attempts per episode before HOLD.")
+    retrain_sensor_seconds: int = Field(
+        30, ge=1, description="Seconds between two evaluations of the retraining rule."
     )
-    max_retrain_attempts: int = Field(3, ge=1, description="Failed attempts of an episode before HOLD.")
-    retrain_sensor_seconds: int = Field(30, ge=1, description="How often the retraining rule looks.")
     automation_seconds: int = Field(
-        30, ge=1, description="How often stale and new partitions are looked for."
+        30, ge=1, description="Seconds between two evaluations of the automation conditions."
     )
     freshness_seconds: int | None = Field(
-        None, ge=60, description="Age at which an asset is stale, in place of the portfolio's `refresh`."
+        None,
+        ge=60,
+        description="Age in seconds at which an asset is stale, instead of the portfolio's `refresh`.",
     )
     freshness_retry_cron: str = Field(
-        "*/10 * * * *", description="When a stale asset is tried again, after a run that failed."
+        "*/10 * * * *", description="Cron schedule on which a stale asset is retried after a failed run."
     )
     alert_to: SecretStr | None = Field(
         None,
-        description="Who is told of failed runs and of HOLD, beside the log: a webhook URL (JSON is posted), "
+        description="Receiver of alerts (failed runs, HOLD) besides the log: a webhook URL (JSON is posted) "
         "or a command (the JSON is its standard input).",
     )
 
     @property
     def models_root(self) -> str:
-        """The folder of model artefacts."""
+        """The folder of model artifacts."""
         return self.artifact_root or str(self.home / "models")
 
     @property

@@ -88,8 +88,8 @@ COMMENT ON COLUMN model_metadata.trained_from IS 'First as_of of the training an
 COMMENT ON COLUMN model_metadata.trained_to IS 'Last as_of of the training and validation rows';
 COMMENT ON COLUMN model_metadata.window_from IS 'First as_of of the evaluation window';
 COMMENT ON COLUMN model_metadata.window_to IS 'Last as_of of the evaluation window';
-COMMENT ON COLUMN model_metadata.artifact_uri IS 'Location of the artefact';
-COMMENT ON COLUMN model_metadata.artifact_sha256 IS 'SHA-256 of the artefact, checked at every load';
+COMMENT ON COLUMN model_metadata.artifact_uri IS 'Location of the artifact';
+COMMENT ON COLUMN model_metadata.artifact_sha256 IS 'SHA-256 of the artifact, checked at every load';
 COMMENT ON COLUMN model_metadata.created_at IS 'Time of registration';
 COMMENT ON COLUMN model_metadata.promoted_at IS 'Time of the last promotion to champion';
 COMMENT ON COLUMN model_metadata.verdict IS 'Promotion verdict under which the version became champion';

@@ -35,7 +35,7 @@ class Keys:
         """Read SERVICE_API_KEYS and SERVICE_ADMIN_KEYS.
 
         Raises:
-            ConfigurationError: a key is too short or in both lists, or there are administration keys only.
+            ConfigurationError: A key is too short or in both lists, or there are administration keys only.
         """
         user = _split(settings.service_api_keys, "SERVICE_API_KEYS")
         admin = _split(settings.service_admin_keys, "SERVICE_ADMIN_KEYS")
@@ -65,8 +65,8 @@ class Keys:
         """Why a client of this role is refused.
 
         Args:
-            role: the role of the client's key; None without a known key.
-            allowed: the roles that have the permission; empty: every client has it.
+            role: The role of the client's key; None without a known key.
+            allowed: The roles that have the permission; empty: every client has it.
 
         Returns:
             UNAUTHORIZED or FORBIDDEN; None when the client is allowed.

@@ -29,8 +29,8 @@ class RateLimit:
         """Take one of the client's tokens; False when it has none.
 
         Args:
-            client: a key or an address.
-            now: seconds of a monotonic clock; the current time when omitted.
+            client: A key or an address.
+            now: Seconds of a monotonic clock; the current time when omitted.
         """
         if not self._rate:
             return True

@@ -16,7 +16,7 @@ def check(settings: Settings) -> Keys:
         The API keys.
 
     Raises:
-        ConfigurationError: a setting cannot be used; the message names it.
+        ConfigurationError: A setting cannot be used; the message names it.
     """
     keys = Keys.from_settings(settings)
     try:
@@ -47,7 +47,7 @@ def require_free_port(host: str, port: int, setting: str) -> None:
     """Refuse a port on which something listens: workers share their port and would not notice.
 
     Raises:
-        ConfigurationError: the port is in use; the message names the setting.
+        ConfigurationError: The port is in use; the message names the setting.
     """
     if error := bind_error(port, host):
         raise ConfigurationError(

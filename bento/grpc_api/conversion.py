@@ -15,8 +15,8 @@ def values(message: pb.PredictRequest, *, dated: bool) -> dict[str, Any]:
     """The message as the values of a JSON body.
 
     Args:
-        message: one loan.
-        dated: whether the portfolio has date columns, which may be required.
+        message: One loan.
+        dated: Whether the portfolio has date columns, which may be required.
     """
     fields: dict[str, Any] = {
         "categorical_features": dict(message.categorical_features),

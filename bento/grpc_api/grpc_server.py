@@ -37,10 +37,10 @@ class GrpcService(pb_grpc.LoanDefaultServicer):
     """Checks messages as HTTP bodies are checked, and scores them with the same engine.
 
     Args:
-        engine: scores the loans.
-        types: the request types of the portfolio.
-        gather: returns the content of /model-info.
-        rate: the limit per client address.
+        engine: Scores the loans.
+        types: The request types of the portfolio.
+        gather: Returns the content of /model-info.
+        rate: The limit per client address.
     """
 
     def __init__(self, engine: Engine, types: RequestTypes, gather: Gather, rate: RateLimit) -> None:
@@ -114,9 +114,9 @@ class GrpcServer:
     """The server of one worker; its health status is NOT_SERVING while there is no model.
 
     Args:
-        servicer: the typed service.
-        settings: address, certificate and limits.
-        keys: the API keys.
+        servicer: The typed service.
+        settings: Address, certificate and limits.
+        keys: The API keys.
     """
 
     def __init__(self, servicer: GrpcService, settings: Settings, keys: Keys) -> None:
@@ -145,7 +145,7 @@ class GrpcServer:
         """Open the port.
 
         Raises:
-            RuntimeError: the port is in use.
+            RuntimeError: The port is in use.
         """
         address = with_port(self._settings.service_host, self._settings.service_grpc_port)
         certificate, key = self._settings.service_tls_certificate, self._settings.service_tls_key

@@ -41,7 +41,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
     It requests the handler of each method once, so it must be the last of the server's interceptors.
 
     Args:
-        keys: the API keys.
+        keys: The API keys.
         count: `count(method, status)` is called per refused call.
     """
 

@@ -34,8 +34,8 @@ def read_only_app(runtime: Callable[[], "Runtime"], document: bytes) -> Starlett
     """The application with the read-only routes.
 
     Args:
-        runtime: returns the parts of this worker.
-        document: the OpenAPI document as JSON.
+        runtime: Returns the parts of this worker.
+        document: The OpenAPI document as JSON.
     """
 
     async def health(_: Request) -> Response:

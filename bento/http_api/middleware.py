@@ -30,9 +30,9 @@ class HttpMiddleware:
     """Passes requests on to `app`, or refuses them.
 
     Args:
-        app: the ASGI application.
-        settings: the limits, which the workers share.
-        keys: the API keys.
+        app: The ASGI application.
+        settings: The limits, which the workers share.
+        keys: The API keys.
         count: `count(route, status, seconds)` is called once per request.
     """
 

@@ -42,10 +42,10 @@ class Batcher:
 
     Args:
         infer: `infer(model, items)` returns one result per item.
-        commit: called on the same thread with the jobs that a batch has completed, before their futures resolve; its
+        commit: Called on the same thread with the jobs that a batch has completed, before their futures resolve; its
             error becomes the error of those requests.
-        max_rows: the most items per batch.
-        max_queue_rows: the most items that wait.
+        max_rows: The most items per batch.
+        max_queue_rows: The most items that wait.
     """
 
     def __init__(
@@ -74,15 +74,15 @@ class Batcher:
         """Queue a request and wait for its results.
 
         Args:
-            model: passed to `infer`; a batch never mixes models.
-            items: at least one. More than the queue's limit are accepted when the queue is empty.
-            context: passed to `commit` with the job.
+            model: Passed to `infer`; a batch never mixes models.
+            items: At least one. More than the queue's limit are accepted when the queue is empty.
+            context: Passed to `commit` with the job.
 
         Returns:
             One result per item, in order.
 
         Raises:
-            Overloaded: the queue is full or closed.
+            Overloaded: The queue is full or closed.
         """
         if self._closed or (self._rows and self._rows + len(items) > self._max_queue_rows):
             raise Overloaded

@@ -19,7 +19,7 @@ from loan_default_assets.warehouse.registry import ModelRecord
 
 logger = logging.getLogger("bentoml.loan_default.model")
 
-# A refused artefact does not change by itself: it is loaded again after this time, or at once on /reload-model.
+# A refused artifact does not change by itself: it is loaded again after this time, or at once on /reload-model.
 RETRY_SECONDS = 30.0
 
 
@@ -41,8 +41,8 @@ class Champion:
     """The champion of one worker. `current` is replaced by one assignment; `wanted` is the last result of `find`.
 
     Args:
-        portfolio: the served portfolio.
-        find: returns the model that should be served; it may raise WarehouseError.
+        portfolio: The served portfolio.
+        find: Returns the model that should be served; it may raise WarehouseError.
     """
 
     def __init__(self, portfolio: Portfolio, find: Callable[[], ModelRecord | None]) -> None:
@@ -58,7 +58,7 @@ class Champion:
         """Find the wanted model and load it. A model that cannot be loaded is refused, and the current one stays.
 
         Args:
-            retry_refused: load a model again that was refused a moment ago.
+            retry_refused: Load a model again that was refused a moment ago.
 
         Returns:
             `loaded`, `refused`, or None when nothing changed.
@@ -97,8 +97,8 @@ def load(portfolio: Portfolio, record: ModelRecord) -> LoadedChampion:
     """Load, verify and warm up the model of a record.
 
     Raises:
-        ArtifactError: the artefact is damaged or does not fit the portfolio.
-        Exception: any error of a model that cannot be used.
+        ArtifactError: The artifact is damaged or does not fit the portfolio.
+        Exception: Any error of a model that cannot be used.
     """
     predictor = Predictor.from_artifact(
         folder_of(record.artifact_uri),
@@ -122,12 +122,12 @@ def load(portfolio: Portfolio, record: ModelRecord) -> LoadedChampion:
 
 
 def folder_of(uri: str) -> Path:
-    """The folder that an artefact's URI names.
+    """The folder that an artifact's URI names.
 
     Raises:
-        ArtifactError: the URI names no local folder.
+        ArtifactError: The URI names no local folder.
     """
     parts = urlsplit(uri)
     if parts.scheme not in ("", "file"):
-        raise ArtifactError(f"{parts.scheme}:// artefacts cannot be served: set ARTIFACT_ROOT to a folder")
+        raise ArtifactError(f"{parts.scheme}:// artifacts cannot be served: set ARTIFACT_ROOT to a folder")
     return Path(unquote(parts.path) if parts.scheme else uri)

@@ -36,12 +36,12 @@ class Engine:
     """Scores the requests of one worker with one queue, one model and one spool.
 
     Args:
-        portfolio: describes the loans.
-        sources: the names of the columns in `CheckedLoan.values`, in order.
-        champion: the loaded model.
-        spool: where predictions wait until PostgreSQL has them.
-        shipper: delivers the spool.
-        settings: the limits of queue and batch.
+        portfolio: Describes the loans.
+        sources: The names of the columns in `CheckedLoan.values`, in order.
+        champion: The loaded model.
+        spool: Where predictions wait until PostgreSQL has them.
+        shipper: Delivers the spool.
+        settings: The limits of queue and batch.
     """
 
     def __init__(
@@ -74,12 +74,12 @@ class Engine:
         """Score and explain the loans of a request, and write the predictions to the spool.
 
         Args:
-            loans: at least one.
-            channel: the transport of the request.
-            started: when the request arrived, in seconds of `time.perf_counter`.
+            loans: At least one.
+            channel: The transport of the request.
+            started: When the request arrived, in seconds of `time.perf_counter`.
 
         Raises:
-            Refused: there is no model, the queue is full, or the spool cannot be written.
+            Refused: There is no model, the queue is full, or the spool cannot be written.
         """
         model = self._champion.current
         if model is None:

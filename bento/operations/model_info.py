@@ -20,12 +20,12 @@ class ModelInfo:
     """Collects the content; while PostgreSQL is unreachable, its last results are used.
 
     Args:
-        portfolio: the served portfolio.
-        settings: targets and limits.
-        champion: the loaded model.
-        worker_registry: the workers of the service.
-        database: the portfolio's tables.
-        prediction_log_state: the state of this worker's spool and shipper, as JSON values.
+        portfolio: The served portfolio.
+        settings: Targets and limits.
+        champion: The loaded model.
+        worker_registry: The workers of the service.
+        database: The portfolio's tables.
+        prediction_log_state: The state of this worker's spool and shipper, as JSON values.
     """
 
     def __init__(

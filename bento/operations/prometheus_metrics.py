@@ -63,8 +63,8 @@ def exposition(reports: Iterable[WorkerReport], shared: str | None) -> bytes:
     """The text that Prometheus reads.
 
     Args:
-        reports: the living workers.
-        shared: the folder with the counts of all workers; None for the counts of this process.
+        reports: The living workers.
+        shared: The folder with the counts of all workers; None for the counts of this process.
     """
     registry = CollectorRegistry()
     if shared:

@@ -41,10 +41,10 @@ class Runtime:
     """The parts of one worker.
 
     Args:
-        settings: the service's settings.
-        types: the request types of the served portfolio.
-        keys: the API keys.
-        pinned: the tag of the BentoML model to serve in place of the champion.
+        settings: The service's settings.
+        types: The request types of the served portfolio.
+        keys: The API keys.
+        pinned: The tag of the BentoML model to serve in place of the champion.
     """
 
     def __init__(self, settings: Settings, types: RequestTypes, keys: Keys, pinned: str | None) -> None:

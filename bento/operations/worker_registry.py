@@ -32,7 +32,7 @@ class WorkerRegistry:
     """The entry of one worker, and the reports of all workers of the service.
 
     Args:
-        folder: shared by all workers of a service.
+        folder: Shared by all workers of a service.
     """
 
     def __init__(self, folder: Path) -> None:

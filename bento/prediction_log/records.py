@@ -14,8 +14,8 @@ def record(request: dict[str, Any], loans: Sequence[dict[str, Any]]) -> bytes:
     """One request as a line of JSON.
 
     Args:
-        request: columns of `predictions` that all loans of the request share.
-        loans: the other columns of `predictions`, per loan.
+        request: Columns of `predictions` that all loans of the request share.
+        loans: The other columns of `predictions`, per loan.
     """
     return to_json({**request, "loans": loans})
 

@@ -28,10 +28,10 @@ class Shipper:
     """Delivers records from a spool on a thread of its own.
 
     Args:
-        spool: where the records wait.
-        deliver: stores records in one transaction. It raises DatabaseUnreachable, or another error for a record that
+        spool: Where the records wait.
+        deliver: Stores records in one transaction. It raises DatabaseUnreachable, or another error for a record that
             the table will never accept.
-        refused_file: keeps each record that the table refuses, so that it blocks no other.
+        refused_file: Keeps each record that the table refuses, so that it blocks no other.
     """
 
     def __init__(self, spool: Spool, deliver: Callable[[Sequence[bytes]], None], refused_file: Path) -> None:

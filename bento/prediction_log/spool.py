@@ -36,10 +36,10 @@ class Spool:
     """The segments of one worker: one thread appends, another reads the oldest and drops delivered ones.
 
     Args:
-        folder: shared by all workers of a service.
-        limit_bytes: the most undelivered bytes that this worker keeps.
-        segment_bytes: a segment of at least this size is followed by a new one.
-        former_folder: where the release before kept its segments. They are adopted, and the folder is removed.
+        folder: Shared by all workers of a service.
+        limit_bytes: The most undelivered bytes that this worker keeps.
+        segment_bytes: A segment of at least this size is followed by a new one.
+        former_folder: Where the release before kept its segments. They are adopted, and the folder is removed.
     """
 
     def __init__(
@@ -64,8 +64,8 @@ class Spool:
         """Write all records, or none.
 
         Raises:
-            SpoolFull: the records would exceed the limit.
-            OSError: the disk is full or cannot be written.
+            SpoolFull: The records would exceed the limit.
+            OSError: The disk is full or cannot be written.
         """
         data = b"\n".join(records) + b"\n"
         with self._lock:

@@ -19,11 +19,11 @@ class Problem:
     """One kind of error.
 
     Attributes:
-        status: the HTTP status.
-        grpc: the name of the gRPC status code.
-        code: a stable identifier for programs.
-        message: the text for a reader.
-        details: the faults of the request.
+        status: The HTTP status.
+        grpc: The name of the gRPC status code.
+        code: A stable identifier for programs.
+        message: The text for a reader.
+        details: The faults of the request.
     """
 
     status: int

@@ -21,9 +21,9 @@ class Parser:
     """Parses and checks requests.
 
     Args:
-        model: the pydantic model of the request, derived from the portfolio.
-        portfolio: names the columns.
-        loans: the most loans per request.
+        model: The pydantic model of the request, derived from the portfolio.
+        portfolio: Names the columns.
+        loans: The most loans per request.
     """
 
     def __init__(self, model: type[BaseModel], portfolio: Portfolio, loans: int) -> None:
@@ -35,7 +35,7 @@ class Parser:
         """Parse a JSON text.
 
         Raises:
-            Refused: the text is no valid request.
+            Refused: The text is no valid request.
         """
         # Pydantic makes an error object per unknown field: thousands of them would cost seconds and memory.
         if len(body) > BIG_BYTES and body.count(b":") > self._most_fields:
@@ -52,7 +52,7 @@ class Parser:
         """Check plain values.
 
         Raises:
-            Refused: the values are no valid request.
+            Refused: The values are no valid request.
         """
         try:
             return self._model.model_validate(fields)

@@ -43,9 +43,9 @@ class RequestTypes:
     """The pydantic models of a portfolio's requests.
 
     Attributes:
-        predict: the request with one loan.
-        predict_batch: the request with up to MOST_LOANS loans.
-        sources: the names of the columns from which features are made, in the order of `CheckedLoan.values`.
+        predict: The request with one loan.
+        predict_batch: The request with up to MOST_LOANS loans.
+        sources: The names of the columns from which features are made, in the order of `CheckedLoan.values`.
     """
 
     def __init__(self, portfolio: Portfolio) -> None:

@@ -14,7 +14,7 @@ def migrate(session: Session, instance: dg.DagsterInstance) -> str:
         A line for the operator.
 
     Raises:
-        WarehouseError: the database cannot be reached or changed.
+        WarehouseError: The database cannot be reached or changed.
     """
     instance.upgrade()
     return f"{session.database_label} is ready for portfolio {session.portfolio.name}"

@@ -24,17 +24,17 @@ def score(session: Session, file: str, output: TextIO, *, today: date | None = N
     as of today. The same file scored again by the same model is recorded in the prediction log once.
 
     Args:
-        session: an open session with a champion.
+        session: An open session with a champion.
         file: CSV or Parquet file of applications.
-        output: where the CSV is written.
-        today: the date of applications without one, for tests.
+        output: Where the CSV is written.
+        today: The date of applications without one, for tests.
 
     Returns:
         The number of applications.
 
     Raises:
-        CommandError: there is no champion, or an application breaks a rule of the portfolio; nothing is scored.
-        SourceError: the file does not fit the portfolio; nothing is scored.
+        CommandError: There is no champion, or an application breaks a rule of the portfolio; nothing is scored.
+        SourceError: The file does not fit the portfolio; nothing is scored.
     """
     from loan_default_assets.model.predictor import Predictor
 

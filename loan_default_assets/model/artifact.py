@@ -1,7 +1,7 @@
 """A model as a folder of safetensors and JSON, named by its content; loading it executes nothing in it.
 
 `<root>/<version>/` holds weights.safetensors, encoding.safetensors, model.json, portfolio.json and manifest.json.
-The manifest has the SHA-256 of the others, the artefact's SHA-256 is that of the manifest, and the version is c
+The manifest has the SHA-256 of the others, the artifact's SHA-256 is that of the manifest, and the version is c
 (classifier) or e (encoder) and the first 12 digits of it. No file holds a time, so the same model gives the same
 version. docs/decisions/no-pickle.md has the reasons.
 """
@@ -44,7 +44,7 @@ class SavedArtifact:
 
     Attributes:
         version: Its version.
-        sha256: Digest of the artefact.
+        sha256: Digest of the artifact.
         path: Its folder.
     """
 
@@ -60,7 +60,7 @@ class LoadedArtifact:
     Attributes:
         model: The classifier or encoder.
         version: Its version.
-        sha256: Digest of the artefact.
+        sha256: Digest of the artifact.
         portfolio_hash: Hash of the portfolio it was trained under.
         portfolio: That portfolio.
         snapshot_hash: Hash of the training snapshot.
@@ -106,7 +106,7 @@ def save(
     """Write `<folder>/<version>` in one rename; a version that exists is not written again.
 
     Args:
-        folder: Root of the artefacts.
+        folder: Root of the artifacts.
         model: The model.
         portfolio_hash: Hash of the portfolio it was trained under.
         portfolio: That portfolio as JSON values.
@@ -164,10 +164,10 @@ def save(
 
 
 def load(path: Path | str, *, sha256: str | None = None, portfolio_hash: str | None = None) -> LoadedArtifact:
-    """Read an artefact and verify every byte of it.
+    """Read an artifact and verify every byte of it.
 
     Args:
-        path: Folder of the artefact.
+        path: Folder of the artifact.
         sha256: Digest that it must have.
         portfolio_hash: Portfolio that the model must have been trained under.
 
@@ -207,7 +207,7 @@ def weights_sha256(path: Path | str) -> str:
     """Digest of the weights alone, from the manifest.
 
     Args:
-        path: Folder of the artefact.
+        path: Folder of the artifact.
 
     Raises:
         ArtifactError: The folder is missing or damaged.

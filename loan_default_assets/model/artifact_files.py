@@ -1,4 +1,4 @@
-"""The folder of an artefact: written in one rename, verified byte by byte, cleared of the remains of a crash."""
+"""The folder of an artifact: written in one rename, verified byte by byte, cleared of the remains of a crash."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ CONTENT = ("weights.safetensors", "encoding.safetensors", "model.json", "portfol
 
 
 class ArtifactError(Exception):
-    """An artefact that is missing, damaged, unwritable, or another one than requested."""
+    """An artifact that is missing, damaged, unwritable, or another one than requested."""
 
 
 def read(path: Path) -> dict[str, bytes]:
-    """Read and verify the files of an artefact.
+    """Read and verify the files of an artifact.
 
     Args:
-        path: Folder of the artefact.
+        path: Folder of the artifact.
 
     Returns:
         Content by file name, the manifest included.
@@ -103,7 +103,7 @@ def sweep(folder: Path) -> None:
     """Remove partial folders of processes on this machine that no longer run.
 
     Args:
-        folder: Root of the artefacts.
+        folder: Root of the artifacts.
 
     Examples:
         >>> sweep(Path("no-such-folder"))

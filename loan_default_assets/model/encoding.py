@@ -157,7 +157,7 @@ class Encoding:
         return EncodedRows(torch.from_numpy(scored), torch.from_numpy(codes))
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Everything as named arrays, for an artefact.
+        """Everything as named arrays, for an artifact.
 
         Examples:
             >>> rows = Rows(np.zeros((5, 3), np.float32), np.zeros((5, 2), np.int16))

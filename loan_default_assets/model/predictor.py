@@ -30,7 +30,7 @@ class ScoredRows:
     Attributes:
         pd: (n,) float64, calibrated probabilities of default.
         decision: (n,) int8, 1 (adverse) where the PD reaches the threshold.
-        reasons: n tuples of reason codes, empty where none were requested.
+        reasons: N tuples of reason codes, empty where none were requested.
     """
 
     pd: np.ndarray
@@ -43,8 +43,8 @@ class Predictor:
 
     Args:
         model: The fitted model.
-        version: Version of its artefact.
-        feature_names: Names of its features, as in the artefact.
+        version: Version of its artifact.
+        feature_names: Names of its features, as in the artifact.
         portfolio_hash: Hash of the portfolio it was trained under.
         reason_texts: (code, en, ko) of each feature, numerical first; needed for reason codes only.
 
@@ -85,16 +85,16 @@ class Predictor:
         portfolio_hash: str | None = None,
         reason_texts: Sequence[tuple[str, str, str]] = (),
     ) -> Predictor:
-        """Load the predictor of an artefact.
+        """Load the predictor of an artifact.
 
         Args:
-            path: Folder of the artefact.
-            sha256: Digest that the artefact must have.
+            path: Folder of the artifact.
+            sha256: Digest that the artifact must have.
             portfolio_hash: Portfolio that the model must have been trained under.
             reason_texts: (code, en, ko) of each feature, numerical first; needed for reason codes only.
 
         Raises:
-            ArtifactError: The artefact is missing, damaged, another one, or a bare encoder.
+            ArtifactError: The artifact is missing, damaged, another one, or a bare encoder.
             ValueError: The number of reason texts is not that of the features.
         """
         loaded = load(path, sha256=sha256, portfolio_hash=portfolio_hash)

@@ -58,7 +58,7 @@ class Rows:
             index: (m,) positions of rows.
 
         Returns:
-            m rows in the order of `index`.
+            M rows in the order of `index`.
 
         Examples:
             >>> rows = Rows(np.zeros((5, 3), np.float32), np.zeros((5, 2), np.int16))

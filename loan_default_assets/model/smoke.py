@@ -10,17 +10,17 @@ from loan_default_assets.model.predictor import Predictor
 
 
 def smoke(folder: Path, sha256: str) -> float:
-    """Score the training reference with an artefact.
+    """Score the training reference with an artifact.
 
     Args:
-        folder: Folder of the artefact.
-        sha256: Digest that the artefact must have.
+        folder: Folder of the artifact.
+        sha256: Digest that the artifact must have.
 
     Returns:
         Its PD.
 
     Raises:
-        ArtifactError: The artefact is missing, damaged, another one, or a bare encoder.
+        ArtifactError: The artifact is missing, damaged, another one, or a bare encoder.
     """
     predictor = Predictor.from_artifact(folder, sha256=sha256)
     encoding = predictor.model.encoding

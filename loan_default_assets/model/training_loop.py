@@ -149,7 +149,7 @@ def pick_device(config: ModelConfig) -> torch.device:
     """The configured device; `auto` is CUDA where there is one.
 
     Raises:
-        ConfigError: torch does not know the device or has no access to it.
+        ConfigError: Torch does not know the device or has no access to it.
 
     Examples:
         >>> pick_device(ModelConfig(device="cpu"))

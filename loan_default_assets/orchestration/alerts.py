@@ -18,10 +18,10 @@ class Alert:
     """One alert.
 
     Attributes:
-        key: identity of the occasion; a receiver can drop repeated keys.
-        portfolio: name of the portfolio.
-        title: one line.
-        text: what happened and what comes next.
+        key: Identity of the occasion; a receiver can drop repeated keys.
+        portfolio: Name of the portfolio.
+        title: One line.
+        text: What happened and what comes next.
     """
 
     key: str
@@ -34,12 +34,12 @@ def deliver(alert: Alert, to: str | None, log: Callable[[str], None]) -> None:
     """Write the alert to the log, then send it as JSON.
 
     Args:
-        alert: the alert.
-        to: an http(s) URL that is posted to, or a command line that reads standard input; None for the log alone.
-        log: writes a line to the log.
+        alert: The alert.
+        to: An http(s) URL that is posted to, or a command line that reads standard input; None for the log alone.
+        log: Writes a line to the log.
 
     Raises:
-        AlertError: the receiver refuses the alert or cannot be reached. The error does not name the receiver, whose
+        AlertError: The receiver refuses the alert or cannot be reached. The error does not name the receiver, whose
             address may hold a key.
     """
     log(f"{alert.title}: {alert.text} [{alert.key}]")

@@ -25,7 +25,7 @@ def carry_over(instance: dg.DagsterInstance) -> list[str]:
     and the former one remains, so repeated calls change nothing.
 
     Args:
-        instance: the Dagster instance, before its daemon starts.
+        instance: The Dagster instance, before its daemon starts.
 
     Returns:
         The present names that received a state.

@@ -28,10 +28,10 @@ def completed_keys(portfolio: Portfolio, first: date | None, last: date | None, 
     Args:
         first: None for the portfolio's start; for a synthetic portfolio, the start of its history before `today`.
         last: None for the portfolio's end, or yesterday.
-        today: partitions that end after this day are not completed.
+        today: Partitions that end after this day are not completed.
 
     Raises:
-        ValueError: no completed partition lies between the two days.
+        ValueError: No completed partition lies between the two days.
     """
     if portfolio.as_of is None:
         return [UNDATED_PARTITION]

@@ -23,7 +23,7 @@ class Warehouse(dg.ConfigurableResource):
         """The portfolio's schema, migrated.
 
         Raises:
-            WarehouseError: the server cannot be reached.
+            WarehouseError: The server cannot be reached.
         """
         database = Database(self.url, portfolio.name)
         database.migrate(portfolio)

@@ -24,7 +24,7 @@ def retried(step: Step, *, seconds: float = 10) -> Step:
     PipelineError is the user's to fix: both are final, the latter becomes a Failure with the same message.
 
     Args:
-        seconds: delay before each retry.
+        seconds: Delay before each retry.
     """
 
     @wraps(step)

@@ -48,8 +48,8 @@ class Trainings:
     """The runs that train a classifier of one portfolio.
 
     Attributes:
-        running: runs that are queued, in progress or about to be retried, by retraining key or run id.
-        ended_runs: retraining keys of runs that ended and are not retried, whatever their outcome.
+        running: Runs that are queued, in progress or about to be retried, by retraining key or run id.
+        ended_runs: Retraining keys of runs that ended and are not retried, whatever their outcome.
     """
 
     running: tuple[str, ...] = ()
@@ -75,8 +75,8 @@ def is_first_failure(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """Whether a failed run is not retried and the last run of the same job, assets and partition did not fail.
 
     Args:
-        instance: the Dagster instance.
-        run: the failed run.
+        instance: The Dagster instance.
+        run: The failed run.
     """
     if run.tags.get(WILL_RETRY_TAG) == "true":
         return False
@@ -186,8 +186,8 @@ def cut_off_runs(instance: dg.DagsterInstance, started: float) -> list[dg.Dagste
     """Runs that this host was executing when it stopped.
 
     Args:
-        instance: the Dagster instance that records them.
-        started: start of the host's present code server, in seconds since 1970; what began earlier has ended with
+        instance: The Dagster instance that records them.
+        started: Start of the host's present code server, in seconds since 1970; what began earlier has ended with
             its predecessor.
     """
     records = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))

@@ -23,9 +23,9 @@ class CheckResult:
     """The outcome of one check.
 
     Attributes:
-        figures: numbers to show beside the outcome, by name.
-        violations: the failure cases of a schema check.
-        warning: a failed check is reported as a warning, not as an error.
+        figures: Numbers to show beside the outcome, by name.
+        violations: The failure cases of a schema check.
+        warning: A failed check is reported as a warning, not as an error.
     """
 
     name: str

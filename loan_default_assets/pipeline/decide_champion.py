@@ -34,8 +34,8 @@ def decide_champion(
     Repeating it changes nothing.
 
     Raises:
-        MissingVerdictError: the challenger has not been evaluated.
-        NoModelError: no model is champion after the decision; the message names `promotion_policy`.
+        MissingVerdictError: The challenger has not been evaluated.
+        NoModelError: No model is champion after the decision; the message names `promotion_policy`.
     """
     challenger = pending_challenger(registry, portfolio)
     outcome = "kept: no challenger is pending"

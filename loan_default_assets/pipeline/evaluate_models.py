@@ -34,10 +34,10 @@ class WindowEvaluation:
     """What was evaluated on one window.
 
     Attributes:
-        model: the challenger, or the champion where no challenger is pending.
-        champion: the champion that the challenger was compared with.
-        recorded: the evaluations passed to the log, which keeps one per model, snapshot and role.
-        checks: finite outputs, and F1 against its target.
+        model: The challenger, or the champion where no challenger is pending.
+        champion: The champion that the challenger was compared with.
+        recorded: The evaluations passed to the log, which keeps one per model, snapshot and role.
+        checks: Finite outputs, and F1 against its target.
     """
 
     snapshot: TrainingSnapshot
@@ -67,12 +67,12 @@ def evaluate_models(
     Without a pending challenger the champion is evaluated alone, as newly matured labels arrive.
 
     Args:
-        seed: seed of the baseline.
-        cutoff: nothing that became known after this date is used; None for all that is materialized.
+        seed: Seed of the baseline.
+        cutoff: Nothing that became known after this date is used; None for all that is materialized.
 
     Raises:
-        NoModelError: there is neither a challenger nor a champion.
-        NoRowsError: no matured loan is newer than what the models were fitted on.
+        NoModelError: There is neither a challenger nor a champion.
+        NoRowsError: No matured loan is newer than what the models were fitted on.
     """
     challenger, champion = pending_challenger(registry, portfolio), registry.champion()
     present = [record for record in (challenger, champion) if record is not None]

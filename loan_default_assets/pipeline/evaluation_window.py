@@ -21,7 +21,7 @@ class EvaluationWindow:
 
     Attributes:
         label: (n,) with 1 for a default.
-        first: the first day of the window; None for rows without dates, as `last`.
+        first: The first day of the window; None for rows without dates, as `last`.
     """
 
     rows: "Rows"
@@ -39,7 +39,7 @@ def evaluation_window(snapshot: TrainingSnapshot, models: Sequence[ModelRecord])
     """The snapshot's window without the days that any of the models was fitted on.
 
     Raises:
-        NoRowsError: no row remains.
+        NoRowsError: No row remains.
     """
     index = snapshot.split.window
     fitted = [model.trained_to for model in models if model.trained_to is not None]

@@ -23,12 +23,12 @@ def load_partitions(
     """Read partitions from the source, check them, and store each in one transaction.
 
     Args:
-        keys: the partitions to load; the source is read once for all of them.
-        today: an application after this date lies in the future and is a violation.
+        keys: The partitions to load; the source is read once for all of them.
+        today: An application after this date lies in the future and is a violation.
 
     Raises:
-        ChecksFailedError: rows do not match the portfolio; nothing was stored.
-        PortfolioError: the source cannot be read.
+        ChecksFailedError: Rows do not match the portfolio; nothing was stored.
+        PortfolioError: The source cannot be read.
     """
     partitions, violations = [], []
     read = sources.read_partitions(portfolio, keys, today=today)

@@ -23,7 +23,7 @@ def make_features(
     The features depend on the raw rows of the same partition only, and on nothing that is fitted.
 
     Raises:
-        ChecksFailedError: features break their schema; nothing was stored.
+        ChecksFailedError: Features break their schema; nothing was stored.
     """
     raw = [loans.read_raw(key) for key in keys]
     features = [transform(portfolio, frame, frame["as_of"].to_numpy()) for frame in raw]

@@ -28,9 +28,9 @@ class ModelEvaluation:
 
     Attributes:
         probability: (n,) calibrated probabilities of default; None where the model cannot score the window.
-        metrics: figures with their 95 % intervals; NaN where the model cannot score the window.
-        policy_input: what the promotion policy decides on.
-        failure: why the model cannot score or be served; empty where it can.
+        metrics: Figures with their 95 % intervals; NaN where the model cannot score the window.
+        policy_input: What the promotion policy decides on.
+        failure: Why the model cannot score or be served; empty where it can.
     """
 
     version: str

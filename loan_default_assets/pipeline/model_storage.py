@@ -17,7 +17,7 @@ def load_encoder(record: ModelRecord, portfolio: Portfolio) -> "Encoder":
     """The registered encoder, verified.
 
     Raises:
-        ArtifactError: the artifact is not the registered one.
+        ArtifactError: The artifact is not the registered one.
     """
     from loan_default_assets.model.training import Encoder
 
@@ -31,7 +31,7 @@ def load_classifier(record: ModelRecord, portfolio: Portfolio) -> "FittedModel":
     """The registered classifier, verified.
 
     Raises:
-        ArtifactError: the artifact is not the registered one, or it is an encoder.
+        ArtifactError: The artifact is not the registered one, or it is an encoder.
     """
     return _load(record, portfolio).classifier()
 
@@ -48,7 +48,7 @@ def save(
     The portfolio's source is omitted from the artifact: a URL may contain a password.
 
     Raises:
-        ArtifactError: the folder cannot be written.
+        ArtifactError: The folder cannot be written.
     """
     from loan_default_assets.model import artifact
 
@@ -83,7 +83,7 @@ def register(
         The version as the registry holds it now.
 
     Raises:
-        RegistryError: the version is registered with other content, or the attempt belongs to another version.
+        RegistryError: The version is registered with other content, or the attempt belongs to another version.
     """
     split = snapshot.split
     registry.register(

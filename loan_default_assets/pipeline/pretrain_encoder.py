@@ -27,10 +27,10 @@ class PretrainedEncoder:
     """The registered encoder of a training snapshot.
 
     Attributes:
-        snapshot: counts and dates of the snapshot, of `TrainingSnapshot.describe`.
-        reused: an earlier training on the same snapshot made this version; the two fields below are empty then.
-        pretraining_rows: rows of the contrastive training.
-        losses: mean contrastive loss of each epoch.
+        snapshot: Counts and dates of the snapshot, of `TrainingSnapshot.describe`.
+        reused: An earlier training on the same snapshot made this version; the two fields below are empty then.
+        pretraining_rows: Rows of the contrastive training.
+        losses: Mean contrastive loss of each epoch.
     """
 
     record: ModelRecord
@@ -57,11 +57,11 @@ def pretrain_encoder(
     validation set and of the evaluation window are not.
 
     Args:
-        artifacts: folder under which every version has a folder of its own.
-        cutoff: nothing that became known after this date is used; None for all that is materialized.
+        artifacts: Folder under which every version has a folder of its own.
+        cutoff: Nothing that became known after this date is used; None for all that is materialized.
 
     Raises:
-        NoRowsError: no features are materialized.
+        NoRowsError: No features are materialized.
     """
     from loan_default_assets.model.encoding import Encoding
     from loan_default_assets.model.training import pretrain

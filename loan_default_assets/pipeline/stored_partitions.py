@@ -11,7 +11,7 @@ class StoredPartition:
 
     Attributes:
         changed: False when the same rows were stored before.
-        default_rate: defaults per labelled row; None without a label, and for features.
+        default_rate: Defaults per labelled row; None without a label, and for features.
     """
 
     key: str

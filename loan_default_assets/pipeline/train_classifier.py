@@ -29,8 +29,8 @@ class TrainedClassifier:
     """The registered classifier of a training snapshot.
 
     Attributes:
-        snapshot: counts and dates of the snapshot, of `TrainingSnapshot.describe`.
-        checks: the readiness checks that the snapshot passed.
+        snapshot: Counts and dates of the snapshot, of `TrainingSnapshot.describe`.
+        checks: The readiness checks that the snapshot passed.
         model: None where an earlier training on the same snapshot made this version.
     """
 
@@ -55,13 +55,13 @@ def train_classifier(
     """Fine-tune, calibrate and register a classifier, unless the same training was made before.
 
     Args:
-        artifacts: folder under which every version has a folder of its own.
+        artifacts: Folder under which every version has a folder of its own.
         leakage_limit: ROC-AUC that one feature may add to a baseline.
 
     Raises:
-        ChecksFailedError: the snapshot is not ready to train on.
-        NoRowsError: no features are materialized.
-        NoModelError: there is no pretrained encoder.
+        ChecksFailedError: The snapshot is not ready to train on.
+        NoRowsError: No features are materialized.
+        NoModelError: There is no pretrained encoder.
     """
     snapshot = read_snapshot(loans, limits, attempt.cutoff)
     checks = check_readiness(portfolio, snapshot, leakage_limit)

@@ -20,8 +20,8 @@ class TrainingAttempt:
     Attributes:
         number: 0 for an ordinary training, otherwise the attempt of the retraining policy.
         mode: `full` trains from the pretrained encoder; `head` fits only the champion's head from scratch.
-        seed_offset: added to the configured seed.
-        cutoff: nothing that became known after this date is used; None for all that is materialized.
+        seed_offset: Added to the configured seed.
+        cutoff: Nothing that became known after this date is used; None for all that is materialized.
     """
 
     number: int = 0
@@ -34,7 +34,7 @@ def model_config(portfolio: Portfolio, settings: Settings, seed_offset: int = 0)
     """The preset, overridden by what the environment sets, overridden by the portfolio.
 
     Raises:
-        ConfigError: the portfolio names a setting that does not exist or a value that cannot work.
+        ConfigError: The portfolio names a setting that does not exist or a value that cannot work.
     """
     from loan_default_assets.model.config import ModelConfig
 

@@ -66,7 +66,7 @@ def read_snapshot(loans: Loans, limits: "SplitLimits", cutoff: date | None = Non
         cutoff: None for all rows that are materialized.
 
     Raises:
-        NoRowsError: no partition has been materialized under the portfolio's current description.
+        NoRowsError: No partition has been materialized under the portfolio's current description.
     """
     from loan_default_assets.model.splits import split
 

@@ -18,7 +18,7 @@ def select_encoder(
     """The encoder to fine-tune: that of this snapshot and configuration, or the newest that saw no later day.
 
     Raises:
-        NoModelError: there is none.
+        NoModelError: There is none.
     """
     last_day = snapshot.split.trained_to
     usable = [
@@ -59,7 +59,7 @@ def find_same_training(
     """The version that a training on the same rows with the same settings made before.
 
     Args:
-        attempt: the attempt that the version must belong to; 0 for any.
+        attempt: The attempt that the version must belong to; 0 for any.
     """
     for record in registry.history():
         if (

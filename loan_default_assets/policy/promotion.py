@@ -12,16 +12,16 @@ class EvaluatedModel:
     """One model on the evaluation window, as measured by the caller. NaN (a window of one class) passes no gate.
 
     Attributes:
-        version: version of the model.
-        rows: labelled rows of the window.
-        positives: defaults among them.
+        version: Version of the model.
+        rows: Labelled rows of the window.
+        positives: Defaults among them.
         f1: F1 of the default class at the threshold stored with the model, in 0..1.
-        roc_auc_low: lower bound of the 95 % interval of ROC-AUC, in 0..1.
-        ece: expected calibration error, in 0..1.
-        outputs_finite: whether every predicted probability is finite.
-        schema_matches: whether the model was trained with the portfolio of the rows.
-        artifact_matches: whether the artifact has the registered SHA-256.
-        smoke_passed: whether a fresh process loaded the artifact and scored a row.
+        roc_auc_low: Lower bound of the 95 % interval of ROC-AUC, in 0..1.
+        ece: Expected calibration error, in 0..1.
+        outputs_finite: Whether every predicted probability is finite.
+        schema_matches: Whether the model was trained with the portfolio of the rows.
+        artifact_matches: Whether the artifact has the registered SHA-256.
+        smoke_passed: Whether a fresh process loaded the artifact and scored a row.
     """
 
     version: str
@@ -51,14 +51,14 @@ class PromotionLimits:
     """Limits of the promotion policy.
 
     Attributes:
-        f1_threshold: target F1, in 0..1.
+        f1_threshold: Target F1, in 0..1.
         policy: "strict" deploys no model below the target; "better_than_champion" also deploys an improvement.
-        sample_threshold: matured rows that a verdict requires.
-        positive_threshold: defaults that a verdict requires.
-        auc_floor: limit that the lower bound of ROC-AUC must exceed.
-        max_ece: highest expected calibration error.
-        f1_margin: how far below zero the lower bound of the F1 difference may lie.
-        auc_margin: how far below zero the lower bound of the ROC-AUC difference may lie.
+        sample_threshold: Matured rows that a verdict requires.
+        positive_threshold: Defaults that a verdict requires.
+        auc_floor: Limit that the lower bound of ROC-AUC must exceed.
+        max_ece: Highest expected calibration error.
+        f1_margin: How far below zero the lower bound of the F1 difference may lie.
+        auc_margin: How far below zero the lower bound of the ROC-AUC difference may lie.
     """
 
     f1_threshold: float = 0.8
@@ -76,9 +76,9 @@ class Verdict:
     """The promotion verdict on a candidate.
 
     Attributes:
-        decision: the recorded outcome.
-        promote: whether the candidate becomes champion.
-        reasons: sentences with the figures that decided.
+        decision: The recorded outcome.
+        promote: Whether the candidate becomes champion.
+        reasons: Sentences with the figures that decided.
     """
 
     decision: Decision
@@ -98,16 +98,16 @@ def decide_promotion(
     champion itself as candidate is neither rejected nor promoted.
 
     Args:
-        candidate: the model to decide on.
-        champion: the serving model on the same window; None without one.
-        comparison: the paired differences; given exactly with a champion that can score the rows.
-        limits: the limits of the policy.
+        candidate: The model to decide on.
+        champion: The serving model on the same window; None without one.
+        comparison: The paired differences; given exactly with a champion that can score the rows.
+        limits: The limits of the policy.
 
     Returns:
         The verdict with its reasons.
 
     Raises:
-        ValueError: the two models were evaluated on different windows, or the comparison is missing or superfluous.
+        ValueError: The two models were evaluated on different windows, or the comparison is missing or superfluous.
     """
     if champion is not None and champion.version == candidate.version:
         return _verdict_on_champion(candidate, limits)

@@ -27,12 +27,12 @@ class Retraining:
     """The attempt to start now.
 
     Attributes:
-        champion: version that the new model challenges; None without a champion.
-        snapshot: hash of the rows that call for the attempt.
-        attempt: number within the episode, from 1.
+        champion: Version that the new model challenges; None without a champion.
+        snapshot: Hash of the rows that call for the attempt.
+        attempt: Number within the episode, from 1.
         mode: "head" fine-tunes the champion's head, "full" trains from the pretrained encoder, "repretrain" pretrains
             and trains from scratch.
-        seed_offset: added to the configured seed; different for every finished training.
+        seed_offset: Added to the configured seed; different for every finished training.
     """
 
     champion: str | None
@@ -52,12 +52,12 @@ class Action:
     """What to do at this tick, and why.
 
     Attributes:
-        reason: code of the reason.
-        explanation: the reason as sentences with figures.
-        next: when the next retraining starts, as a sentence.
-        attempts: failed attempts of the episode; in HOLD the maximum.
-        retraining: the attempt to start; None to wait.
-        alert_key: set from the end of a failed episode until the first failure of the next one. One alert is due
+        reason: Code of the reason.
+        explanation: The reason as sentences with figures.
+        next: When the next retraining starts, as a sentence.
+        attempts: Failed attempts of the episode; in HOLD the maximum.
+        retraining: The attempt to start; None to wait.
+        alert_key: Set from the end of a failed episode until the first failure of the next one. One alert is due
             per key.
     """
 
@@ -84,10 +84,10 @@ class _RetrainingNeed:
     """Why a retraining is needed.
 
     Attributes:
-        reason: code of the reason.
-        explanation: the reason as sentences.
-        snapshot: hash of the rows on which the need was observed.
-        on_unused_rows: whether no training has used these rows.
+        reason: Code of the reason.
+        explanation: The reason as sentences.
+        snapshot: Hash of the rows on which the need was observed.
+        on_unused_rows: Whether no training has used these rows.
     """
 
     reason: Reason
@@ -103,8 +103,8 @@ def decide(state: State, limits: Limits) -> Action:
     flight, a window too small for a verdict, or an attempt that is already finished.
 
     Args:
-        state: the recorded facts.
-        limits: the limits of the policy.
+        state: The recorded facts.
+        limits: The limits of the policy.
 
     Returns:
         The attempt to start or the reason to wait, and the key of a due alert.

@@ -13,12 +13,12 @@ class Limits:
     """Limits of the retraining policy.
 
     Attributes:
-        f1_threshold: target F1 of the champion, in 0..1.
-        sample_threshold: matured rows that an evaluation window needs, and new labels that a first attempt needs.
-        positive_threshold: defaults that an evaluation window needs.
-        max_attempts: failed attempts after which an episode ends in HOLD.
-        cooldown: time between two trainings.
-        hold_sds: a window ends HOLD when its F1 is this many standard deviations below the reference and the
+        f1_threshold: Target F1 of the champion, in 0..1.
+        sample_threshold: Matured rows that an evaluation window needs, and new labels that a first attempt needs.
+        positive_threshold: Defaults that an evaluation window needs.
+        max_attempts: Failed attempts after which an episode ends in HOLD.
+        cooldown: Time between two trainings.
+        hold_sds: A window ends HOLD when its F1 is this many standard deviations below the reference and the
             window before it was as low.
     """
 
@@ -35,16 +35,16 @@ class Model:
     """One registered classifier.
 
     Attributes:
-        version: version of the model.
-        parent: version of the champion when the model was trained; None without a champion.
-        snapshot: hash of the training snapshot.
-        attempt: number of the attempt within its episode, from 1.
-        labels: matured labels at the time of training.
+        version: Version of the model.
+        parent: Version of the champion when the model was trained; None without a champion.
+        snapshot: Hash of the training snapshot.
+        attempt: Number of the attempt within its episode, from 1.
+        labels: Matured labels at the time of training.
         status: "candidate" until its verdict has been carried out.
-        created_at: time of registration.
-        promoted_at: time of the last promotion to champion.
-        verdict: promotion verdict on the model.
-        usable: whether the model was trained with the portfolio of the present rows; it refuses to score others.
+        created_at: Time of registration.
+        promoted_at: Time of the last promotion to champion.
+        verdict: Promotion verdict on the model.
+        usable: Whether the model was trained with the portfolio of the present rows; it refuses to score others.
     """
 
     version: str
@@ -64,18 +64,18 @@ class Evaluation:
     """One model evaluated on one window of matured rows that it was not trained, tuned or calibrated on.
 
     Attributes:
-        version: version of the model.
-        snapshot: hash of the rows that were materialized at the time of the evaluation.
-        rows: matured rows of the window.
-        positives: defaults among them.
+        version: Version of the model.
+        snapshot: Hash of the rows that were materialized at the time of the evaluation.
+        rows: Matured rows of the window.
+        positives: Defaults among them.
         f1: F1 of the default class at the threshold stored with the model.
-        f1_low: lower bound of the 95 % interval of f1.
-        f1_high: upper bound of the 95 % interval of f1.
-        evaluated_at: time of the evaluation.
-        window_from: first as_of of the window; None for rows without dates.
-        window_to: last as_of of the window; None for rows without dates.
-        roc_auc_low: lower bound of the 95 % interval of ROC-AUC.
-        roc_auc_high: upper bound of the 95 % interval of ROC-AUC.
+        f1_low: Lower bound of the 95 % interval of f1.
+        f1_high: Upper bound of the 95 % interval of f1.
+        evaluated_at: Time of the evaluation.
+        window_from: First as_of of the window; None for rows without dates.
+        window_to: Last as_of of the window; None for rows without dates.
+        roc_auc_low: Lower bound of the 95 % interval of ROC-AUC.
+        roc_auc_high: Upper bound of the 95 % interval of ROC-AUC.
     """
 
     version: str
@@ -112,14 +112,14 @@ class State:
     """Recorded facts; everything else is derived from them.
 
     Attributes:
-        now: present time by the clock that stamped the models and evaluations, in the same time zone.
-        labels: matured labels in the tables.
-        snapshot: hash of the present rows; needed only without a usable champion and when forced, else None.
-        models: every registered classifier.
-        evaluations: every evaluation of these models.
-        running: keys of the retraining runs that are queued or running.
-        ended_runs: keys of the retraining runs that ended and are not retried, whatever their outcome.
-        forced: whether an operator requests a retraining now.
+        now: Present time by the clock that stamped the models and evaluations, in the same time zone.
+        labels: Matured labels in the tables.
+        snapshot: Hash of the present rows; needed only without a usable champion and when forced, else None.
+        models: Every registered classifier.
+        evaluations: Every evaluation of these models.
+        running: Keys of the retraining runs that are queued or running.
+        ended_runs: Keys of the retraining runs that ended and are not retried, whatever their outcome.
+        forced: Whether an operator requests a retraining now.
     """
 
     now: datetime

@@ -43,7 +43,7 @@ def transform(p: Portfolio, columns: Mapping[str, Any] | pd.DataFrame, as_of: An
 
     Args:
         p: The portfolio.
-        columns: n values per source column of a feature: a DataFrame, or arrays or lists by name (None = missing).
+        columns: N values per source column of a feature: a DataFrame, or arrays or lists by name (None = missing).
         as_of: One date, or n dates. Dates become days before it.
 
     Returns:

@@ -10,9 +10,9 @@ def reliability(label: np.ndarray, probability: np.ndarray, bins: int = 10) -> s
     """Observed default rate against mean PD, by quantile bin of PD.
 
     Args:
-        label: shape (N,), 1 for a default, else 0.
+        label: Shape (N,), 1 for a default, else 0.
         probability: PD, shape (N,), in 0..1.
-        bins: number of quantile bins.
+        bins: Number of quantile bins.
 
     Returns:
         A Markdown image with the PNG data inside.

@@ -27,7 +27,7 @@ def normalise(url: str) -> str:
     """Any PostgreSQL URL with its driver named, as SQLAlchemy and Dagster need it.
 
     Raises:
-        WarehouseError: the text is no URL, or one of another kind of database.
+        WarehouseError: The text is no URL, or one of another kind of database.
     """
     try:
         parsed = make_url(url.strip())
@@ -66,7 +66,7 @@ def dagster_url(url: str) -> str:
     forward `options`.
 
     Raises:
-        WarehouseError: the database cannot be reached, or refuses the schema.
+        WarehouseError: The database cannot be reached, or refuses the schema.
     """
     with Database(url, DAGSTER_SCHEMA, _reserved=True).transaction() as cursor:
         migrations.create_schema(cursor, DAGSTER_SCHEMA)
@@ -101,10 +101,10 @@ class Database:
         Commits at the end of the block, rolls back on any exception. Exceptions of other libraries pass through.
 
         Args:
-            repeatable: isolation level REPEATABLE READ, so that all statements read the same state.
+            repeatable: Isolation level REPEATABLE READ, so that all statements read the same state.
 
         Raises:
-            WarehouseError: the server cannot be reached, or refuses a statement.
+            WarehouseError: The server cannot be reached, or refuses a statement.
         """
         connection = self._connect()
         try:
@@ -128,7 +128,7 @@ class Database:
             The names of the migrations applied and the columns added or widened.
 
         Raises:
-            WarehouseError: a file was changed after it had been applied, or a column's kind no longer fits the table.
+            WarehouseError: A file was changed after it had been applied, or a column's kind no longer fits the table.
         """
         with self.transaction() as cursor:
             return migrations.apply(cursor, self.schema, portfolio)
@@ -137,7 +137,7 @@ class Database:
         """PostgreSQL's version as the server reports it.
 
         Raises:
-            WarehouseError: the server cannot be reached.
+            WarehouseError: The server cannot be reached.
         """
         with self.transaction() as cursor:
             cursor.execute("SHOW server_version")

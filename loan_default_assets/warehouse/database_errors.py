@@ -37,9 +37,9 @@ def translate(
     The original is not chained, because its text can quote rows, and tracebacks end in logs.
 
     Args:
-        error: what psycopg2 raised.
-        address: host, port and database, for the message.
-        data_directory: reads the server's data directory; called only when its disk is full.
+        error: What psycopg2 raised.
+        address: Host, port and database, for the message.
+        data_directory: Reads the server's data directory; called only when its disk is full.
     """
     code = error.pgcode or ""
     message = error.diag.message_primary or " ".join(str(error).split())

@@ -14,16 +14,16 @@ class EvaluationRecord:
     """One evaluation of a model on the evaluation window of a training snapshot.
 
     Attributes:
-        window_from: first `as_of` of the window; None for rows without dates.
-        window_to: last `as_of` of the window.
-        rows: rows of the window.
-        positives: defaults among them.
-        metrics: value by name; NaN where a metric could not be computed.
-        intervals: lower and upper 95 % bound by metric.
+        window_from: First `as_of` of the window; None for rows without dates.
+        window_to: Last `as_of` of the window.
+        rows: Rows of the window.
+        positives: Defaults among them.
+        metrics: Value by name; NaN where a metric could not be computed.
+        intervals: Lower and upper 95 % bound by metric.
         baseline: {"name", "metrics"} of the reference model on the same rows.
-        role: what the model was at the time of the evaluation.
-        reason: the sentences that justify the verdict.
-        compared_with: for a challenger, the champion evaluated on the same rows.
+        role: What the model was at the time of the evaluation.
+        reason: The sentences that justify the verdict.
+        compared_with: For a challenger, the champion evaluated on the same rows.
     """
 
     model_version: str

@@ -130,8 +130,8 @@ class Loans:
         """Features made under this portfolio, ordered by partition and loan id.
 
         Args:
-            keys: only these partitions; None: all.
-            cutoff: only partitions that end on or before this date; a portfolio without dates is not restricted.
+            keys: Only these partitions; None: all.
+            cutoff: Only partitions that end on or before this date; a portfolio without dates is not restricted.
         """
         with self._database.transaction(repeatable=True) as cursor:
             condition = sql.SQL("feature_hash = {}").format(sql.Literal(self._feature_hash))

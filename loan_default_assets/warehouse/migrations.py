@@ -67,7 +67,7 @@ def read(folder: Path) -> list[Migration]:
     """The files `001_<name>.sql`, `002_<name>.sql` and so on, in order.
 
     Raises:
-        WarehouseError: a number is missing or used twice, or there is no file.
+        WarehouseError: A number is missing or used twice, or there is no file.
     """
     paths = sorted(folder.glob("*.sql"))
     migrations = [

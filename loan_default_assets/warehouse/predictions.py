@@ -34,14 +34,14 @@ class Prediction:
     """One scored application.
 
     Attributes:
-        request_id: a UUID.
-        position: index of the application within its request, from 0.
+        request_id: A UUID.
+        position: Index of the application within its request, from 0.
         loan_id: None where the request names none.
-        features: the values that were scored, by column of the portfolio.
-        probability: the PD.
+        features: The values that were scored, by column of the portfolio.
+        probability: The PD.
         decision: 1 where the PD is at least `threshold`.
-        reasons: the reason codes of the decision.
-        latency_ms: from receipt of the request to its response; None for a file.
+        reasons: The reason codes of the decision.
+        latency_ms: From receipt of the request to its response; None for a file.
     """
 
     request_id: str
@@ -100,11 +100,11 @@ class PredictionLog:
         """Append requests as the service records them, in one transaction; existing rows are left unchanged.
 
         Args:
-            lines: one JSON object per request: the values its loans share, and under `loans` those of each loan.
+            lines: One JSON object per request: the values its loans share, and under `loans` those of each loan.
 
         Raises:
-            RefusedPredictions: a constraint of the table refuses a row.
-            WarehouseError: the database cannot be reached or written; the same lines may be sent again later.
+            RefusedPredictions: A constraint of the table refuses a row.
+            WarehouseError: The database cannot be reached or written; the same lines may be sent again later.
         """
         try:
             with self._database.transaction() as cursor:

@@ -28,13 +28,13 @@ class ModelRecord:
     """One trained version. Only the registry sets status, promoted_at, verdict and reason; the rest never changes.
 
     Attributes:
-        parent: the champion at the time of training.
-        snapshot_hash: hash of the training snapshot.
-        attempt: number of the attempt on this snapshot under this champion, from 1.
+        parent: The champion at the time of training.
+        snapshot_hash: Hash of the training snapshot.
+        attempt: Number of the attempt on this snapshot under this champion, from 1.
         threshold: PD from which a classifier decides 1; None for an encoder.
-        trained_from: first `as_of` of the training and validation rows; `trained_to`: the last.
-        window_from: first `as_of` of the evaluation window; `window_to`: the last.
-        promoted_at: when it last became champion.
+        trained_from: First `as_of` of the training and validation rows; `trained_to`: the last.
+        window_from: First `as_of` of the evaluation window; `window_to`: the last.
+        promoted_at: When it last became champion.
     """
 
     version: str
@@ -75,7 +75,7 @@ class Registry:
         """Add a candidate; a repetition changes nothing.
 
         Raises:
-            RegistryError: the version is registered with other content, or the attempt is that of another version.
+            RegistryError: The version is registered with other content, or the attempt is that of another version.
         """
         values = asdict(record) | {
             "hyper_parameters": to_json(record.hyper_parameters),
@@ -107,7 +107,7 @@ class Registry:
         """The version's record.
 
         Raises:
-            RegistryError: the version is unknown.
+            RegistryError: The version is unknown.
         """
         with self._database.transaction() as cursor:
             return _get(cursor, version)
@@ -137,14 +137,14 @@ class Registry:
         A rejected version can be promoted too.
 
         Args:
-            version: where it is champion already, nothing changes.
-            expected: the champion that the decision was made against; None: there was none.
-            verdict: the promotion verdict to record.
-            reason: why, in a sentence.
+            version: Where it is champion already, nothing changes.
+            expected: The champion that the decision was made against; None: there was none.
+            verdict: The promotion verdict to record.
+            reason: Why, in a sentence.
 
         Raises:
-            StaleChampion: the champion is neither `expected` nor `version`.
-            RegistryError: the version is an encoder or unknown, or verdict or reason is empty.
+            StaleChampion: The champion is neither `expected` nor `version`.
+            RegistryError: The version is an encoder or unknown, or verdict or reason is empty.
         """
         if not verdict or not reason:
             raise RegistryError(f"version {version}: a promotion needs a verdict and a reason")
@@ -165,7 +165,7 @@ class Registry:
         """Mark a candidate as rejected; a repetition changes nothing.
 
         Raises:
-            RegistryError: the version is unknown, champion or retired.
+            RegistryError: The version is unknown, champion or retired.
         """
         with self._changing() as cursor:
             record = _get(cursor, version)
@@ -179,12 +179,12 @@ class Registry:
         """Reject the champion, restore the one before it and return its record; a repetition goes one further back.
 
         Args:
-            reason: why, in a sentence.
-            expected: the champion to reject, so that two concurrent rollbacks count as one; None: any.
+            reason: Why, in a sentence.
+            expected: The champion to reject, so that two concurrent rollbacks count as one; None: any.
 
         Raises:
-            StaleChampion: the champion is not `expected`.
-            RegistryError: there is no earlier champion.
+            StaleChampion: The champion is not `expected`.
+            RegistryError: There is no earlier champion.
         """
         with self._changing() as cursor:
             champion = _champion(cursor)

@@ -25,14 +25,14 @@ def state(
     and when forced.
 
     Args:
-        database: the portfolio's schema.
-        portfolio: the portfolio under which models and features are usable.
-        running: keys of the retraining runs that are queued or running.
-        ended_runs: keys of the retraining runs that ended and are not retried.
-        forced: whether an operator requests a retraining now.
+        database: The portfolio's schema.
+        portfolio: The portfolio under which models and features are usable.
+        running: Keys of the retraining runs that are queued or running.
+        ended_runs: Keys of the retraining runs that ended and are not retried.
+        forced: Whether an operator requests a retraining now.
 
     Raises:
-        WarehouseError: the database cannot be reached or read.
+        WarehouseError: The database cannot be reached or read.
     """
     loans = Loans(database, portfolio)
     cutoff = loans.cutoff()

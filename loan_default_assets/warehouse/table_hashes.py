@@ -36,7 +36,7 @@ def table_hash(cursor: extensions.cursor, table: str, columns: Sequence[str] | N
     """`rows:hash` over `columns`; None: over all columns without wall-clock times, serial and random numbers.
 
     Raises:
-        WarehouseError: the name is none of TABLES.
+        WarehouseError: The name is none of TABLES.
     """
     if table not in TABLES:
         raise WarehouseError(f"{table!r} is none of the tables {', '.join(TABLES)}")

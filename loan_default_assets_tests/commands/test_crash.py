@@ -43,7 +43,7 @@ def _kill_everything(process: subprocess.Popen[bytes], home: Path) -> None:
 
 
 def _end_state(folder: Path, home: Path) -> dict[str, object]:
-    """Every table's content without the paths of the artefacts."""
+    """Every table's content without the paths of the artifacts."""
     settings = small_bank.settings(folder, "").model_copy(
         update={"database_url": None, "loan_default_home": home}
     )

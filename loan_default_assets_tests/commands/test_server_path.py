@@ -24,6 +24,6 @@ def test_a_given_server_ends_with_the_same_rows_and_champion_as_the_embedded_one
             champion = session.registry.champion()
             assert champion is not None
             tables = fingerprint(session)
-            del tables["model_metadata"]  # it holds the folder of the artefacts, which is the home's
+            del tables["model_metadata"]  # it holds the folder of the artifacts, which is the home's
             found.append((champion.version, champion.snapshot_hash, tables))
     assert found[0] == found[1]

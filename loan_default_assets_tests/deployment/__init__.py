@@ -1,1 +1,1 @@
-"""The container deployment: the compose file as written, and a platform brought up from it."""
+"""Tests of the container deployment: the compose file, its scripts, and a platform started from it."""

@@ -1,4 +1,4 @@
-"""A compose project of its own: names, ports and secrets that no other one has."""
+"""A separate compose project per test run: its own names, ports and secrets."""
 
 import json
 import os
@@ -21,7 +21,7 @@ _KILL = "import os, signal, sys; os.kill(int(sys.argv[1]), signal.SIGKILL)"
 
 
 def compose_command() -> list[str] | None:
-    """How Compose is called here; None without it."""
+    """The command that runs Compose on this machine; None without one."""
     for command in (["docker", "compose"], ["docker-compose"]):
         if shutil.which(command[0]) and _succeeds([*command, "version"]):
             return command
@@ -29,14 +29,14 @@ def compose_command() -> list[str] | None:
 
 
 def missing() -> str | None:
-    """What keeps containers from being started on this machine."""
+    """Why containers cannot be started on this machine; None where they can."""
     if compose_command() is None:
-        return "there is no docker compose"
+        return "docker compose is not installed"
     if not _succeeds(["docker", "info"]):
-        return "no docker engine answers"
+        return "no docker engine is reachable"
     for image in (IMAGE, POSTGRES_IMAGE):
         if not _succeeds(["docker", "image", "inspect", image]):
-            return f"image {image} is not here: docker compose build, docker pull {POSTGRES_IMAGE}"
+            return f"image {image} is missing: docker compose build, docker pull {POSTGRES_IMAGE}"
     return None
 
 
@@ -47,13 +47,13 @@ def _free_port() -> int:
 
 
 @dataclass(frozen=True)
-class Platform:
-    """Everything `docker compose` needs for one project; `up` starts it, `down` leaves nothing behind."""
+class ComposeProject:
+    """One project of `docker compose`; `up` starts it, `down` removes its containers and volumes."""
 
     project: str = field(default_factory=lambda: f"loan-default-test-{os.getpid()}")
     key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     admin_key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
-    # Every character that means something in a URL, a shell or a connection string.
+    # Contains the special characters of URLs, shells and connection strings.
     password: str = field(default_factory=lambda: f"a:b@c/d?e#f%41 'g\"h&={secrets.token_hex(8)}")
     http: int = field(default_factory=_free_port)
     grpc: int = field(default_factory=_free_port)
@@ -75,15 +75,15 @@ class Platform:
         }
 
     def compose(self, *arguments: str) -> str:
-        """Standard output of a `docker compose` command; AssertionError with what it said when it fails."""
-        done = self.attempt(self.environment, *arguments)
-        assert done.returncode == 0, (
-            f"docker compose {' '.join(arguments)}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
+        """Standard output of a `docker compose` command; AssertionError with its output when it fails."""
+        completed = self.attempt(self.environment, *arguments)
+        assert completed.returncode == 0, (
+            f"docker compose {' '.join(arguments)}\n{completed.stdout[-3000:]}{completed.stderr[-3000:]}"
         )
-        return done.stdout
+        return completed.stdout
 
     def attempt(self, environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-        """A `docker compose` command with these variables; all others are as in the example, some of them empty."""
+        """A `docker compose` command with these variables; all others have the values of the example, or are empty."""
         command = [
             *(compose_command() or []),
             "--project-name",
@@ -108,10 +108,12 @@ class Platform:
         self.compose("down", "--volumes", "--timeout", "30")
 
     def state(self, service: str) -> dict[str, Any]:
-        """Docker's own description of the container: `State`, `RestartCount` and the rest."""
+        """The container as `docker inspect` describes it: `State`, `RestartCount` and others."""
         container = self.compose("ps", "--all", "--quiet", service).split()[0]
-        found = subprocess.run(["docker", "inspect", container], capture_output=True, text=True, check=True)
-        description: dict[str, Any] = json.loads(found.stdout)[0]
+        inspected = subprocess.run(
+            ["docker", "inspect", container], capture_output=True, text=True, check=True
+        )
+        description: dict[str, Any] = json.loads(inspected.stdout)[0]
         return description
 
     def wait_healthy(self, service: str, seconds: float = 300) -> None:
@@ -125,9 +127,9 @@ class Platform:
             time.sleep(2)
 
     def crash(self, service: str) -> None:
-        """`kill -9` of the container's first process from outside, as the kernel does when memory runs out.
+        """`kill -9` of the container's first process from outside, as the kernel does when memory is exhausted.
 
-        `docker kill` would not do: the engine takes it for a person's wish and restarts nothing.
+        `docker kill` would not do: after it the engine restarts nothing.
         """
         pid = str(self.state(service)["State"]["Pid"])
         helper = ["docker", "run", "--rm", "--pid", "host", "--user", "0", "--entrypoint", "python", IMAGE]
@@ -138,16 +140,16 @@ class Platform:
         return self.compose("exec", "-T", "code", "python", "-c", program)
 
     def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
-        """`data` of an answer of Dagster's webserver."""
+        """`data` of a response of Dagster's webserver."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.ui}/graphql")
         request.data = json.dumps({"query": query, "variables": variables}).encode()
         request.add_header("Content-Type", "application/json")
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            data: dict[str, Any] = json.load(answer)["data"]
+        with urllib.request.urlopen(request, timeout=60) as response:
+            data: dict[str, Any] = json.load(response)["data"]
         return data
 
     def request(self, path: str, body: Any = None, key: str | None = None) -> tuple[int, Any]:
-        """Status and decoded JSON of one request to the service; status 0 where nothing answers."""
+        """Status and decoded JSON of one request to the service; status 0 without a response."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.http}{path}")
         if body is not None:
             request.data = json.dumps(body).encode()
@@ -155,8 +157,8 @@ class Platform:
         if key:
             request.add_header("Authorization", f"Bearer {key}")
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status, json.load(answer)
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.status, json.load(response)
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read() or b"null")
         except OSError:

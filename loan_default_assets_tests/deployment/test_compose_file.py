@@ -1,20 +1,27 @@
-"""What the compose file says, read without an engine."""
+"""What the compose file and the Dockerfile declare, read without an engine."""
 
+import json
 import re
+import shlex
+from collections.abc import Iterator
+from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from loan_default_assets.cli import loan_default
 from loan_default_assets.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text("utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, Any] = COMPOSE["services"]
+DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 
-# The containers' own business: their volumes, and ports that are published under another number instead.
+# Fixed inside the containers: their volumes, and ports that are published under another number.
 FIXED = {
     "LOAN_DEFAULT_HOME",
     "ARTIFACT_ROOT",
@@ -26,13 +33,27 @@ FIXED = {
 INTERNAL = {"PROMETHEUS_MULTIPROC_DIR"}
 
 
+def words(service: dict[str, Any]) -> Iterator[str]:
+    """The arguments of the service's command and health check; a shell command is split into its own words."""
+    for argument in [*service.get("command", []), *service.get("healthcheck", {}).get("test", [])]:
+        yield from shlex.split(argument.replace("(", " ").replace(")", " "))
+
+
+def paths_in_commands() -> set[str]:
+    """Every relative file path in the commands and health checks of the compose file and the Dockerfile."""
+    declared = [word for service in SERVICES.values() for word in words(service)]
+    for arguments in re.findall(r"^(?:HEALTHCHECK .*)?CMD (\[.*\])$", DOCKERFILE, re.MULTILINE):
+        declared += json.loads(arguments)
+    return {word for word in declared if re.search(r"\.(py|ya?ml|sql|sh)$", word)}
+
+
 def test_every_setting_reaches_the_containers_that_read_it() -> None:
-    handed = {*SERVICES["code"]["environment"], *SERVICES["service"]["environment"]}
-    missing = {name.upper() for name in Settings.model_fields} - handed - FIXED - INTERNAL
-    assert not missing, f"docker-compose.yml does not hand on {sorted(missing)}"
+    passed_on = {*SERVICES["code"]["environment"], *SERVICES["service"]["environment"]}
+    missing = {name.upper() for name in Settings.model_fields} - passed_on - FIXED - INTERNAL
+    assert not missing, f"docker-compose.yml does not pass on {sorted(missing)}"
 
 
-def test_what_is_required_is_exactly_what_the_example_leaves_empty() -> None:
+def test_the_required_variables_are_exactly_those_that_the_example_leaves_empty() -> None:
     required = set(re.findall(r"\$\{([A-Z_]+):\?", TEXT))
     example = (ROOT / ".env.example").read_text("utf-8")
     assert required == set(re.findall(r"^([A-Z_]+)=$", example, re.MULTILINE))
@@ -46,15 +67,56 @@ def test_every_variable_of_the_file_is_in_the_example() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
-def test_nothing_is_published_beyond_this_machine_by_default(name: str) -> None:
+def test_no_port_is_published_beyond_this_machine_by_default(name: str) -> None:
     for port in SERVICES[name].get("ports", []):
         assert port.startswith(("127.0.0.1:", "${SERVICE_ADDRESS:-127.0.0.1}:")), port
     assert name != "postgres" or "ports" not in SERVICES[name]
 
 
 @pytest.mark.parametrize("name", sorted(set(SERVICES) - {"postgres"}))
-def test_containers_of_ours_have_no_rights_to_lose(name: str) -> None:
+def test_application_containers_are_read_only_and_without_capabilities(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"]
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_paths_are_found_in_the_commands() -> None:
+    assert {
+        "deploy/docker/report_cut_off_runs.py",
+        "deploy/docker/health.py",
+        "deploy/docker/workspace.yaml",
+    } <= paths_in_commands()
+
+
+@pytest.mark.parametrize("path", sorted(paths_in_commands()))
+def test_every_path_in_a_command_exists_and_is_copied_into_the_image(path: str) -> None:
+    assert (ROOT / path).is_file()
+    included = re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text("utf-8"), re.MULTILINE)
+    assert Path(path).parts[0] in included
+
+
+def test_every_path_that_the_dockerfile_copies_or_compiles_exists() -> None:
+    copied = [
+        word
+        for line in re.findall(r"^COPY (?!--from)(.*)$", DOCKERFILE, re.MULTILINE)
+        for word in line.split()[:-1]
+    ]
+    [compiled] = re.findall(r"compileall -q (.*)$", DOCKERFILE, re.MULTILINE)
+    for path in [*copied, *compiled.split()]:
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"postgres"}))
+def test_every_module_and_subcommand_in_a_command_exists(name: str) -> None:
+    declared = list(words(SERVICES[name]))
+    for word, following in pairwise(declared):
+        if word == "-m":
+            assert find_spec(following) is not None, following
+        if word == "loan-default":
+            assert following in loan_default.commands
+    # The database is migrated before every other container starts.
+    if name == "migrate":
+        assert declared == ["loan-default", "migrate"]
+    else:
+        assert {"migrate", "code"} & set(SERVICES[name]["depends_on"])

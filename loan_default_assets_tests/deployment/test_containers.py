@@ -1,4 +1,4 @@
-"""The platform in containers: the demo chain inside, answers outside, and every container killed once."""
+"""The platform in containers: the demo chain, requests from outside, and a crash of every container."""
 
 import json
 import time
@@ -10,7 +10,7 @@ import pytest
 
 from bento.generated import loan_default_pb2 as messages
 from bento.generated.loan_default_pb2_grpc import LoanDefaultStub
-from loan_default_assets_tests.deployment.compose import SERVICES, Platform, missing
+from loan_default_assets_tests.deployment.compose import SERVICES, ComposeProject, missing
 
 _REASON = missing()
 pytestmark = [
@@ -27,7 +27,7 @@ from loan_default_assets.settings import Settings
 with open_session(Settings()) as session:
     print(json.dumps(fingerprint(session)))
 """
-_JOURNALED = """
+_LOGGED = """
 from loan_default_assets.commands.session import open_session
 from loan_default_assets.settings import Settings
 with open_session(Settings()) as session, session.database.transaction() as cursor:
@@ -38,8 +38,8 @@ with open_session(Settings()) as session, session.database.transaction() as curs
 _PARTITIONS = """query($key: AssetKeyInput!) {
   assetNodeOrError(assetKey: $key) { ... on AssetNode { partitionKeys } }
 }"""
-_BACKFILL = """mutation($asked: LaunchBackfillParams!) {
-  launchPartitionBackfill(backfillParams: $asked) { __typename ... on LaunchBackfillSuccess { backfillId } }
+_BACKFILL = """mutation($backfill: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $backfill) { __typename ... on LaunchBackfillSuccess { backfillId } }
 }"""
 _RUNS = """query($filter: RunsFilter!) {
   runsOrError(filter: $filter) { ... on Runs { results { status } } }
@@ -47,9 +47,9 @@ _RUNS = """query($filter: RunsFilter!) {
 
 
 @pytest.fixture(scope="module")
-def platform() -> Iterator[Platform]:
-    """The platform with a champion that answers."""
-    project = Platform()
+def platform() -> Iterator[ComposeProject]:
+    """The platform, serving a champion."""
+    project = ComposeProject()
     try:
         project.up()
         project.compose("exec", "-T", "code", "loan-default", "demo")
@@ -60,25 +60,27 @@ def platform() -> Iterator[Platform]:
 
 
 @pytest.fixture(scope="module")
-def loan(platform: Platform) -> dict[str, Any]:
-    """The example of the service's own description."""
+def loan(platform: ComposeProject) -> dict[str, Any]:
+    """The example of the service's OpenAPI document."""
     status, document = platform.request("/openapi.json", key=platform.key)
     assert status == 200
     content = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
-    found: dict[str, Any] = content.get("example") or next(iter(content["examples"].values()))["value"]
-    return found
+    example: dict[str, Any] = content.get("example") or next(iter(content["examples"].values()))["value"]
+    return example
 
 
 @pytest.mark.parametrize("name", ["POSTGRES_PASSWORD", "SERVICE_API_KEYS", "SERVICE_ADMIN_KEYS"])
 def test_compose_refuses_to_start_without_a_secret(name: str) -> None:
-    project = Platform()
+    project = ComposeProject()
     environment = {key: value for key, value in project.environment.items() if key != name}
     refused = project.attempt(environment, "up", "--detach", "--no-build")
     assert refused.returncode != 0
     assert f"set {name} in .env" in refused.stderr
 
 
-def test_a_loan_is_scored_from_outside_over_http_and_grpc(platform: Platform, loan: dict[str, Any]) -> None:
+def test_a_loan_is_scored_from_outside_over_http_and_grpc(
+    platform: ComposeProject, loan: dict[str, Any]
+) -> None:
     champion = json.loads(platform.compose("exec", "-T", "code", "loan-default", "status", "--json"))[
         "champion"
     ]
@@ -88,28 +90,28 @@ def test_a_loan_is_scored_from_outside_over_http_and_grpc(platform: Platform, lo
     remote = _predict_grpc(platform, loan)
     assert remote.model_version == http["model_version"]
     assert remote.probability == pytest.approx(http["probability"], abs=1e-6)
-    _eventually(lambda: {http["request_id"], remote.request_id} <= _journaled(platform))
+    _eventually(lambda: {http["request_id"], remote.request_id} <= _logged_requests(platform))
 
 
-def test_the_service_asks_for_a_key(platform: Platform, loan: dict[str, Any]) -> None:
+def test_the_service_requires_a_key(platform: ComposeProject, loan: dict[str, Any]) -> None:
     assert platform.request("/predict", loan)[0] == 401
     assert platform.request("/predict", loan, platform.admin_key)[0] == 403
     with pytest.raises(grpc.RpcError, match="UNAUTHENTICATED"):
         _predict_grpc(platform, loan, key=None)
 
 
-@pytest.mark.parametrize("killed", [*((name,) for name in SERVICES), SERVICES], ids=",".join)
-def test_a_killed_container_comes_back_and_nothing_is_lost(
-    platform: Platform, loan: dict[str, Any], killed: tuple[str, ...]
+@pytest.mark.parametrize("crashed", [*((name,) for name in SERVICES), SERVICES], ids=",".join)
+def test_a_crashed_container_is_restarted_and_no_prediction_is_lost(
+    platform: ComposeProject, loan: dict[str, Any], crashed: tuple[str, ...]
 ) -> None:
     before = json.loads(platform.run_python(_FINGERPRINT))
-    answered = [_predicted(platform, loan) for _ in range(20)]
-    restarts = {service: platform.state(service)["RestartCount"] for service in killed}
-    for service in killed:
+    scored = [_predicted(platform, loan) for _ in range(20)]
+    restarts = {service: platform.state(service)["RestartCount"] for service in crashed}
+    for service in crashed:
         platform.crash(service)
-    answered += [
-        answer["request_id"]
-        for status, answer in (platform.request("/predict", loan, platform.key) for _ in range(20))
+    scored += [
+        response["request_id"]
+        for status, response in (platform.request("/predict", loan, platform.key) for _ in range(20))
         if status == 200
     ]
     for service, count in restarts.items():
@@ -117,17 +119,17 @@ def test_a_killed_container_comes_back_and_nothing_is_lost(
     for service in SERVICES:
         platform.wait_healthy(service)
     _eventually(lambda: platform.request("/predict", loan, platform.key)[0] == 200)
-    _eventually(lambda: set(answered) <= _journaled(platform))
+    _eventually(lambda: set(scored) <= _logged_requests(platform))
     after = json.loads(platform.run_python(_FINGERPRINT))
     assert after | {"predictions": None} == before | {"predictions": None}
 
 
-def test_a_run_that_was_cut_off_is_tried_again_and_its_backfill_goes_on(platform: Platform) -> None:
+def test_a_cut_off_run_is_retried_and_its_backfill_continues(platform: ComposeProject) -> None:
     before = json.loads(platform.run_python(_FINGERPRINT))
     assets = [{"path": ["demo", name]} for name in ("raw_loans", "processed_features")]
     keys = platform.graphql(_PARTITIONS, key=assets[0])["assetNodeOrError"]["partitionKeys"]
-    asked = {"assetSelection": assets, "partitionNames": keys[-240:]}
-    launched = platform.graphql(_BACKFILL, asked=asked)["launchPartitionBackfill"]
+    backfill = {"assetSelection": assets, "partitionNames": keys[-240:]}
+    launched = platform.graphql(_BACKFILL, backfill=backfill)["launchPartitionBackfill"]
     wanted = {"tags": [{"key": "dagster/backfill", "value": launched["backfillId"]}]}
 
     def statuses() -> list[str]:
@@ -142,17 +144,17 @@ def test_a_run_that_was_cut_off_is_tried_again_and_its_backfill_goes_on(platform
     ]
 
 
-def _restarted(platform: Platform, service: str, count: int) -> None:
+def _restarted(platform: ComposeProject, service: str, count: int) -> None:
     _eventually(lambda: platform.state(service)["RestartCount"] > count)
 
 
-def _predicted(platform: Platform, loan: dict[str, Any]) -> str:
-    status, answer = platform.request("/predict", loan, platform.key)
-    assert status == 200, answer
-    return str(answer["request_id"])
+def _predicted(platform: ComposeProject, loan: dict[str, Any]) -> str:
+    status, response = platform.request("/predict", loan, platform.key)
+    assert status == 200, response
+    return str(response["request_id"])
 
 
-def _predict_grpc(platform: Platform, loan: dict[str, Any], key: str | None = "") -> Any:
+def _predict_grpc(platform: ComposeProject, loan: dict[str, Any], key: str | None = "") -> Any:
     request = messages.PredictRequest(
         categorical_features=loan["categorical_features"], numerical_features=loan["numerical_features"]
     )
@@ -161,15 +163,15 @@ def _predict_grpc(platform: Platform, loan: dict[str, Any], key: str | None = ""
         return LoanDefaultStub(channel).Predict(request, metadata=metadata, timeout=30)
 
 
-def _journaled(platform: Platform) -> set[str]:
-    """Request ids in the table, each of them once."""
-    found = platform.run_python(_JOURNALED).split()
-    assert len(found) == len(set(found))
-    return set(found)
+def _logged_requests(platform: ComposeProject) -> set[str]:
+    """Request ids in the table `predictions`, each of them once."""
+    request_ids = platform.run_python(_LOGGED).split()
+    assert len(request_ids) == len(set(request_ids))
+    return set(request_ids)
 
 
 def _eventually(condition: Callable[[], bool], seconds: float = 180) -> None:
     until = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < until, "it has not come about"
+        assert time.monotonic() < until, f"the condition was not met within {seconds} s"
         time.sleep(1)

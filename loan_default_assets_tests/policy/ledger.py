@@ -46,15 +46,15 @@ class Ledger:
         """Check an attempt against the invariants.
 
         Args:
-            start: the attempt.
-            evaluations: evaluations of the champion, oldest first.
-            now: time of the simulation.
-            labels: matured labels.
-            limits: limits of the policy.
-            forced: whether an operator requested the attempt.
+            start: The attempt.
+            evaluations: Evaluations of the champion, oldest first.
+            now: Time of the simulation.
+            labels: Matured labels.
+            limits: Limits of the policy.
+            forced: Whether an operator requested the attempt.
 
         Raises:
-            AssertionError: the attempt violates an invariant.
+            AssertionError: The attempt violates an invariant.
         """
         assert 1 <= start.attempt <= limits.max_attempts, "too many attempts in an episode"
         assert start.attempt == self.failures % limits.max_attempts + 1, "a wrong count of attempts"

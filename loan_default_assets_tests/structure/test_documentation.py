@@ -10,7 +10,7 @@ DOCUMENTS = (
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
-    *sorted(f"docs/{p.name}" for p in ROOT.glob("docs/*.md")),
+    *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/**/*.md")),
 )
 # Paths in backticks may be relative to one of these; a path with a placeholder is not checked.
 BASES = (
@@ -47,3 +47,9 @@ def test_every_relative_link_leads_to_a_file(document: str) -> None:
 
 def test_a_missing_file_is_found() -> None:
     assert missing_files("`pipeline/no_such_step.py` and `settings.py`") == ["pipeline/no_such_step.py"]
+
+
+def test_the_index_lists_every_decision_once() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = re.findall(r"\]\(([\w-]+\.md)\)", (folder / "README.md").read_text("utf-8"))
+    assert sorted(listed) == sorted(path.name for path in folder.glob("*.md") if path.name != "README.md")

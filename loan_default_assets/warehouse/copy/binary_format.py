@@ -22,9 +22,9 @@ class Field:
     """One column of rows of equal layout.
 
     Attributes:
-        name: name of the column.
-        type: numpy type of its values, e.g. `S12` for exactly 12 bytes of text; None: NULL in all rows.
-        length: number of elements of an array; None: a single value.
+        name: Name of the column.
+        type: Numpy type of its values, e.g. `S12` for exactly 12 bytes of text; None: NULL in all rows.
+        length: Number of elements of an array; None: a single value.
     """
 
     name: str
@@ -57,8 +57,8 @@ def pack_rows(fields: Sequence[Field], columns: Mapping[str, Any]) -> bytes:
     """The rows in binary format, without HEADER and TRAILER.
 
     Args:
-        fields: the layout of a row.
-        columns: by field, an array of n values (first axis) or one value for all rows; one at least is an array.
+        fields: The layout of a row.
+        columns: By field, an array of n values (first axis) or one value for all rows; one at least is an array.
     """
     dtype, fixed = layout(fields)
     rows = np.empty(max(len(v) for v in columns.values() if isinstance(v, np.ndarray)), dtype)
@@ -79,8 +79,8 @@ class BinaryUnpacker:
     def __init__(self, fields: Sequence[Field], columns: Mapping[str, np.ndarray]) -> None:
         """
         Args:
-            fields: the layout of a row.
-            columns: by field, the array to fill; its first axis is the expected number of rows.
+            fields: The layout of a row.
+            columns: By field, the array to fill; its first axis is the expected number of rows.
         """
         self._fields, self._columns = fields, columns
         self._dtype, self._fixed = layout(fields)
@@ -96,7 +96,7 @@ class BinaryUnpacker:
         """Unpack the rest.
 
         Raises:
-            WarehouseError: the number or the layout of the rows differs from the one expected.
+            WarehouseError: The number or the layout of the rows differs from the one expected.
         """
         self._flush()
         expected = len(next(iter(self._columns.values())))

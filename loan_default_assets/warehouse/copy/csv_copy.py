@@ -40,12 +40,12 @@ def csv_chunks(frame: pd.DataFrame, schema: pa.Schema, constants: Mapping[str, s
     """The frame as CSV for COPY, in chunks of rows. NULL is an empty cell, an empty text is quoted.
 
     Args:
-        frame: the rows.
-        schema: the columns in the order of COPY.
-        constants: columns that the frame lacks, with the value of all rows.
+        frame: The rows.
+        schema: The columns in the order of COPY.
+        constants: Columns that the frame lacks, with the value of all rows.
 
     Raises:
-        WarehouseError: a column is missing or holds values of another type.
+        WarehouseError: A column is missing or holds values of another type.
     """
     options = pa.csv.WriteOptions(include_header=False)
     for first in range(0, len(frame), _ROWS_PER_CHUNK):
@@ -61,10 +61,10 @@ def read_csv(
     """The query's rows, numbered from 1.
 
     Args:
-        cursor: of a transaction.
-        query: a SELECT.
-        schema: its columns.
-        categories: text columns to return as pandas categories.
+        cursor: Of a transaction.
+        query: A SELECT.
+        schema: Its columns.
+        categories: Text columns to return as pandas categories.
 
     Returns:
         Numbers as float64, dates as datetime64[ns], texts as str.

@@ -63,12 +63,12 @@ def binary_chunks(key: str, rows: LoanRows, feature_hash: str) -> Iterator[bytes
     """The rows for COPY FROM STDIN (FORMAT binary), grouped by layout (length of the loan id, NULLs).
 
     Args:
-        key: partition key of all rows.
-        rows: the rows; their own partition keys are not read.
-        feature_hash: first 16 digits of the portfolio's hash.
+        key: Partition key of all rows.
+        rows: The rows; their own partition keys are not read.
+        feature_hash: First 16 digits of the portfolio's hash.
 
     Raises:
-        WarehouseError: a loan id is empty.
+        WarehouseError: A loan id is empty.
     """
     ids = _utf8(rows.loan_id)
     days = {"as_of": rows.as_of, "label_observed_at": rows.label_observed_at}
@@ -117,11 +117,11 @@ class LoanRowsReader:
     def __init__(self, count: int, key_bytes: int, id_bytes: int, numerical: int, categorical: int) -> None:
         """
         Args:
-            count: number of rows.
-            key_bytes: length of the longest partition key in bytes.
-            id_bytes: length of the longest loan id in bytes.
-            numerical: number of numerical features.
-            categorical: number of categorical features.
+            count: Number of rows.
+            key_bytes: Length of the longest partition key in bytes.
+            id_bytes: Length of the longest loan id in bytes.
+            numerical: Number of numerical features.
+            categorical: Number of categorical features.
         """
         fields = [
             Field("partition_key", f"S{max(key_bytes, 1)}"),
@@ -143,7 +143,7 @@ class LoanRowsReader:
         """The rows, after the last of them was written.
 
         Raises:
-            WarehouseError: the number or the layout of the rows differs from the one expected.
+            WarehouseError: The number or the layout of the rows differs from the one expected.
         """
         self._unpacker.finish()
         columns = self._columns

@@ -29,7 +29,7 @@ def start_cluster(programs: Path, location: DataLocation, settings: Mapping[str,
     """Start the server, also after a killed one, and wait until it accepts connections.
 
     Raises:
-        ServerError: the server does not start, or does not finish its recovery.
+        ServerError: The server does not start, or does not finish its recovery.
     """
     log, pid_file = location.data_root / "server.log", location.data_directory / "postmaster.pid"
     # pg_ctl passes these options to a shell, but does not quote its own -D and -l well: PGDATA and a relative
@@ -115,12 +115,12 @@ def create_cluster(programs: Path, location: DataLocation, *, durable: bool) -> 
     """Create the data directory unless it exists, atomically: what a killed `initdb` left is deleted.
 
     Args:
-        programs: directory of PostgreSQL's programs.
-        location: where to create it.
-        durable: whether the files are flushed to disk before this returns.
+        programs: Directory of PostgreSQL's programs.
+        location: Where to create it.
+        durable: Whether the files are flushed to disk before this returns.
 
     Raises:
-        ServerError: the data directory is of another major version of PostgreSQL, or `initdb` fails.
+        ServerError: The data directory is of another major version of PostgreSQL, or `initdb` fails.
     """
     version_file = location.data_directory / "PG_VERSION"
     if location.data_directory.exists():
@@ -163,7 +163,7 @@ def stop_cluster(programs: Path, location: DataLocation) -> None:
     is then stopped immediately, and replays its log at the next start.
 
     Raises:
-        ServerError: the immediate stop fails too.
+        ServerError: The immediate stop fails too.
     """
     code, _ = _run(programs, location, "pg_ctl", "stop", "-w", "-t", "20", "-m", "fast")
     if code and postmaster_pid(location):

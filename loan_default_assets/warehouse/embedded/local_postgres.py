@@ -58,9 +58,9 @@ class LocalPostgres:
         """
         Args:
             home: LOAN_DEFAULT_HOME.
-            database: name of the database, created at the first start.
-            options: settings of PostgreSQL that replace or extend OPTIONS.
-            programs: directory of PostgreSQL's programs; None: the wheel's.
+            database: Name of the database, created at the first start.
+            options: Settings of PostgreSQL that replace or extend OPTIONS.
+            programs: Directory of PostgreSQL's programs; None: the wheel's.
         """
         self.folder = home.resolve() / "postgres"
         self.database = database
@@ -71,7 +71,7 @@ class LocalPostgres:
         """Start the server unless it runs, create the database unless it exists, and return its URL.
 
         Raises:
-            ServerError: the server cannot be started.
+            ServerError: The server cannot be started.
         """
         with self._locked():
             return self._start()
@@ -96,7 +96,7 @@ class LocalPostgres:
         Each process holds a shared lock, which the kernel releases when the process ends or is killed.
 
         Raises:
-            ServerError: the server cannot be started.
+            ServerError: The server cannot be started.
         """
         with self._locked():
             shared_lock = self._open("users.lock")
@@ -185,7 +185,7 @@ def serve(home: Path, configured: str | None) -> Iterator[str]:
         configured: DATABASE_URL; None or empty: the embedded server.
 
     Raises:
-        ServerError: the embedded server cannot be started or stopped.
+        ServerError: The embedded server cannot be started or stopped.
         WarehouseError: `configured` is not a PostgreSQL URL.
     """
     if configured:

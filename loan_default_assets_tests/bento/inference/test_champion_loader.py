@@ -1,4 +1,4 @@
-"""A promotion reaches every worker without failed requests or mixed versions, and a bad artefact changes nothing."""
+"""A promotion reaches every worker without failed requests or mixed versions, and a bad artifact changes nothing."""
 
 import shutil
 import threading
@@ -119,7 +119,7 @@ def switch(bank: ServedBank, served: Served, times: int, records: list[ModelReco
 
 
 def corrupt_copy(bank: ServedBank, record: ModelRecord, folder: Path, number: int) -> Path:
-    """A copy of an artefact with one byte flipped; the number chooses the file and the byte."""
+    """A copy of an artifact with one byte flipped; the number chooses the file and the byte."""
     target = folder / f"copy-{number}" / record.version
     shutil.copytree(bank.root / record.version, target)
     files = sorted(path for path in target.iterdir() if path.is_file())
