@@ -1,16 +1,17 @@
 # One image for every role: Dagster's code location, webserver and daemon, and the service. amd64 and arm64.
 
-# Debian, or a relative of it, with Python 3.11 to 3.13 and its venv module.
+# Debian or a derivative, with Python 3.11 to 3.13 and its venv module.
 ARG BASE_IMAGE=python:3.11-slim
 
 FROM ${BASE_IMAGE} AS dependencies
-# Where PyTorch's CPU wheels are. Empty: the wheel of the ordinary index, which on amd64 brings CUDA (gigabytes).
+# Index of PyTorch's CPU wheels. Empty: the wheel of the default index, which on amd64 includes CUDA (gigabytes).
 ARG TORCH_INDEX_URL=
 ENV PATH=/opt/venv/bin:$PATH
 RUN python3 -m venv /opt/venv
 WORKDIR /build
 COPY pyproject.toml deploy/docker/requirements.py ./
-# A mirror's configuration comes as a secret and leaves no trace: docker build --secret id=pip_conf,src=pip.conf
+# The configuration of a package mirror is a secret and not part of the image:
+# docker build --secret id=pip_conf,src=pip.conf
 RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
     --mount=type=cache,target=/root/.cache/pip \
     python requirements.py pyproject.toml > requirements.txt \
@@ -32,7 +33,7 @@ RUN useradd --uid 10001 --user-group --no-create-home --home-dir /var/lib/loan-d
 COPY --from=dependencies /opt/venv /opt/venv
 WORKDIR /app
 COPY . .
-# Editable, because `sql/` and `dagster.yaml` are read from beside the packages. Needs no network.
+# Editable, because `sql/` and `dagster.yaml` are read from the folder of the packages. Needs no network.
 RUN pip install --no-deps --no-build-isolation --no-index --editable . \
     && python -m compileall -q loan_default_assets bento deploy
 USER loan

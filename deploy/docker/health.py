@@ -1,6 +1,6 @@
-"""Whether this container does its work: `health.py service | code | webserver`; exit code 0 or 1.
+"""Health check of a container: `health.py service | code | webserver`; exit code 0 (healthy) or 1.
 
-Asked every few seconds, so it imports little.
+Runs every few seconds, so it imports little.
 """
 
 import ssl
@@ -16,28 +16,28 @@ SECONDS = 5
 
 
 def service() -> bool:
-    """The service's process answers, with a model or without one. Its own certificate needs no proof here."""
+    """The service's process responds, with or without a model. Its certificate is not verified: it is its own."""
     settings = Settings()
     scheme = "https" if settings.service_tls_certificate else "http"
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     url = f"{scheme}://127.0.0.1:{settings.service_http_port}/livez"
-    with urllib.request.urlopen(url, timeout=SECONDS, context=context) as answer:  # noqa: S310
-        return bool(answer.status == 200)
+    with urllib.request.urlopen(url, timeout=SECONDS, context=context) as response:  # noqa: S310
+        return bool(response.status == 200)
 
 
 def code() -> bool:
     """Dagster's code server has loaded the graph."""
     with grpc.insecure_channel("127.0.0.1:4000") as channel:
         request = health_pb2.HealthCheckRequest(service="DagsterApi")
-        answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=SECONDS)
-    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+        response = health_pb2_grpc.HealthStub(channel).Check(request, timeout=SECONDS)
+    return bool(response.status == health_pb2.HealthCheckResponse.SERVING)
 
 
 def webserver() -> bool:
-    """Dagster's webserver answers."""
-    with urllib.request.urlopen("http://127.0.0.1:3000/server_info", timeout=SECONDS) as answer:
-        return bool(answer.status == 200)
+    """Dagster's webserver responds."""
+    with urllib.request.urlopen("http://127.0.0.1:3000/server_info", timeout=SECONDS) as response:
+        return bool(response.status == 200)
 
 
 if __name__ == "__main__":
@@ -45,4 +45,4 @@ if __name__ == "__main__":
     try:
         sys.exit(not checks[sys.argv[1]]())
     except (OSError, grpc.RpcError) as error:
-        sys.exit(f"{sys.argv[1]} does not answer: {type(error).__name__}")
+        sys.exit(f"{sys.argv[1]} does not respond: {type(error).__name__}")

@@ -1,38 +1,25 @@
-"""After a start of the code server: runs that its predecessor was executing died with it, and Dagster is told so.
+"""After a start of the code server: report the runs that its predecessor was executing as failed.
 
-Dagster's default launcher does not notice by itself: such a run would hold its place in the queue for ever. Failed,
-it is retried as `dagster.yaml` says. Runs are processes of this one container, so those that began before it are dead.
+Dagster's default launcher does not detect them; such a run would occupy its pool without end. Once failed, it is
+retried as `dagster.yaml` says. Runs are processes of this container, so those that began before it are dead.
 """
 
-import json
-import socket
 import time
 
 import click
 import dagster as dg
 import grpc
 import psutil
-from dagster._core.storage.tags import GRPC_INFO_TAG
 from health import code
 
-# The daemon loads the graph anew within a minute of the server's return, and gives up a retry that comes before.
+from loan_default_assets.orchestration.run_tracking import cut_off_runs, report_cut_off_runs
+
+# The daemon reloads the graph within a minute of the server's return, and drops a retry that comes before.
 DAEMON_SECONDS = 75
 PAUSE = 5
 
 
-def cut_off(instance: dg.DagsterInstance, started: float) -> list[dg.DagsterRun]:
-    """Runs that this host was executing before `started`, in seconds since 1970."""
-    records = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
-    return [
-        record.dagster_run
-        for record in records
-        if record.start_time is not None
-        and record.start_time < started
-        and json.loads(record.dagster_run.tags.get(GRPC_INFO_TAG, "{}")).get("host") == socket.gethostname()
-    ]
-
-
-def answers() -> bool:
+def serving() -> bool:
     """Whether the code server has loaded the graph."""
     try:
         return code()
@@ -40,24 +27,23 @@ def answers() -> bool:
         return False
 
 
-def settle(started: float) -> None:
-    """Waits for the code server and the daemon, then reports the dead runs as failed."""
+def wait_and_report(started: float) -> None:
+    """Wait for the code server and the daemon, then report the runs that began before `started`."""
     with dg.DagsterInstance.get() as instance:
-        if not cut_off(instance, started):
+        if not cut_off_runs(instance, started):
             return
-        while not answers():
+        while not serving():
             time.sleep(PAUSE)
         time.sleep(DAEMON_SECONDS)
-        for run in cut_off(instance, started):
-            instance.report_run_failed(run, "the container that executed this run was stopped")
+        for run in report_cut_off_runs(instance, started):
             click.echo(f"run {run.run_id} ({run.job_name}) was cut off: reported as failed")
 
 
 if __name__ == "__main__":
     while True:
         try:
-            settle(psutil.Process().create_time())
+            wait_and_report(psutil.Process().create_time())
             break
-        except Exception as error:  # noqa: BLE001 - the database may still be on its way up
-            click.echo(f"runs that were cut off are looked for again: {type(error).__name__}", err=True)
+        except Exception as error:  # noqa: BLE001 - the database may still be starting
+            click.echo(f"cut-off runs are checked again in {PAUSE} s: {type(error).__name__}", err=True)
             time.sleep(PAUSE)

@@ -1,4 +1,4 @@
-"""Prints what must be installed before the project itself, so that a change of code keeps that image layer."""
+"""Prints the requirements that are installed before the project itself: a change of code keeps their image layer."""
 
 import sys
 import tomllib
