@@ -29,7 +29,7 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 format: install
 	$(BIN)/ruff check --fix .
@@ -39,4 +39,4 @@ bench: install
 	$(BIN)/python -m loan_default_assets_tests.benchmarks
 
 clean:
-	rm -rf .venv .loan_default .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	rm -rf .venv .loan_default .import_linter_cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
