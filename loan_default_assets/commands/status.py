@@ -6,8 +6,8 @@ import dagster as dg
 
 from loan_default_assets.commands.session import Session
 from loan_default_assets.limits import retraining_limits
+from loan_default_assets.model.metrics import METRICS
 from loan_default_assets.orchestration import run_tracking
-from loan_default_assets.pipeline.model_evaluation import METRICS
 from loan_default_assets.policy import retraining
 from loan_default_assets.warehouse import retraining_facts
 from loan_default_assets.warehouse.evaluations import EvaluationRecord

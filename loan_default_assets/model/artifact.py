@@ -203,18 +203,6 @@ def load(path: Path | str, *, sha256: str | None = None, portfolio_hash: str | N
     )
 
 
-def weights_sha256(path: Path | str) -> str:
-    """Digest of the weights alone, from the manifest.
-
-    Args:
-        path: Folder of the artifact.
-
-    Raises:
-        ArtifactError: The folder is missing or damaged.
-    """
-    return str(json.loads(read(Path(path))[MANIFEST])["weights.safetensors"])
-
-
 def _classifier_details(model: FittedModel) -> dict[str, Any]:
     epochs = [
         [epoch.number, epoch.total, None if math.isnan(epoch.loss) else epoch.loss, epoch.validation_auc]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# Names of all metrics, in the order in which they are shown.
+METRICS = ("f1", "precision", "recall", "accuracy", "roc_auc", "pr_auc", "ks", "brier", "ece")
 ECE_BINS = 15
 RESAMPLED_CELLS_PER_BLOCK = 2_000_000
 
@@ -16,7 +18,7 @@ class Metrics:
     """Metrics of the default class; one that the rows do not define, as ROC-AUC with one class, is NaN.
 
     Attributes:
-        values: f1, precision, recall, accuracy, roc_auc, pr_auc, ks, brier and ece.
+        values: One value per name of METRICS.
         intervals: Their 95 % intervals; empty without a bootstrap.
     """
 

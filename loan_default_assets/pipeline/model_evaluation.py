@@ -18,7 +18,6 @@ from loan_default_assets.warehouse.registry import ModelRecord
 if TYPE_CHECKING:
     from loan_default_assets.model.metrics import Metrics
 
-METRICS = ("f1", "precision", "recall", "accuracy", "roc_auc", "pr_auc", "ks", "brier", "ece")
 _SMOKE_SECONDS = 120
 
 
@@ -129,7 +128,7 @@ def evaluate_baseline(
 
 
 def _undefined_metrics() -> "Metrics":
-    from loan_default_assets.model.metrics import Metrics
+    from loan_default_assets.model.metrics import METRICS, Metrics
 
     return Metrics(dict.fromkeys(METRICS, math.nan), dict.fromkeys(METRICS, (math.nan, math.nan)))
 

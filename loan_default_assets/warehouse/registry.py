@@ -117,14 +117,6 @@ class Registry:
         with self._database.transaction() as cursor:
             return _champion(cursor)
 
-    def find(
-        self, kind: Literal["encoder", "classifier"], snapshot_hash: str, parent: str | None, attempt: int
-    ) -> ModelRecord | None:
-        """The version of this attempt on this snapshot under this champion, if there is one; the newest encoder."""
-        values = {"kind": kind, "snapshot_hash": snapshot_hash, "parent": parent, "attempt": attempt}
-        with self._database.transaction() as cursor:
-            return _one(cursor, f"kind = %(kind)s AND {_ATTEMPT} ORDER BY created_at DESC LIMIT 1", values)
-
     def history(self) -> list[ModelRecord]:
         """All versions, the newest first."""
         with self._database.transaction() as cursor:

@@ -11,7 +11,7 @@ import pytest
 from loan_default_assets.commands.run import fingerprint
 from loan_default_assets.commands.session import CommandError
 from loan_default_assets.commands.status import status
-from loan_default_assets.pipeline.model_evaluation import METRICS
+from loan_default_assets.model.metrics import METRICS
 from loan_default_assets.warehouse.registry import ModelRecord
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.opened_bank import Bank, OpenBank

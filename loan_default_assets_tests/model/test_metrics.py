@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from loan_default_assets.model.metrics import evaluate, paired_bootstrap, psi, roc_auc
+from loan_default_assets.model.metrics import METRICS, evaluate, paired_bootstrap, psi, roc_auc
 
 
 def scored(n: int, seed: int = 0, decimals: int = 8, strength: float = 1.5) -> tuple[np.ndarray, np.ndarray]:
@@ -115,3 +115,8 @@ def test_a_model_does_not_differ_from_itself_and_a_better_one_shows() -> None:
 )
 def test_psi(after: np.ndarray, low: float, high: float) -> None:
     assert low <= psi(np.random.default_rng(0).normal(0, 1, 5000), after) <= high
+
+
+def test_every_metric_is_named_once() -> None:
+    found = evaluate(np.array([0, 1]), np.array([0.2, 0.8]), 0.5, bootstrap=2)
+    assert tuple(found.values) == tuple(found.intervals) == METRICS

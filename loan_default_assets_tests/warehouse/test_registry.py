@@ -78,10 +78,8 @@ def test_an_attempt_is_registered_once(
             registry.register(second)
         return
     registry.register(second)
-    found = registry.find(second.kind, second.snapshot_hash, second.parent, second.attempt)
-    assert found
-    assert found.version == "c2"
-    assert registry.find("classifier", "s", None, 9) is None
+    assert registry.get("c2") == replace(second, created_at=registry.get("c2").created_at)
+    assert {record.version for record in registry.history()} == {"c1", "c2"}
 
 
 def test_promotion_retires_the_champion_before(registry: Registry) -> None:
