@@ -11,7 +11,13 @@ from loan_default_assets.settings import Settings
 AC = dg.AutomationCondition
 
 # How far back missing partitions are materialized after a downtime.
-_LOOKBACK = {"daily": timedelta(days=7), "weekly": timedelta(days=28), "monthly": timedelta(days=92)}
+_LOOKBACK = {
+    "daily": timedelta(days=7),
+    "weekly": timedelta(days=28),
+    "monthly": timedelta(days=92),
+    "quarterly": timedelta(days=275),
+    "yearly": timedelta(days=1096),
+}
 
 
 def freshness_policy(portfolio: Portfolio, settings: Settings) -> dg.FreshnessPolicy | None:

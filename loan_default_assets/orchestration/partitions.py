@@ -19,7 +19,12 @@ def partitions_of(portfolio: Portfolio) -> dg.PartitionsDefinition[str]:
         return dg.DailyPartitionsDefinition(start_date=start, end_date=end)
     if portfolio.cadence == "weekly":
         return dg.WeeklyPartitionsDefinition(start_date=start, end_date=end, day_offset=1)
-    return dg.MonthlyPartitionsDefinition(start_date=start, end_date=end)
+    if portfolio.cadence == "monthly":
+        return dg.MonthlyPartitionsDefinition(start_date=start, end_date=end)
+    months = "1,4,7,10" if portfolio.cadence == "quarterly" else "1"
+    return dg.TimeWindowPartitionsDefinition(
+        start=start, end=end, fmt="%Y-%m-%d", cron_schedule=f"0 0 1 {months} *"
+    )
 
 
 def completed_keys(portfolio: Portfolio, first: date | None, last: date | None, today: date) -> list[str]:

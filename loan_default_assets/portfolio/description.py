@@ -11,19 +11,16 @@ import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from loan_default_assets.portfolio.calendar import Cadence
+from loan_default_assets.portfolio.cell_options import NUMBER_OPTIONS, CellOptions, Marks
 from loan_default_assets.portfolio.expressions import Expression, parse
+from loan_default_assets.portfolio.ingest.date_parsing import check_date_format
+from loan_default_assets.portfolio.label_options import Label, texts_of_values
+from loan_default_assets.portfolio.source_options import Source
 
 # Features are float32: a larger number would silently become a missing value.
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
 
 _SYSTEM_SCHEMAS = ("public", "information_schema", "loan_default")
-
-
-def _category_values(values: Any) -> Any:
-    """Category values as text: YAML's numbers and booleans are codes, not quantities."""
-    if not isinstance(values, list | tuple):
-        return values
-    return tuple(str(v).lower() if isinstance(v, bool) else str(v) for v in values if v is not None)
 
 
 def _rename_former_keys(values: Any, present_names: Mapping[str, str]) -> Any:
@@ -50,68 +47,21 @@ class PortfolioPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Source(PortfolioPart):
-    """Where the rows are.
+class Column(CellOptions):
+    """One column of the source; how its cells are written is described in `CellOptions`.
 
-    `delimiter` is the separator of a CSV file. A `query` may use the bind parameters :start and :end (first day, day
-    after the last). The options from `signal` on are those of the generator.
-    """
-
-    kind: Literal["csv", "parquet", "sql", "synthetic"]
-    path: str | None = None
-    delimiter: str = Field(",", min_length=1, max_length=1)
-    url: str | None = None
-    query: str | None = None
-    signal: Literal["strong", "weak"] = "strong"
-    rows_per_day: int = Field(80, ge=1)
-    seed: int = Field(0, ge=0)
-    drift_from: date | None = None
-    history_days: int = Field(240, ge=1)
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        needed = {"csv": ("path",), "parquet": ("path",), "sql": ("url", "query"), "synthetic": ()}[self.kind]
-        if missing := [name for name in needed if not getattr(self, name)]:
-            raise ValueError(f"kind {self.kind} needs {' and '.join(missing)}")
-        return self
-
-
-class Label(PortfolioPart):
-    """The outcome column; an empty cell is a loan without an outcome yet.
-
-    The outcome is known `horizon_days` after as_of, or on the date in the column `observed_at`.
-    """
-
-    column: str
-    positive: str | int = 1
-    negative: str | int = 0
-    horizon_days: int | None = Field(None, ge=0)
-    observed_at: str | None = None
-
-    @model_validator(mode="after")
-    def _is_unambiguous(self) -> Self:
-        if str(self.positive) == str(self.negative):
-            raise ValueError("positive and negative are the same value")
-        if self.horizon_days is not None and self.observed_at is not None:
-            raise ValueError("give horizon_days or observed_at, not both")
-        return self
-
-
-class Column(PortfolioPart):
-    """One column of the source.
-
-    `format` is the strptime format of a date, ISO 8601 when omitted. `unknown` decides whether a category that is
-    not among `values` is scored as the unknown category or refused.
+    `unknown` decides whether a category that is not among `values` is scored as the unknown category or refused.
+    `source_name` is the column's name in the file or query, where the portfolio cannot use that name.
     """
 
     kind: Literal["number", "category", "date", "text"]
+    source_name: str | None = None
     min: float | None = Field(None, allow_inf_nan=False)
     max: float | None = Field(None, allow_inf_nan=False)
     integer: bool = False
-    values: Annotated[tuple[str, ...] | None, BeforeValidator(_category_values)] = None
+    values: Annotated[tuple[str, ...] | None, BeforeValidator(texts_of_values)] = None
     nullable: bool = False
     unknown: Literal["allow", "forbid"] = "allow"
-    format: str | None = None
     unit: str | None = None
     describe: str | None = None
 
@@ -123,7 +73,7 @@ class Column(PortfolioPart):
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
         options_by_kind = {
-            "number": {"min", "max", "integer"},
+            "number": {"min", "max", "integer"} | NUMBER_OPTIONS,
             "category": {"values", "unknown"},
             "date": {"format"},
         }
@@ -140,6 +90,8 @@ class Column(PortfolioPart):
                 raise ValueError("values must be distinct, not empty, and without surrounding blanks")
             if len(self.values) > 30_000:
                 raise ValueError("more than 30000 values; use kind text")
+            if both := sorted(set(self.values) & set(self.missing)):
+                raise ValueError(f"missing: {both[0]!r} is one of values too")
         return self
 
 
@@ -161,7 +113,8 @@ class FeatureNames:
 class Description(PortfolioPart):
     """A portfolio file whose keys have been checked one by one; `spec.Portfolio` also checks that they agree.
 
-    `date_format` is the strptime format of `as_of` and of the label's `observed_at`, ISO 8601 when omitted.
+    `date_format` is the format of `as_of` and of the label's `observed_at`, like `format` of a column; ISO 8601 when
+    omitted. `missing` lists the cells of any column that mean a missing value, like `missing` of a column.
     `known_after_outcome`: columns that exist only after the outcome; refused as features. `known_at_application`: a
     human's attestation that these columns are known at application. `protected`: columns that are reported on and
     refused as features. `ignore`: columns of the source that are not read.
@@ -173,6 +126,7 @@ class Description(PortfolioPart):
     key: str | None = None
     as_of: str | None = None
     date_format: str | None = None
+    missing: Marks = ()
     cadence: Cadence = "daily"
     start: date | None = None
     end: date | None = None
@@ -206,6 +160,11 @@ class Description(PortfolioPart):
         if refresh is not None and len(refresh.split()) != 5:
             raise ValueError(f"{refresh!r} is not a cron expression of five fields")
         return refresh
+
+    @field_validator("date_format")
+    @classmethod
+    def _is_date_format(cls, text: str | None) -> str | None:
+        return check_date_format(text)
 
     @field_validator("derive", mode="after")
     @classmethod

@@ -46,7 +46,9 @@ class Portfolio(Description):
     def hash(self) -> str:
         """SHA-256 over everything that determines rows and features; texts, source and training do not."""
         spec = self.model_dump(
-            mode="json", include={"date_format", "label", "key", "as_of", "cadence"}, exclude_defaults=True
+            mode="json",
+            include={"date_format", "label", "key", "as_of", "cadence", "missing"},
+            exclude_defaults=True,
         )
         # The order of columns is the order of features, so pairs, which JSON keeps in order.
         spec["columns"] = [[name, _hashed_column(column)] for name, column in self.columns.items()]

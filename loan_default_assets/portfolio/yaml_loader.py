@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from loan_default_assets.portfolio.errors import PortfolioError, did_you_mean
 from loan_default_assets.portfolio.file_format import file_format
+from loan_default_assets.portfolio.source_options import LAYOUT_KEYS
 
 Model = TypeVar("Model", bound=BaseModel)
 PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
@@ -96,7 +97,7 @@ def _resolve_source(spec: dict[str, Any], source: str | None, folder: Path, loca
     elif source is not None:
         spec = {k: PLACEHOLDER.sub(lambda _: source, v) if isinstance(v, str) else v for k, v in spec.items()}
         if "path" in spec and "://" not in source:
-            spec["kind"] = file_format(source)
+            spec = _of_kind(spec, file_format(source))
     if isinstance(spec.get("path"), str) and not PLACEHOLDER.search(spec["path"]):
         base = Path.cwd() if source is not None else folder
         spec = spec | {"path": str((base / Path(spec["path"]).expanduser()).resolve())}
@@ -105,13 +106,20 @@ def _resolve_source(spec: dict[str, Any], source: str | None, folder: Path, loca
 
 def _replace_source(spec: dict[str, Any], source: str, location: str) -> dict[str, Any]:
     if "://" not in source:
-        kept = {"delimiter": spec["delimiter"]} if "delimiter" in spec else {}
-        return {"kind": file_format(source), "path": source, **kept}
+        kept = {key: spec[key] for key in ("kind", *LAYOUT_KEYS) if key in spec}
+        return _of_kind(kept, file_format(source)) | {"path": source}
     if not spec.get("query"):
         raise PortfolioError(
             f"{location}: source.query: needed to read {source.split('://')[0]}://...; write the SELECT there"
         )
     return {"kind": "sql", "url": source, "query": spec["query"]}
+
+
+def _of_kind(spec: dict[str, Any], kind: str) -> dict[str, Any]:
+    """The `source` mapping for a file of a kind; the layout of a file of another kind is omitted."""
+    # A delimiter is kept for the day the file is text again: no other kind reads it.
+    other = () if spec.get("kind", kind) == kind else tuple(k for k in LAYOUT_KEYS if k != "delimiter")
+    return {key: value for key, value in spec.items() if key not in other} | {"kind": kind}
 
 
 def _error_lines(problem: Any, model: type[BaseModel]) -> Iterator[str]:

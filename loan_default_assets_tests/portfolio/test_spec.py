@@ -81,7 +81,11 @@ GRADE = "grade: {kind: category, values: [A, B, 가]}"
         ("start: 2024-01-01", "end: 2024-01-01", "start: the first date of the history is needed"),
         ("start: 2024-01-01", "start: 2024-01-01\nend: 2024-01-01", "end: must be after start"),
         ("as_of: issued\n", "", "label.horizon_days: only with as_of"),
-        ("cadence: daily", "cadence: hourly", "cadence: Input should be 'daily', 'weekly' or 'monthly'"),
+        (
+            "cadence: daily",
+            "cadence: hourly",
+            "cadence: Input should be 'daily', 'weekly', 'monthly', 'quarterly' or",
+        ),
         ("cadence: daily", "refresh: daily", "refresh: 'daily' is not a cron expression"),
         ("negative: 0", "negative: 1", "label: positive and negative are the same"),
         ("kind: csv, path: loans.csv", "kind: csv", "source: kind csv needs path"),
@@ -142,6 +146,9 @@ def test_features_follow_kinds_then_the_files_order(tmp_path: Path) -> None:
         ("weekly", date(2024, 3, 4), "2024-03-04", date(2024, 3, 11)),
         ("monthly", date(2023, 12, 31), "2023-12-01", date(2024, 1, 1)),
         ("monthly", date(2024, 2, 1), "2024-02-01", date(2024, 3, 1)),
+        ("quarterly", date(2023, 12, 31), "2023-10-01", date(2024, 1, 1)),
+        ("quarterly", date(2024, 4, 1), "2024-04-01", date(2024, 7, 1)),
+        ("yearly", date(2024, 2, 29), "2024-01-01", date(2025, 1, 1)),
     ],
 )
 def test_partitions_of_time(tmp_path: Path, cadence: str, day: date, key: str, after: date) -> None:

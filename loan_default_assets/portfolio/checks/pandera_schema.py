@@ -1,6 +1,6 @@
 """What a portfolio prescribes for its tables: Pandera schemas of raw rows and features, and PostgreSQL types."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from loan_default_assets.portfolio.calendar import UNDATED_PARTITION
-from loan_default_assets.portfolio.checks.violations import Violation, column_check, schema_violations
+from loan_default_assets.portfolio.checks.violations import UNIQUE, Violation, column_check, schema_violations
 from loan_default_assets.portfolio.description import LARGEST_NUMBER, Column
 from loan_default_assets.portfolio.ingest.sources import RawPartition
 from loan_default_assets.portfolio.spec import Portfolio
@@ -23,6 +23,7 @@ __all__ = [
     "partition_violations",
     "postgres_columns",
     "raw_partition_schema",
+    "row_violations",
     "validate_partitions",
 ]
 
@@ -78,11 +79,13 @@ def validate_partitions(
         batch_rows: Number of rows from which a batch is validated.
     """
     batch: list[RawPartition] = []
+    rows = 0
     for partition in partitions:
         batch.append(partition)
-        if sum(len(batched.frame) for batched in batch) >= batch_rows:
+        rows += len(partition.frame)
+        if rows >= batch_rows:
             yield from _validate_batch(p, batch, today)
-            batch = []
+            batch, rows = [], 0
     yield from _validate_batch(p, batch, today)
 
 
@@ -94,12 +97,41 @@ def _validate_batch(
         yield partition, [] if sound else partition_violations(p, partition.frame, partition.key, today)
 
 
+def row_violations(
+    p: Portfolio, keys: np.ndarray, frame: pd.DataFrame, today: date
+) -> list[tuple[str, Violation]]:
+    """The violations of rows of several partitions, with the partition of each.
+
+    Args:
+        p: The portfolio.
+        keys: The partition key of each row.
+        frame: The rows as in a raw partition. A loan id must be unique among the rows of its partition given here.
+        today: The last date that an as_of may have.
+    """
+    names, position = np.unique(keys, return_inverse=True)
+    if len(names) > 1 and not _violations_together(p, names, position, frame, today):
+        return []
+    return [
+        (str(name), violation)
+        for number, name in enumerate(names)
+        for violation in partition_violations(p, frame[position == number], str(name), today)
+    ]
+
+
 def _batch_violations(p: Portfolio, batch: list[RawPartition], today: date) -> list[Violation]:
     """The violations of the partitions as one frame; row numbers are those of the frame, not of the source."""
     sizes = [len(partition.frame) for partition in batch]
-    frame = pd.concat([partition.frame for partition in batch], ignore_index=True)
+    filled = [partition.frame for partition in batch if len(partition.frame)] or [batch[0].frame]
+    frame = pd.concat(filled, ignore_index=True)
     position = np.repeat(np.arange(len(batch)), sizes)
-    bounds = np.array([p.partition_bounds(partition.key) for partition in batch], "datetime64[ns]")
+    return _violations_together(p, [partition.key for partition in batch], position, frame, today)
+
+
+def _violations_together(
+    p: Portfolio, names: Sequence[str] | np.ndarray, position: np.ndarray, frame: pd.DataFrame, today: date
+) -> list[Violation]:
+    """The violations of rows, each of which belongs to the partition names[position]."""
+    bounds = np.array([p.partition_bounds(str(name)) for name in names], "datetime64[ns]")
 
     def in_its_partition(s: pd.Series) -> Any:
         return ~((s < bounds[position, 0]) | (s >= bounds[position, 1]))
@@ -157,16 +189,28 @@ def _raw_schema(
     past = [column_check("not in the future", lambda s: ~(s > pd.Timestamp(today)))] if dated else []
     columns = {
         "loan_id": pa.Column(
-            object, [column_check("not empty", lambda s: s != ""), column_check("unique", is_unique)]
+            object, [column_check("not empty", lambda s: s != ""), column_check(UNIQUE, is_unique)]
         ),
         "as_of": pa.Column("datetime64[ns]", past + as_of_checks, nullable=not dated),
-        "label": pa.Column(
-            "float64", column_check("0 or 1", lambda s: s.isin((0.0, 1.0, np.nan))), nullable=True
-        ),
+        "label": pa.Column("float64", column_check(_label_rule(p), _is_outcome), nullable=True),
         "label_observed_at": pa.Column("datetime64[ns]", nullable=True),
     }
     columns |= {name: _column(column) for name, column in p.columns.items()}
     return pa.DataFrameSchema(columns, strict=True)
+
+
+def _label_rule(p: Portfolio) -> str:
+    """What a cell of the label must be, with the portfolio lines that say so."""
+    if p.label.at_least is not None:
+        return f"a number in {p.label.column}, or a text listed under label.pending in the portfolio"
+    return (
+        f"a value of {p.label.column} that label.positive or label.negative names in the portfolio (list values "
+        "without an outcome yet under label.pending)"
+    )
+
+
+def _is_outcome(series: pd.Series) -> Any:
+    return series.isin((0.0, 1.0, np.nan))
 
 
 def _column(column: Column) -> "pa.Column":

@@ -13,6 +13,8 @@ from loan_default_assets.portfolio.errors import ROWS_SHOWN
 if TYPE_CHECKING:
     import pandera.pandas as pa
 
+UNIQUE = "unique"
+
 
 @dataclass(frozen=True)
 class Violation:
@@ -35,6 +37,15 @@ class Violation:
         more = ", ..." if self.count > len(self.rows) > 0 else ""
         unit = "row" if self.count == 1 else "rows"
         return f"column {self.column}: must be {self.check}; fails on {self.count} {unit}{rows}{more}"
+
+
+def unique_violation(rows: np.ndarray) -> Violation:
+    """The violation of rows of one partition that share loan ids.
+
+    Args:
+        rows: The numbers of all of them.
+    """
+    return Violation("loan_id", UNIQUE, len(rows), tuple(sorted(rows.tolist())[:ROWS_SHOWN]))
 
 
 def column_check(name: str, function: Callable[[pd.Series], Any]) -> "pa.Check":

@@ -1,36 +1,49 @@
-"""CSV and Parquet files as chunks of Arrow columns, and the check of a header against the portfolio."""
+"""Files of loans as chunks of Arrow columns, and the check of a header against the portfolio."""
 
-import csv
-import gzip
-import io
+import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, cast
 
-import pyarrow as pa
-import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
-
-from loan_default_assets.portfolio.errors import SourceError, did_you_mean, row_list
-from loan_default_assets.portfolio.ingest.text_encodings import TextEncoding, detect, mojibake
-from loan_default_assets.portfolio.ingest.type_conversion import CellErrors, converters, is_number
+from loan_default_assets.portfolio.errors import SourceError, did_you_mean
+from loan_default_assets.portfolio.ingest.csv_reader import Chunk, CsvReader
+from loan_default_assets.portfolio.ingest.excel_reader import excel_chunks
+from loan_default_assets.portfolio.ingest.file_inspection import inspect_file
+from loan_default_assets.portfolio.ingest.file_signatures import kind_by_content
+from loan_default_assets.portfolio.ingest.json_reader import json_chunks
+from loan_default_assets.portfolio.ingest.missing_values import DEFAULT_MARKS
+from loan_default_assets.portfolio.ingest.parquet_reader import parquet_chunks
+from loan_default_assets.portfolio.ingest.table_location import is_number_like
+from loan_default_assets.portfolio.ingest.text_encodings import mojibake
+from loan_default_assets.portfolio.ingest.type_conversion import converters
+from loan_default_assets.portfolio.source_options import Source
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.portfolio.yaml_loader import PLACEHOLDER
 
-_MISSING_MARKS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
-_BLOCK = 8 << 20
+__all__ = ["Chunk", "ColumnsNotFound", "columns_to_read", "file_chunks", "missing_marks"]
 
-Chunk = dict[str, pa.Array]
+_KIND_NAMES = {
+    "csv": "text",
+    "excel": "an Excel workbook",
+    "parquet": "a Parquet file",
+    "jsonl": "JSON, one object per line",
+}
+
+
+class ColumnsNotFound(SourceError):
+    """A header that is not the portfolio's."""
 
 
 def file_chunks(p: Portfolio, needed: Collection[str] | None = None) -> Iterator[Chunk]:
-    """Yield the columns of the portfolio's CSV or Parquet file in chunks of rows, in the file's order.
+    """Yield the columns of the portfolio's file in chunks of rows, in the file's order.
+
+    Cells of text files and of JSON lines are texts as they are written, those of Parquet files and workbooks typed.
 
     Args:
         p: The portfolio; its source names the file.
-        needed: If given, only these columns must be present, and columns that are not described are ignored.
+        needed: If given, only these columns must be present, columns that are not described are ignored, and a file
+            whose layout is not that of the portfolio's source is read in the layout that `inspect_file` finds.
 
     Raises:
         SourceError: The file is missing, empty, damaged or changed while it was read, its header is not the
@@ -39,17 +52,49 @@ def file_chunks(p: Portfolio, needed: Collection[str] | None = None) -> Iterator
     path = _existing_file(p.source.path or "")
     before = _file_state(path)
     try:
-        chunks = _csv_chunks if p.source.kind == "csv" else _parquet_chunks
-        yield from chunks(p, path, needed)
+        _check_kind(path, p.source)
+        try:
+            yield from _chunks(p, path, p.source, needed)
+        except ColumnsNotFound as error:
+            other = _other_layout(path, p.source)
+            if other is None:
+                raise
+            if needed is None:
+                raise SourceError(f"{error}{_advice(other, p.source)}") from None
+            try:
+                yield from _chunks(p, path, other, needed)
+            except ColumnsNotFound:
+                raise error from None
     finally:
         # Raised in place of any other error, because a file that is being written explains it.
         if not path.exists() or _file_state(path) != before:
             raise SourceError(f"{path}: the file changed while it was read; run again when it is complete")
 
 
+def _chunks(p: Portfolio, path: Path, source: Source, needed: Collection[str] | None) -> Iterator[Chunk]:
+    select = partial(_select, str(path), p, needed)
+    missing, scoring = frozenset(missing_marks(p)), needed is not None
+    if source.kind == "parquet":
+        yield from parquet_chunks(path, select)
+    elif source.kind == "excel":
+        yield from excel_chunks(path, source, select, keep_rows=scoring)
+    elif source.kind == "jsonl":
+        yield from json_chunks(path, source.encoding, select, missing)
+    else:
+        plain = frozenset(name for name, column in p.columns.items() if column.kind in ("number", "text"))
+        plain |= {p.key} if p.key else frozenset()
+        yield from CsvReader(path, source, select, plain, missing, keep_rows=scoring).chunks()
+
+
+def _select(
+    location: str, p: Portfolio, needed: Collection[str] | None, given: Sequence[str]
+) -> Mapping[str, str]:
+    return columns_to_read(location, p, given, needed)
+
+
 def columns_to_read(
     location: str, p: Portfolio, given: Sequence[str], needed: Collection[str] | None = None
-) -> list[str]:
+) -> dict[str, str]:
     """Check a header and select the columns to read.
 
     Args:
@@ -58,25 +103,48 @@ def columns_to_read(
         given: The names in the header.
         needed: As in `file_chunks`.
 
+    Returns:
+        The portfolio's name of a column per name in the header, in the portfolio's order.
+
     Raises:
-        SourceError: Columns are missing, not described, or duplicated; the message names them.
+        ColumnsNotFound: Columns are missing, not described, or duplicated; the message names them.
     """
-    wanted = [name for name in converters(p) if needed is None or name in needed or name in given]
+    names = {_name_in(given, p, name): name for name in converters(p)}
+    wanted = {own: name for own, name in names.items() if needed is None or name in needed or own in given}
     problems = [f"{name!r} appears twice" for name, count in Counter(given).items() if count > 1]
     extra = [name for name in given if name not in wanted and name not in p.ignore and needed is None]
+    # A file's second `rate` is read as `rate.1`.
+    twice = [name.rpartition(".")[0] for name in extra if re.search(r"\.\d+$", name)]
+    problems += [f"{name!r} appears twice" for name in dict.fromkeys(twice) if name in given]
     for name in [name for name in wanted if name not in given]:
         problems.append(f"{name!r} is missing{did_you_mean(name, extra, otherwise_all=False)}")
-    if extra:
+    if extra and 2 * sum(map(is_number_like, extra)) > len(extra):
+        # Names that look like cells may be those of an applicant.
+        problems.append(
+            "the line that is read as the header looks like a row of data (a file without a header line: "
+            "write `header: 0` and `names: [...]` under source)"
+        )
+    elif extra:
         problems.append(
             f"not described in the portfolio: {', '.join(map(repr, extra))} (add to columns, or to ignore)"
         )
     if problems and mojibake(given):
         problems.append("the header was decoded with the wrong encoding before it was saved")
-    if problems and len(given) == 1 and any(separator in given[0] for separator in ";\t|"):
-        problems.append("the file uses another separator: set source.delimiter")
     if problems:
-        raise SourceError(f"{location}: columns: {'; '.join(problems)}")
+        raise ColumnsNotFound(f"{location}: columns: {'; '.join(problems)}")
     return wanted
+
+
+def missing_marks(p: Portfolio) -> list[str]:
+    """Cells that mean `missing`: the usual ones, except those that are a value of some category."""
+    values = {value for column in p.columns.values() for value in column.values or ()}
+    return [mark for mark in DEFAULT_MARKS if mark not in values]
+
+
+def _name_in(given: Sequence[str], p: Portfolio, name: str) -> str:
+    """The name of a column of the portfolio in a file: its source_name, unless only its own name is there."""
+    own = p.columns[name].source_name if name in p.columns else None
+    return name if own is None or (own not in given and name in given) else own
 
 
 def _existing_file(given: str) -> Path:
@@ -96,101 +164,37 @@ def _file_state(path: Path) -> tuple[int, int, int]:
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
-def _parquet_chunks(p: Portfolio, path: Path, needed: Collection[str] | None) -> Iterator[Chunk]:
-    try:
-        with pq.ParquetFile(path) as file:
-            wanted = columns_to_read(str(path), p, file.schema_arrow.names, needed)
-            if file.metadata.num_rows == 0:
-                raise SourceError(f"{path}: the file has columns but no rows")
-            for batch in file.iter_batches(columns=wanted):
-                yield {name: batch.column(name) for name in wanted}
-    except (pa.ArrowException, OSError) as error:
-        raise SourceError(f"{path}: not readable as Parquet ({str(error).splitlines()[0]})") from error
-
-
-def _csv_chunks(p: Portfolio, path: Path, needed: Collection[str] | None) -> Iterator[Chunk]:
-    encoded = detect(path)
-    with open_text(path, encoded) as text:
-        header = [name.strip() for name in next(csv.reader(text, delimiter=p.source.delimiter))]
-    wanted = columns_to_read(str(path), p, header, needed)
-    rows = 0
-    try:
-        with pa.input_stream(path, compression="gzip" if encoded.gzipped else None) as stream:
-            for batch in pacsv.open_csv(stream, *_options(p, encoded, header, wanted)):
-                rows += len(batch)
-                yield {name: batch.column(name) for name in wanted}
-    except pa.ArrowInvalid as error:
-        if _check_cells(p, path, encoded, header) == 0:
-            raise SourceError(f"{path}: the file has a header but no rows") from None
-        # Arrow's own message may show cells.
-        raise SourceError(f"{path}: not readable as CSV after {rows} rows") from error
-    if rows == 0:
-        raise SourceError(f"{path}: the file has a header but no rows")
-
-
-def _options(
-    p: Portfolio, encoded: TextEncoding, header: list[str], wanted: list[str]
-) -> tuple[Any, Any, Any]:
-    """Arrow's options; repetitive text is read as a dictionary, so that each distinct value is converted once."""
-    numbers = {name for name, column in p.columns.items() if column.kind == "number"}
-    plain = {name for name, column in p.columns.items() if column.kind == "text"} | {p.key}
-    coded = pa.dictionary(pa.int32(), pa.string())
-    types = {n: pa.float64() if n in numbers else pa.string() if n in plain else coded for n in wanted}
-    return (
-        pacsv.ReadOptions(column_names=header, skip_rows=1, encoding=encoded.encoding, block_size=_BLOCK),
-        pacsv.ParseOptions(delimiter=p.source.delimiter, newlines_in_values=True),
-        pacsv.ConvertOptions(
-            column_types=types,
-            include_columns=wanted,
-            null_values=missing_marks(p),
-            strings_can_be_null=True,
-        ),
-    )
-
-
-def missing_marks(p: Portfolio) -> list[str]:
-    """Cells that mean `missing`: the usual ones, except those that are a value of some category."""
-    values = {value for column in p.columns.values() for value in column.values or ()}
-    return [mark for mark in _MISSING_MARKS if mark not in values]
-
-
-@contextmanager
-def open_text(path: Path, encoded: TextEncoding) -> Iterator[io.TextIOWrapper]:
-    """Open the file's text, decompressed and without a BOM; line ends are kept, as the csv module requires."""
-    encoding = "utf-8-sig" if encoded.encoding == "utf8" else encoded.encoding
-    with gzip.open(path) if encoded.gzipped else path.open("rb") as file:
-        yield io.TextIOWrapper(cast("IO[bytes]", file), encoding, newline="")
-
-
-def _check_cells(p: Portfolio, path: Path, encoded: TextEncoding, header: list[str]) -> int:
-    """Read the file again, slowly, to name the cells that Arrow could not read.
-
-    Returns:
-        The number of rows, when every cell can be read.
-
-    Raises:
-        SourceError: Rows have another number of cells than the header, or cells are not numbers.
-    """
-    numbers = [
-        (n, index) for index, n in enumerate(header) if n in p.columns and p.columns[n].kind == "number"
-    ]
-    marks, errors, row = set(missing_marks(p)), CellErrors(), 0
-    uneven: list[int] = []
-    with open_text(path, encoded) as text:
-        lines = csv.reader(text, delimiter=p.source.delimiter)
-        next(lines)
-        for row, cells in enumerate(filter(None, lines), start=1):
-            if len(cells) != len(header):
-                uneven.append(row)
-                continue
-            for name, index in numbers:
-                if cells[index] not in marks and not is_number(cells[index]):
-                    errors.add(name, "not a number", [row])
-    if uneven:
-        uneven_rows = f"{len(uneven)} rows do" if len(uneven) > 1 else "1 row does"
+def _check_kind(path: Path, source: Source) -> None:
+    """Refuse a file whose content is of another kind than the portfolio says."""
+    found = kind_by_content(path)
+    if found != source.kind and path.stat().st_size:
+        wanted = {"parquet": "Parquet", "excel": "Excel", "jsonl": "JSON lines"}.get(source.kind, "text")
         raise SourceError(
-            f"{path}: {uneven_rows} not have the header's {len(header)} cells "
-            f"({row_list(uneven, len(uneven))}); a cell that contains the separator needs quotes"
+            f"{path}: not readable as {wanted}: it is {_KIND_NAMES[found]}; write `kind: {found}` under source, "
+            "or give the right file"
         )
-    errors.raise_if_any(str(path))
-    return row
+
+
+def _other_layout(path: Path, source: Source) -> Source | None:
+    """The source for the layout that the file seems to have, where that is not the given one."""
+    try:
+        found = inspect_file(path).source(path)
+    except (SourceError, ValueError):
+        return None
+    return None if _layout(found) == _layout(source) else found
+
+
+def _layout(source: Source) -> dict[str, object]:
+    keys = {"delimiter", "quote", "comment", "header", "names", "sheet"}
+    return source.model_dump(include=keys)
+
+
+def _advice(found: Source, source: Source) -> str:
+    """What to write under `source` for the layout that the file seems to have."""
+    given, seen = _layout(source), _layout(found)
+    lines = [f"{key}: {value!r}" for key, value in seen.items() if value != given[key] and key != "names"]
+    if found.header == 0 or not lines:
+        return ""
+    if set(lines) == {f"delimiter: {found.delimiter!r}"}:
+        return f"; the file uses another separator: set source.delimiter: {found.delimiter!r}"
+    return f"; the file seems to be laid out differently: set under source {', '.join(lines)}"

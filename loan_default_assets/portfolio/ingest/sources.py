@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,10 +13,13 @@ from loan_default_assets.portfolio.description import Label
 from loan_default_assets.portfolio.errors import PortfolioError
 from loan_default_assets.portfolio.file_format import file_format
 from loan_default_assets.portfolio.ingest.file_readers import Chunk, file_chunks
+from loan_default_assets.portfolio.ingest.raw_frame import raw_frame
 from loan_default_assets.portfolio.ingest.sql_reader import query_chunks
 from loan_default_assets.portfolio.ingest.type_conversion import CellErrors, convert, converters
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.portfolio.synthetic import generator
+
+_ROWS_PER_BATCH = 100_000
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,45 @@ class RawPartition:
 
     key: str
     frame: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class RawRows:
+    """Rows of one or several partitions, as they follow each other in the source; the frame is as in RawPartition."""
+
+    keys: np.ndarray  # the partition key of each row, (n,) str
+    frame: pd.DataFrame
+
+
+def read_rows(p: Portfolio, keys: Sequence[str], *, today: date) -> Iterator[RawRows]:
+    """Read the source once, in memory that does not grow with it, and yield the rows of the requested partitions.
+
+    Whether the values follow the portfolio's rules is checked by `pandera_schema.row_violations`.
+
+    Args:
+        p: The portfolio.
+        keys: Partition keys, each once.
+        today: The last date that an as_of may have.
+
+    Raises:
+        PortfolioError, SourceError: As `read_partitions` does; for cells and dates, after the last row.
+    """
+    _check_keys(p, keys)
+    if p.source.kind == "synthetic":
+        generator.check_columns(p)
+        for key in keys:
+            frame = _known_by(generator.generate_partition(p, key), today)
+            if len(frame):
+                yield RawRows(np.full(len(frame), key), frame)
+        return
+    chunks, location = _opened(p, keys)
+    errors, first = CellErrors(), 1
+    for columns, rows in _converted(p, chunks, errors):
+        days = _days(p, columns[p.as_of], first, today, errors) if p.as_of else np.empty(0, "datetime64[D]")
+        if not errors.counts:
+            yield from _requested(p, days, raw_frame(p, columns, rows, first), keys)
+        first += rows
+    errors.raise_if_any(location)
 
 
 def read_partitions(p: Portfolio, keys: Sequence[str], *, today: date) -> Iterator[RawPartition]:
@@ -57,13 +98,12 @@ def read_partitions(p: Portfolio, keys: Sequence[str], *, today: date) -> Iterat
         for key in keys:
             yield RawPartition(key, _known_by(generator.generate_partition(p, key), today))
         return
-    bounds = [p.partition_bounds(key) for key in keys if p.as_of]
-    first, after = (min(b[0] for b in bounds), max(b[1] for b in bounds)) if bounds else (None, None)
-    chunks = query_chunks(p, first, after) if p.source.kind == "sql" else file_chunks(p)
-    location = p.name if p.source.kind == "sql" else p.source.path or p.name
+    chunks, location = _opened(p, keys)
     columns, rows = _gather(p, chunks, location)
-    days = _checked_days(p, columns[p.as_of], today, location) if p.as_of else np.empty(0, "datetime64[D]")
-    frame = _frame(p, columns, rows)
+    errors = CellErrors()
+    days = _days(p, columns[p.as_of], 1, today, errors) if p.as_of else np.empty(0, "datetime64[D]")
+    errors.raise_if_any(location)
+    frame = raw_frame(p, columns, rows)
     if p.as_of is None:
         yield RawPartition(calendar.UNDATED_PARTITION, frame)
         return
@@ -103,7 +143,7 @@ def read_applications(p: Portfolio, path: str) -> pd.DataFrame:
         "as_of": p.as_of if p.as_of in columns else None,
         "label": Label(column=p.label.column),
     }
-    frame = _frame(unlabelled.model_copy(update=present), columns, rows)
+    frame = raw_frame(unlabelled.model_copy(update=present), columns, rows)
     return frame.drop(columns=["label", "label_observed_at"])
 
 
@@ -120,6 +160,39 @@ def _known_by(frame: pd.DataFrame, today: date) -> pd.DataFrame:
     return frame[frame["as_of"] <= pd.Timestamp(today)]
 
 
+def _opened(p: Portfolio, keys: Sequence[str]) -> tuple[Iterator[Chunk], str]:
+    """The source's chunks, and what it is called in messages."""
+    bounds = [p.partition_bounds(key) for key in keys if p.as_of]
+    if p.source.kind != "sql":
+        return file_chunks(p), p.source.path or p.name
+    first, after = (min(b[0] for b in bounds), max(b[1] for b in bounds)) if bounds else (None, None)
+    return query_chunks(p, first, after), p.name
+
+
+def _converted(p: Portfolio, chunks: Iterator[Chunk], errors: CellErrors) -> Iterator[tuple[Chunk, int]]:
+    """The chunks in their types with their numbers of rows, small ones joined: each batch has a cost of its own."""
+    held: list[Chunk] = []
+    rows = done = 0
+    for chunk in chunks:
+        count = len(next(iter(chunk.values())))
+        held.append(convert(p, chunk, done + rows + 1, errors))
+        rows += count
+        if rows >= _ROWS_PER_BATCH:
+            yield _joined(held), rows
+            held, done, rows = [], done + rows, 0
+    if held:
+        yield _joined(held), rows
+
+
+def _joined(chunks: list[Chunk]) -> Chunk:
+    """One array per column; `chunks` are emptied on the way, to keep memory low."""
+    columns: Chunk = {}
+    for name in list(chunks[0]):
+        parts = pa.chunked_array([chunk.pop(name) for chunk in chunks])
+        columns[name] = parts.unify_dictionaries().combine_chunks()
+    return columns
+
+
 def _gather(p: Portfolio, chunks: Iterator[Chunk], location: str) -> tuple[Chunk, int]:
     """All rows in their types, one array per column; SourceError when a cell does not fit."""
     errors, rows = CellErrors(), 0
@@ -132,60 +205,34 @@ def _gather(p: Portfolio, chunks: Iterator[Chunk], location: str) -> tuple[Chunk
     if not gathered:
         empty = {name: pa.array([], pa.string()) for name in converters(p)}
         gathered.append(convert(p, empty, 1, errors))
-    columns: Chunk = {}
-    for name in list(gathered[0]):
-        parts = pa.chunked_array([chunk.pop(name) for chunk in gathered])
-        columns[name] = parts.unify_dictionaries().combine_chunks()
-    return columns, rows
+    return _joined(gathered), rows
 
 
-def _checked_days(p: Portfolio, as_of: pa.Array, today: date, location: str) -> np.ndarray:
-    """as_of as (rows,) datetime64[D]; SourceError unless every row has a date in the allowed range."""
+def _days(p: Portfolio, as_of: pa.Array, first_row: int, today: date, errors: CellErrors) -> np.ndarray:
+    """as_of as (rows,) datetime64[D]; rows without a date in the allowed range are recorded."""
     days = as_of.to_numpy(zero_copy_only=False).astype("datetime64[D]")
-    errors, column = CellErrors(), p.as_of or ""
-    errors.add(column, "empty, but every loan needs a date", np.flatnonzero(np.isnat(days)) + 1)
-    errors.add(column, f"after today, {today}", np.flatnonzero(days > np.datetime64(today)) + 1)
+    wrong = {
+        "empty, but every loan needs a date": np.isnat(days),
+        f"after today, {today}": days > np.datetime64(today),
+    }
     if p.start is not None:
-        errors.add(column, f"before start, {p.start}", np.flatnonzero(days < np.datetime64(p.start)) + 1)
+        wrong[f"before start, {p.start}"] = days < np.datetime64(p.start)
     if p.end is not None:
-        errors.add(column, f"on or after end, {p.end}", np.flatnonzero(days >= np.datetime64(p.end)) + 1)
-    errors.raise_if_any(location)
+        wrong[f"on or after end, {p.end}"] = days >= np.datetime64(p.end)
+    for problem, rows in wrong.items():
+        errors.add(p.as_of or "", problem, np.flatnonzero(rows) + first_row)
     return days
 
 
-def _frame(p: Portfolio, columns: Chunk, rows: int) -> pd.DataFrame:
-    """All rows in the layout of RawPartition; `columns` is emptied on the way, to keep memory low."""
-    take = columns.pop
-    numbers = np.arange(1, rows + 1)
-    undated = np.full(rows, np.datetime64("NaT", "ns"))
-    as_of = _times(take(p.as_of)) if p.as_of else undated
-    label = _floats(take(p.label.column))
-    observed = _times(take(p.label.observed_at)) if p.label.observed_at else undated
-    if p.label.horizon_days is not None:
-        observed = as_of + np.timedelta64(p.label.horizon_days, "D")
-    frame: dict[str, Any] = {
-        "loan_id": _objects(take(p.key)) if p.key else np.array([f"{n:09d}" for n in numbers], object),
-        "as_of": as_of,
-        "label": label,
-        "label_observed_at": np.where(np.isnan(label), undated, observed),
-    }
-    by_kind = {"number": _floats, "category": _categorical, "date": _times, "text": _objects}
-    for name, column in p.columns.items():
-        frame[name] = by_kind[column.kind](take(name))
-    return pd.DataFrame(frame, index=pd.Index(numbers), copy=False)
-
-
-def _floats(cells: pa.Array) -> np.ndarray:
-    return np.array(cells.to_numpy(zero_copy_only=False))
-
-
-def _times(cells: pa.Array) -> np.ndarray:
-    return cells.to_numpy(zero_copy_only=False).astype("datetime64[ns]")
-
-
-def _objects(cells: pa.Array) -> np.ndarray:
-    return cells.to_pandas().to_numpy(object)
-
-
-def _categorical(cells: pa.Array) -> pd.Categorical:
-    return cells.to_pandas().array
+def _requested(p: Portfolio, days: np.ndarray, frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[RawRows]:
+    """The rows of requested partitions, if there are any."""
+    if p.as_of is None:
+        yield RawRows(np.full(len(frame), calendar.UNDATED_PARTITION), frame)
+        return
+    starts, position = np.unique(calendar.partition_starts(days, p.cadence), return_inverse=True)
+    names = starts.astype("datetime64[D]").astype(str)
+    wanted = np.isin(names, keys)
+    if wanted.all():
+        yield RawRows(names[position], frame)
+    elif wanted.any():
+        yield RawRows(names[position][wanted[position]], frame[wanted[position]])

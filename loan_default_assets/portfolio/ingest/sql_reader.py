@@ -43,7 +43,7 @@ def query_chunks(p: Portfolio, first: date | None, after: date | None) -> Iterat
             wanted = columns_to_read(location, p, list(result.keys()))
             for rows in result.partitions(_ROWS):
                 columns = dict(zip(result.keys(), zip(*rows, strict=True), strict=True))
-                yield {name: _array(columns[name]) for name in wanted}
+                yield {name: _array(columns[given]) for given, name in wanted.items()}
     except sa.exc.OperationalError as error:
         raise SourceError(
             f"{location}: {_reason(error)}; check source.url and source.query, and that the server is up"

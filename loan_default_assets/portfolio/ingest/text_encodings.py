@@ -1,43 +1,94 @@
 """Encodings of text files: detection, and signs that text was decoded with the wrong encoding before it was saved."""
 
 import codecs
-import gzip
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from loan_default_assets.portfolio.errors import SourceError
+from loan_default_assets.portfolio.ingest.compression import open_decompressed
+from loan_default_assets.portfolio.ingest.legacy_encodings import EncodingEstimate, estimate_encoding
 
 _BLOCK = 4 << 20
+_SAMPLE = 1 << 18
+# The longer marks first, because that of UTF-32 begins with that of UTF-16.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# Decided without a key in the portfolio: Unicode, and the encoding that Korean files without a mark are in.
+_WITHOUT_KEY = ("utf-8", "cp949")
 
 
 @dataclass(frozen=True)
 class TextEncoding:
-    """How the bytes of a text file are decoded."""
+    """How the bytes of a text file are decoded.
+
+    Attributes:
+        encoding: The name of the Python codec.
+        needs_key: Whether the portfolio must name the encoding (`source.encoding`) for the file to be read.
+        reason: What decided it, as part of a sentence for the user.
+    """
 
     encoding: str
-    gzipped: bool
+    needs_key: bool = False
+    reason: str = "the bytes are UTF-8"
+
+
+def encoding_of(path: Path, given: str | None = None) -> TextEncoding:
+    """The encoding of a text file: by its byte order mark, else as given, else by its bytes.
+
+    Raises:
+        SourceError: The file is empty, its compressed data are damaged, or its text is in an encoding that the
+            portfolio must name; the message has the line that names it.
+    """
+    marked = _marked(path)
+    if marked is not None:
+        return marked
+    if given is not None:
+        return TextEncoding(given, reason=f"source.encoding is {given}")
+    found = detect(path)
+    if found.needs_key:
+        raise SourceError(
+            f"{path}: line {_first_line_not_utf8(path)} is text neither in UTF-8 nor in cp949 (EUC-KR); it is "
+            f"probably {found.encoding}: write `encoding: {found.encoding}` under `source` in the portfolio, "
+            "or save the file as UTF-8"
+        )
+    return found
 
 
 def detect(path: Path) -> TextEncoding:
-    """Detect UTF-8 (with or without BOM) or cp949, gzipped or not, by reading the whole file.
+    """Detect the encoding of a text file by reading it to its end.
 
     Raises:
-        SourceError: The file is empty or truncated, or its bytes are text in neither encoding.
+        SourceError: The file is empty, its compressed data are damaged, or its text does not decide the encoding.
     """
-    with path.open("rb") as file:
-        gzipped = file.read(2) == b"\x1f\x8b"
-    line = _undecodable_line(path, gzipped)
+    marked = _marked(path)
+    if marked is not None:
+        return marked
+    line = _first_line_not_utf8(path)
     if line is None:
-        return TextEncoding("utf8", gzipped)
-    if _is_korean(path, gzipped):
-        return TextEncoding("cp949", gzipped)
+        return TextEncoding("utf-8")
+    estimate = _estimate(path)
+    if estimate.encoding is not None and _decodes(path, estimate.encoding):
+        return TextEncoding(
+            estimate.encoding,
+            estimate.encoding not in _WITHOUT_KEY,
+            f"the text is not UTF-8 and its characters are those of {estimate.encoding}",
+        )
+    if estimate.likely == ("utf-8",):
+        raise SourceError(
+            f"{path}: line {line} is text neither in UTF-8 nor in cp949 (EUC-KR): most of the file is UTF-8, but "
+            "this line has damaged bytes; correct them, or export the file again"
+        )
+    likely = [e for e in estimate.likely if _decodes(path, e)] or list(estimate.likely)
     raise SourceError(
-        f"{path}: line {line} is text neither in UTF-8 nor in cp949 (EUC-KR); "
-        "save the file as UTF-8, or export it again from an undamaged original"
+        f"{path}: line {line} is text neither in UTF-8 nor in cp949 (EUC-KR), and the text does not decide the "
+        f"encoding; likely: {', '.join(likely) or 'none that is known'}. Write the right one under `source` in the "
+        f"portfolio, for example `encoding: {(likely or ['cp1252'])[0]}` (init: --encoding), or save the file as UTF-8"
     )
 
 
@@ -46,30 +97,45 @@ def mojibake(texts: Iterable[str]) -> bool:
     return any(not text.isascii() and _garbled(text) for text in texts)
 
 
-def _blocks(path: Path, gzipped: bool) -> Iterator[bytes]:
-    try:
-        with gzip.open(path) if gzipped else path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                yield block
-    except EOFError:
-        raise SourceError(f"{path}: the gzip file is truncated; copy it again") from None
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise SourceError(f"{path}: the gzip file is damaged ({error}); copy it again") from None
+def _marked(path: Path) -> TextEncoding | None:
+    """The encoding that a byte order mark, or the zero bytes of UTF-16 without one, shows."""
+    with open_decompressed(path) as file:
+        first = file.read(4096)
+    if not first.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n\x00"):
+        _raise_if_blank(path)
+    for mark, encoding in _MARKS:
+        if first.startswith(mark):
+            return TextEncoding(encoding, reason="the file begins with a byte order mark")
+    even, odd = first[::2], first[1::2]
+    for encoding, zeros, others in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
+        if len(zeros) >= 8 and zeros.count(0) > 0.4 * len(zeros) and others.count(0) < 0.01 * len(others):
+            return TextEncoding(encoding, reason="every second byte is zero, as in UTF-16 without a mark")
+    return None
 
 
-def _undecodable_line(path: Path, gzipped: bool) -> int | None:
-    """The line of the first bytes that are not UTF-8, or None; SourceError for a file without text."""
+def _raise_if_blank(path: Path) -> None:
+    with open_decompressed(path) as file:
+        while block := file.read(_BLOCK):
+            if block.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n\x00"):
+                return
+    if path.stat().st_size > 1000:
+        raise SourceError(f"{path}: the file holds only zero bytes or blanks: it is damaged; copy it again")
+    raise SourceError(f"{path}: the file is empty")
+
+
+def _first_line_not_utf8(path: Path) -> int | None:
+    """The line of the first bytes that are not UTF-8, or None."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    lines, blank = 1, True
-    for block in _blocks(path, gzipped):
-        blank = blank and not block.strip(b"\xef\xbb\xbf \t\r\n")
-        try:
-            decoder.decode(block)
-        except UnicodeDecodeError as error:
-            return lines + block[: error.start].count(b"\n")
-        lines += block.count(b"\n")
-    if blank:
-        raise SourceError(f"{path}: the file is empty")
+    lines = 1
+    with open_decompressed(path) as file:
+        while block := file.read(_BLOCK):
+            try:
+                # Bytes held back from the block before are checked with it.
+                if not block.isascii() or decoder.getstate()[0]:
+                    decoder.decode(block)
+            except UnicodeDecodeError as error:
+                return lines + block[: error.start].count(b"\n")
+            lines += block.count(b"\n")
     try:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
@@ -77,23 +143,30 @@ def _undecodable_line(path: Path, gzipped: bool) -> int | None:
     return None
 
 
-def _is_korean(path: Path, gzipped: bool) -> bool:
-    """Whether the file decodes as cp949 into text that is mostly Korean.
+def _estimate(path: Path) -> EncodingEstimate:
+    """Estimate from the first lines of the file that are not ASCII."""
+    sample: list[bytes] = []
+    size = 0
+    with open_decompressed(path) as file:
+        for line in file:
+            if not line.isascii():
+                sample.append(line)
+                size += len(line)
+                if size > _SAMPLE:
+                    break
+    return estimate_encoding(b"".join(sample))
 
-    Western one-byte encodings often decode as cp949 too, but into rare ideographs.
-    """
-    decoder = codecs.getincrementaldecoder("cp949")()
-    korean = foreign = 0
-    try:
-        for block in _blocks(path, gzipped):
-            codes = np.frombuffer(decoder.decode(block).encode("utf-16-le"), np.uint16)
-            hangul = ((codes >= 0xAC00) & (codes <= 0xD7A3)) | ((codes >= 0x3131) & (codes <= 0x318E))
-            korean += int(hangul.sum())
-            foreign += int((codes > 0x7F).sum() - hangul.sum())
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return korean > foreign
+
+def _decodes(path: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    with open_decompressed(path) as file:
+        try:
+            while block := file.read(_BLOCK):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return True
 
 
 def _is_syllable(character: str) -> bool:

@@ -1,51 +1,53 @@
 """Conversion of a source's cells to the types that a portfolio describes, and a record of those that do not fit."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Literal
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loan_default_assets.portfolio.errors import ROWS_SHOWN, SourceError, row_list
 from loan_default_assets.portfolio.features import category_text
+from loan_default_assets.portfolio.ingest.cell_errors import CellErrors
+from loan_default_assets.portfolio.ingest.cell_parsing import (
+    FAR_DATE,
+    FIRST_DATE,
+    LAST_DATE,
+    NOT_A_NUMBER,
+    NUL_BYTE,
+    TOO_MANY_DIGITS,
+    canonical_code,
+    not_a_date,
+    parse_cell,
+)
+from loan_default_assets.portfolio.ingest.date_parsing import parse_date
+from loan_default_assets.portfolio.ingest.missing_values import MissingValues, missing_values_of
+from loan_default_assets.portfolio.ingest.number_arrays import parse_numbers, without_missing
+from loan_default_assets.portfolio.ingest.number_parsing import (
+    EXACT_BELOW,
+    NumberFormat,
+    is_number,
+    number_format,
+)
+from loan_default_assets.portfolio.ingest.text_conversion import (
+    NUL_HINT,
+    Converter,
+    add_garbled,
+    add_rows,
+    as_text,
+    coded_cells,
+    decoded,
+    is_text,
+    key_converter,
+    marked,
+    text_converter,
+)
 from loan_default_assets.portfolio.ingest.text_encodings import mojibake
 from loan_default_assets.portfolio.spec import Portfolio
 
+__all__ = ["CellErrors", "convert", "converters", "is_number", "parse_cell", "parse_date"]
+
 OTHER_LABEL = -1.0
-_FIRST_DATE, _LAST_DATE = date(1678, 1, 1), date(2261, 12, 31)
-
-
-@dataclass
-class CellErrors:
-    """Cells that cannot be read: count and first rows per (column, problem)."""
-
-    counts: dict[tuple[str, str], int] = field(default_factory=dict)
-    rows: dict[tuple[str, str], list[int]] = field(default_factory=dict)
-
-    def add(self, column: str, problem: str, rows: Iterable[int]) -> None:
-        """Record that the cells of `column` in `rows` (1 = first data row) have the problem."""
-        numbers = [int(row) for row in rows]
-        if numbers:
-            key = (column, problem)
-            self.counts[key] = self.counts.get(key, 0) + len(numbers)
-            self.rows.setdefault(key, []).extend(numbers[: ROWS_SHOWN - len(self.rows.get(key, []))])
-
-    def raise_if_any(self, location: str) -> None:
-        """Raise SourceError with one line per problem, if there is any."""
-        if self.counts:
-            raise SourceError(
-                "\n".join(
-                    f"{location}: column {column}: {problem}: {count} cell{'s' if count > 1 else ''} "
-                    f"({row_list(self.rows[column, problem], count)})"
-                    for (column, problem), count in self.counts.items()
-                )
-            )
-
-
-Converter = Callable[[str, pa.Array, int, CellErrors], pa.Array]
+_MISSING_HINT = "correct them, or list what means a missing value under `missing` of the column"
+_NUMBER_HINT = f"{_MISSING_HINT}; `decimal`, `thousands` and `affixes` say how numbers are written"
+_DIGITS_HINT = "use kind: text, or list the column under `ignore`"
 
 
 def converters(p: Portfolio) -> dict[str, Converter]:
@@ -54,21 +56,22 @@ def converters(p: Portfolio) -> dict[str, Converter]:
     Numbers and the label become double (a label that is neither positive nor negative: -1), categories a dictionary
     of strings, dates date32, the rest strings.
     """
-    by_column: dict[str, Converter] = {p.key: _text} if p.key else {}
+    by_column: dict[str, Converter] = {p.key: key_converter(missing_values_of(p, p.key))} if p.key else {}
     if p.as_of:
-        by_column[p.as_of] = _dates(p.date_format)
+        by_column[p.as_of] = _dates(p.date_format, missing_values_of(p, p.as_of))
     by_column[p.label.column] = _labels(p)
     if p.label.observed_at:
-        by_column[p.label.observed_at] = _dates(p.date_format)
+        by_column[p.label.observed_at] = _dates(p.date_format, missing_values_of(p, p.label.observed_at))
     for name, column in p.columns.items():
+        missing = missing_values_of(p, name)
         if column.kind == "number":
-            by_column[name] = _number
+            by_column[name] = _numbers(number_format(column), missing)
         elif column.kind == "category":
-            by_column[name] = _categories(frozenset(column.values or ()))
+            by_column[name] = _categories(frozenset(column.values or ()), missing)
         elif column.kind == "date":
-            by_column[name] = _dates(column.format)
+            by_column[name] = _dates(column.format, missing)
         else:
-            by_column[name] = _text
+            by_column[name] = text_converter(missing)
     return by_column
 
 
@@ -87,43 +90,71 @@ def convert(
     return {name: by_column[name](name, columns.pop(name), first_row, errors) for name in list(columns)}
 
 
-def is_number(text: str) -> bool:
-    """Whether a cell is a number without thousands separators and unit."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return "_" not in text
+def _numbers(written: NumberFormat, missing: MissingValues) -> Converter:
+    # Numbers that are missing are found after the conversion, words before.
+    has_words = not all(map(is_number, missing.texts))
 
-
-def _number(name: str, cells: pa.Array, first_row: int, errors: CellErrors) -> pa.Array:
-    if pa.types.is_floating(cells.type):
-        return cells.cast(pa.float64())
-    if pa.types.is_integer(cells.type) or pa.types.is_decimal(cells.type) or pa.types.is_boolean(cells.type):
-        return cells.cast(pa.float64(), safe=False)
-    texts = [None if cell is None else str(cell).strip() or None for cell in cells.to_pylist()]
-    bad = [row for row, text in enumerate(texts, first_row) if text is not None and not is_number(text)]
-    errors.add(name, "not a number", bad)
-    return pa.array(
-        [None if text is None or not is_number(text) else float(text) for text in texts], pa.float64()
-    )
-
-
-def _text(name: str, cells: pa.Array, first_row: int, errors: CellErrors) -> pa.Array:
-    texts = pc.utf8_trim_whitespace(_decoded(cells).cast(pa.string()))
-    texts = pc.if_else(pc.equal(texts, ""), None, texts)
-    beyond_ascii = texts.filter(pc.invert(pc.string_is_ascii(texts)))
-    if mojibake(pc.unique(beyond_ascii.drop_null()).to_pylist()):
-        _add_garbled(name, texts, first_row, errors)
-    return texts
-
-
-def _categories(values: frozenset[str]) -> Converter:
     def convert_cells(name: str, cells: pa.Array, first_row: int, errors: CellErrors) -> pa.Array:
-        coded = _coded(cells)
-        texts = [_canonical_code(category_text(value), values) for value in coded.dictionary.to_pylist()]
+        if pa.types.is_floating(cells.type):
+            return _present(cells.cast(pa.float64()), missing)
+        if (
+            pa.types.is_integer(cells.type)
+            or pa.types.is_decimal(cells.type)
+            or pa.types.is_boolean(cells.type)
+        ):
+            numbers = _present(cells.cast(pa.float64(), safe=False), missing)
+            if not pa.types.is_boolean(cells.type):
+                _add_inexact(name, numbers, None, first_row, errors)
+            return numbers
+        if is_text(cells) and written.is_plain and not has_words:
+            try:
+                numbers = _present(cells.cast(pa.float64()), missing)
+            except pa.ArrowInvalid:
+                pass
+            else:
+                _add_inexact(name, numbers, cells, first_row, errors)
+                return numbers
+        coded = coded_cells(cells if is_text(cells) or pa.types.is_dictionary(cells.type) else as_text(cells))
+        texts = coded.dictionary.cast(pa.string())
+        values, bad = parse_numbers(texts, written, missing)
+        add_rows(name, NOT_A_NUMBER, marked(bad, len(texts)), coded, first_row, errors, _NUMBER_HINT)
+        numbers = pa.array(values, from_pandas=True).take(coded.indices)
+        _add_inexact(name, numbers, coded, first_row, errors)
+        return numbers
+
+    return convert_cells
+
+
+def _present(numbers: pa.Array, missing: MissingValues) -> pa.Array:
+    if not missing.numbers:
+        return numbers
+    return pa.array(without_missing(numbers.to_numpy(zero_copy_only=False), missing), from_pandas=True)
+
+
+def _add_inexact(
+    name: str, numbers: pa.Array, texts: pa.Array | None, first_row: int, errors: CellErrors
+) -> None:
+    """Record whole numbers that a double does not hold; `texts` are the cells as written, None for exact types."""
+    bounds = pc.min_max(numbers)
+    low, high = bounds["min"].as_py(), bounds["max"].as_py()
+    if low is None or (low > -EXACT_BELOW and high < EXACT_BELOW):
+        return
+    rows = np.flatnonzero(np.abs(numbers.to_numpy(zero_copy_only=False)) >= EXACT_BELOW)
+    if texts is not None:
+        written = decoded(texts.take(pa.array(rows))).to_pylist()
+        rows = rows[[text is not None and text.strip().lstrip("+-").isdecimal() for text in written]]
+    errors.add(name, TOO_MANY_DIGITS, rows + first_row, _DIGITS_HINT)
+
+
+def _categories(values: frozenset[str], missing: MissingValues) -> Converter:
+    def convert_cells(name: str, cells: pa.Array, first_row: int, errors: CellErrors) -> pa.Array:
+        coded = coded_cells(cells)
+        texts = [_present_text(category_text(value), missing) for value in coded.dictionary.to_pylist()]
+        texts = [canonical_code(text, values) for text in texts]
+        with_nul = ["\0" in (text or "") for text in texts]
+        add_rows(name, NUL_BYTE, with_nul, coded, first_row, errors, NUL_HINT)
         if mojibake(text for text in texts if text):
-            _add_garbled(name, pa.array(texts, pa.string()).take(coded.indices), first_row, errors)
+            add_garbled(name, pa.array(texts, pa.string()).take(coded.indices), first_row, errors)
         distinct = dict.fromkeys(text for text in texts if text is not None)
         codes = {text: code for code, text in enumerate(distinct)}
         table = pa.array([None if text is None else codes[text] for text in texts], pa.int32())
@@ -132,75 +163,48 @@ def _categories(values: frozenset[str]) -> Converter:
     return convert_cells
 
 
-def _canonical_code(text: str | None, values: frozenset[str]) -> str | None:
-    """`1` for `1.0` where only `1` is a value: columns of whole numbers with gaps are often written as floats."""
-    if text is not None and text not in values and text.endswith(".0") and text[:-2] in values:
-        return text[:-2]
-    return text
+def _present_text(text: str | None, missing: MissingValues) -> str | None:
+    return None if text is None or missing.has(text) else text
 
 
 def _labels(p: Portfolio) -> Converter:
-    outcome = {str(p.label.positive): 1.0, str(p.label.negative): 0.0}
+    outcome: dict[str, float | None] = dict.fromkeys(p.label.pending)
+    outcome |= dict.fromkeys(p.label.negatives, 0.0) | dict.fromkeys(p.label.positives, 1.0)
+    known, least = frozenset(outcome), p.label.at_least
+    missing = missing_values_of(p, p.label.column)
+
+    def outcome_of(text: str | None) -> float | None:
+        if text is None:
+            return None
+        if least is None or text in p.label.pending:
+            return outcome.get(canonical_code(text, known) or text, OTHER_LABEL)
+        number = float(text) if is_number(text) else None
+        return OTHER_LABEL if number is None else float(number >= least)
 
     def convert_cells(name: str, cells: pa.Array, first_row: int, errors: CellErrors) -> pa.Array:
-        coded = _coded(cells)
-        texts = [_canonical_code(category_text(v), frozenset(outcome)) for v in coded.dictionary.to_pylist()]
-        table = [None if text is None else outcome.get(text, OTHER_LABEL) for text in texts]
-        return pa.array(table, pa.float64()).take(coded.indices)
+        coded = coded_cells(cells)
+        texts = [_present_text(category_text(value), missing) for value in coded.dictionary.to_pylist()]
+        return pa.array([outcome_of(text) for text in texts], pa.float64()).take(coded.indices)
 
     return convert_cells
 
 
-def _dates(date_format: str | None) -> Converter:
+def _dates(date_format: str | None, missing: MissingValues) -> Converter:
     def convert_cells(name: str, cells: pa.Array, first_row: int, errors: CellErrors) -> pa.Array:
         if pa.types.is_temporal(cells.type):
+            # The day in the time zone of the column.
             cells = cells.cast(pa.date32(), safe=False)
-            coded = _coded(cells)
+            coded = coded_cells(cells)
             days = coded.dictionary.to_pylist()
         else:
-            coded = _coded(cells)
-            days = [parse_date(category_text(value), date_format) for value in coded.dictionary.to_pylist()]
-        problem = f"not a date written {date_format or 'YYYY-MM-DD (set `format` for another format)'}"
-        _add_rows(name, problem, [day is False for day in days], coded, first_row, errors)
-        days = [day or None for day in days]
-        far = [day is not None and not _FIRST_DATE <= day <= _LAST_DATE for day in days]
-        _add_rows(name, "a date before 1678 or after 2261 (leave it empty)", far, coded, first_row, errors)
+            coded = coded_cells(cells)
+            texts = [_present_text(category_text(value), missing) for value in coded.dictionary.to_pylist()]
+            days = [parse_date(text, date_format) for text in texts]
+        wrong = [day is False for day in days]
+        add_rows(name, not_a_date(date_format), wrong, coded, first_row, errors, _MISSING_HINT)
+        days = [day if day and day not in missing.dates else None for day in days]
+        far = [day is not None and not FIRST_DATE <= day <= LAST_DATE for day in days]
+        add_rows(name, FAR_DATE, far, coded, first_row, errors, _MISSING_HINT)
         return pa.array(days, pa.date32()).take(coded.indices)
 
     return convert_cells
-
-
-def parse_date(text: str | None, date_format: str | None) -> date | Literal[False] | None:
-    """The date in a text; None for no text, False for a text that is not a date.
-
-    Args:
-        text: A cell.
-        date_format: A strptime format, or None for ISO 8601.
-    """
-    if text is None:
-        return None
-    try:
-        return (datetime.strptime(text, date_format) if date_format else datetime.fromisoformat(text)).date()
-    except ValueError:
-        return False
-
-
-def _decoded(cells: pa.Array) -> pa.Array:
-    return cells.dictionary_decode() if pa.types.is_dictionary(cells.type) else cells
-
-
-def _coded(cells: pa.Array) -> pa.DictionaryArray:
-    return cells if pa.types.is_dictionary(cells.type) else cells.dictionary_encode()
-
-
-def _add_rows(
-    name: str, problem: str, wrong: list[bool], coded: pa.DictionaryArray, first_row: int, errors: CellErrors
-) -> None:
-    if any(wrong):
-        table = pa.array(wrong, pa.bool_()).take(coded.indices).fill_null(False)
-        errors.add(name, problem, np.flatnonzero(table.to_numpy(zero_copy_only=False)) + first_row)
-
-
-def _add_garbled(name: str, texts: pa.Array, first_row: int, errors: CellErrors) -> None:
-    rows = [row for row, text in enumerate(texts.to_pylist(), first_row) if text and mojibake([text])]
-    errors.add(name, "text decoded with the wrong encoding before it was saved", rows)

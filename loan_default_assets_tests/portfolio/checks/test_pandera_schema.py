@@ -18,6 +18,11 @@ from loan_default_assets.portfolio.spec import load
 from loan_default_assets.portfolio.synthetic.generator import generate_partition
 from loan_default_assets_tests.portfolio.five_columns import KEYS, TODAY, bank, partitions, portfolio
 
+OUTCOME = (
+    "a value of bad that label.positive or label.negative names in the portfolio (list values without an outcome yet "
+    "under label.pending)"
+)
+
 Change = Callable[[pd.DataFrame], object]
 FORBID = ("values: [A, B, 가]", "unknown: forbid, values: [A, B, 가]")
 
@@ -42,7 +47,7 @@ def put(column: str, row: int, value: object) -> Change:
         (put("grade", 6, "C"), Violation("grade", "one of the portfolio's values", 1, (6,))),
         (put("loan_id", 6, "L3"), Violation("loan_id", "unique", 2, (3, 6))),
         (put("loan_id", 6, None), Violation("loan_id", "not missing", 1, (6,))),
-        (put("label", 3, -1.0), Violation("label", "0 or 1", 1, (3,))),
+        (put("label", 3, -1.0), Violation("label", OUTCOME, 1, (3,))),
         (
             put("as_of", 3, pd.Timestamp(2024, 1, 2)),
             Violation("as_of", "in the partition 2024-01-03", 1, (3,)),

@@ -47,13 +47,19 @@ def as_sqlite(folder: Path) -> str:
 QUERY = ("{kind: csv, path: loans.csv}", "{kind: sql, url: '${URL}', query: SELECT * FROM loans ORDER BY id}")
 
 
+STORES = ["utf8", "bom", "cp949", "utf-16", "crlf", "cr", "blank lines", "no last end"]
+STORES += ["gz", "cp949 gz", "NA", "parquet", "sql"]
+
+
 @pytest.mark.parametrize(
     "store",
     [
         as_bytes(CSV.encode()),
         as_bytes(CSV.encode("utf-8-sig")),
         as_bytes(CSV.encode("cp949")),
+        as_bytes(CSV.encode("utf-16")),
         as_bytes(CSV.replace("\n", "\r\n").encode()),
+        as_bytes(CSV.replace("\n", "\r").encode()),
         as_bytes(CSV.replace("\n", "\n\n").encode()),
         as_bytes(CSV.rstrip().encode()),
         as_bytes(gzip.compress(CSV.encode()), "loans.csv.gz"),
@@ -62,19 +68,7 @@ QUERY = ("{kind: csv, path: loans.csv}", "{kind: sql, url: '${URL}', query: SELE
         as_parquet,
         as_sqlite,
     ],
-    ids=[
-        "utf8",
-        "bom",
-        "cp949",
-        "crlf",
-        "blank lines",
-        "no last end",
-        "gz",
-        "cp949 gz",
-        "NA",
-        "parquet",
-        "sql",
-    ],
+    ids=STORES,
 )
 def test_every_source_gives_the_same_rows(tmp_path: Path, store: Store) -> None:
     where = store(tmp_path)

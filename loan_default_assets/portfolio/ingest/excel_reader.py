@@ -1,0 +1,175 @@
+"""Excel and OpenDocument workbooks as rows of typed cells and as chunks of Arrow columns.
+
+A workbook is read whole by calamine; its sheets hold at most 1,048,576 rows, and here at most 20 million cells.
+"""
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from loan_default_assets.portfolio.errors import SourceError, did_you_mean
+from loan_default_assets.portfolio.ingest.column_names import names_as_read
+from loan_default_assets.portfolio.ingest.compression import compression_of, open_decompressed
+from loan_default_assets.portfolio.ingest.csv_reader import Chunk, SelectColumns
+from loan_default_assets.portfolio.ingest.table_location import is_like_row
+from loan_default_assets.portfolio.source_options import Source
+
+_MOST_CELLS = 20_000_000
+_ROWS = 20_000
+# Excel keeps 15 digits of a number.
+_EXACT = 1e15
+
+ExcelRow = list[Any]
+
+
+def sheet_names(path: Path) -> tuple[str, ...]:
+    """The names of the visible sheets that hold cells."""
+    from python_calamine import SheetTypeEnum, SheetVisibleEnum
+
+    shown, with_cells = SheetVisibleEnum.Visible, SheetTypeEnum.WorkSheet
+    with _workbook(path) as book:
+        visible = [s.name for s in book.sheets_metadata if s.visible == shown and s.typ == with_cells]
+        return tuple(name for name in visible if book.get_sheet_by_name(name).total_height)
+
+
+def sheet_rows(path: Path, sheet: str | None) -> list[ExcelRow]:
+    """The rows of a sheet from its first row, each with the same number of cells; None for an empty cell.
+
+    Args:
+        path: The workbook.
+        sheet: The name of the sheet; None for the first visible one that holds cells.
+
+    Raises:
+        SourceError: The file is no workbook, is protected by a password, or has no such sheet, or the sheet is empty
+            or larger than 20 million cells.
+    """
+    names = sheet_names(path)
+    with _workbook(path) as book:
+        if sheet is not None and sheet not in book.sheet_names:
+            hint = did_you_mean(sheet, book.sheet_names)
+            raise SourceError(f"{path}: source.sheet: the workbook has no sheet {sheet!r}{hint}")
+        if sheet is None and not names:
+            raise SourceError(f"{path}: the workbook has no visible sheet with cells")
+        cells = book.get_sheet_by_name(sheet or names[0])
+        if cells.total_height * cells.total_width > _MOST_CELLS:
+            raise SourceError(
+                f"{path}: the sheet has {cells.total_height} rows of {cells.total_width} cells; a workbook is read "
+                f"whole, up to {_MOST_CELLS} cells. Save the sheet as CSV"
+            )
+        rows = cells.to_python(skip_empty_area=False)
+    return [[_value(cell) for cell in row] for row in rows]
+
+
+def as_texts(row: Sequence[Any]) -> list[str]:
+    """The cells of a row as texts, to see where the table lies."""
+    return ["" if cell is None else str(cell) for cell in row]
+
+
+def excel_chunks(
+    path: Path, source: Source, select: SelectColumns, *, keep_rows: bool = False
+) -> Iterator[Chunk]:
+    """Yield the selected columns of a sheet in chunks of rows, each in the type of its cells, or as text.
+
+    Args:
+        path: The workbook.
+        source: Its sheet, header, names and skip_footer say where the table lies.
+        select: Gives the name of the chunk's column per name in the header, or refuses the header.
+        keep_rows: Keep rows that skip_footer would omit but that look like rows of the table.
+
+    Raises:
+        SourceError: As in `sheet_rows`; or the sheet has no rows below its header.
+    """
+    rows = sheet_rows(path, source.sheet)
+    if len(rows) < source.header:
+        raise SourceError(
+            f"{path}: the sheet has no row {source.header}, where source.header says its header is"
+        )
+    header = rows[source.header - 1] if source.header else [None] * len(rows[0])
+    last = max((i for i, cell in enumerate(header) if cell is not None), default=-1)
+    given = tuple(source.names or names_as_read(as_texts(header[: last + 1])))
+    body = [row for row in rows[source.header :] if any(cell is not None for cell in row)]
+    del rows
+    body = _without_footer(path, source, body, len(given), keep_rows=keep_rows)
+    wanted = {given.index(name): to for name, to in select(given).items()}
+    if not body:
+        raise SourceError(f"{path}: the sheet has a header but no rows")
+    beyond = [i for i, row in enumerate(body, 1) if any(cell is not None for cell in row[len(given) :])]
+    if beyond:
+        raise SourceError(
+            f"{path}: {len(beyond)} rows have cells right of the header's {len(given)} columns (first: "
+            f"row {beyond[0]}); give these columns a name, or clear the cells"
+        )
+    for start in range(0, len(body), _ROWS):
+        part = body[start : start + _ROWS]
+        yield {name: _column([row[index] for row in part]) for index, name in wanted.items()}
+
+
+@contextmanager
+def _workbook(path: Path) -> Iterator[Any]:
+    # Imported here, because most sources are no workbooks.
+    from python_calamine import CalamineError, CalamineWorkbook, PasswordError
+
+    try:
+        if compression_of(path) is None:
+            book = CalamineWorkbook.from_path(str(path))
+        else:
+            with open_decompressed(path) as packed:
+                book = CalamineWorkbook.from_filelike(io.BytesIO(packed.read()))
+        yield book
+    except PasswordError:
+        raise SourceError(f"{path}: the workbook has a password; save it without one") from None
+    except CalamineError as error:
+        raise SourceError(f"{path}: not readable as an Excel workbook ({error}); save it again") from None
+
+
+def _value(cell: Any) -> Any:
+    """The cell as Excel shows it: whole numbers without a fraction, None for a blank one."""
+    if isinstance(cell, str):
+        return cell if cell.strip() else None
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < _EXACT:
+        return int(cell)
+    return cell
+
+
+def _without_footer(
+    path: Path, source: Source, body: list[ExcelRow], width: int, *, keep_rows: bool
+) -> list[ExcelRow]:
+    if not source.skip_footer:
+        return body
+    footer = body[-source.skip_footer :]
+    like_rows = [is_like_row(as_texts(row[:width]), width) for row in footer]
+    if any(like_rows) and not keep_rows:
+        raise SourceError(
+            f"{path}: source.skip_footer: {source.skip_footer}, but one of these rows looks like a row of the table; "
+            "correct skip_footer"
+        )
+    return body[: len(body) - (like_rows[::-1].index(True) if any(like_rows) else len(footer))]
+
+
+def _column(cells: list[Any]) -> pa.Array:
+    """The cells in one Arrow type, or as text where they are of several."""
+    kinds = {type(cell) for cell in cells if cell is not None}
+    if kinds <= {int, float}:
+        return pa.array(cells, pa.float64() if float in kinds else pa.int64())
+    if kinds == {bool}:
+        return pa.array(cells, pa.bool_())
+    if kinds <= {date, datetime}:
+        days = [cell.date() if isinstance(cell, datetime) else cell for cell in cells]
+        whole = all(not isinstance(cell, datetime) or cell.time() == time() for cell in cells)
+        return pa.array(days if whole or date in kinds else cells)
+    return pa.array([_text(cell) for cell in cells], pa.string())
+
+
+def _text(cell: Any) -> str | None:
+    if cell is None or isinstance(cell, str):
+        return cell
+    if isinstance(cell, datetime):
+        return cell.date().isoformat() if cell.time() == time() else cell.isoformat(sep=" ")
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    return str(cell.total_seconds()) if isinstance(cell, timedelta) else str(cell)
