@@ -44,7 +44,7 @@ class Settings(BaseSettings):
         0.1,
         gt=0,
         le=0.5,
-        description="Gain in ROC-AUC by one feature above which it is a leakage candidate.",
+        description="Fall in ROC-AUC without the features of high ROC-AUC alone from which they block a training.",
     )
     promotion_policy: Literal["better_than_champion", "strict"] = Field(
         "better_than_champion", description="`strict` never promotes a model below the F1 target."

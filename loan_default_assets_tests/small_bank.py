@@ -32,6 +32,8 @@ DESCRIPTION = {
     },
     "derive": {"share": "amount / income"},
     "known_after_outcome": ["collected"],
+    # The signal is stronger than that of real applications.
+    "known_at_application": ["income", "amount"],
     "training": {
         "d_model": 8,
         "nhead": 2,

@@ -2,131 +2,247 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from loan_default_assets.model.baseline import boosting, columns
-from loan_default_assets.model.metrics import paired_bootstrap, roc_auc
+from loan_default_assets.model.baseline import columns
+from loan_default_assets.model.leakage_evidence import UnivariateEvidence, univariate_evidence
+from loan_default_assets.model.leakage_peeling import QuickBoosting
+from loan_default_assets.model.leakage_rows import ExaminedRows
+from loan_default_assets.model.leakage_search import LeakageSearch
 from loan_default_assets.model.rows import Rows
 
-ROUNDS = 50
 MAX_ROWS = 12_000
-MAX_REFITS = 4
-BINS = 64
-HIGH_UNIVARIATE_AUC = 0.9
+MAX_DEFAULTS = 3_000
+# Below this number of defaults, or of other rows, the evidence against a feature is chance.
+FEWEST_DEFAULTS = 30
 
 
 @dataclass(frozen=True)
-class LeakageCandidate:
-    """A feature that may know the outcome.
+class LeakageEvidence:
+    """The evidence on one feature.
 
     Attributes:
         feature: Its name.
-        auc_with: Validation ROC-AUC of gradient boosting on all features.
-        auc_without: The same without the feature, and without the features that were omitted together with it.
+        roc_auc_alone: ROC-AUC of the feature alone.
+        information_value: Its information value, a missing value in a bin of its own.
+        decided_share: Share of the rows in which its presence or a single value decides the outcome.
+        peeled_at: Step at which peeling removed it; None where it was kept.
+        group: Number shared by features that are redundant copies of each other; None for a feature without copies.
+        reasons: Phrases of the evidence against it; empty where there is none.
+        blocking: Whether training on it is refused.
+        attested: Whether a human attests that it is known at application.
     """
 
     feature: str
-    auc_with: float
-    auc_without: float
+    roc_auc_alone: float
+    information_value: float
+    decided_share: float
+    peeled_at: int | None = None
+    group: int | None = None
+    reasons: tuple[str, ...] = ()
+    blocking: bool = False
+    attested: bool = False
 
 
-def leakage_candidates(
-    train: Rows,
-    validation: Rows,
+@dataclass(frozen=True)
+class LeakageAssessment:
+    """The evidence on all features.
+
+    Attributes:
+        evidence: That of each feature, the blocking ones first, then by ROC-AUC alone.
+        rows: Rows that were examined.
+        defaults: Defaults among them.
+        roc_auc: ROC-AUC of quick boosting, out of fold, on the features that are not attested.
+        roc_auc_without: The same without the blocking features.
+        enough_defaults: Whether there were enough defaults to accuse a feature.
+    """
+
+    evidence: tuple[LeakageEvidence, ...]
+    rows: int
+    defaults: int
+    roc_auc: float
+    roc_auc_without: float
+    enough_defaults: bool = True
+
+    @property
+    def blocking(self) -> tuple[LeakageEvidence, ...]:
+        """The features on which training is refused."""
+        return tuple(entry for entry in self.evidence if entry.blocking)
+
+    def message(self, sources: Mapping[str, Sequence[str]] | None = None) -> str:
+        """What was found, and the lines to add to the portfolio.
+
+        Args:
+            sources: Columns that a derived feature is computed from, by its name.
+        """
+        attested = ", ".join(entry.feature for entry in self.evidence if entry.attested and entry.reasons)
+        note = f"; attested under known_at_application: {attested}" if attested else ""
+        if not self.enough_defaults:
+            return (
+                f"too few defaults to assess leakage: {self.defaults} defaults in {self.rows} rows, at least "
+                f"{FEWEST_DEFAULTS} of each outcome are needed{note}"
+            )
+        if not self.blocking:
+            return f"no feature is found to know the outcome{note}"
+        named = "; ".join(f"{entry.feature} ({', '.join(entry.reasons)})" for entry in self.blocking)
+        listed = dict.fromkeys(
+            column
+            for entry in self.blocking
+            for column in (sources or {}).get(entry.feature, (entry.feature,))
+        )
+        line = ", ".join(listed)
+        return (
+            f"features that may know the outcome: {named}. ROC-AUC is {self.roc_auc:.3f} with them and "
+            f"{self.roc_auc_without:.3f} without. Next: add `known_after_outcome: [{line}]` to the portfolio for the "
+            f"columns that exist only after the outcome, or `known_at_application: [{line}]` for those that are known "
+            f"at application{note}"
+        )
+
+
+def assess_leakage(
+    rows: Rows,
     cardinalities: Sequence[int],
     names: Sequence[str],
+    *,
+    known_at_application: Collection[str] = (),
+    dates: Collection[str] = (),
+    as_of: np.ndarray | None = None,
+    immature: Rows | None = None,
+    immature_as_of: np.ndarray | None = None,
     limit: float = 0.1,
     seed: int = 0,
-) -> list[LeakageCandidate]:
-    """Find the features without which the ROC-AUC of gradient boosting drops by more than `limit`.
+) -> LeakageAssessment:
+    """Find the features that may know the outcome.
 
-    A feature is a candidate when the lower end of the drop's 95 % interval exceeds the limit. Permuting a feature in
-    the validation rows costs at least as much as omitting it, so the model is refitted only without those features
-    whose permutation exceeds the limit. Several features with a univariate ROC-AUC of 0.9 or more can replace each
-    other; they are also omitted together.
+    Each feature is examined alone; then those that discriminate well are removed and quick boosting is refitted, so
+    that features that replace each other cannot hide one another; then pairs, and each period by itself. A sample of
+    12,000 rows is examined where there are more, with up to 3,000 defaults.
 
     Args:
-        train: Rows to fit on; a sample of 12,000 where there are more.
-        validation: Rows to evaluate on.
+        rows: Matured rows that may be trained on.
         cardinalities: Number of codes of each categorical feature.
         names: Feature names, numerical first.
-        limit: Largest acceptable drop in ROC-AUC.
-        seed: Seed of sample, permutations, model and bootstrap.
-
-    Returns:
-        The candidates, the largest drop first.
+        known_at_application: Attested features: reported, never blocking, and not used by the boosting.
+        dates: Numerical features that are days from a date to `as_of`.
+        as_of: (n,) datetime64 of the rows; None where they have no dates.
+        immature: Rows whose outcome is not known yet.
+        immature_as_of: (m,) datetime64 of the immature rows.
+        limit: Largest acceptable fall in ROC-AUC when features with a high ROC-AUC alone are removed.
+        seed: Seed of sample and folds.
 
     Raises:
-        RowsError: Training or validation rows lack a class or a label.
+        RowsError: A row lacks a label, or a class is absent.
 
     Examples:
-        >>> label = np.arange(200) % 2
-        >>> known = Rows(np.stack([label, label * 0], 1).astype(np.float32), np.zeros((200, 0), np.int16), label)
-        >>> leakage_candidates(known, known, (), ("recovered", "income"))
-        [LeakageCandidate(feature='recovered', auc_with=1.0, auc_without=0.5)]
+        >>> label = np.arange(400) % 4 == 0
+        >>> noise = np.random.default_rng(0).normal(size=400)
+        >>> loans = Rows(np.stack([label, noise], 1).astype(np.float32), np.zeros((400, 0), np.int16), label)
+        >>> found = assess_leakage(loans, (), ("recovered", "income"))
+        >>> [entry.feature for entry in found.blocking]
+        ['recovered']
     """
-    outcome = validation.outcome()
+    outcome = rows.outcome()
     rng = np.random.default_rng(seed)
-    if len(train) > MAX_ROWS:
-        train = train.take(np.sort(rng.choice(len(train), MAX_ROWS, replace=False)))
-    inputs = columns(validation)
-    model = boosting(train, cardinalities, rounds=ROUNDS, seed=seed)
-    probability = model.predict_proba(inputs)[:, 1]
-    auc_with = roc_auc(outcome, probability)
-
-    drops = np.empty(inputs.shape[1])
-    for feature in range(len(drops)):
-        permuted = inputs.copy()
-        permuted[:, feature] = rng.permutation(permuted[:, feature])
-        drops[feature] = auc_with - roc_auc(outcome, model.predict_proba(permuted)[:, 1])
-    omissions: list[tuple[int, ...]] = [
-        (int(feature),) for feature in np.argsort(-drops)[:MAX_REFITS] if drops[feature] > limit
+    chosen, other_weight = _sample(outcome, rng)
+    table, outcome = columns(rows.take(chosen)), outcome[chosen]
+    fold = _stratified_folds(outcome, rng)
+    alone = [
+        univariate_evidence(table[:, feature], outcome, fold, other_weight) for feature in range(len(names))
     ]
-    strong = tuple(
-        i for i in range(len(drops)) if _univariate_auc(train, validation, i) >= HIGH_UNIVARIATE_AUC
+    attested = {index for index, name in enumerate(names) if name in known_at_application}
+    defaults = int(outcome.sum())
+    total = int(rows.outcome().sum())
+    if min(defaults, len(outcome) - defaults) < FEWEST_DEFAULTS:
+        evidence = [_entry(name, found) for name, found in zip(names, alone, strict=True)]
+        return LeakageAssessment(_ordered(evidence), len(rows), total, float("nan"), float("nan"), False)
+    examined = ExaminedRows(
+        table=table,
+        cardinalities=tuple(cardinalities),
+        names=tuple(names),
+        outcome=outcome,
+        fold=fold,
+        alone=tuple(alone),
+        attested=frozenset(attested),
+        dates=frozenset(index for index, name in enumerate(names) if name in dates),
+        as_of=None if as_of is None else as_of[chosen],
+        immature=None if immature is None else columns(immature),
+        immature_as_of=immature_as_of,
+        other_weight=other_weight,
     )
-    if len(strong) > 1:
-        omissions.append(strong)
-
-    candidates: dict[int, LeakageCandidate] = {}
-    for omitted in omissions:
-        reduced_train, sizes = _without(train, cardinalities, omitted)
-        reduced_validation, _ = _without(validation, cardinalities, omitted)
-        inputs = columns(reduced_validation)
-        if inputs.shape[1]:
-            reduced = boosting(reduced_train, sizes, rounds=ROUNDS, seed=seed).predict_proba(inputs)[:, 1]
-        else:
-            reduced = np.full(len(inputs), 0.5)
-        difference = paired_bootstrap(outcome, probability, 0.5, reduced, 0.5, seed=seed)
-        if difference.dauc_low > limit:
-            for feature in omitted:
-                candidate = LeakageCandidate(str(names[feature]), auc_with, auc_with - difference.dauc)
-                candidates.setdefault(feature, candidate)
-    return sorted(candidates.values(), key=lambda candidate: candidate.auc_without)
-
-
-def _univariate_auc(train: Rows, validation: Rows, feature: int) -> float:
-    """Validation ROC-AUC of one feature, scored by the default rate of its bin in the training rows."""
-    train_values, validation_values = columns(train)[:, feature], columns(validation)[:, feature]
-    edges = np.unique(train_values[~np.isnan(train_values)])
-    if len(edges) > BINS:
-        edges = np.unique(np.quantile(edges, np.linspace(0, 1, BINS)))
-    train_bin, validation_bin = (
-        np.searchsorted(edges, train_values),
-        np.searchsorted(edges, validation_values),
+    search = LeakageSearch(examined, limit)
+    search.run()
+    evidence = []
+    for index, (name, found) in enumerate(zip(names, alone, strict=True)):
+        reasons = tuple(search.reasons.get(index, ()))
+        entry = _entry(name, found)
+        evidence.append(
+            replace(
+                entry,
+                peeled_at=search.peeled.get(index),
+                group=search.groups.get(index),
+                reasons=reasons,
+                blocking=bool(reasons) and index not in attested,
+                attested=index in attested,
+            )
+        )
+    return LeakageAssessment(
+        _ordered(evidence), len(rows), total, search.level, search.level_without, enough_defaults=True
     )
-    count = np.bincount(train_bin, minlength=len(edges) + 1)
-    defaults = np.bincount(train_bin, weights=train.outcome(), minlength=len(edges) + 1)
-    rate = (defaults + train.outcome().mean()) / (count + 1)
-    return roc_auc(validation.outcome(), rate[validation_bin])
 
 
-def _without(rows: Rows, cardinalities: Sequence[int], features: tuple[int, ...]) -> tuple[Rows, list[int]]:
-    width = rows.numerical.shape[1]
-    categorical = [feature - width for feature in features if feature >= width]
-    numerical = np.delete(rows.numerical, [feature for feature in features if feature < width], axis=1)
-    reduced = Rows(numerical, np.delete(rows.categorical, categorical, axis=1), rows.label)
-    return reduced, [size for i, size in enumerate(cardinalities) if i not in categorical]
+def roc_auc_without(
+    rows: Rows, cardinalities: Sequence[int], names: Sequence[str], omitted: Collection[str], seed: int = 0
+) -> float:
+    """ROC-AUC of quick boosting, out of fold, on all features but the omitted ones.
+
+    Args:
+        rows: Rows with labels; a sample of 12,000 is used where there are more.
+        cardinalities: Number of codes of each categorical feature.
+        names: Feature names, numerical first.
+        omitted: Features that are not used.
+        seed: Seed of sample and folds.
+
+    Raises:
+        RowsError: A row lacks a label, or a class is absent.
+
+    Examples:
+        >>> label = np.arange(400) % 4 == 0
+        >>> loans = Rows(np.stack([label], 1).astype(np.float32), np.zeros((400, 0), np.int16), label)
+        >>> roc_auc_without(loans, (), ("score",), {"score"})
+        0.5
+    """
+    rng = np.random.default_rng(seed)
+    chosen, _ = _sample(rows.outcome(), rng)
+    outcome = rows.outcome()[chosen]
+    fold = _stratified_folds(outcome, rng)
+    model = QuickBoosting(columns(rows.take(chosen)), cardinalities, outcome, fold)
+    return model.roc_auc([index for index, name in enumerate(names) if name not in omitted])[0]
+
+
+def _entry(name: str, found: UnivariateEvidence) -> LeakageEvidence:
+    return LeakageEvidence(str(name), found.roc_auc, found.information_value, found.decided_share)
+
+
+def _ordered(evidence: Sequence[LeakageEvidence]) -> tuple[LeakageEvidence, ...]:
+    return tuple(sorted(evidence, key=lambda entry: (not entry.blocking, -entry.roc_auc_alone)))
+
+
+def _sample(outcome: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, float]:
+    """Rows to examine, ascending, and the rows without default that one of them stands for."""
+    if len(outcome) <= MAX_ROWS:
+        return np.arange(len(outcome)), 1.0
+    defaults, others = rng.permutation(np.flatnonzero(outcome)), rng.permutation(np.flatnonzero(~outcome))
+    kept = defaults[:MAX_DEFAULTS]
+    share = len(kept) / len(defaults)
+    rest = others[: MAX_ROWS - len(kept)]
+    return np.sort(np.append(kept, rest)), len(others) * share / len(rest)
+
+
+def _stratified_folds(outcome: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    fold = np.empty(len(outcome), np.int64)
+    for rows in (np.flatnonzero(outcome), np.flatnonzero(~outcome)):
+        fold[rng.permutation(rows)] = np.arange(len(rows)) % 3
+    return fold

@@ -1,10 +1,14 @@
 """Check results of the pipeline as Dagster's asset checks."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from loan_default_assets.pipeline.check_results import CheckResult, LocatedViolation
+
+if TYPE_CHECKING:
+    from loan_default_assets.model.leakage import LeakageEvidence
 
 _LISTED_FAILURE_CASES = 100
 
@@ -18,6 +22,24 @@ _FAILURE_CASES = dg.TableSchema(
     ]
 )
 
+_LEAKAGE_EVIDENCE = dg.TableSchema(
+    columns=[
+        dg.TableColumn("feature", "string"),
+        dg.TableColumn("roc_auc_alone", "float", description="ROC-AUC of the feature alone"),
+        dg.TableColumn("information_value", "float", description="A missing value is a bin of its own"),
+        dg.TableColumn(
+            "decided_share",
+            "float",
+            description="Share of rows whose outcome its presence or a value decides",
+        ),
+        dg.TableColumn("peeled_at", "int", description="Step at which peeling removed it; 0: kept"),
+        dg.TableColumn("group", "int", description="Redundant copies share a number; 0: none"),
+        dg.TableColumn("attested", "bool", description="Under known_at_application, or generated"),
+        dg.TableColumn("blocking", "bool"),
+        dg.TableColumn("reasons", "string"),
+    ]
+)
+
 
 def blocking_checks(asset: dg.AssetKey, *names: str) -> list[dg.AssetCheckSpec]:
     """Checks of an asset; while one fails, what depends on the asset is not materialized in the same run."""
@@ -25,10 +47,12 @@ def blocking_checks(asset: dg.AssetKey, *names: str) -> list[dg.AssetCheckSpec]:
 
 
 def asset_check_result(check: CheckResult) -> dg.AssetCheckResult:
-    """The check as Dagster records it, with the failure cases of a schema as a table."""
+    """The check as Dagster records it, with failure cases or leakage evidence as a table."""
     metadata: dict[str, dg.MetadataValue | float] = dict(check.figures)
     if check.violations:
         metadata["failure_cases"] = _failure_cases(check.violations)
+    if check.evidence:
+        metadata["evidence"] = _leakage_evidence(check.evidence)
     return dg.AssetCheckResult(
         check_name=check.name,
         passed=check.passed,
@@ -52,3 +76,23 @@ def _failure_cases(violations: Sequence[LocatedViolation]) -> dg.MetadataValue:
         for key, violation in violations[:_LISTED_FAILURE_CASES]
     ]
     return dg.MetadataValue.table(records=records, schema=_FAILURE_CASES)
+
+
+def _leakage_evidence(evidence: "Sequence[LeakageEvidence]") -> dg.MetadataValue:
+    records = [
+        dg.TableRecord(
+            {
+                "feature": entry.feature,
+                "roc_auc_alone": round(entry.roc_auc_alone, 4),
+                "information_value": round(entry.information_value, 4),
+                "decided_share": round(entry.decided_share, 4),
+                "peeled_at": entry.peeled_at or 0,
+                "group": entry.group or 0,
+                "attested": entry.attested,
+                "blocking": entry.blocking,
+                "reasons": "; ".join(entry.reasons),
+            }
+        )
+        for entry in evidence
+    ]
+    return dg.MetadataValue.table(records=records, schema=_LEAKAGE_EVIDENCE)

@@ -2,8 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from loan_default_assets.portfolio.checks.violations import Violation
+
+if TYPE_CHECKING:
+    from loan_default_assets.model.leakage import LeakageEvidence
 
 MATCHES_SCHEMA = "matches_schema"
 BOTH_CLASSES = "both_classes"
@@ -26,6 +30,7 @@ class CheckResult:
         figures: Numbers to show beside the outcome, by name.
         violations: The failure cases of a schema check.
         warning: A failed check is reported as a warning, not as an error.
+        evidence: The features of a leakage check.
     """
 
     name: str
@@ -34,6 +39,7 @@ class CheckResult:
     figures: Mapping[str, float] = field(default_factory=dict)
     violations: tuple[LocatedViolation, ...] = ()
     warning: bool = False
+    evidence: "tuple[LeakageEvidence, ...]" = ()
 
 
 def schema_check(violations: Sequence[LocatedViolation], rows: int) -> CheckResult:

@@ -1,10 +1,11 @@
 """The step that evaluates challenger and champion and records the promotion verdict."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from logging import Logger
 from typing import TYPE_CHECKING, Literal
 
+from loan_default_assets.pipeline.attestation import discrimination_is_attested
 from loan_default_assets.pipeline.check_results import F1_TARGET, FINITE_OUTPUTS, CheckResult
 from loan_default_assets.pipeline.evaluation_window import EvaluationWindow, evaluation_window
 from loan_default_assets.pipeline.model_evaluation import (
@@ -17,6 +18,7 @@ from loan_default_assets.pipeline.model_evaluation import (
 from loan_default_assets.pipeline.pipeline_errors import NoModelError
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot, read_snapshot
 from loan_default_assets.pipeline.version_selection import pending_challenger
+from loan_default_assets.policy.leakage_ceiling import leakage_not_excluded
 from loan_default_assets.policy.promotion import PromotionLimits, Verdict, decide_promotion
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.evaluations import EvaluationLog, EvaluationRecord
@@ -81,7 +83,10 @@ def evaluate_models(
     snapshot = read_snapshot(loans, split_limits, cutoff)
     window = evaluation_window(snapshot, present)
     baseline = evaluate_baseline(portfolio, snapshot, window, seed)
-    model, *others = [evaluate_model(record, portfolio, window) for record in present]
+    model, *others = [
+        _with_attestation(evaluate_model(record, portfolio, window), portfolio, snapshot, limits)
+        for record in present
+    ]
     compared = others[0] if others else None
     for evaluation in (model, *others):
         if evaluation.failure:
@@ -113,6 +118,16 @@ def evaluate_models(
     return WindowEvaluation(
         snapshot, window, model, compared, baseline, verdict, tuple(recorded), _checks(model, limits)
     )
+
+
+def _with_attestation(
+    evaluation: ModelEvaluation, portfolio: Portfolio, snapshot: TrainingSnapshot, limits: PromotionLimits
+) -> ModelEvaluation:
+    """The evaluation, with near-perfect discrimination marked where attested features carry it."""
+    if leakage_not_excluded(evaluation.policy_input, limits) is None:
+        return evaluation
+    attested = discrimination_is_attested(portfolio, snapshot, limits.auc_ceiling)
+    return replace(evaluation, policy_input=replace(evaluation.policy_input, attested=attested))
 
 
 def _standing(champion: ModelEvaluation, limits: PromotionLimits) -> Verdict:

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from loan_default_assets.pipeline.check_results import CheckResult
 from loan_default_assets.pipeline.epoch_log import log_epochs
 from loan_default_assets.pipeline.model_storage import register, save
+from loan_default_assets.pipeline.pipeline_errors import ChecksFailedError
+from loan_default_assets.pipeline.readiness import check_readiness
 from loan_default_assets.pipeline.training_snapshot import read_snapshot
 from loan_default_assets.pipeline.version_selection import find_same_training
 from loan_default_assets.portfolio.spec import Portfolio
@@ -28,6 +31,7 @@ class PretrainedEncoder:
 
     Attributes:
         snapshot: Counts and dates of the snapshot, of `TrainingSnapshot.describe`.
+        checks: The readiness checks that the snapshot passed.
         reused: An earlier training on the same snapshot made this version; the two fields below are empty then.
         pretraining_rows: Rows of the contrastive training.
         losses: Mean contrastive loss of each epoch.
@@ -35,6 +39,7 @@ class PretrainedEncoder:
 
     record: ModelRecord
     snapshot: Mapping[str, Any]
+    checks: tuple[CheckResult, ...]
     reused: bool = False
     pretraining_rows: int = 0
     losses: tuple[float, ...] = ()
@@ -48,6 +53,7 @@ def pretrain_encoder(
     artifacts: Path,
     config: "ModelConfig",
     limits: "SplitLimits",
+    leakage_limit: float,
     cutoff: date | None = None,
     log: Logger,
 ) -> PretrainedEncoder:
@@ -58,19 +64,24 @@ def pretrain_encoder(
 
     Args:
         artifacts: Folder under which every version has a folder of its own.
+        leakage_limit: Fall in ROC-AUC that is acceptable when features with a high ROC-AUC alone are removed.
         cutoff: Nothing that became known after this date is used; None for all that is materialized.
 
     Raises:
+        ChecksFailedError: The snapshot is not ready to train on; nothing is pretrained.
         NoRowsError: No features are materialized.
     """
     from loan_default_assets.model.encoding import Encoding
     from loan_default_assets.model.training import pretrain
 
     snapshot = read_snapshot(loans, limits, cutoff)
+    checks = check_readiness(portfolio, snapshot, leakage_limit)
+    if failed := [check.description for check in checks if not check.passed]:
+        raise ChecksFailedError("; ".join(failed), checks)
     known = find_same_training(registry, "encoder", snapshot, config.as_dict())
     if known is not None:
         log.info(f"pretrained_encoder: {known.version} was trained on the same snapshot and is reused")
-        return PretrainedEncoder(known, snapshot.describe(), reused=True)
+        return PretrainedEncoder(known, snapshot.describe(), checks, reused=True)
     split = snapshot.split
     encoding = Encoding.fit(snapshot.select(split.train), portfolio.features.cardinalities, config)
     index = np.concatenate([split.train, split.immature, split.unlabelled])
@@ -85,5 +96,5 @@ def pretrain_encoder(
         metrics={"loss": encoder.losses[-1]} if encoder.losses else {},
     )
     return PretrainedEncoder(
-        record, snapshot.describe(), pretraining_rows=len(index), losses=tuple(encoder.losses)
+        record, snapshot.describe(), checks, pretraining_rows=len(index), losses=tuple(encoder.losses)
     )

@@ -56,7 +56,7 @@ def train_classifier(
 
     Args:
         artifacts: Folder under which every version has a folder of its own.
-        leakage_limit: ROC-AUC that one feature may add to a baseline.
+        leakage_limit: Fall in ROC-AUC that is acceptable when features with a high ROC-AUC alone are removed.
 
     Raises:
         ChecksFailedError: The snapshot is not ready to train on.

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from loan_default_assets.policy.leakage_ceiling import leakage_not_excluded
+from loan_default_assets.policy.rounding import format_distinct
+
 Decision = Literal["approved", "approved_below_target", "provisional", "rejected", "insufficient_labels"]
 PromotionPolicy = Literal["better_than_champion", "strict"]
 
@@ -22,6 +25,7 @@ class EvaluatedModel:
         schema_matches: Whether the model was trained with the portfolio of the rows.
         artifact_matches: Whether the artifact has the registered SHA-256.
         smoke_passed: Whether a fresh process loaded the artifact and scored a row.
+        attested: Whether the features that carry near-perfect discrimination are attested as known at application.
     """
 
     version: str
@@ -34,6 +38,7 @@ class EvaluatedModel:
     schema_matches: bool
     artifact_matches: bool
     smoke_passed: bool
+    attested: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,8 @@ class PromotionLimits:
         sample_threshold: Matured rows that a verdict requires.
         positive_threshold: Defaults that a verdict requires.
         auc_floor: Limit that the lower bound of ROC-AUC must exceed.
+        auc_ceiling: Lower bound of ROC-AUC above which leakage is not excluded unless the features are attested.
+        ceiling_positives: Defaults from which on the ceiling holds.
         max_ece: Highest expected calibration error.
         f1_margin: How far below zero the lower bound of the F1 difference may lie.
         auc_margin: How far below zero the lower bound of the ROC-AUC difference may lie.
@@ -66,6 +73,8 @@ class PromotionLimits:
     sample_threshold: int = 1000
     positive_threshold: int = 100
     auc_floor: float = 0.5
+    auc_ceiling: float = 0.97
+    ceiling_positives: int = 20
     max_ece: float = 0.15
     f1_margin: float = 0.01
     auc_margin: float = 0.005
@@ -94,17 +103,15 @@ def decide_promotion(
 ) -> Verdict:
     """The promotion verdict on a candidate.
 
-    A champion that cannot score the rows (its outputs, schema, artifact or smoke check fail) counts as absent. The
-    champion itself as candidate is neither rejected nor promoted.
+    Near-perfect discrimination is leakage until the features that carry it are attested: such a candidate is rejected,
+    also where there is no champion. A champion that cannot score the rows (its outputs, schema, artifact or smoke
+    check fail) counts as absent. The champion itself as candidate is neither rejected nor promoted.
 
     Args:
         candidate: The model to decide on.
         champion: The serving model on the same window; None without one.
         comparison: The paired differences; given exactly with a champion that can score the rows.
         limits: The limits of the policy.
-
-    Returns:
-        The verdict with its reasons.
 
     Raises:
         ValueError: The two models were evaluated on different windows, or the comparison is missing or superfluous.
@@ -123,6 +130,8 @@ def decide_promotion(
             f"champion {champion.version} on {champion.rows} with {champion.positives}: "
             "evaluate both on the same window"
         )
+    if warning := leakage_not_excluded(candidate, limits):
+        return Verdict("rejected", False, (*notes, warning))
     if shortage := _label_shortage(candidate, limits):
         return _verdict_on_few_labels(champion, notes, shortage, limits)
     if (champion is None) != (comparison is None):
@@ -163,6 +172,8 @@ def _verdict_on_champion(model: EvaluatedModel, limits: PromotionLimits) -> Verd
     )
     if shortage := _label_shortage(model, limits):
         return Verdict("insufficient_labels", False, (*notes, shortage))
+    if warning := leakage_not_excluded(model, limits):
+        return Verdict("approved_below_target", False, (*notes, warning))
     met, target = _target_check(model, limits)
     return Verdict("approved" if met else "approved_below_target", False, (*notes, target))
 
@@ -246,12 +257,3 @@ def _passed_and_failed(*checks: tuple[bool, str]) -> tuple[tuple[str, ...], tupl
     passed = tuple(sentence for holds, sentence in checks if holds)
     failed = tuple(sentence for holds, sentence in checks if not holds)
     return passed, failed
-
-
-def format_distinct(value: float, limit: float) -> tuple[str, str]:
-    """Both with three decimals, or with as many as make them differ: 0.79996 is not shown as 0.800."""
-    for digits in range(3, 17):
-        shown, bound = f"{value:.{digits}f}", f"{limit:.{digits}f}"
-        if shown != bound or value == limit:
-            return shown, bound
-    return repr(value), repr(limit)

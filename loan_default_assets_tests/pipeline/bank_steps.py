@@ -82,6 +82,7 @@ class BankSteps:
             artifacts=self.artifacts,
             config=model_config(self.portfolio, self.settings),
             limits=split_limits(self.settings),
+            leakage_limit=self.settings.leakage_auc_limit,
             log=LOG,
         )
 

@@ -1,4 +1,5 @@
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,9 @@ import pytest
 from loan_default_assets.pipeline import make_features
 from loan_default_assets.pipeline.pipeline_errors import ChecksFailedError
 from loan_default_assets.portfolio.features import Features, transform
+from loan_default_assets.portfolio.ingest import sources
+from loan_default_assets.portfolio.ingest.sources import Chunk
+from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.pipeline.bank_steps import BankSteps
 
@@ -93,3 +97,66 @@ def test_features_that_break_their_schema_are_not_stored(
     assert {violation.column for _, violation in check.violations} == set(steps.portfolio.features.numerical)
     assert {key for key, _ in check.violations} == {"2025-01-01 to 2025-01-02"}
     assert steps.loans.counts()["processed_data"] == 0
+
+
+def small_chunks(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    """The file's rows in chunks of this size."""
+    read = sources.file_chunks
+
+    def chunks(portfolio: Portfolio) -> Iterator[Chunk]:
+        for chunk in read(portfolio):
+            total = len(next(iter(chunk.values())))
+            for first in range(0, total, rows):
+                yield {name: cells.slice(first, rows) for name, cells in chunk.items()}
+
+    monkeypatch.setattr(sources, "file_chunks", chunks)
+    monkeypatch.setattr(sources, "_ROWS_PER_BATCH", 2 * rows)
+
+
+def test_the_rows_do_not_depend_on_the_chunks_of_the_source(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = small_bank.loans(days=5).sample(frac=1, random_state=0)
+    steps = BankSteps.open(tmp_path, database_url, frame)
+    whole = steps.load(steps.keys[:5])
+    hashed = steps.loans.table_hash("raw_data")
+    small_chunks(monkeypatch, 7)
+    again = steps.load(steps.keys[:5])
+    assert steps.loans.table_hash("raw_data") == hashed
+    assert [part.default_rate for part in again.partitions] == [
+        part.default_rate for part in whole.partitions
+    ]
+    assert not any(partition.changed for partition in again.partitions)
+
+
+def test_violations_are_counted_over_all_chunks(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = small_bank.loans()
+    frame.loc[range(60, 100, 2), "amount"] = -1
+    frame.loc[2000, "purpose"] = "boat"
+    steps = BankSteps.open(tmp_path, database_url, frame)
+    small_chunks(monkeypatch, 17)
+    with pytest.raises(ChecksFailedError, match="nothing was stored") as error:
+        steps.load()
+    first, second = (violation for _, violation in error.value.checks[0].violations)
+    assert (first.column, first.count, first.rows) == ("amount", 20, tuple(range(61, 101, 2)))
+    assert (second.column, second.count, second.rows) == ("purpose", 1, (2001,))
+    assert error.value.checks[0].figures == {"rows": 2400}
+    assert steps.loans.counts()["raw_data"] == 0
+
+
+def test_a_loan_that_is_delivered_twice_is_named_wherever_it_lies_in_the_file(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = small_bank.loans(days=3)
+    frame = pd.concat([frame, frame.iloc[[4, 70]]], ignore_index=True)
+    steps = BankSteps.open(tmp_path, database_url, frame)
+    small_chunks(monkeypatch, 25)
+    with pytest.raises(ChecksFailedError, match="column loan_id: must be unique") as error:
+        steps.load(steps.keys[:3])
+    assert [(key, violation.rows) for key, violation in error.value.checks[0].violations] == [
+        ("2025-01-01", (5, 181)),
+        ("2025-01-02", (71, 182)),
+    ]
+    assert steps.loans.counts()["raw_data"] == 0

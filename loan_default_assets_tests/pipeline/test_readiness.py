@@ -7,8 +7,9 @@ import pytest
 
 from loan_default_assets.model.splits import SplitLimits, split
 from loan_default_assets.pipeline.pipeline_errors import ChecksFailedError
-from loan_default_assets.pipeline.readiness import both_classes, label_maturity
+from loan_default_assets.pipeline.readiness import attested_features, both_classes, label_maturity, no_leakage
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
+from loan_default_assets.portfolio.spec import load
 from loan_default_assets.warehouse.copy.loan_rows import LoanRows
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.pipeline.bank_steps import BankSteps
@@ -82,8 +83,41 @@ def test_a_column_that_knows_the_outcome_stops_the_training(database_url: str, t
         ("label_maturity", True),
         ("no_leakage", False),
     ]
-    assert error.value.checks[-1].figures["collected"] > steps.settings.leakage_auc_limit
+    leakage = error.value.checks[-1]
+    assert [entry.feature for entry in leakage.evidence if entry.blocking] == ["collected"]
+    assert "add `known_after_outcome: [collected]`" in leakage.description
     assert steps.registry.history() == []
+
+
+def test_a_column_that_knows_the_outcome_stops_the_pretraining(database_url: str, tmp_path: Path) -> None:
+    steps = BankSteps.open(tmp_path, database_url, known_after_outcome=[])
+    steps.load()
+    steps.features()
+    with pytest.raises(ChecksFailedError, match="features that may know the outcome: collected"):
+        steps.pretrain()
+    assert steps.registry.history() == []
+
+
+def test_attested_columns_are_reported_and_do_not_stop_the_training(
+    database_url: str, tmp_path: Path
+) -> None:
+    attested = ["income", "amount", "collected"]
+    steps = BankSteps.open(tmp_path, database_url, known_after_outcome=[], known_at_application=attested)
+    steps.load()
+    steps.features()
+    check = no_leakage(steps.portfolio, steps.snapshot(), steps.settings.leakage_auc_limit)
+    assert check.passed
+    assert "attested under known_at_application: collected, share" in check.description
+    assert {entry.feature for entry in check.evidence if entry.attested} == {*attested, "share"}
+
+
+def test_derived_features_are_attested_through_their_columns(tmp_path: Path) -> None:
+    one = small_bank.bank(tmp_path, known_at_application=["income"])
+    assert attested_features(one) == {"income"}
+    both = small_bank.bank(tmp_path)
+    assert attested_features(both) == {"income", "amount", "share"}
+    generated = load("realistic")
+    assert attested_features(generated) == {*generated.features.numerical, *generated.features.categorical}
 
 
 def test_rows_of_one_class_stop_the_training_before_the_leakage_check(

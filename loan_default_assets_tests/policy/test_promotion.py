@@ -91,6 +91,43 @@ def test_verdict(
     assert all(reason.endswith(".") for reason in verdict.reasons)
 
 
+NEAR_PERFECT = replace(GOOD, roc_auc_low=0.971, f1=0.99)
+
+
+@pytest.mark.parametrize("limits", [DEFAULT, STRICT])
+@pytest.mark.parametrize("window", [{}, {"rows": 300, "positives": 20}])
+@pytest.mark.parametrize(("champion", "comparison"), [(None, None), (CHAMPION, BETTER)])
+def test_near_perfect_discrimination_is_rejected_as_leakage_not_excluded(
+    limits: PromotionLimits,
+    window: dict[str, Any],
+    champion: EvaluatedModel | None,
+    comparison: Comparison | None,
+) -> None:
+    same = replace(champion, **window) if champion else None
+    verdict = decide_promotion(replace(NEAR_PERFECT, **window), same, comparison, limits)
+    assert (verdict.decision, verdict.promote) == ("rejected", False)
+    assert verdict.reasons[-1].startswith("Leakage not excluded: the lower 95 % bound of ROC-AUC is 0.971")
+    assert "known_at_application" in verdict.reasons[-1]
+
+
+@pytest.mark.parametrize(
+    ("model", "decision"),
+    [
+        (replace(NEAR_PERFECT, attested=True), "approved"),
+        (replace(NEAR_PERFECT, roc_auc_low=0.97), "approved"),
+        (replace(NEAR_PERFECT, positives=19), "provisional"),
+    ],
+)
+def test_an_attestation_or_too_few_defaults_lift_the_ceiling(model: EvaluatedModel, decision: str) -> None:
+    assert decide_promotion(model, None, None, DEFAULT).decision == decision
+
+
+def test_a_near_perfect_champion_is_not_approved() -> None:
+    verdict = decide_promotion(NEAR_PERFECT, NEAR_PERFECT, None, DEFAULT)
+    assert (verdict.decision, verdict.promote) == ("approved_below_target", False)
+    assert "Leakage not excluded" in verdict.reasons[-1]
+
+
 INTEGRITY_FAILURES = {
     "outputs_finite": "not finite",
     "schema_matches": "another portfolio",
