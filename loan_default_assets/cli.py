@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from loan_default_assets.commands.init_options import init_options
+
 _DATE = click.DateTime(formats=["%Y-%m-%d"])
 
 
@@ -105,12 +107,21 @@ def demo() -> None:
 @_verb
 def run(portfolio: str | None, source: str | None, first: datetime | None, last: datetime | None) -> None:
     """Run the same chain on your loans: load, check, train, evaluate, promote."""
+    _run_chain(portfolio, source, first, last)
+
+
+def _run_chain(
+    portfolio: str | None, source: str | None, first: datetime | None, last: datetime | None
+) -> None:
     from loan_default_assets.commands import run as chain
     from loan_default_assets.commands import summary
     from loan_default_assets.commands.session import dagster_instance, open_session
 
     with open_session(_settings(portfolio, source)) as session, dagster_instance(session) as instance:
-        outcome = chain.run(session, instance, first=_day(first), last=_day(last), package=True)
+        click.echo(summary.columns_text(session.portfolio))
+        outcome = chain.run(
+            session, instance, first=_day(first), last=_day(last), package=True, say=click.echo
+        )
         click.echo(summary.text(session, outcome))
 
 
@@ -145,20 +156,18 @@ def doctor(portfolio: str | None, source: str | None) -> None:
 
 @loan_default.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
-@click.option("--label", required=True, help="Column of the outcome.")
-@click.option("--date", "as_of", help="Column of the application date; omit it for a file without dates.")
-@click.option("--key", help="Column that identifies a loan; omit it to number the rows.")
-@click.option("--name", help="Name of the portfolio; the file's name, when omitted.")
-@click.option("--output", type=click.Path(dir_okay=False), help="Where to write it; NAME.yaml, when omitted.")
+@init_options
 @_verb
-def init(
-    file: str, label: str, as_of: str | None, key: str | None, name: str | None, output: str | None
-) -> None:
-    """Profile a file of loans and write a first portfolio to edit."""
+def init(file: str, output: str | None, yes: bool, **decided: Any) -> None:
+    """Profile a file of loans, say what each column becomes, and write a first portfolio to edit."""
     from loan_default_assets.commands.init import write
+    from loan_default_assets.commands.init_questions import ask_on_terminal, request_of
 
-    path = write(file, label=label, as_of=as_of, key=key, name=name, output=output)
-    click.echo(f"wrote {path}\nNext: read it, then loan-default run --portfolio {path} --source {file}")
+    ask = ask_on_terminal if sys.stdin.isatty() and sys.stdout.isatty() and not yes else None
+    written = write(file, request_of(**decided), output, ask=ask)
+    click.echo(written.report)
+    if yes:
+        _run_chain(str(written.path), file, None, None)
 
 
 @loan_default.command()

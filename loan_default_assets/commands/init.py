@@ -1,20 +1,121 @@
-"""`init`: a first portfolio for a file of loans."""
+"""`init`: a first portfolio for a file of loans, an account of every column, and questions that the file leaves."""
 
-import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
+from loan_default_assets.commands.draft_evidence import find_evidence
+from loan_default_assets.commands.draft_report import draft_report
 from loan_default_assets.commands.session import CommandError
-from loan_default_assets.portfolio.profiling.portfolio_draft import draft_portfolio
+from loan_default_assets.portfolio.profiling.column_profiles import FileProfile, profile_file
+from loan_default_assets.portfolio.profiling.draft_yaml import draft_yaml
+from loan_default_assets.portfolio.profiling.file_account import (
+    FileAccount,
+    account_for,
+    complete_draft,
+    drafted_portfolio,
+)
+from loan_default_assets.portfolio.profiling.label_inference import confirmation
+from loan_default_assets.portfolio.profiling.portfolio_draft import (
+    DraftRequest,
+    PortfolioDraft,
+    draft_portfolio,
+)
+from loan_default_assets.portfolio.profiling.undecided import UndecidedError
+
+Ask = Callable[[UndecidedError], str]
+
+
+@dataclass(frozen=True)
+class WrittenDraft:
+    """What `init` wrote: the file, and the report for the terminal."""
+
+    path: Path
+    report: str
 
 
 def write(
-    file: str, *, label: str, as_of: str | None, key: str | None, name: str | None, output: str | None
-) -> Path:
-    """Writes the portfolio and returns its path. Raises: CommandError where that file exists, PortfolioError."""
-    stem = re.sub(r"[^a-z0-9_]+", "_", Path(file).name.split(".")[0].lower()).strip("_") or "loans"
-    name = name or (stem if stem[0].isalpha() else f"loans_{stem}")
-    path = Path(output or f"{name}.yaml")
+    file: str,
+    request: DraftRequest,
+    output: str | None = None,
+    *,
+    ask: Ask | None = None,
+    today: date | None = None,
+) -> WrittenDraft:
+    """Draft a portfolio for a file and write it.
+
+    Args:
+        file: The file of loans.
+        request: What the user has decided.
+        output: Where the portfolio is written; NAME.yaml, when omitted.
+        ask: Asks the user on a terminal; None where nobody can answer.
+        today: The last date that a loan may have, for tests.
+
+    Raises:
+        CommandError: The output exists already.
+        UndecidedError: A human must decide, and nobody can be asked.
+        PortfolioError: The file cannot be read, or no portfolio can be drafted from it.
+    """
+    if output is not None:
+        _refuse_existing(Path(output))
+    profile = profile_file(file, encoding=request.encoding, fill_short_rows=request.fill_short_rows)
+    draft = _decided(profile, request, ask)
+    path = Path(output or f"{draft.name}.yaml")
+    _refuse_existing(path)
+    draft, account = accounted_draft(draft, today or date.today())
+    path.write_text(draft_yaml(draft), encoding="utf-8")
+    return WrittenDraft(path, draft_report(draft, account, path, file))
+
+
+def accounted_draft(draft: PortfolioDraft, today: date) -> tuple[PortfolioDraft, FileAccount]:
+    """The draft with its calendar, and without the features that may know the outcome."""
+    account = account_for(draft)
+    draft = complete_draft(draft, account, today)
+    evidence = find_evidence(draft, account)
+    draft = draft.with_known_after_outcome(evidence.reasons)
+    draft = replace(draft, notes=(*draft.notes, f"{evidence.summary}."))
+    if evidence.reasons:
+        listed = ", ".join(evidence.reasons)
+        draft = replace(
+            draft,
+            decisions=(
+                *draft.decisions,
+                f"known_after_outcome: {listed} may exist only after the outcome and are no features. A column that is "
+                "known at application: move it to known_at_application.",
+            ),
+        )
+    drafted_portfolio(draft)
+    return draft, account
+
+
+def _decided(profile: FileProfile, request: DraftRequest, ask: Ask | None) -> PortfolioDraft:
+    """The draft, after the questions that the file leaves open."""
+    while True:
+        try:
+            draft = draft_portfolio(profile, request)
+            if ask is not None and draft.label.guessed:
+                raise confirmation(draft.label)
+            return draft
+        except UndecidedError as question:
+            if ask is None:
+                raise
+            request = answered(request, question, ask(question))
+
+
+def answered(request: DraftRequest, question: UndecidedError, answer: str) -> DraftRequest:
+    """The request with the answer to a question."""
+    if question.option == "date" and not answer:
+        return replace(request, undated=True)
+    if question.option == "positive":
+        return replace(request, positive=(answer,))
+    if question.option == "label":
+        return replace(request, label=answer)
+    if question.option == "date":
+        return replace(request, date=answer)
+    return replace(request, date_format=answer)
+
+
+def _refuse_existing(path: Path) -> None:
     if path.exists():
         raise CommandError(f"{path} exists already and was not changed\nNext: give another --output")
-    path.write_text(draft_portfolio(file, name=name, label=label, date=as_of, key=key), encoding="utf-8")
-    return path

@@ -1,5 +1,6 @@
 """`run` and `demo`: the whole chain on one portfolio, from its source to an evaluated model."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
@@ -29,8 +30,11 @@ def run(
     cutoff: date | None = None,
     package: bool = False,
     today: date | None = None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Outcome:
     """Loans, features, encoder, classifier, evaluation, champion, with `package` its Bento; repeated: no change.
+
+    `say` is given what counts as a default, once the loans are stored and before anything is trained.
 
     Raises: CommandError with what is wrong and what to do.
     """
@@ -41,12 +45,23 @@ def run(
     before = fingerprint(session)
     graph = definitions(session)
     materialize(session, instance, graph, jobs.INGEST, partitions=keys)
+    say(default_text(session))
     attempt = {"cutoff": cutoff.isoformat()} if cutoff else None
     materialize(session, instance, graph, jobs.TRAIN, attempt=attempt)
     if package:
         materialize(session, instance, graph, jobs.PACKAGE)
     after = fingerprint(session)
     return Outcome(len(keys), tuple(table for table in TABLES if before[table] != after[table]))
+
+
+def default_text(session: Session) -> str:
+    """`default = 2 (31.5 % of loans)`: what counts as a default, and its rate among the loans with an outcome."""
+    rates = session.loans.default_rates().values()
+    known, defaults = sum(rate.labelled for rate in rates), sum(rate.defaults for rate in rates)
+    share = f"{100 * defaults / known:.1f} % of loans" if known else "no loan has an outcome yet"
+    without = sum(rate.rows for rate in rates) - known
+    waiting = f"; {without:,} loans have no outcome yet" if known and without else ""
+    return f"default = {session.portfolio.label.default_text} ({share}){waiting}"
 
 
 def fingerprint(session: Session) -> dict[str, str]:

@@ -1,151 +1,111 @@
-"""Profiles of the columns of a file: ranges, values and date formats, from one pass over its cells as text."""
+"""Profiles of the columns of a file: how often each text occurs, from one pass over its cells."""
 
-import csv
-import math
+from collections import Counter
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from loan_default_assets.portfolio.description import Column, Label, Source
+from loan_default_assets.portfolio.description import Column, Label
 from loan_default_assets.portfolio.errors import SourceError
 from loan_default_assets.portfolio.features import category_text
-from loan_default_assets.portfolio.file_format import file_format
-from loan_default_assets.portfolio.ingest.file_readers import file_chunks, open_text
-from loan_default_assets.portfolio.ingest.text_encodings import detect
-from loan_default_assets.portfolio.ingest.type_conversion import is_number, parse_date
+from loan_default_assets.portfolio.ingest.file_inspection import FileLayout, inspect_file
+from loan_default_assets.portfolio.ingest.file_readers import file_chunks
+from loan_default_assets.portfolio.ingest.missing_values import DEFAULT_MARKS, is_usual_missing
 from loan_default_assets.portfolio.spec import Portfolio
 
-_MOST_VALUES = 1000
-# "" is ISO 8601; formats with the day first and with the month first are both kept while the cells allow both.
-_DATE_FORMATS = (
-    "",
-    "%Y/%m/%d",
-    "%Y.%m.%d",
-    "%m/%d/%Y",
-    "%d/%m/%Y",
-    "%d.%m.%Y",
-    "%d-%m-%Y",
-    "%d-%b-%Y",
-    "%d-%b-%y",
-)
+MOST_VALUES = 20_000
 
 
 @dataclass
 class ColumnProfile:
-    """What the cells of one column have in common.
+    """The cells of one column.
 
     Attributes:
         rows: Number of cells.
-        missing: Number of missing cells.
-        numeric: Whether every cell is a finite number.
-        integral: Whether every number is a whole number.
-        low: The smallest number.
-        high: The largest number.
-        values: Number of cells per value; None for more than 1000 distinct values.
-        date_formats: The formats in which every cell is a date; "" is ISO 8601.
-        date_ranges: First and last date per format.
+        counts: Number of cells per distinct text without surrounding blanks; of the first 20,000 distinct ones.
+        complete: Whether `counts` has all distinct texts.
+        empty: Number of cells without a text.
+        typed: The type of the cells, where the file has one (Parquet, workbooks).
     """
 
     rows: int = 0
-    missing: int = 0
-    numeric: bool = True
-    integral: bool = True
-    low: float = float("inf")
-    high: float = float("-inf")
-    values: dict[str, int] | None = field(default_factory=dict)
-    date_formats: tuple[str, ...] = _DATE_FORMATS
-    date_ranges: dict[str, tuple[date, date]] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    complete: bool = True
+    empty: int = 0
+    typed: Literal["number", "date"] | None = None
 
     @property
-    def date_format(self) -> str | None:
-        """The format of its dates ("" for ISO 8601), or None when not every cell is a date."""
-        return self.date_formats[0] if self.date_ranges and self.date_formats else None
-
-    @property
-    def ambiguous(self) -> bool:
-        """Whether its dates are valid both with the day first and with the month first."""
-        return {"%m/%d/%Y", "%d/%m/%Y"} <= set(self.date_formats) and bool(self.date_ranges)
-
-    @property
-    def first_date(self) -> date | None:
-        """The earliest date."""
-        return None if self.date_format is None else self.date_ranges[self.date_format][0]
-
-    @property
-    def last_date(self) -> date | None:
-        """The latest date."""
-        return None if self.date_format is None else self.date_ranges[self.date_format][1]
+    def present(self) -> dict[str, int]:
+        """The counts without usual spellings of a missing value."""
+        return {text: count for text, count in self.counts.items() if not is_usual_missing(text)}
 
 
-def profile_columns(path: Path) -> tuple[str, dict[str, ColumnProfile]]:
-    """Profile every column of a CSV or Parquet file.
+@dataclass(frozen=True)
+class FileProfile:
+    """A file: its layout, number of rows, and the profile per column, by name as read."""
 
-    Returns:
-        The separator of the file, and the profile per column name.
+    path: Path
+    layout: FileLayout
+    rows: int
+    columns: dict[str, ColumnProfile]
+
+
+def profile_file(
+    path: Path | str, *, encoding: str | None = None, fill_short_rows: bool = False
+) -> FileProfile:
+    """Profile every column of a file; the options are those of `inspect_file`.
 
     Raises:
-        SourceError: The file cannot be read.
+        SourceError: The file cannot be read, or it has no rows.
     """
-    delimiter, names = _read_header(path)
-    # Every column is a category, so that its cells are read as text; model_construct skips all checks.
+    path = Path(path)
+    layout = inspect_file(path, encoding=encoding, fill_short_rows=fill_short_rows)
+    skipped = {name for name, _ in layout.not_needed}
+    names = [name for name in layout.columns if name not in skipped]
+    if not names:
+        raise SourceError(f"{path}: no column with loans was found")
+    # Every column is a category, so that its cells are read as they are written; model_construct skips all checks.
     everything = Portfolio.model_construct(
         name="profile",
-        source=Source(kind=file_format(path), path=str(path), delimiter=delimiter),
+        source=layout.source(path),
         label=Label(column=names[0]),
         columns={name: Column(kind="category", values=("-",)) for name in names[1:]},
+        ignore=tuple(skipped),
     )
     profiles = {name: ColumnProfile() for name in names}
+    rows = 0
     for chunk in file_chunks(everything):
+        rows += len(next(iter(chunk.values())))
         for name, cells in chunk.items():
             _add_cells(profiles[name], cells)
-    return delimiter, profiles
-
-
-def _read_header(path: Path) -> tuple[str, list[str]]:
-    if not path.is_file():
-        raise SourceError(f"{path}: no such file")
-    if file_format(path) == "parquet":
-        try:
-            return ",", list(pq.read_schema(path).names)
-        except (pa.ArrowException, OSError) as error:
-            raise SourceError(f"{path}: not readable as Parquet") from error
-    with open_text(path, detect(path)) as text:
-        line = text.readline()
-    delimiter = max(",;\t|", key=line.count)
-    return delimiter, [name.strip() for name in next(csv.reader([line], delimiter=delimiter))]
+    if not rows:
+        raise SourceError(f"{path}: the file has a header and no rows")
+    return FileProfile(path, layout, rows, profiles)
 
 
 def _add_cells(profile: ColumnProfile, cells: pa.Array) -> None:
     """Add one chunk of a column to its profile."""
-    coded = cells if pa.types.is_dictionary(cells.type) else cells.dictionary_encode()
-    counts = np.bincount(coded.indices.drop_null().to_numpy(), minlength=len(coded.dictionary))
     profile.rows += len(cells)
-    profile.missing += len(cells)
-    for value, count in zip(coded.dictionary.to_pylist(), counts.tolist(), strict=True):
+    value_type = cells.type.value_type if pa.types.is_dictionary(cells.type) else cells.type
+    if pa.types.is_temporal(value_type):
+        profile.typed = "date"
+    elif (
+        pa.types.is_floating(value_type) or pa.types.is_integer(value_type) or pa.types.is_decimal(value_type)
+    ):
+        profile.typed = "number"
+    if not profile.complete:
+        profile.empty += cells.null_count
+        return
+    coded = cells if pa.types.is_dictionary(cells.type) else cells.dictionary_encode()
+    found = np.bincount(coded.indices.drop_null().to_numpy(), minlength=len(coded.dictionary))
+    present = 0
+    for value, count in zip(coded.dictionary.to_pylist(), found.tolist(), strict=True):
         text = category_text(value)
-        if text is None or count == 0:
-            continue
-        profile.missing -= count
-        _add_value(profile, text, count)
-
-
-def _add_value(profile: ColumnProfile, text: str, count: int) -> None:
-    number = float(text) if profile.numeric and is_number(text) else None
-    profile.numeric = number is not None and math.isfinite(number)
-    if profile.numeric and number is not None:
-        profile.integral = profile.integral and number.is_integer()
-        profile.low, profile.high = min(profile.low, number), max(profile.high, number)
-    if profile.values is not None:
-        profile.values[text] = profile.values.get(text, 0) + count
-        profile.values = profile.values if len(profile.values) <= _MOST_VALUES else None
-    for date_format in profile.date_formats:
-        day = parse_date(text, date_format or None)
-        if not isinstance(day, date):
-            profile.date_formats = tuple(other for other in profile.date_formats if other != date_format)
-        else:
-            first, last = profile.date_ranges.get(date_format, (day, day))
-            profile.date_ranges[date_format] = (min(first, day), max(last, day))
+        if text is not None and text not in DEFAULT_MARKS and count:
+            present += count
+            profile.counts[text] += count
+    profile.empty += len(cells) - present
+    profile.complete = len(profile.counts) <= MOST_VALUES

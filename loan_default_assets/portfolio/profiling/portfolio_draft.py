@@ -1,150 +1,217 @@
-"""A first portfolio file for a CSV or Parquet file, drafted from the profiles of its columns, for review."""
+"""A first portfolio for a file of loans: what each column becomes, the label, and time, drafted for review."""
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import Literal
 
 from loan_default_assets.portfolio.errors import PortfolioError, did_you_mean
-from loan_default_assets.portfolio.file_format import file_format
-from loan_default_assets.portfolio.profiling.column_profiles import ColumnProfile, profile_columns
-from loan_default_assets.portfolio.validation import RESERVED
-
-_MANY_VALUES, _FEW_CODES = 200, 12
-_POSITIVE = ("1", "y", "yes", "true", "t", "default", "bad", "chgoff")
-_PROTECTED = re.compile(
-    r"(?:^|[^a-z])(?:sex|gender|race|ethnic|religio|national|foreign|marital|marriage)|성별|인종|종교|국적|혼인",
-    re.IGNORECASE,
+from loan_default_assets.portfolio.ingest.date_formats import DateFormat
+from loan_default_assets.portfolio.ingest.number_formats import propose_number_format
+from loan_default_assets.portfolio.profiling.column_profiles import FileProfile, profile_file
+from loan_default_assets.portfolio.profiling.column_roles import ColumnRole, role_of
+from loan_default_assets.portfolio.profiling.draft_calendar import DraftCalendar, Horizon
+from loan_default_assets.portfolio.profiling.draft_candidates import (
+    as_of_reading,
+    ask_date,
+    ask_label,
+    date_candidates,
+    key_candidate,
 )
-_OUTCOME = re.compile(r"chg_?off|charge_?off|recover|collect|writ(e|ten)_?off|default|status|outcome", re.I)
+from loan_default_assets.portfolio.profiling.label_inference import LabelReading, infer_label
+
+LARGE_FILE = 20_000
+_SYSTEM_NAMES = ("public", "information_schema", "loan_default", "dagster")
 
 
-def draft_portfolio(
-    path: str, *, name: str, label: str, date: str | None = None, key: str | None = None
-) -> str:
-    """Draft a portfolio that `spec.load` accepts and that the rows of the file fit.
+@dataclass(frozen=True)
+class DraftRequest:
+    """What the user has decided; everything else is drafted.
 
-    Args:
-        path: A CSV or Parquet file.
-        name: The portfolio's name; characters other than letters, digits and _ are replaced.
+    Attributes:
         label: The outcome column.
         date: The column of the date on which a loan was known.
         key: The column that identifies a loan.
+        name: The portfolio's name.
+        positive: The values of a default, or one threshold such as `>=90`.
+        date_format: How the dates of `date` are written.
+        undated: Whether the file is one table without dates.
+        encoding: The encoding of a text file, where its text does not decide it.
+        fill_short_rows: Read the cells that short rows of a text file lack as missing.
+    """
 
-    Returns:
-        The YAML text.
+    label: str | None = None
+    date: str | None = None
+    key: str | None = None
+    name: str | None = None
+    positive: tuple[str, ...] = ()
+    date_format: str | None = None
+    undated: bool = False
+    encoding: str | None = None
+    fill_short_rows: bool = False
+
+
+@dataclass(frozen=True)
+class PortfolioDraft:
+    """A drafted portfolio.
+
+    Attributes:
+        profile: The file.
+        name: The portfolio's name.
+        label: How the label is read.
+        roles: What each other column becomes, in the file's order.
+        key: The column that identifies a loan.
+        as_of: The column of the loan's date.
+        date_reading: How its cells are written.
+        calendar: Cadence, start and end; None before the file's rows were accounted for, or without dates.
+        horizon: Days until an outcome is known.
+        notes: What was found, for the user.
+        decisions: What a human must decide or correct.
+    """
+
+    profile: FileProfile
+    name: str
+    label: LabelReading
+    roles: tuple[ColumnRole, ...]
+    key: str | None = None
+    as_of: str | None = None
+    date_reading: DateFormat | None = None
+    calendar: DraftCalendar | None = None
+    horizon: Horizon | None = None
+    notes: tuple[str, ...] = ()
+    decisions: tuple[str, ...] = field(default=())
+
+    def with_known_after_outcome(self, reasons: Mapping[str, str]) -> "PortfolioDraft":
+        """The draft with columns that the evidence excludes, by their name in the portfolio."""
+        roles = [
+            replace(role, use="known_after_outcome", reason=reasons[role.name])
+            if role.use == "feature" and role.name in reasons
+            else role
+            for role in self.roles
+        ]
+        return replace(self, roles=tuple(roles))
+
+    @property
+    def training_preset(self) -> str | None:
+        """The preset of the model's settings for a large file."""
+        return "fast" if self.profile.rows > LARGE_FILE else None
+
+
+def draft_portfolio(profile: FileProfile, request: DraftRequest) -> PortfolioDraft:
+    """Draft a portfolio from the profiles of a file's columns.
 
     Raises:
-        PortfolioError: A column does not exist, the label does not have two values, or the date column has values
-            that are not dates.
-        SourceError: The file cannot be read.
+        UndecidedError: A human must answer a question first; the error has the possible answers.
+        PortfolioError: A column does not exist, the label is no label, or the date column holds no dates.
     """
-    delimiter, profiles = profile_columns(Path(path))
-    for given in filter(None, (label, date, key)):
-        if given not in profiles:
-            raise PortfolioError(f"{path}: {given!r} is not a column{did_you_mean(given, profiles)}")
-    source: dict[str, str] = {"kind": file_format(path), "path": "${LOAN_SOURCE}"}
-    if delimiter != ",":
-        source["delimiter"] = delimiter
-    special = {label, date, key}
-    used = {n: p for n, p in profiles.items() if n not in special and n not in RESERVED}
-    lines = [
-        f"# Drafted from {Path(path).name}; review every line. List columns that exist only after the outcome under",
-        "# `known_after_outcome`, and columns that no decision may depend on under `protected`.",
-        f"name: {_identifier(name)}",
-        f"source: {_flow(source)}",
-    ]
-    if key:
-        lines.append(f"key: {_flow(key)}")
-    if date:
-        lines += _time_lines(path, date, profiles[date])
-    lines += [_label_line(path, label, profiles[label], dated=date is not None), "columns:"]
-    lines += [
-        f"  {_flow(n)}: {_column_spec(p, dated=date is not None)}{_remark(n, p)}" for n, p in used.items()
-    ]
-    ignored = [n for n in profiles if n in RESERVED and n not in special]
-    for section, names in {"ignore": ignored, "protected": [n for n in used if _PROTECTED.search(n)]}.items():
-        if names:
-            lines.append(f"{section}: {_flow(names)}")
-    return "\n".join(lines) + "\n"
+    for given in filter(None, (request.label, request.date, request.key)):
+        if given not in profile.columns:
+            raise PortfolioError(
+                f"{profile.path}: {given!r} is not a column{did_you_mean(given, profile.columns)}"
+            )
+    if request.label is None:
+        raise ask_label(profile)
+    label = request.label
+    column = profile.columns[label]
+    reading = infer_label(label, column.counts, column.complete, request.positive)
+    as_of, dates = _dates(profile, request, label)
+    taken = {name for name in (label, as_of) if name is not None}
+    key = request.key or key_candidate(profile, taken)
+    notes = list(profile.layout.notes)
+    if key and not request.key:
+        notes.append(f"Column {key} identifies the loans (key); --key names another.")
+    taken |= {key} if key else set()
+    roles = _roles(profile, taken, dated=as_of is not None)
+    if not any(role.use == "feature" for role in roles):
+        raise PortfolioError(f"{profile.path}: no column remains as a feature; {_why_none(roles)}")
+    return PortfolioDraft(
+        profile, _portfolio_name(request.name or profile.path.name.split(".")[0]), reading, roles, key, as_of, dates,
+        notes=tuple(notes), decisions=tuple(_decisions(reading, dates)),
+    )  # fmt: skip
 
 
-def _identifier(name: str) -> str:
-    plain = re.sub("[^a-z0-9_]+", "_", name.lower()).strip("_")[:50]
-    return plain if plain[:1].isalpha() else f"loans_{plain}".rstrip("_")
-
-
-def _time_lines(path: str, name: str, profile: ColumnProfile) -> Iterator[str]:
-    if profile.date_format is None or profile.first_date is None or profile.last_date is None:
-        raise PortfolioError(f"{path}: {name!r} is not a date in every row, so it cannot be as_of")
-    days = (profile.last_date - profile.first_date).days + 1
-    cadence = (
-        "daily" if profile.rows / days >= 20 else "weekly" if profile.rows * 7 / days >= 20 else "monthly"
+def draft_for(path: Path | str, request: DraftRequest) -> PortfolioDraft:
+    """Profile a file and draft a portfolio for it; errors are those of `profile_file` and `draft_portfolio`."""
+    return draft_portfolio(
+        profile_file(path, encoding=request.encoding, fill_short_rows=request.fill_short_rows), request
     )
-    yield f"as_of: {_flow(name)}"
-    if profile.date_format:
-        yield f"date_format: {_flow(profile.date_format)}{_ambiguous(profile)}"
-    yield f"cadence: {cadence}"
-    yield f"start: {profile.first_date}"
 
 
-def _label_line(path: str, name: str, profile: ColumnProfile, *, dated: bool) -> str:
-    values = profile.values
-    if values is None or len(values) != 2:
-        count = "more than 1000" if values is None else len(values)
-        raise PortfolioError(f"{path}: the label {name!r} has {count} distinct values; it needs two")
-    rare = min(values, key=lambda value: values[value])
-    positive = next((value for value in values if value.lower() in _POSITIVE), rare)
-    negative = next(value for value in values if value != positive)
-    spec: dict[str, Any] = {"column": name, "positive": _code(positive), "negative": _code(negative)}
-    if dated:
-        spec["horizon_days"] = 365
-    remark = "  # days until the outcome is known; set the true number" if dated else ""
-    return f"label: {_flow(spec)}{remark}"
+def _dates(profile: FileProfile, request: DraftRequest, label: str) -> tuple[str | None, DateFormat | None]:
+    if request.undated and request.date is None:
+        return None, None
+    if request.date is None:
+        candidates = tuple(name for name in date_candidates(profile) if name not in (label, request.key))
+        if candidates:
+            raise ask_date(profile, candidates)
+        return None, None
+    column = profile.columns[request.date]
+    reading = as_of_reading(request.date, column, request.date_format)
+    if reading is None:
+        raise PortfolioError(
+            f"{profile.path}: {request.date!r} is not a date in every row, so it cannot be as_of; give another --date, "
+            "or --date-format FORMAT such as '%d.%m.%Y'"
+        )
+    return request.date, reading
 
 
-def _column_spec(profile: ColumnProfile, *, dated: bool) -> str:
-    values = profile.values
-    codes = profile.integral and values is not None and len(values) <= _FEW_CODES
-    if profile.date_format is not None and not profile.numeric:
-        spec: dict[str, Any] = {"kind": "date" if dated else "text"}
-        if dated and profile.date_format:
-            spec["format"] = profile.date_format
-    elif profile.numeric and not codes:
-        spec = {"kind": "number"}
-        if profile.low >= 0:
-            spec["min"] = 0
-        if profile.integral:
-            spec["integer"] = True
-    elif values and len(values) <= _MANY_VALUES:
-        ordered = sorted(values, key=lambda v: (float(v) if profile.numeric else 0.0, v))
-        spec = {"kind": "category", "values": [_code(value) for value in ordered]}
-    else:
-        spec = {"kind": "text"}
-    return _flow(spec | ({"nullable": True} if profile.missing else {}))
+def _roles(profile: FileProfile, taken: set[str], *, dated: bool) -> tuple[ColumnRole, ...]:
+    names = profile.layout.portfolio_names
+    decimal = _decimal(profile, taken)
+    not_needed = dict(profile.layout.not_needed)
+    roles = []
+    for name in profile.layout.columns:
+        if name in not_needed:
+            roles.append(ColumnRole(name, names[name], "ignored", reason=not_needed[name]))
+        elif name not in taken:
+            roles.append(role_of(name, names[name], profile.columns[name], dated=dated, decimal=decimal))
+    return tuple(roles)
 
 
-def _remark(name: str, profile: ColumnProfile) -> str:
-    remarks = []
-    if profile.numeric and profile.values is None:
-        remarks.append(f"{profile.low:g} to {profile.high:g}")
-    if _OUTCOME.search(name):
-        remarks.append("an outcome? then add it to known_after_outcome")
-    return "  # " + "; ".join(remarks) + _ambiguous(profile, "; ") if remarks else _ambiguous(profile)
+def _decimal(profile: FileProfile, taken: set[str]) -> Literal[".", ","] | None:
+    """The decimal separator of the columns that have only one reading."""
+    found: Counter[str] = Counter()
+    for name, column in profile.columns.items():
+        if (
+            name not in taken
+            and not column.typed
+            and any("," in text or "." in text for text in column.counts)
+        ):
+            proposal = propose_number_format(column.counts)
+            if proposal is not None and not proposal.alternatives:
+                separated = any(proposal.decimal in text for text in column.counts)
+                found[proposal.decimal] += separated
+    used = [mark for mark, count in found.items() if count]
+    if len(used) != 1:
+        return None
+    return "," if used[0] == "," else "."
 
 
-def _ambiguous(profile: ColumnProfile, before: str = "  # ") -> str:
-    return f"{before}day and month may be in the other order" if profile.ambiguous else ""
+def _decisions(label: LabelReading, dates: DateFormat | None) -> list[str]:
+    found = []
+    if label.why != "--positive":
+        found.append(f"label: {label.text}, by {label.why}. If that is wrong: --positive VALUE.")
+    if label.pending:
+        rows = sum(label.counts[value] for value in label.pending)
+        found.append(
+            f"label: {rows:,} loans count as without an outcome yet ({', '.join(label.pending)}); see label.pending."
+        )
+    if dates is not None and dates.numeric:
+        found.append(
+            f"date: its numbers are read as {dates.format}, {dates.first} to {dates.last}; else --date-format."
+        )
+    return found
 
 
-def _code(value: str) -> str | int:
-    return int(value) if re.fullmatch(r"-?(0|[1-9][0-9]{0,8})", value) and value != "-0" else value
+def _portfolio_name(text: str) -> str:
+    """A name that is accepted as a PostgreSQL schema of its own."""
+    plain = re.sub("[^a-z0-9_]+", "_", text.lower()).strip("_")[:40].strip("_")
+    if not plain[:1].isalpha() or plain in _SYSTEM_NAMES or plain.startswith("pg_"):
+        return f"loans_{plain}".rstrip("_")
+    return plain
 
 
-def _flow(value: Any) -> str:
-    text = yaml.safe_dump(
-        value, default_flow_style=True, allow_unicode=True, width=1_000_000, sort_keys=False
-    )
-    return text.removesuffix("\n").removesuffix("\n...")
+def _why_none(roles: tuple[ColumnRole, ...]) -> str:
+    return "; ".join(f"{role.source_name}: {role.reason}" for role in roles[:20])

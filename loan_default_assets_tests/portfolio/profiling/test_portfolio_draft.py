@@ -1,119 +1,216 @@
+"""Drafted portfolios: accepted by `load`, fitting their file, and naming what was done with each column and row."""
+
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from loan_default_assets.portfolio.checks.pandera_schema import validate_partitions
 from loan_default_assets.portfolio.errors import PortfolioError, SourceError
 from loan_default_assets.portfolio.ingest.sources import read_partitions
-from loan_default_assets.portfolio.profiling.portfolio_draft import draft_portfolio
+from loan_default_assets.portfolio.profiling.draft_yaml import draft_yaml
+from loan_default_assets.portfolio.profiling.file_account import FileAccount, account_for, complete_draft
+from loan_default_assets.portfolio.profiling.portfolio_draft import DraftRequest, PortfolioDraft, draft_for
+from loan_default_assets.portfolio.profiling.undecided import UndecidedError
 from loan_default_assets.portfolio.spec import Portfolio, load
 
 TODAY = date(2024, 6, 1)
+ROWS = 400
 COLUMNS = {
-    "loan": [f"{n:07d}" for n in range(400)],
-    "issued": [f"{1 + n % 12}/{1 + n % 28}/2023" for n in range(400)],
-    "defaulted": ["Y" if n % 7 == 0 else "N" for n in range(400)],
-    "소득": [1000.5 + n for n in range(400)],
-    "balance": [n - 200 for n in range(400)],
-    "grade": [f"{n % 3:02d}" for n in range(400)],
-    "flag": ["" if n % 9 == 0 else ("ON" if n % 2 else "no") for n in range(400)],
-    "children": [None if n % 11 == 0 else n % 4 for n in range(400)],
-    "hired": ["" if n % 5 == 0 else f"20{n % 20:02d}-01-31" for n in range(400)],
-    "branch office": [f"office {n}" for n in range(400)],
-    "sex": ["F" if n % 2 else "M" for n in range(400)],
-    "label": [1] * 400,
-    "empty": [""] * 400,
-    "charge_off_amount": [0.0] * 400,
+    "loan": [f"{n:07d}" for n in range(ROWS)],
+    "issued": [f"{1 + n % 12}/{1 + n % 28}/2023" for n in range(ROWS)],
+    "defaulted": ["Y" if n % 7 == 0 else "N" for n in range(ROWS)],
+    "소득": [1000.5 + n for n in range(ROWS)],
+    "balance": [n * 7 - 200 for n in range(ROWS)],
+    "grade": [f"{n % 3:02d}" for n in range(ROWS)],
+    "flag": ["" if n % 9 == 0 else ("ON" if n % 2 else "no") for n in range(ROWS)],
+    "children": [None if n % 11 == 0 else n % 4 for n in range(ROWS)],
+    "hired": ["" if n % 5 == 0 else f"20{n % 20:02d}-01-31" for n in range(ROWS)],
+    "branch office": [f"office {n}" for n in range(ROWS)],
+    "sex": ["F" if n % 2 else "M" for n in range(ROWS)],
+    "label": [1] * ROWS,
+    "empty": [""] * ROWS,
+    "charge_off_amount": [float(n % 2) for n in range(ROWS)],
 }
 
 
-def drafted(folder: Path, path: Path, **options: str | None) -> tuple[str, Portfolio]:
-    text = draft_portfolio(str(path), name="My Bank 2", label="defaulted", **options)  # type: ignore[arg-type]
+def drafted(
+    folder: Path, path: Path, **decided: object
+) -> tuple[str, Portfolio, PortfolioDraft, FileAccount]:
+    draft = draft_for(path, DraftRequest(**decided))  # type: ignore[arg-type]
+    account = account_for(draft)
+    draft = complete_draft(draft, account, TODAY)
+    text = draft_yaml(draft)
     (folder / "drafted.yaml").write_text(text, "utf-8")
-    return text, load(str(folder / "drafted.yaml"), source=str(path))
+    return text, load(str(folder / "drafted.yaml"), source=str(path)), draft, account
 
 
-def stored(folder: Path, file_type: str) -> Path:
-    frame = pd.DataFrame(COLUMNS)
+def stored(folder: Path, file_type: str = "utf-8", **changed: list[object]) -> Path:
+    frame = pd.DataFrame(COLUMNS | changed)
     path = folder / ("loans.parquet" if file_type == "parquet" else "loans.csv")
     if file_type == "parquet":
         frame.to_parquet(path)
     else:
-        frame.to_csv(
-            path, index=False, encoding=file_type.split()[0], sep=";" if "semicolon" in file_type else ","
-        )
+        separator = ";" if "semicolon" in file_type else ","
+        frame.to_csv(path, index=False, encoding=file_type.split()[0], sep=separator)
     return path
+
+
+def violations(p: Portfolio) -> list[object]:
+    keys = p.partition_keys(p.start or TODAY, date(2023, 12, 31))
+    return [
+        v for _, found in validate_partitions(p, read_partitions(p, keys, today=TODAY), TODAY) for v in found
+    ]
 
 
 @pytest.mark.parametrize("file_type", ["utf-8", "utf-8-sig", "cp949", "utf-8 semicolon", "parquet"])
 def test_a_draft_is_accepted_and_its_file_fits(tmp_path: Path, file_type: str) -> None:
     path = stored(tmp_path, file_type)
-    text, p = drafted(tmp_path, path, date="issued", key="loan")
-    assert (p.name, p.key, p.as_of, p.date_format, p.start) == (
-        "my_bank_2",
-        "loan",
-        "issued",
-        "%m/%d/%Y",
-        date(2023, 1, 1),
+    text, p, _, account = drafted(
+        tmp_path, path, label="defaulted", date="issued", key="loan", name="My Bank 2"
     )
-    assert (p.label.positive, p.label.negative, p.label.horizon_days) == ("Y", "N", 365)
-    assert p.cadence == "monthly"
-    kinds = {name: column.kind for name, column in p.columns.items()}
-    assert kinds == {
+    assert (p.name, p.key, p.as_of, p.date_format) == ("my_bank_2", "loan", "issued", "%m/%d/%Y")
+    assert (p.cadence, p.start, p.end) == ("monthly", date(2023, 1, 1), date(2024, 1, 1))
+    assert (p.label.positive, p.label.negative, p.label.horizon_days) == ("Y", "N", 361 // 4)
+    assert {name: column.kind for name, column in p.columns.items()} == {
         "소득": "number",
         "balance": "number",
         "grade": "category",
         "flag": "category",
-        "children": "category",
+        "children": "number",
         "hired": "date",
-        "branch office": "text",
         "sex": "category",
-        "empty": "text",
         "charge_off_amount": "category",
     }
-    assert (p.columns["소득"].min, p.columns["balance"].min, p.columns["balance"].integer) == (0, None, True)
     assert p.columns["grade"].values == ("00", "01", "02")
-    assert [name for name, column in p.columns.items() if column.nullable] == [
-        "flag",
-        "children",
-        "hired",
-        "empty",
-    ]
-    assert (p.protected, p.ignore) == (("sex",), ("label",))
-    assert "an outcome? then add it to known_after_outcome" in text
-    keys = p.partition_keys(date(2023, 1, 1), date(2023, 12, 31))
-    parts = list(validate_partitions(p, read_partitions(p, keys, today=TODAY), TODAY))
-    assert [violations for _, violations in parts if violations] == []
-    assert sum(len(part.frame) for part, _ in parts) == 400
+    assert p.protected == ("sex",)
+    assert set(p.ignore) == {"branch office", "label", "empty"}
+    for name, reason in {
+        "branch office": "hardly repeat",
+        "label": "the same value",
+        "empty": "empty",
+    }.items():
+        assert any(name in line and reason in line for line in text.splitlines())
+    assert violations(p) == []
+    assert (account.rows, account.unconverted) == (ROWS, {})
+    assert account.converted["children"] == ROWS - len(range(0, ROWS, 11))
+
+
+def test_the_next_delivery_may_have_blanks_decimals_and_negative_numbers(tmp_path: Path) -> None:
+    _, p, *_ = drafted(tmp_path, stored(tmp_path), label="defaulted", date="issued", key="loan")
+    later = {"balance": ["", -5.5, *COLUMNS["balance"][2:]], "grade": ["", "99", *COLUMNS["grade"][2:]]}
+    stored(tmp_path, **later)
+    assert violations(p) == []
 
 
 def test_a_draft_without_dates_has_one_partition(tmp_path: Path) -> None:
-    path = stored(tmp_path, "utf-8")
-    _, p = drafted(tmp_path, path, date=None, key=None)
-    assert (p.key, p.as_of, p.columns["issued"].kind, p.columns["hired"].kind) == (None, None, "text", "text")
-    assert len(next(iter(read_partitions(p, ["snapshot"], today=TODAY))).frame) == 400
+    path = stored(tmp_path)
+    _, p, *_ = drafted(tmp_path, path, label="defaulted", undated=True)
+    assert (p.key, p.as_of) == ("loan", None)
+    assert {"issued", "hired"} <= set(p.ignore)
+    assert len(next(iter(read_partitions(p, ["snapshot"], today=TODAY))).frame) == ROWS
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("decided", "message"),
     [
         ({"label": "defaultd"}, "'defaultd' is not a column; did you mean 'defaulted'?"),
-        ({"label": "grade"}, "the label 'grade' has 3 distinct values; it needs two"),
+        ({"label": "grade", "undated": True}, "the label 'grade' has 3 distinct values; it needs two"),
         ({"label": "defaulted", "date": "grade"}, "'grade' is not a date in every row"),
         ({"label": "defaulted", "key": "id"}, "'id' is not a column"),
+        ({}, "which column is the outcome"),
+        ({"label": "defaulted"}, "--date issued: 2023-01-01 to 2023-12-28"),
     ],
 )
-def test_what_cannot_be_drafted_is_named(tmp_path: Path, options: dict[str, str], message: str) -> None:
+def test_what_cannot_be_drafted_is_named(tmp_path: Path, decided: dict[str, object], message: str) -> None:
     with pytest.raises(PortfolioError) as error:
-        draft_portfolio(str(stored(tmp_path, "utf-8")), name="x", **options)  # type: ignore[arg-type]
+        draft_for(stored(tmp_path), DraftRequest(**decided))  # type: ignore[arg-type]
     assert message in str(error.value)
+
+
+def test_day_and_month_are_asked_for_where_the_dates_do_not_decide(tmp_path: Path) -> None:
+    path = stored(tmp_path, issued=[f"{1 + n % 12:02d}/{1 + n % 11:02d}/2023" for n in range(ROWS)])
+    with pytest.raises(UndecidedError) as error:
+        draft_for(path, DraftRequest(label="defaulted", date="issued"))
+    assert {choice.value for choice in error.value.choices} == {"%m/%d/%Y", "%d/%m/%Y"}
+    _, p, *_ = drafted(tmp_path, path, label="defaulted", date="issued", date_format="%d/%m/%Y")
+    assert p.date_format == "%d/%m/%Y"
+
+
+@pytest.mark.parametrize(
+    "name", ["public", "pg_x", "dagster", "information_schema", "2023 loans", "대출", "a" * 90]
+)
+def test_every_name_is_made_one_that_is_accepted(tmp_path: Path, name: str) -> None:
+    _, p, *_ = drafted(tmp_path, stored(tmp_path), label="defaulted", undated=True, name=name)
+    assert p.name != name or name.isalpha()
 
 
 def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_bytes(b"a,b\n\xff\xff,1\n")
-    with pytest.raises(SourceError, match="line 2 is text neither in UTF-8 nor"):
-        draft_portfolio(str(tmp_path / "x.csv"), name="x", label="a")
+    with pytest.raises(SourceError, match=r"x\.csv"):
+        draft_for(tmp_path / "x.csv", DraftRequest(label="a"))
     with pytest.raises(SourceError, match="no such file"):
-        draft_portfolio(str(tmp_path / "y.csv"), name="x", label="a")
+        draft_for(tmp_path / "y.csv", DraftRequest(label="a"))
+
+
+@pytest.mark.parametrize(
+    ("dates", "cadence", "end"),
+    [
+        ([f"{2010 + n % 5}-{1 + n % 12:02d}-01" for n in range(ROWS)], "monthly", date(2015, 1, 1)),
+        (
+            [f"{2010 + n % 5}-{(1, 4, 7, 10)[n % 4]:02d}-01" for n in range(ROWS)],
+            "quarterly",
+            date(2015, 1, 1),
+        ),
+        ([f"{2010 + n % 5}-01-01" for n in range(ROWS)], "yearly", date(2015, 1, 1)),
+        ([f"2014-01-{1 + n % 20:02d}" for n in range(ROWS)], "daily", date(2014, 1, 21)),
+        ([f"2014-{1 + n % 12:02d}-{1 + n % 28:02d}" for n in range(ROWS)], "monthly", date(2015, 1, 1)),
+    ],
+)
+def test_the_cadence_is_that_of_the_dates(
+    tmp_path: Path, dates: list[object], cadence: str, end: date
+) -> None:
+    _, p, *_ = drafted(tmp_path, stored(tmp_path, issued=dates), label="defaulted", date="issued")
+    assert (p.cadence, p.end) == (cadence, end)
+
+
+def test_the_horizon_is_the_age_from_which_loans_have_an_outcome(tmp_path: Path) -> None:
+    days = [str(np.datetime64("2020-01-01") + 3 * n) for n in range(ROWS)]
+    outcomes = [("Y" if n % 7 == 0 else "N") if n < 340 else "" for n in range(ROWS)]
+    path = stored(tmp_path, issued=days, defaulted=outcomes)
+    _, p, draft, _ = drafted(tmp_path, path, label="defaulted", date="issued")
+    assert p.label.horizon_days == 180
+    assert draft.horizon is not None
+    assert draft.horizon.certain
+
+
+def test_rows_that_run_refuses_are_named_at_once(tmp_path: Path) -> None:
+    issued = list(COLUMNS["issued"])
+    issued[49], issued[99] = "", "1/1/2030"
+    balance = [*map(str, COLUMNS["balance"])]
+    balance[76] = "12x"
+    path = stored(tmp_path, issued=issued, balance=balance)
+    _, p, draft, account = drafted(tmp_path, path, label="defaulted", date="issued", key="loan")
+    said = "\n".join(draft.decisions)
+    assert "column issued: 1 row has no date (row 50)" in said
+    assert "column issued: 1 row has a date after today, 2024-06-01 (row 100)" in said
+    assert "column balance: not a number: 1 cell (row 77)" in said
+    assert p.columns["balance"].kind == "number"
+    assert (account.unconverted, account.converted["balance"]) == ({"balance": 1}, ROWS - 1)
+    assert "12x" not in said
+
+
+def test_a_key_that_repeats_is_dropped_or_the_partitions_are_made_finer(tmp_path: Path) -> None:
+    twice = [f"{n // 2:07d}" for n in range(ROWS)]
+    _, p, draft, _ = drafted(
+        tmp_path, stored(tmp_path, loan=twice), label="defaulted", date="issued", key="loan"
+    )
+    assert (p.key, p.cadence) == ("loan", "monthly")
+    assert "Several rows per loan" in "\n".join(draft.notes)
+    one_month = ["1/15/2023"] * ROWS
+    path = stored(tmp_path, loan=twice, issued=one_month)
+    _, p, draft, _ = drafted(tmp_path, path, label="defaulted", date="issued", key="loan")
+    assert (p.key, p.ignore[0]) == (None, "loan")
+    assert any("200 rows repeat a value of loan (rows 2, 4" in text for text in draft.decisions)

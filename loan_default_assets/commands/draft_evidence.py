@@ -1,0 +1,60 @@
+"""The evidence of leakage for a drafted portfolio: which columns of the file may exist only after the outcome."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from loan_default_assets.portfolio.features import transform
+from loan_default_assets.portfolio.profiling.file_account import FileAccount, drafted_portfolio
+from loan_default_assets.portfolio.profiling.portfolio_draft import PortfolioDraft
+
+
+@dataclass(frozen=True)
+class DraftEvidence:
+    """What was found.
+
+    Attributes:
+        reasons: The evidence per feature that is to be excluded.
+        summary: One sentence on all features.
+    """
+
+    reasons: dict[str, str]
+    summary: str
+
+
+def find_evidence(draft: PortfolioDraft, account: FileAccount) -> DraftEvidence:
+    """Examine a sample of the file's loans with a known outcome."""
+    from loan_default_assets.model.leakage import assess_leakage
+    from loan_default_assets.model.rows import Rows, RowsError
+
+    p, frame = drafted_portfolio(draft), account.sample
+    label = frame["label"].to_numpy()
+    as_of = frame["as_of"].to_numpy().astype("datetime64[D]")
+    found = transform(p, frame, as_of)
+    matured, immature = np.isin(label, (0.0, 1.0)), np.isnan(label)
+
+    def rows(chosen: np.ndarray) -> Rows:
+        outcome = np.where(np.isnan(label[chosen]), -1, label[chosen]).astype(np.int8)
+        return Rows(found.numerical[chosen], found.categorical[chosen], outcome)
+
+    dated = p.as_of is not None
+    try:
+        assessment = assess_leakage(
+            rows(matured),
+            p.features.cardinalities,
+            (*p.features.numerical, *p.features.categorical),
+            dates=[name for name, column in p.columns.items() if column.kind == "date"],
+            as_of=as_of[matured] if dated else None,
+            immature=rows(immature).without_label() if dated and immature.any() else None,
+            immature_as_of=as_of[immature] if dated and immature.any() else None,
+        )
+    except RowsError as error:
+        return DraftEvidence({}, f"leakage was not examined: {error}")
+    reasons = {entry.feature: ", ".join(entry.reasons) for entry in assessment.blocking}
+    if not reasons:
+        return DraftEvidence({}, f"leakage: {assessment.message()}")
+    return DraftEvidence(
+        reasons,
+        f"leakage: ROC-AUC of a quick model is {assessment.roc_auc:.3f} with the columns under known_after_outcome and "
+        f"{assessment.roc_auc_without:.3f} without",
+    )

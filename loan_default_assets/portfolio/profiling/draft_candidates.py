@@ -1,0 +1,142 @@
+"""Candidates for the label, the date and the key of a drafted portfolio, the likeliest first."""
+
+import re
+
+from loan_default_assets.portfolio.ingest.date_formats import DateFormat, date_reader, propose_date_formats
+from loan_default_assets.portfolio.profiling.code_columns import identifier_reason
+from loan_default_assets.portfolio.profiling.column_profiles import ColumnProfile, FileProfile
+from loan_default_assets.portfolio.profiling.column_roles import date_readings
+from loan_default_assets.portfolio.profiling.label_words import (
+    Meaning,
+    meaning_of,
+    words_of,
+    yes_is_default,
+    yes_or_no,
+)
+from loan_default_assets.portfolio.profiling.undecided import Choice, UndecidedError
+
+_MOST_SHOWN = 8
+_LABEL_NAME = re.compile(
+    r"^(?:y|target|label|outcome|class|response|result|flag)$|\b(?:status|target|label|outcome)\b|상태|결과|여부"
+)
+_LOAN_DATE = re.compile(
+    r"\b(?:as of|issued?|issue d|orig\w*|appl\w*|application|approv\w*|disburs\w*|booked|booking|granted|start"
+    r"|open(?:ed|ing)?|snapshot|report\w*|base|month|period|loan)\b|신청|실행|대출일|취급|승인|기준"
+)
+_LATER_DATE = re.compile(
+    r"\b(?:last|next|chg|charge|close[ds]?|end|matur\w*|due|birth\w*|dob|hired?|default|paid|pymnt|payment|earliest|expir\w*"
+    r"|settle\w*|recover\w*|updated?)\b|생년|만기|상환|연체|해지|입사"
+)
+_LOAN_KEY = re.compile(
+    r"\b(?:loan|application|contract|account|agreement|deal|facility|id)\b|대출|계약|신청|번호"
+)
+
+
+def label_candidates(profile: FileProfile) -> tuple[str, ...]:
+    """Columns that may be the outcome."""
+    scores = {name: _label_score(name, column) for name, column in profile.columns.items()}
+    ranked = sorted((name for name in scores if scores[name] > 0), key=lambda name: -scores[name])
+    return tuple(ranked[:_MOST_SHOWN])
+
+
+def _label_score(name: str, column: ColumnProfile) -> float:
+    present = column.present
+    if not column.complete or not 2 <= len(present) <= 20:
+        return 0.0
+    meanings = {meaning_of(value) for value in present} - {None, Meaning.PENDING}
+    good, bad = {Meaning.STRONG_GOOD, Meaning.WEAK_GOOD}, {Meaning.STRONG_DEFAULT, Meaning.WEAK_DEFAULT}
+    score = 3.0 if meanings & good and meanings & bad else 1.0 if meanings else 0.0
+    yes_no = len(present) == 2 and all(yes_or_no(value) is not None or value == "2" for value in present)
+    named = yes_is_default(name) is not None
+    if named and (yes_no or score):
+        score += 2.0
+    if _LABEL_NAME.search(words_of(name)) and (yes_no or score or len(present) == 2):
+        score += 1.5
+    return score
+
+
+def date_candidates(profile: FileProfile) -> tuple[str, ...]:
+    """Columns that may be the date on which a loan was known."""
+    scores: dict[str, float] = {}
+    for name, column in profile.columns.items():
+        readings = date_readings(name, column)
+        if readings and column.empty < 0.5 * column.rows:
+            words = words_of(name)
+            scores[name] = (
+                1
+                + 2 * bool(_LOAN_DATE.search(words))
+                - 2 * bool(_LATER_DATE.search(words))
+                - column.empty / column.rows
+            )
+    return tuple(sorted(scores, key=lambda name: -scores[name])[:_MOST_SHOWN])
+
+
+def ask_label(profile: FileProfile) -> UndecidedError:
+    """The question which column is the label."""
+    choices = tuple(
+        Choice(name, f"--label {name}: {_values_text(profile.columns[name])}")
+        for name in label_candidates(profile)
+    )
+    what = "which column is the outcome of a loan (the label)?"
+    if not choices:
+        what += " None looks like one: it needs two values, or a few of a status"
+    return UndecidedError("label", what, choices, hint="--label COLUMN")
+
+
+def ask_date(profile: FileProfile, candidates: tuple[str, ...]) -> UndecidedError:
+    """The question which column is the date of a loan."""
+    choices = []
+    for name in candidates:
+        reading = date_readings(name, profile.columns[name])[0]
+        choices.append(Choice(name, f"--date {name}: {reading.first} to {reading.last}"))
+    choices.append(Choice("", "--no-date: the file is taken as one table without dates"))
+    return UndecidedError(
+        "date",
+        "which column is the date on which a loan was known?",
+        tuple(choices),
+        hint="--date COLUMN, or --no-date",
+    )
+
+
+def as_of_reading(name: str, column: ColumnProfile, date_format: str | None) -> DateFormat | None:
+    """How the dates of `as_of` are written; None where the column does not hold dates.
+
+    Raises:
+        UndecidedError: The order of day and month is not decided by the cells.
+    """
+    if date_format is not None:
+        given = None if date_format in ("", "iso") else date_format
+        read = date_reader(given)
+        if not any(read(text) for text in column.present):
+            return None
+        return DateFormat(given)
+    readings = propose_date_formats(column.counts)
+    if len(readings) > 1 and not readings[0].numeric:
+        choices = tuple(
+            Choice(r.format or "iso", f"--date-format {(r.format or 'iso')!r}: {r.first} to {r.last}")
+            for r in readings
+        )
+        raise UndecidedError(
+            "date_format",
+            f"how are the dates in {name!r} written? Its cells do not decide",
+            choices,
+            hint="--date-format FORMAT",
+        )
+    return readings[0] if readings else None
+
+
+def key_candidate(profile: FileProfile, taken: set[str]) -> str | None:
+    """The column that identifies a loan, where one is named as such and no value repeats."""
+    found = []
+    for name, column in profile.columns.items():
+        unique = not column.empty and max(column.counts.values(), default=0) == 1
+        if name not in taken and unique and identifier_reason(name, column).startswith("an identifier"):
+            found.append(name)
+    named = [name for name in found if _LOAN_KEY.search(words_of(name))]
+    return next(iter(named or found), None)
+
+
+def _values_text(column: ColumnProfile) -> str:
+    most = sorted(column.counts.items(), key=lambda item: -item[1])
+    shown = ", ".join(f"{value} {count:,}" for value, count in most[:4])
+    return shown + (f", and {len(most) - 4} more" if len(most) > 4 else "")

@@ -1,0 +1,226 @@
+"""The label of a drafted portfolio: which values are a default, inferred from words, never from a code alone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from loan_default_assets.portfolio.errors import PortfolioError, did_you_mean
+from loan_default_assets.portfolio.ingest.missing_values import is_usual_missing
+from loan_default_assets.portfolio.ingest.number_parsing import is_number
+from loan_default_assets.portfolio.profiling.label_reading import LabelReading
+from loan_default_assets.portfolio.profiling.label_words import (
+    Meaning,
+    counts_days_past_due,
+    meaning_of,
+    yes_is_default,
+    yes_or_no,
+)
+from loan_default_assets.portfolio.profiling.undecided import Choice, UndecidedError
+
+__all__ = ["LabelReading", "confirmation", "infer_label"]
+
+MOST_VALUES = 60
+# 90 days past due is a default by the Basel definition (CRR article 178).
+DAYS_PAST_DUE = 90.0
+_MOST_DEFAULTS = 0.5
+
+
+def infer_label(
+    name: str, counts: Mapping[str, int], complete: bool, positive: Sequence[str] = ()
+) -> LabelReading:
+    """Decide which values of the label are a default.
+
+    Args:
+        name: The label's column.
+        counts: Number of loans per value, without missing ones.
+        complete: Whether `counts` has all values.
+        positive: The values that the user says are a default, one by one or with commas, or a threshold such as `>=90`.
+
+    Raises:
+        UndecidedError: A human must say which value is the default.
+        PortfolioError: The column cannot be a label, or a given value does not occur.
+    """
+    counts = _canonical(counts)
+    if not counts:
+        raise PortfolioError(f"the label {name!r} has no values")
+    if len(positive) == 1 and positive[0].strip().startswith(">"):
+        return _threshold(name, counts, positive[0])
+    if positive:
+        return _given(name, counts, positive)
+    outcomes = [value for value in counts if not _is_unknown(value)]
+    numbers = all(is_number(value) for value in outcomes)
+    if not complete or len(outcomes) > MOST_VALUES or (numbers and len(outcomes) > 4):
+        return _many_numbers(name, counts) if numbers else _refused(name, counts, complete)
+    if len(outcomes) < 2:
+        raise PortfolioError(
+            f"the label {name!r} has {len(outcomes)} distinct value{'s' if len(outcomes) != 1 else ''}; it needs two"
+        )
+    meanings = {value: meaning_of(value) for value in counts}
+    reading = _by_words(name, counts, meanings) or _by_yes_and_no(name, counts)
+    if reading is None:
+        if len(outcomes) > 2:
+            return _refused(name, counts, complete)
+        raise _undecided(
+            name, counts, outcomes, f"neither the values of {name!r} nor its name say which is the default"
+        )
+    if reading.rate > _MOST_DEFAULTS:
+        raise _undecided(
+            name, counts, outcomes, f"more than half of the loans would be defaults by {reading.why}", reading
+        )
+    return reading
+
+
+def _by_words(
+    name: str, counts: Mapping[str, int], meanings: Mapping[str, Meaning | None]
+) -> LabelReading | None:
+    """The reading by the words in the values; None where they do not tell both outcomes apart."""
+    of: dict[Meaning | None, list[str]] = {}
+    for value, meaning in meanings.items():
+        of.setdefault(Meaning.PENDING if _is_unknown(value) else meaning, []).append(value)
+    without = of.get(None, [])
+    bad, late = of.get(Meaning.STRONG_DEFAULT, []), of.get(Meaning.WEAK_DEFAULT, [])
+    good, performing = of.get(Meaning.STRONG_GOOD, []), of.get(Meaning.WEAK_GOOD, [])
+    pending = of.get(Meaning.PENDING, [])
+    if len(counts) - len(pending) == 2 and len(without) == 1 and (bad or late or good):
+        # One of two values has a word: the other is its opposite.
+        if bad or late:
+            good = good or performing or without
+        else:
+            bad = without
+        without = []
+    if without and (bad or late or good or performing):
+        raise _undecided(
+            name, counts, [v for v in counts if v not in pending], f"{len(without)} values have no known word"
+        )
+    # A late loan is a default only where no status is worse; then a performing loan is none.
+    positive, negative = bad or late, (good or performing) if bad else [*good, *performing]
+    if not positive or not negative:
+        return None
+    pending += [value for value in (*late, *performing) if value not in positive and value not in negative]
+    why = "the words in the values" if not _is_unknown(positive[0]) else "the values"
+    return LabelReading(name, counts, tuple(positive), tuple(negative), tuple(pending), why=why)
+
+
+def _by_yes_and_no(name: str, counts: Mapping[str, int]) -> LabelReading | None:
+    """The reading of a yes/no column by its name; by the rarer value only where that is the "yes"."""
+    answers = {value: yes_or_no(value) for value in counts if not _is_unknown(value)}
+    yes, no = ([value for value, answer in answers.items() if answer is wanted] for wanted in (True, False))
+    if not yes or not no or None in answers.values():
+        return None
+    default = yes_is_default(name)
+    why = f"the name {name!r}"
+    if default is None:
+        if sum(counts[v] for v in yes) >= sum(counts[v] for v in no) or any(v.startswith("-") for v in no):
+            return None
+        default, why = (
+            True,
+            f"the rarer value, {yes[0]}, which also says yes (no word in the values or in the name)",
+        )
+    pending = tuple(value for value in counts if _is_unknown(value))
+    positive, negative = (yes, no) if default else (no, yes)
+    return LabelReading(
+        name, counts, tuple(positive), tuple(negative), pending, why=why, guessed=yes_is_default(name) is None
+    )
+
+
+def _given(name: str, counts: Mapping[str, int], positive: Sequence[str]) -> LabelReading:
+    known = {value.casefold() for value in counts}
+    # A value may hold a comma itself.
+    given = [
+        part.strip()
+        for text in positive
+        for part in ([text] if text.strip().casefold() in known else text.split(","))
+        if part.strip()
+    ]
+    for value in given:
+        if value.casefold() not in known:
+            raise PortfolioError(
+                f"--positive: {value!r} is not a value of {name!r}{did_you_mean(value, counts)}"
+            )
+    chosen = {value.casefold() for value in given}
+    bad = [value for value in counts if value.casefold() in chosen]
+    rest = [value for value in counts if value not in bad]
+    meanings = {value: Meaning.PENDING if _is_unknown(value) else meaning_of(value) for value in rest}
+    good = [value for value in rest if meanings[value] is Meaning.STRONG_GOOD]
+    if not good or len(rest) == 1:
+        unfinal = (Meaning.PENDING, Meaning.WEAK_DEFAULT) if len(rest) > 1 else ()
+        good = [value for value in rest if meanings[value] not in unfinal]
+    if not good:
+        raise PortfolioError(f"--positive: no value of {name!r} is left for loans without default")
+    pending = tuple(value for value in rest if value not in good)
+    return LabelReading(name, counts, tuple(bad), tuple(good), pending, why="--positive")
+
+
+def _threshold(name: str, counts: Mapping[str, int], text: str) -> LabelReading:
+    number = text.strip().lstrip(">").lstrip("=").strip()
+    if not is_number(number):
+        raise PortfolioError(f"--positive: {text!r} is not a threshold; write it as --positive '>=90'")
+    others = tuple(value for value in counts if not is_number(value))
+    if any(not _is_unknown(value) for value in others):
+        raise PortfolioError(f"--positive {text}: the label {name!r} has values that are not numbers")
+    return LabelReading(name, counts, pending=others, at_least=float(number), why="--positive")
+
+
+def _many_numbers(name: str, counts: Mapping[str, int]) -> LabelReading:
+    if counts_days_past_due(name):
+        reading = _threshold(name, counts, f">={DAYS_PAST_DUE:g}")
+        if 0 < reading.rate <= _MOST_DEFAULTS:
+            return replace(
+                reading, why="the name, and 90 days past due being a default by the Basel definition"
+            )
+    raise UndecidedError(
+        "positive",
+        f"the label {name!r} has {len(counts)} different numbers: a default must be a number from a threshold on",
+        (),
+        hint=f"--positive '>=NUMBER', which becomes `label: {{column: {name}, at_least: NUMBER}}`",
+    )
+
+
+def _refused(name: str, counts: Mapping[str, int], complete: bool) -> LabelReading:
+    count = f"{len(counts)}" if complete else f"more than {len(counts)}"
+    raise PortfolioError(
+        f"the label {name!r} has {count} distinct values; it needs two, or a few of a status "
+        "(give the values of a default with --positive VALUE)"
+    )
+
+
+def _undecided(
+    name: str, counts: Mapping[str, int], values: Sequence[str], why: str, reading: LabelReading | None = None
+) -> UndecidedError:
+    """The question which values are the default: one reading per value, the rarer first."""
+    rare_first = sorted(values, key=lambda value: counts[value])
+    total = sum(counts[value] for value in values)
+    choices = []
+    for value in rare_first:
+        share = 100 * counts[value] / total
+        meaning = meaning_of(value)
+        said = f", a word for {meaning.value}" if meaning else ""
+        choices.append(
+            Choice(value, f"default = {value} ({share:.1f} % of loans, {counts[value]:,} loans{said})")
+        )
+    if reading is not None:
+        why = f"{why} ({reading.text})"
+    return UndecidedError(
+        "positive",
+        f"which value of the label {name!r} is the default? {why}",
+        tuple(choices),
+        hint="--positive VALUE",
+    )
+
+
+def confirmation(reading: LabelReading) -> UndecidedError:
+    """The question whether a guessed reading is right."""
+    values = [*reading.positive, *reading.negative]
+    return _undecided(reading.column, reading.counts, values, f"the proposal rests on {reading.why}")
+
+
+def _canonical(counts: Mapping[str, int]) -> dict[str, int]:
+    """Counts with 1.0 as 1, where all values are such numbers, and without missing cells."""
+    plain = {value: value[:-2] if value.endswith(".0") and is_number(value) else value for value in counts}
+    merged: dict[str, int] = {}
+    for value, count in counts.items():
+        merged[plain[value]] = merged.get(plain[value], 0) + count
+    return merged
+
+
+def _is_unknown(value: str) -> bool:
+    return is_usual_missing(value)

@@ -1,0 +1,77 @@
+"""How the values of a label are read: which are a default, and what share of the loans that is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from loan_default_assets.portfolio.ingest.number_parsing import is_number
+
+
+@dataclass(frozen=True)
+class LabelReading:
+    """How the values of the label are read.
+
+    Attributes:
+        column: The label's column.
+        counts: Number of loans per value.
+        positive: Values of a default.
+        negative: Values of a loan without default.
+        pending: Values of a loan without an outcome yet.
+        at_least: Numbers from here on are a default; None for a label of values.
+        why: What the reading rests on.
+        guessed: Whether it rests on no word at all, so that a human should confirm it.
+    """
+
+    column: str
+    counts: Mapping[str, int]
+    positive: tuple[str, ...] = ()
+    negative: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+    at_least: float | None = None
+    why: str = ""
+    guessed: bool = False
+
+    @property
+    def defaults(self) -> int:
+        """Number of loans that are a default."""
+        if self.at_least is None:
+            return sum(self.counts[value] for value in self.positive)
+        return sum(count for value, count in self._numbers() if value >= self.at_least)
+
+    @property
+    def known(self) -> int:
+        """Number of loans with an outcome."""
+        if self.at_least is None:
+            return self.defaults + sum(self.counts[value] for value in self.negative)
+        return sum(count for _, count in self._numbers())
+
+    @property
+    def rate(self) -> float:
+        """Share of defaults among the loans with an outcome."""
+        return self.defaults / self.known if self.known else 0.0
+
+    @property
+    def text(self) -> str:
+        """`default = 2 (31.5 % of loans)`."""
+        value = " or ".join(self.positive) if self.at_least is None else f"{self.column} >= {self.at_least:g}"
+        return f"default = {value} ({100 * self.rate:.1f} % of loans)"
+
+    def keys(self) -> dict[str, Any]:
+        """The keys of `label` in the portfolio, apart from the horizon."""
+        if self.at_least is not None:
+            keys: dict[str, Any] = {"column": self.column, "at_least": self.at_least}
+            keys["at_least"] = int(self.at_least) if self.at_least.is_integer() else self.at_least
+        else:
+            keys = {
+                "column": self.column,
+                "positive": _listed(self.positive),
+                "negative": _listed(self.negative),
+            }
+        return keys | ({"pending": list(self.pending)} if self.pending else {})
+
+    def _numbers(self) -> list[tuple[float, int]]:
+        return [(float(value), count) for value, count in self.counts.items() if is_number(value)]
+
+
+def _listed(values: tuple[str, ...]) -> Any:
+    return values[0] if len(values) == 1 else list(values)

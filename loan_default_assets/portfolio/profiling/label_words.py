@@ -1,0 +1,120 @@
+"""Words for the outcome of a loan in values and in names of columns, English and Korean."""
+
+import re
+from enum import Enum
+
+
+class Meaning(Enum):
+    """What a value says about a loan's outcome; the STRONG ones are final."""
+
+    STRONG_DEFAULT = "default"
+    WEAK_DEFAULT = "late"
+    STRONG_GOOD = "repaid"
+    WEAK_GOOD = "performing"
+    PENDING = "no outcome yet"
+
+
+# A negation before or after a word turns its meaning: "not paid", "non performing", "no default", "미상환".
+_NO = r"(?:no|not|non|never|without|un|in)(?:[ ]|(?=performing|collect))"
+_STRONG_DEFAULT = re.compile(
+    r"\b(?:charge[sd]? ?offs?|chg ?offs?|chgd ?off|chargeoff|wr(?:ite|itten|ote) ?offs?|default(?:ed|s|er|ing)?|dflt"
+    r"|bad(?:s| debt| loan)?|npl|npa|loss(?:es)?|insolven\w*|bankrupt\w*|foreclos\w*|repossess\w*|uncollect\w*|unpaid"
+    r"|failed|fail(?:ure)?|foreclosure|chapter (?:7|11|13))\b"
+    r"|부도|불량|부실|대손|상각|채무불이행|손실|파산|미상환|상환불능|회수불능|디폴트"
+)
+_NEGATED_GOOD = re.compile(
+    rf"\b{_NO}(?:fully |completely |yet )*(?:paid|repaid|pay|perform\w*|good|settled|creditworthy)|\bunpaid\b"
+    r"|\b(?:nonperforming|notpaid|nonpayment)\b|미상환|미납|미변제|미완납|비정상"
+)
+_NEGATED_BAD = re.compile(
+    rf"\b{_NO}(?:in |a |been )*(?:default\w*|bad|late|delinquen\w*|overdue|past due|charged? ?off|loss)"
+    r"|\b(?:nondefault\w*|notdefault\w*|good standing)\b|미연체|무연체|비연체|부도아님|연체없음|연체 없음|무부도"
+)
+_WEAK_DEFAULT = re.compile(
+    r"\b(?:late(?:ness|d)?|delinq\w*|dlq\w*|overdue|past ?due|arrears?|serious|dpd|in grace period|grace|dunning"
+    r"|collections?|missed|risky|high risk)\b|연체|미납|추심|독촉"
+)
+_STRONG_GOOD = re.compile(
+    r"\b(?:(?:fully )?(?:re)?paid(?: (?:in full|off|back|up))?|p ?i ?f|repaid|good|settled|closed|completed?|matured"
+    r"|redeemed|pay(?:ed)? ?back|creditworthy)\b|상환완료|상환|완납|변제|우량|양호|해지|종결"
+)
+_WEAK_GOOD = re.compile(
+    r"\b(?:perform(?:ing|s)?|current|ok|okay|normal|healthy|regular|on ?time|up to date|clean|low risk|active)\b"
+    r"|정상|유지|진행"
+)
+_PENDING = re.compile(
+    r"\b(?:unknown|pending|issued|open|ongoing|in progress|in review|not yet\w*|tbd|undetermined|undecided|missing"
+    r"|not available|n/?a|none|null|not applicable|approved|disbursed|funded|new|in funding|unresolved|censored)\b"
+    r"|미정|심사|진행중|진행 중|대기|미상|모름|신규|실행"
+)
+_YES = frozenset({"1", "y", "yes", "true", "t", "예", "네", "o", "여", "+1", "ja", "si", "해당"})
+_NO_VALUES = frozenset({"0", "n", "no", "false", "f", "아니오", "아니요", "x", "부", "nein", "미해당", "-1"})
+# Names: words that only a column's name uses.
+_NAME_DEFAULT = re.compile(r"(?:default|delinq|dlq|chargeoff|charged?off|badloan|npl|연체|부도|불량)")
+_NAME_GOOD = re.compile(
+    r"\b(?:re)?paid\b|\brepaid\b|\bgood\b|\bperforming\b|\bcurrent\b|\b(?:pay|paid) ?back\b|\brepay(?:ment|ed|s)?\b"
+    r"|creditworth\w*|creditability|\bsettled\b|\bredeemed\b|상환|완납|정상|우량|양호|변제"
+)
+_THRESHOLD = re.compile(
+    r"days? (?:past due|late|overdue|delinquent|in arrears)|\bdpd\b|\bpast due days\b|연체 ?일수"
+)
+
+
+def meaning_of(value: str) -> Meaning | None:
+    """What a value says about the outcome; None for a value without such a word, such as 1 or A.
+
+    Examples:
+        >>> [str(meaning_of(value).value) for value in ("Charged Off", "not paid", "No default", "연체", "정상")]
+        ['default', 'default', 'repaid', 'late', 'performing']
+    """
+    text = words_of(value)
+    # "Does not meet the credit policy. Status:Fully Paid": the part after it is the status.
+    text = text.rpartition("status ")[2] or text
+    if _NEGATED_BAD.search(text):
+        return Meaning.STRONG_GOOD
+    if _NEGATED_GOOD.search(text):
+        return Meaning.STRONG_DEFAULT
+    for pattern, meaning in (
+        (_STRONG_DEFAULT, Meaning.STRONG_DEFAULT),
+        (_WEAK_DEFAULT, Meaning.WEAK_DEFAULT),
+        (_STRONG_GOOD, Meaning.STRONG_GOOD),
+        (_PENDING, Meaning.PENDING),
+        (_WEAK_GOOD, Meaning.WEAK_GOOD),
+    ):
+        if pattern.search(text):
+            return meaning
+    return None
+
+
+def yes_or_no(value: str) -> bool | None:
+    """Whether a value says yes (1, Y, true, 예) or no (0, -1, N, false, 아니오); None for another value."""
+    text = value.strip().casefold()
+    return True if text in _YES else False if text in _NO_VALUES else None
+
+
+def yes_is_default(name: str) -> bool | None:
+    """Whether "yes" in a column of this name is a default; None where the name does not say.
+
+    Examples:
+        >>> [yes_is_default(name) for name in ("SeriousDlqin2yrs", "loan_paid_back", "not.fully.paid", "y")]
+        [True, False, True, None]
+    """
+    text = words_of(name)
+    if _NEGATED_GOOD.search(text):
+        return True
+    if _NEGATED_BAD.search(text):
+        return False
+    bad = bool(_STRONG_DEFAULT.search(text) or _WEAK_DEFAULT.search(text) or _NAME_DEFAULT.search(text))
+    good = bool(_NAME_GOOD.search(text))
+    return None if bad == good else bad
+
+
+def counts_days_past_due(name: str) -> bool:
+    """Whether a column of this name holds the number of days that a payment is late."""
+    return bool(_THRESHOLD.search(words_of(name)))
+
+
+def words_of(text: str) -> str:
+    """The words of a value or name in lower case, separated by one blank."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", " ", text)
+    return " ".join(re.sub(r"[^\w/+%]+|_", " ", spaced).casefold().split())

@@ -1,0 +1,73 @@
+"""Columns that no model should see: personal data and protected attributes, by their names and their cells."""
+
+import re
+from collections.abc import Mapping
+
+from loan_default_assets.portfolio.profiling.label_words import words_of
+
+_LEAST_SHARE = 0.8
+_FEWEST_DIFFERENT = 20
+_PROTECTED = re.compile(
+    r"\b(?:sex|gender|race|racial|ethnic\w*|religio\w*|nationality|citizen\w*|national origin|foreign\w*"
+    r"|marital|marriage|married|pregnan\w*|disab\w*|sexual)\b"
+    r"|성별|인종|종교|국적|혼인|결혼|장애|외국인|출신"
+)
+_BY_NAME = {
+    "names of persons": r"\b(?:(?:full|first|last|sur|given|family|middle|customer|client|borrower|applicant|contact)"
+    r" ?names?|firstname|lastname|surname|fullname|name)\b|성명|이름|고객명|차주명",
+    "e-mail addresses": r"\be ?mails?\b|이메일|전자우편",
+    "telephone numbers": r"\b(?:tele)?phones? ?(?:no|num|number)?\b|\bmobile ?(?:no|number|phone)?\b"
+    r"|전화|휴대폰|연락처",
+    "addresses": r"\b(?:street|home|mailing|postal) ?address\b|\baddress\b|\baddr\b(?! state)|주소",
+    "resident or social security numbers": r"\bssn\b|\bsocial security\b|\bresident ?(?:no|number|id)\b|주민",
+    "passport or licence numbers": r"\bpassport\b|\blicen[cs]e ?(?:no|number)\b|여권|운전면허",
+}
+_NAME_PATTERNS = {kind: re.compile(pattern) for kind, pattern in _BY_NAME.items()}
+_CELL_PATTERNS = {
+    "e-mail addresses": re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]{2,}"),
+    "resident or social security numbers": re.compile(
+        r"\d{2}[01]\d[0-3]\d[- ]?[1-8](?:\d{6}|[*xX]{6})|\d{3}-\d{2}-\d{4}"
+    ),
+    "telephone numbers": re.compile(
+        r"0\d{1,2}[-. )]\s?\d{3,4}[-. ]\d{4}|01[016789]\d{7,8}|\+\d{1,3}[-. ]?\(?\d{1,4}\)?(?:[-. ]?\d{2,4}){2,4}"
+        r"|\(?\d{3}\)?[-. ]\d{3}[-. ]\d{4}"
+    ),
+    "card or account numbers": re.compile(
+        r"\d{4}[- ]\d{4}[- ]\d{4}[- ]\d{4}|[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}"
+    ),
+}
+
+
+def is_protected(name: str) -> bool:
+    """Whether a column of this name holds an attribute that no decision may depend on.
+
+    Examples:
+        >>> [is_protected(name) for name in ("sex", "personal_status_sex", "foreign_worker", "성별", "racing_bets")]
+        [True, True, True, True, False]
+    """
+    return bool(_PROTECTED.search(words_of(name)))
+
+
+def personal_data(name: str, counts: Mapping[str, int]) -> str | None:
+    """The kind of personal data in a column; None for other columns.
+
+    Args:
+        name: The column's name.
+        counts: Number of cells per distinct text, without missing ones.
+
+    Returns:
+        Such as `e-mail addresses`: by the form of most cells, or by the name where many values occur.
+    """
+    total = sum(counts.values())
+    if not total:
+        return None
+    for kind, pattern in _CELL_PATTERNS.items():
+        if sum(count for text, count in counts.items() if pattern.fullmatch(text)) >= _LEAST_SHARE * total:
+            return kind
+    if len(counts) > _FEWEST_DIFFERENT:
+        words = words_of(name)
+        # A bare "name" may be that of a product or a branch, unless most of them differ.
+        if words == "name" and len(counts) <= 0.2 * total:
+            return None
+        return next((kind for kind, pattern in _NAME_PATTERNS.items() if pattern.search(words)), None)
+    return None

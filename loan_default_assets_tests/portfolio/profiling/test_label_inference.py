@@ -1,0 +1,190 @@
+"""Which value of a label is the default: inferred from words, never from a code alone."""
+
+import pytest
+
+from loan_default_assets.portfolio.errors import PortfolioError
+from loan_default_assets.portfolio.profiling.label_inference import LabelReading, infer_label
+from loan_default_assets.portfolio.profiling.label_words import Meaning, meaning_of
+from loan_default_assets.portfolio.profiling.undecided import UndecidedError
+
+YES_NO = [
+    ("1", "0"),
+    ("Y", "N"),
+    ("Yes", "No"),
+    ("TRUE", "FALSE"),
+    ("true", "false"),
+    ("T", "F"),
+    ("예", "아니오"),
+]
+BAD_NAMES = (
+    "default",
+    "bad_flag",
+    "SeriousDlqin2yrs",
+    "charged_off",
+    "not.fully.paid",
+    "isDelinquent",
+    "non_performing",
+    "연체여부",
+    "부도",
+    "미상환여부",
+)
+GOOD_NAMES = (
+    "loan_paid_back",
+    "repaid",
+    "good",
+    "Performing",
+    "paid",
+    "is_current",
+    "fully_paid",
+    "creditability",
+    "상환여부",
+    "정상여부",
+    "완납",
+)
+
+
+def reading(name: str, counts: dict[str, int], *positive: str) -> LabelReading:
+    return infer_label(name, counts, True, positive)
+
+
+@pytest.mark.parametrize(("yes", "no"), YES_NO)
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_yes_is_the_default_in_a_column_named_for_defaults(name: str, yes: str, no: str) -> None:
+    found = reading(name, {yes: 20, no: 80})
+    assert (found.positive, found.negative, found.rate) == ((yes,), (no,), 0.2)
+
+
+@pytest.mark.parametrize(("yes", "no"), YES_NO)
+@pytest.mark.parametrize("name", GOOD_NAMES)
+def test_no_is_the_default_in_a_column_named_for_repayment(name: str, yes: str, no: str) -> None:
+    found = reading(name, {yes: 80, no: 20})
+    assert (found.positive, found.negative, found.rate) == ((no,), (yes,), 0.2)
+
+
+@pytest.mark.parametrize(
+    ("default", "other"),
+    [
+        ("default", "no default"),
+        ("bad", "good"),
+        ("Charged Off", "Fully Paid"),
+        ("CHGOFF", "P I F"),
+        ("late", "current"),
+        ("delinquent", "performing"),
+        ("unpaid", "paid"),
+        ("not repaid", "repaid"),
+        ("연체", "정상"),
+        ("부도", "상환"),
+        ("불량", "우량"),
+        ("미상환", "완납"),
+        ("written off", "closed"),
+        ("defaulted", "x"),
+        ("B", "good"),
+    ],
+)
+@pytest.mark.parametrize("name", ["status", "good", "x"])
+def test_the_words_of_the_values_decide(name: str, default: str, other: str) -> None:
+    found = reading(name, {default: 30, other: 70})
+    assert (found.positive, found.negative) == ((default,), (other,))
+
+
+@pytest.mark.parametrize(
+    ("name", "counts", "rarer"),
+    [
+        ("credit_risk", {"1": 700, "2": 300}, "2"),
+        ("y", {"-1": 20, "1": 80}, "-1"),
+        ("target", {"0": 20, "1": 80}, "0"),
+        ("class", {"A": 90, "B": 10}, "B"),
+        ("default", {"Y": 90, "N": 10}, "N"),
+        ("repaid", {"1": 20, "0": 80}, "1"),
+        ("status", {"bad": 70, "good": 30}, "good"),
+    ],
+)
+def test_without_words_or_above_one_half_both_readings_are_shown(
+    name: str, counts: dict[str, int], rarer: str
+) -> None:
+    with pytest.raises(UndecidedError, match="--positive VALUE") as error:
+        reading(name, counts)
+    assert error.value.choices[0].value == rarer
+    share = 100 * counts[rarer] / sum(counts.values())
+    assert f"default = {rarer} ({share:.1f} % of loans" in str(error.value)
+    for value in counts:
+        given = reading(name, counts, value)
+        assert (given.positive, len(given.negative)) == ((value,), 1)
+
+
+def test_a_rarer_yes_without_words_is_the_default_and_said_to_be_a_guess() -> None:
+    found = reading("y", {"0": 60, "1": 30, "unknown": 10})
+    assert (found.positive, found.negative, found.pending) == (("1",), ("0",), ("unknown",))
+    assert "rarer" in found.why
+    assert found.text == "default = 1 (33.3 % of loans)"
+
+
+@pytest.mark.parametrize(
+    ("counts", "positive", "negative", "pending"),
+    [
+        (
+            {
+                "Fully Paid": 60,
+                "Charged Off": 20,
+                "Default": 1,
+                "Current": 9,
+                "Late (31-120 days)": 5,
+                "In Grace Period": 5,
+            },
+            {"Charged Off", "Default"},
+            {"Fully Paid"},
+            {"Current", "Late (31-120 days)", "In Grace Period"},
+        ),
+        ({"정상": 80, "연체": 10, "완납": 10}, {"연체"}, {"정상", "완납"}, set()),
+        ({"완납": 50, "부도": 10, "연체": 10, "진행중": 30}, {"부도"}, {"완납"}, {"연체", "진행중"}),
+        ({"paid": 70, "bad": 20, "pending": 10}, {"bad"}, {"paid"}, {"pending"}),
+    ],
+)
+def test_a_status_becomes_lists_of_values(
+    counts: dict[str, int], positive: set[str], negative: set[str], pending: set[str]
+) -> None:
+    found = reading("loan_status", counts)
+    assert (set(found.positive), set(found.negative), set(found.pending)) == (positive, negative, pending)
+
+
+def test_a_status_with_a_value_that_no_word_explains_is_asked_for() -> None:
+    counts = {"Fully Paid": 60, "Charged Off": 20, "QX": 20}
+    with pytest.raises(UndecidedError, match="1 values have no known word"):
+        reading("status", counts)
+    given = reading("status", counts, "Charged Off", "QX")
+    assert (set(given.positive), given.negative, given.rate) == ({"Charged Off", "QX"}, ("Fully Paid",), 0.4)
+
+
+@pytest.mark.parametrize("positive", [("b, c", "d"), ("b, c,d",), ("d", "B, C")])
+def test_several_values_are_given_one_by_one_or_with_commas(positive: tuple[str, ...]) -> None:
+    counts = {"a": 60, "b, c": 10, "b": 5, "c": 5, "d": 5}
+    found = reading("status", counts, *positive)
+    expected = {"b", "c", "d"} if "b, c,d" in positive else {"b, c", "d"}
+    assert set(found.positive) == expected
+
+
+def test_days_past_due_have_the_threshold_of_90_and_others_are_asked_for() -> None:
+    days = {str(number): 1 for number in range(100)}
+    found = reading("days_past_due", days)
+    assert (found.at_least, found.defaults) == (90.0, 10)
+    with pytest.raises(UndecidedError, match="--positive '>=NUMBER'"):
+        reading("balance", days)
+    assert reading("balance", days, ">=60").keys() == {"column": "balance", "at_least": 60}
+
+
+@pytest.mark.parametrize(
+    ("counts", "positive", "message"),
+    [
+        ({"A": 5, "B": 5, "C": 5}, (), "3 distinct values; it needs two"),
+        ({"1": 5}, (), "1 distinct value; it needs two"),
+        ({"good": 5, "bad": 5}, ("worse",), "'worse' is not a value"),
+    ],
+)
+def test_what_is_no_label_is_refused(counts: dict[str, int], positive: tuple[str, ...], message: str) -> None:
+    with pytest.raises(PortfolioError, match=message):
+        reading("x", counts, *positive)
+
+
+def test_words_in_other_words_mean_nothing() -> None:
+    assert [meaning_of(value) for value in ("badge", "goods and services", "latex", "A", "12")] == [None] * 5
+    assert meaning_of("Does not meet the credit policy. Status:Fully Paid") is Meaning.STRONG_GOOD
