@@ -29,7 +29,7 @@ class Parser:
     def __init__(self, model: type[BaseModel], portfolio: Portfolio, loans: int) -> None:
         self._model, self._columns = model, tuple(portfolio.columns)
         self._known_after_outcome = frozenset(portfolio.known_after_outcome)
-        self._most_fields = loans * (len(portfolio.columns) + 16)
+        self._most_loans, self._most_fields = loans, loans * (len(portfolio.columns) + 16)
 
     def json(self, body: bytes) -> Any:
         """Parse a JSON text.
@@ -39,9 +39,9 @@ class Parser:
         """
         # Pydantic makes an error object per unknown field: thousands of them would cost seconds and memory.
         if len(body) > BIG_BYTES and body.count(b":") > self._most_fields:
-            raise Refused(
-                INVALID.with_details([Detail("body", "holds more fields than a valid request can have")])
-            )
+            most = "one loan" if self._most_loans == 1 else f"at most {self._most_loans} loans"
+            reason = f"{most} per request; the body holds more fields than that"
+            raise Refused(INVALID.with_details([Detail("body", reason)]))
         try:
             return self._model.model_validate_json(body)
         except ValidationError as error:

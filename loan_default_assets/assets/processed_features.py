@@ -24,7 +24,7 @@ def build(portfolio: Portfolio) -> dg.AssetsDefinition:
         key=key,
         group_name=portfolio.name,
         description="Numerical and categorical features of every loan, unscaled. Computed from the raw loans of the "
-        "same partition by the function that the service calls too, and stored in one transaction per partition.",
+        "same partition by the function that the service calls too, and stored a partition at a time as a whole.",
         kinds={"numpy", "pandera", "postgres"},
         partitions_def=partitions_of(portfolio),
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -46,7 +46,7 @@ def build(portfolio: Portfolio) -> dg.AssetsDefinition:
         except ChecksFailedError as error:
             yield from map(asset_check_result, error.checks)
             raise
-        for partition in stored.partitions:
+        for partition in stored.described:
             values = stored_partition(partition)
             context.add_asset_metadata(values, asset_key=key, partition_key=partition.key)
         check = asset_check_result(stored.check)

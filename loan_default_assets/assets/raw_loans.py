@@ -25,7 +25,7 @@ def build(portfolio: Portfolio, today: date | None = None) -> dg.AssetsDefinitio
         key=key,
         group_name=portfolio.name,
         description="Loans as the portfolio's source holds them, one partition per period of application. "
-        "Read from the source, checked against the portfolio, and stored in one transaction per partition.",
+        "Read from the source, checked against the portfolio, and stored a partition at a time as a whole.",
         kinds={"pandas", "pandera", "postgres"},
         partitions_def=partitions_of(portfolio),
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -43,7 +43,7 @@ def build(portfolio: Portfolio, today: date | None = None) -> dg.AssetsDefinitio
         except ChecksFailedError as error:
             yield from map(asset_check_result, error.checks)
             raise
-        for partition in stored.partitions:
+        for partition in stored.described:
             values = stored_partition(partition) | default_rate(partition)
             context.add_asset_metadata(values, asset_key=key, partition_key=partition.key)
         yield dg.MaterializeResult(check_results=[asset_check_result(stored.check)])

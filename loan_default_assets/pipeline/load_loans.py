@@ -1,17 +1,21 @@
 """The step from the portfolio's source to `raw_data`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from logging import Logger
 
 import numpy as np
+import pandas as pd
 
 from loan_default_assets.pipeline.check_results import LocatedViolation, describe_violations, schema_check
+from loan_default_assets.pipeline.load_tally import LoadTally
 from loan_default_assets.pipeline.pipeline_errors import ChecksFailedError
 from loan_default_assets.pipeline.stored_partitions import StoredPartition, StoredPartitions
 from loan_default_assets.portfolio.checks import pandera_schema
+from loan_default_assets.portfolio.checks.violations import unique_violation
 from loan_default_assets.portfolio.ingest import sources
 from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.warehouse.database_errors import DuplicateRow
 from loan_default_assets.warehouse.loans import Loans
 
 _ROWS_WITH_BOTH_CLASSES = 500
@@ -20,7 +24,10 @@ _ROWS_WITH_BOTH_CLASSES = 500
 def load_partitions(
     portfolio: Portfolio, loans: Loans, keys: Sequence[str], *, today: date, log: Logger
 ) -> StoredPartitions:
-    """Read partitions from the source, check them, and store each in one transaction.
+    """Read partitions from the source, check them, and store all of them in one transaction.
+
+    Rows are checked and sent while the source is read, in memory that does not grow with it; the transaction is
+    committed once the last row was checked.
 
     Args:
         keys: The partitions to load; the source is read once for all of them.
@@ -28,40 +35,73 @@ def load_partitions(
 
     Raises:
         ChecksFailedError: Rows do not match the portfolio; nothing was stored.
-        PortfolioError: The source cannot be read.
+        PortfolioError: The source cannot be read; nothing was stored.
     """
-    partitions, violations = [], []
-    read = sources.read_partitions(portfolio, keys, today=today)
-    for partition, found in pandera_schema.validate_partitions(portfolio, read, today):
-        partitions.append(partition)
-        violations += [(partition.key, violation) for violation in found]
-    violations += _single_class(portfolio, partitions)
-    check = schema_check(violations, sum(len(partition.frame) for partition in partitions))
-    if violations:
-        raise ChecksFailedError(
-            f"the loans do not match portfolio {portfolio.name}; nothing was stored:\n"
-            f"{describe_violations(violations)}",
-            [check],
-        )
-    stored = StoredPartitions(tuple(_store(loans, partition) for partition in partitions), check)
+    tally = LoadTally()
+    try:
+        replaced = loans.replace_raw_partitions(keys, _checked(portfolio, keys, today, tally))
+    except DuplicateRow:
+        # Loan ids are compared within a chunk while it is read; PostgreSQL finds the others.
+        duplicates = _duplicates(portfolio, keys, today)
+        if not duplicates:
+            raise
+        raise _failed(portfolio, duplicates, tally) from None
+    stored = StoredPartitions(
+        tuple(
+            StoredPartition(key, written.rows, written.changed, tally.default_rate(key))
+            for key, written in zip(keys, replaced, strict=True)
+        ),
+        schema_check([], tally.total),
+    )
     log.info(f"raw_loans: {stored}")
     return stored
 
 
-def _store(loans: Loans, partition: sources.RawPartition) -> StoredPartition:
-    replaced = loans.replace_raw(partition.key, partition.frame)
-    rate = float(partition.frame["label"].mean())
-    return StoredPartition(
-        partition.key, replaced.rows, replaced.changed, default_rate=None if np.isnan(rate) else rate
+def _checked(
+    portfolio: Portfolio, keys: Sequence[str], today: date, tally: LoadTally
+) -> Iterator[tuple[np.ndarray, pd.DataFrame]]:
+    """The rows of the source, with their partition keys, until the first that does not match the portfolio.
+
+    Raises: ChecksFailedError after the last row, with the violations of all.
+    """
+    for rows in sources.read_rows(portfolio, keys, today=today):
+        tally.add(rows, pandera_schema.row_violations(portfolio, rows.keys, rows.frame, today))
+        if not tally.violations:
+            yield rows.keys, rows.frame
+    violations = tally.located_violations() + _single_class(portfolio, tally)
+    if violations:
+        raise _failed(portfolio, violations, tally)
+
+
+def _failed(
+    portfolio: Portfolio, violations: Sequence[LocatedViolation], tally: LoadTally
+) -> ChecksFailedError:
+    return ChecksFailedError(
+        f"the loans do not match portfolio {portfolio.name}; nothing was stored:\n"
+        f"{describe_violations(violations)}",
+        [schema_check(violations, tally.total)],
     )
 
 
-def _single_class(portfolio: Portfolio, partitions: Sequence[sources.RawPartition]) -> list[LocatedViolation]:
+def _single_class(portfolio: Portfolio, tally: LoadTally) -> list[LocatedViolation]:
     """A label that never varies over many rows was misread; over the few rows of one day it may be chance."""
-    labels = np.concatenate([partition.frame["label"].to_numpy() for partition in partitions])
-    labels = labels[~np.isnan(labels)]
-    enough = len(labels) >= (1 if portfolio.as_of is None else _ROWS_WITH_BOTH_CLASSES)
-    if not enough or len(np.unique(labels)) > 1:
+    enough = tally.labelled >= (1 if portfolio.as_of is None else _ROWS_WITH_BOTH_CLASSES)
+    if not enough or len(tally.labels) > 1:
         return []
-    check = f"of two values, {portfolio.label.positive!r} for a default and {portfolio.label.negative!r}"
-    return [(portfolio.name, pandera_schema.Violation(portfolio.label.column, check, len(labels), ()))]
+    label = portfolio.label
+    other = "any other number" if label.at_least is not None else " or ".join(label.negatives)
+    check = f"of two values, {label.default_text} for a default and {other} for none"
+    return [(portfolio.name, pandera_schema.Violation(portfolio.label.column, check, tally.labelled, ()))]
+
+
+def _duplicates(portfolio: Portfolio, keys: Sequence[str], today: date) -> list[LocatedViolation]:
+    """Loan ids that a partition has more than once; the source is read once more, and a hash is kept of each row."""
+    hashes, numbers, of = [np.empty(0, np.uint64)], [np.empty(0, np.int64)], [np.empty(0, "U1")]
+    for rows in sources.read_rows(portfolio, keys, today=today):
+        ids = pd.util.hash_array(rows.frame["loan_id"].to_numpy())
+        hashes.append(pd.util.hash_array(rows.keys.astype(object)) * np.uint64(31) + ids)
+        numbers.append(rows.frame.index.to_numpy())
+        of.append(rows.keys)
+    again = pd.Series(np.concatenate(hashes)).duplicated(keep=False).to_numpy()
+    row_numbers, names = np.concatenate(numbers)[again], np.concatenate(of)[again]
+    return [(str(name), unique_violation(row_numbers[names == name])) for name in np.unique(names)]

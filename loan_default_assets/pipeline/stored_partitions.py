@@ -27,6 +27,16 @@ class StoredPartitions:
     partitions: tuple[StoredPartition, ...]
     check: CheckResult
 
+    @property
+    def described(self) -> tuple[StoredPartition, ...]:
+        """The partitions that have rows, or had some before.
+
+        Dagster records every partition of a run, because conditions such as `missing()` and a backfill's status rest
+        on it. Metadata is omitted where there is nothing to tell: each addition costs time in proportion to all that
+        were made before it.
+        """
+        return tuple(partition for partition in self.partitions if partition.rows or partition.changed)
+
     def __str__(self) -> str:
         rows = sum(partition.rows for partition in self.partitions)
         changed = sum(partition.changed for partition in self.partitions)

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -84,6 +84,7 @@ class Database:
     url: str
     schema: str
     _reserved: bool = False
+    _kept: extensions.connection | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self._reserved and (self.schema in _RESERVED or self.schema.startswith("pg_")):
@@ -95,10 +96,29 @@ class Database:
         return _address(make_url(normalise(self.url)))
 
     @contextmanager
+    def connected(self) -> Iterator["Database"]:
+        """The same database with one connection for all transactions of the block, for one thread.
+
+        Inside such a block it is the block's own connection.
+
+        Raises:
+            WarehouseError: The server cannot be reached.
+        """
+        if self._kept is not None:
+            yield self
+            return
+        connection = self._connect()
+        try:
+            yield replace(self, _kept=connection)
+        finally:
+            connection.close()
+
+    @contextmanager
     def transaction(self, *, repeatable: bool = False) -> Iterator[extensions.cursor]:
         """A cursor in one transaction, whose search path is the portfolio's schema.
 
-        Commits at the end of the block, rolls back on any exception. Exceptions of other libraries pass through.
+        Commits at the end of the block, rolls back on any exception. Exceptions of other libraries pass through. The
+        connection is the transaction's own, but inside `connected` that of the block.
 
         Args:
             repeatable: Isolation level REPEATABLE READ, so that all statements read the same state.
@@ -106,18 +126,22 @@ class Database:
         Raises:
             WarehouseError: The server cannot be reached, or refuses a statement.
         """
-        connection = self._connect()
+        connection = self._kept or self._connect()
         try:
-            if repeatable:
-                connection.set_session(isolation_level="REPEATABLE READ")
             with connection.cursor() as cursor:
+                if repeatable:
+                    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
                 cursor.execute(sql.SQL("SET LOCAL search_path TO {}").format(sql.Identifier(self.schema)))
                 yield cursor
             connection.commit()
         except psycopg2.Error as error:
             raise translate(error, self.address, self._data_directory) from None
         finally:
-            connection.close()  # rolls back what was not committed
+            # Both roll back what was not committed.
+            if self._kept is None:
+                connection.close()
+            elif not connection.closed:
+                connection.rollback()
 
     def migrate(self, portfolio: Portfolio) -> list[str]:
         """Bring the schema up to date with `sql/` and the portfolio's columns.

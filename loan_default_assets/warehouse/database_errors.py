@@ -3,6 +3,7 @@
 Each error is defined beside the code that raises it, and all derive from WarehouseError:
 
     WarehouseError             PostgreSQL cannot be reached, or refuses a statement
+    ├── DuplicateRow           database_errors: a row has the key of another one
     ├── RegistryError          registry: a version cannot be registered, promoted, rejected or rolled back
     │   └── StaleChampion      registry: another version became champion since the decision was made
     ├── RefusedPredictions     predictions: a constraint of the table refuses a row, so a retry cannot succeed
@@ -27,6 +28,10 @@ class WarehouseError(Exception):
 
     It never quotes a value of a row.
     """
+
+
+class DuplicateRow(WarehouseError):
+    """PostgreSQL refuses a row whose key another row has."""
 
 
 def translate(
@@ -58,7 +63,8 @@ def translate(
             f"PostgreSQL at {address} refused a value{_cell(error)}: {_without_values(message)}"
         )
     if code.startswith("23"):
-        return WarehouseError(f"PostgreSQL at {address} refused a row{_cell(error)}: {message}")
+        kind = DuplicateRow if code == errorcodes.UNIQUE_VIOLATION else WarehouseError
+        return kind(f"PostgreSQL at {address} refused a row{_cell(error)}: {message}")
     if code == errorcodes.INSUFFICIENT_PRIVILEGE:
         return WarehouseError(
             f"the user of DATABASE_URL lacks a privilege at {address}: {message}; "

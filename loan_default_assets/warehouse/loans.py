@@ -1,30 +1,31 @@
-"""The tables `raw_data` and `processed_data`: partitions replaced in one transaction each, rows read by COPY."""
+"""The tables `raw_data` and `processed_data`: partitions replaced as a whole, rows read by COPY."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from psycopg2 import extensions, sql
 
 from loan_default_assets.portfolio.checks.pandera_schema import postgres_columns
 from loan_default_assets.portfolio.spec import Portfolio
-from loan_default_assets.warehouse.copy.csv_copy import copy_in, csv_chunks, read_csv
+from loan_default_assets.warehouse.copy.csv_copy import csv_chunks, read_csv
 from loan_default_assets.warehouse.copy.loan_rows import LoanRows, LoanRowsReader, binary_chunks
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
+from loan_default_assets.warehouse.partition_writes import CopyChunk, PartitionedTable, Replaced, rows_per_key
 from loan_default_assets.warehouse.table_hashes import (
     TABLES,
     column_list,
-    fingerprint,
     row_count,
-    row_hash,
     table_hash,
 )
 
 __all__ = ["DefaultRate", "LoanRows", "Loans", "PartitionState", "Replaced"]
 
+_ROWS_PER_BATCH = 50_000
 _FIXED = {
     "partition_key": "text",
     "loan_id": "text",
@@ -49,14 +50,6 @@ _ARROW = {
     "date": pa.date32(),
     "text": pa.string(),
 }
-
-
-@dataclass(frozen=True)
-class Replaced:
-    """The rows of a replaced partition; not `changed` when it held the same rows, and nothing was written."""
-
-    rows: int
-    changed: bool
 
 
 @dataclass(frozen=True)
@@ -91,40 +84,58 @@ class Loans:
 
     def replace_raw(self, key: str, frame: pd.DataFrame) -> Replaced:
         """Replace all raw rows of the partition by the frame of a `sources.RawPartition`."""
+        (replaced,) = self.replace_raw_partitions([key], [(np.full(len(frame), key), frame)])
+        return replaced
+
+    def replace_raw_partitions(
+        self, keys: Sequence[str], rows: Iterable[tuple[np.ndarray, pd.DataFrame]]
+    ) -> list[Replaced]:
+        """Replace all raw rows of several partitions in one transaction; see PartitionedTable.replace.
+
+        Args:
+            keys: The partitions.
+            rows: The partition key of each row, and the rows as in the frame of a `sources.RawPartition`.
+        """
         schema = self._raw_schema()
-        statement = _copy_statement("raw_data", schema.names, "csv")
-        return self._replace(
-            "raw_data", key, schema.names, len(frame),
-            lambda cursor: copy_in(cursor, statement, csv_chunks(frame, schema, {"partition_key": key})),
-        )  # fmt: skip
+        chunks = (
+            CopyChunk(rows_per_key(of), csv_chunks(frame.assign(partition_key=of), schema))
+            for of, frame in rows
+        )
+        table = PartitionedTable("raw_data", tuple(schema.names), "csv")
+        return table.replace(self._database, keys, chunks)
 
     def replace_processed(self, key: str, rows: LoanRows) -> Replaced:
         """Replace all processed rows of the partition by rows made under this portfolio."""
-        names = self._portfolio.features
-        expected = (len(rows), len(names.numerical)), (len(rows), len(names.categorical))
-        if (rows.numerical.shape, rows.categorical.shape) != expected:
-            raise WarehouseError(
-                f"partition {key}: features of shapes {rows.numerical.shape} and {rows.categorical.shape}, "
-                f"portfolio {self._portfolio.name} has {expected[0]} and {expected[1]}"
-            )
-        if (rows.partition_key != key).any():
-            raise WarehouseError(f"partition {key}: rows of other partitions among the rows to store in it")
-        statement = _copy_statement("processed_data", _PROCESSED, "binary")
-        return self._replace(
-            "processed_data", key, _PROCESSED, len(rows),
-            lambda cursor: copy_in(cursor, statement, binary_chunks(key, rows, self._feature_hash)),
-        )  # fmt: skip
+        (replaced,) = self.replace_processed_partitions([key], [rows])
+        return replaced
+
+    def replace_processed_partitions(self, keys: Sequence[str], rows: Iterable[LoanRows]) -> list[Replaced]:
+        """Replace all processed rows of several partitions in one transaction; see PartitionedTable.replace."""
+        checked = (self._checked(part, keys) for part in rows)
+        chunks = (
+            CopyChunk(rows_per_key(part.partition_key), binary_chunks(part, self._feature_hash))
+            for part in checked
+        )
+        return PartitionedTable("processed_data", _PROCESSED, "binary").replace(self._database, keys, chunks)
 
     def read_raw(self, key: str) -> pd.DataFrame:
         """The partition's rows with the dtypes of `sources.RawPartition`, ordered by loan id, numbered from 1."""
-        schema = self._raw_schema()
-        schema = schema.remove(schema.get_field_index("partition_key"))
-        query = sql.SQL("SELECT {} FROM raw_data WHERE partition_key = {} ORDER BY loan_id").format(
-            column_list(schema.names), sql.Literal(key)
-        )
-        categories = [name for name, column in self._portfolio.columns.items() if column.kind == "category"]
         with self._database.transaction() as cursor:
-            return read_csv(cursor, query, schema, categories)
+            return self._read_raw(cursor, [key]).drop(columns="partition_key")
+
+    def read_raw_batches(self, keys: Sequence[str]) -> Iterator[pd.DataFrame]:
+        """The rows of partitions as `read_raw` returns them, with a first column `partition_key`.
+
+        They are ordered by partition and loan id, at most _ROWS_PER_BATCH in a frame, and of one state of the table.
+        """
+        after: tuple[str, str] | None = ("", "")
+        with self._database.transaction(repeatable=True) as cursor:
+            while after is not None:
+                frame = self._read_raw(cursor, keys, after, _ROWS_PER_BATCH)
+                full = len(frame) == _ROWS_PER_BATCH
+                after = (frame["partition_key"].iat[-1], frame["loan_id"].iat[-1]) if full else None
+                if len(frame):
+                    yield frame
 
     def read_processed(self, *, keys: Sequence[str] | None = None, cutoff: date | None = None) -> LoanRows:
         """Features made under this portfolio, ordered by partition and loan id.
@@ -210,35 +221,35 @@ class Loans:
         with self._database.transaction() as cursor:
             return table_hash(cursor, table, columns)
 
-    def _replace(
+    def _read_raw(
         self,
-        table: str,
-        key: str,
-        columns: Sequence[str],
-        count: int,
-        copy: Callable[[extensions.cursor], int],
-    ) -> Replaced:
-        hashed = row_hash(columns)
-        only = sql.SQL("WHERE partition_key = {}").format(sql.Literal(key))
-        with self._database.transaction() as cursor:
-            # One writer per partition; readers see the old rows until the commit.
-            cursor.execute(
-                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
-                (f"{self._database.schema}.{table}.{key}",),
+        cursor: extensions.cursor,
+        keys: Sequence[str],
+        after: tuple[str, str] = ("", ""),
+        limit: int | None = None,
+    ) -> pd.DataFrame:
+        """Rows of the partitions in order, from the one after this key and loan id on; None: all of them."""
+        schema = self._raw_schema()
+        query = sql.SQL(
+            "SELECT {} FROM raw_data WHERE partition_key = ANY({}) AND (partition_key, loan_id) > {} "
+            "ORDER BY partition_key, loan_id LIMIT {}"
+        ).format(column_list(schema.names), *map(sql.Literal, (list(keys), after, limit)))
+        categories = [name for name, column in self._portfolio.columns.items() if column.kind == "category"]
+        return read_csv(cursor, query, schema, ["partition_key", *categories])
+
+    def _checked(self, rows: LoanRows, keys: Sequence[str]) -> LoanRows:
+        names = self._portfolio.features
+        expected = (len(rows), len(names.numerical)), (len(rows), len(names.categorical))
+        if (rows.numerical.shape, rows.categorical.shape) != expected:
+            raise WarehouseError(
+                f"features of shapes {rows.numerical.shape} and {rows.categorical.shape}, "
+                f"portfolio {self._portfolio.name} has {expected[0]} and {expected[1]}"
             )
-            same_size = count > 0 and row_count(cursor, table, only) == count
-            before = fingerprint(cursor, table, hashed, only) if same_size else None
-            cursor.execute(sql.SQL("DELETE FROM {} {}").format(sql.Identifier(table), only))
-            deleted = cursor.rowcount
-            rows = copy(cursor) if count else 0
-            if rows != count:
-                raise WarehouseError(
-                    f"{table}, partition {key}: {rows} of {count} rows arrived; nothing was changed"
-                )
-            if before is not None and fingerprint(cursor, table, hashed, only) == before:
-                cursor.connection.rollback()
-                return Replaced(rows, changed=False)
-        return Replaced(rows, changed=bool(rows or deleted))
+        if not np.isin(rows.partition_key, keys).all():
+            raise WarehouseError(
+                f"rows of other partitions among the rows to store in {keys[0]} to {keys[-1]}"
+            )
+        return rows
 
     def _raw_schema(self) -> pa.Schema:
         types = _FIXED | postgres_columns(self._portfolio)
@@ -248,9 +259,3 @@ class Loans:
         if cutoff is None or self._portfolio.as_of is None:
             return True
         return self._portfolio.partition_bounds(key)[1] <= cutoff
-
-
-def _copy_statement(table: str, columns: Sequence[str], format_: str) -> sql.Composable:
-    return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT {})").format(
-        sql.Identifier(table), column_list(columns), sql.SQL(format_)
-    )

@@ -9,27 +9,38 @@ from loan_default_assets.warehouse.database_errors import WarehouseError
 TABLES = ("raw_data", "processed_data", "model_metadata", "predictions", "model_performance")
 # Wall-clock times, serial and random numbers, which differ between two runs over the same loans.
 _VOLATILE = ["id", "request_id", "created_at", "promoted_at", "evaluated_at", "latency_ms"]
-_ALL = sql.SQL("")
 
 
-def row_count(cursor: extensions.cursor, table: str, only: sql.Composable = _ALL) -> int:
-    """Rows of the table, or those that the WHERE clause `only` selects."""
-    cursor.execute(sql.SQL("SELECT count(*) FROM {} {}").format(sql.Identifier(table), only))
+def row_count(cursor: extensions.cursor, table: str) -> int:
+    """Rows of the table."""
+    cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table)))
     ((rows,),) = cursor.fetchall()
     return int(rows)
 
 
-def fingerprint(
-    cursor: extensions.cursor, table: str, hashed: sql.Composable, only: sql.Composable = _ALL
-) -> tuple[int, int]:
-    """The number of rows, and the sum over them of the 64-bit integer expression `hashed`."""
+def partition_rows(cursor: extensions.cursor, table: str, keys: Sequence[str]) -> dict[str, int]:
+    """The number of rows of each of the partitions that has any."""
     cursor.execute(
-        sql.SQL("SELECT count(*), coalesce(sum({}), 0) FROM {} {}").format(
-            hashed, sql.Identifier(table), only
-        )
+        sql.SQL("SELECT partition_key, count(*) FROM {} WHERE partition_key = ANY(%s) GROUP BY 1").format(
+            sql.Identifier(table)
+        ),
+        (list(keys),),
     )
-    ((rows, total),) = cursor.fetchall()
-    return rows, int(total)
+    return dict(cursor.fetchall())
+
+
+def partition_hashes(
+    cursor: extensions.cursor, table: str, columns: Sequence[str], keys: Sequence[str]
+) -> dict[str, tuple[int, int]]:
+    """The number of rows of each of the partitions that has any, and the sum of the hashes of its rows."""
+    if not keys:
+        return {}
+    cursor.execute(
+        sql.SQL(
+            "SELECT partition_key, count(*), sum({}) FROM {} WHERE partition_key = ANY({}) GROUP BY 1"
+        ).format(row_hash(columns), sql.Identifier(table), sql.Literal(list(keys)))
+    )
+    return {key: (rows, int(total)) for key, rows, total in cursor.fetchall()}
 
 
 def table_hash(cursor: extensions.cursor, table: str, columns: Sequence[str] | None) -> str:
@@ -46,8 +57,11 @@ def table_hash(cursor: extensions.cursor, table: str, columns: Sequence[str] | N
         )
     else:
         text = row_hash(columns)
-    rows, total = fingerprint(cursor, table, text)
-    return f"{rows}:{total % (1 << 64):016x}"
+    cursor.execute(
+        sql.SQL("SELECT count(*), coalesce(sum({}), 0) FROM {}").format(text, sql.Identifier(table))
+    )
+    ((rows, total),) = cursor.fetchall()
+    return f"{rows}:{int(total) % (1 << 64):016x}"
 
 
 def row_hash(columns: Sequence[str]) -> sql.Composed:

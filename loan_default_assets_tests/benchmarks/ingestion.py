@@ -4,6 +4,7 @@ Each side runs in its own process, so that peak memory is measured per side.
 """
 
 import json
+import logging
 import multiprocessing
 import resource
 import statistics
@@ -18,8 +19,7 @@ import psycopg2
 import pyarrow as pa
 import pyarrow.csv
 
-from loan_default_assets.portfolio.checks import pandera_schema
-from loan_default_assets.portfolio.ingest import sources
+from loan_default_assets.pipeline.load_loans import load_partitions
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.warehouse.database import Database, dsn
 from loan_default_assets.warehouse.embedded.local_postgres import serve
@@ -74,9 +74,9 @@ def _bare(url: str, csv: str, _: Portfolio) -> None:
 
 def _validated(url: str, _: str, portfolio: Portfolio) -> None:
     loans = Loans(Database(url, portfolio.name), portfolio)
-    for part in sources.read_partitions(portfolio, [str(_DAY)], today=_TODAY):
-        assert not pandera_schema.partition_violations(portfolio, part.frame, part.key, _TODAY)
-        loans.replace_raw(part.key, part.frame)
+    log = logging.getLogger(__name__)
+    stored = load_partitions(portfolio, loans, [str(_DAY)], today=_TODAY, log=log)
+    assert stored.check.passed
 
 
 def _timed(

@@ -1,7 +1,7 @@
 """Rows in and out by COPY with little memory: frames as CSV through Arrow, chunks prepared one ahead of the server."""
 
 import io
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
@@ -36,13 +36,12 @@ def copy_in(cursor: extensions.cursor, statement: sql.Composable, chunks: Iterab
     return cursor.rowcount
 
 
-def csv_chunks(frame: pd.DataFrame, schema: pa.Schema, constants: Mapping[str, str]) -> Iterator[bytes]:
+def csv_chunks(frame: pd.DataFrame, schema: pa.Schema) -> Iterator[bytes]:
     """The frame as CSV for COPY, in chunks of rows. NULL is an empty cell, an empty text is quoted.
 
     Args:
         frame: The rows.
         schema: The columns in the order of COPY.
-        constants: Columns that the frame lacks, with the value of all rows.
 
     Raises:
         WarehouseError: A column is missing or holds values of another type.
@@ -51,7 +50,7 @@ def csv_chunks(frame: pd.DataFrame, schema: pa.Schema, constants: Mapping[str, s
     for first in range(0, len(frame), _ROWS_PER_CHUNK):
         part = frame.iloc[first : first + _ROWS_PER_CHUNK]
         sink = io.BytesIO()
-        pa.csv.write_csv(_batch(part, schema, constants, first), sink, options)
+        pa.csv.write_csv(_batch(part, schema, first), sink, options)
         yield sink.getvalue()
 
 
@@ -87,12 +86,9 @@ def read_csv(
     return frame
 
 
-def _batch(part: pd.DataFrame, schema: pa.Schema, constants: Mapping[str, str], first: int) -> pa.RecordBatch:
+def _batch(part: pd.DataFrame, schema: pa.Schema, first: int) -> pa.RecordBatch:
     arrays = []
     for field in schema:
-        if field.name in constants:
-            arrays.append(pa.repeat(constants[field.name], len(part)))
-            continue
         try:
             arrays.append(_array(part[field.name], field.type))
         except (pa.ArrowInvalid, pa.ArrowTypeError, KeyError):

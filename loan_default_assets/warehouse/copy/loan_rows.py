@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loan_default_assets.warehouse.copy.binary_format import HEADER, TRAILER, BinaryUnpacker, Field, pack_rows
+from loan_default_assets.warehouse.copy.binary_format import BinaryUnpacker, Field, pack_rows
 from loan_default_assets.warehouse.database_errors import WarehouseError
 
 # The digest covers the names of the table's columns, not of the attributes, so that hashes of training snapshots
@@ -59,47 +59,42 @@ class LoanRows:
         return total.hexdigest()
 
 
-def binary_chunks(key: str, rows: LoanRows, feature_hash: str) -> Iterator[bytes]:
-    """The rows for COPY FROM STDIN (FORMAT binary), grouped by layout (length of the loan id, NULLs).
+def binary_chunks(rows: LoanRows, feature_hash: str) -> Iterator[bytes]:
+    """The rows in COPY's binary format without header and trailer, grouped by layout (lengths of the texts, NULLs).
 
     Args:
-        key: Partition key of all rows.
-        rows: The rows; their own partition keys are not read.
+        rows: The rows.
         feature_hash: First 16 digits of the portfolio's hash.
 
     Raises:
         WarehouseError: A loan id is empty.
     """
-    ids = _utf8(rows.loan_id)
+    keys, ids = _utf8(rows.partition_key), _utf8(rows.loan_id)
     days = {"as_of": rows.as_of, "label_observed_at": rows.label_observed_at}
     missing = {"label": rows.label < 0} | {name: np.isnat(values) for name, values in days.items()}
-    size = np.char.str_len(ids) if len(ids) else np.empty(0, int)
+    key_size, size = (np.char.str_len(texts).astype(np.int64) for texts in (keys, ids))
     if (size == 0).any():
-        raise WarehouseError(f"partition {key}: an empty loan id")
-    shape = size * 8 + missing["as_of"] * 4 + missing["label_observed_at"] * 2 + missing["label"]
-    constants = {"partition_key": key.encode(), "feature_hash": feature_hash.encode()}
-    yield HEADER
+        raise WarehouseError(f"partition {rows.partition_key[size == 0][0]}: an empty loan id")
+    nulls = missing["as_of"] * 4 + missing["label_observed_at"] * 2 + missing["label"]
+    shape = (key_size << 32) + size * 8 + nulls
     for value in np.unique(shape):
         same = np.flatnonzero(shape == value)
         fields = [
-            Field("partition_key", f"S{len(constants['partition_key'])}"),
-            Field("loan_id", f"S{value // 8}"),
+            Field("partition_key", f"S{value >> 32}"),
+            Field("loan_id", f"S{(value & 0xFFFFFFFF) // 8}"),
             Field("as_of", None if value & 4 else "i4"),
             Field("numbers", "f4", rows.numerical.shape[1]),
             Field("categories", "i2", rows.categorical.shape[1]),
             Field("label", None if value & 1 else "i2"),
             Field("label_observed_at", None if value & 2 else "i4"),
-            Field("feature_hash", f"S{len(constants['feature_hash'])}"),
+            Field("feature_hash", f"S{len(feature_hash)}"),
         ]
         for first in range(0, len(same), _ROWS_PER_CHUNK):
             some = same[first : first + _ROWS_PER_CHUNK]
-            columns = constants | {
-                n: _postgres_days(v[some]) for n, v in days.items() if not missing[n][some[0]]
-            }
-            columns |= {"loan_id": ids[some], "label": rows.label[some]}
+            columns = {n: _postgres_days(v[some]) for n, v in days.items() if not missing[n][some[0]]}
+            columns |= {"partition_key": keys[some], "loan_id": ids[some], "label": rows.label[some]}
             columns |= {"numbers": rows.numerical[some], "categories": rows.categorical[some]}
-            yield pack_rows(fields, columns)
-    yield TRAILER
+            yield pack_rows(fields, columns | {"feature_hash": feature_hash.encode()})
 
 
 class LoanRowsReader:

@@ -182,3 +182,14 @@ def test_the_document_has_bounds_values_and_required_fields() -> None:
     assert all(
         schemas[group]["additionalProperties"] is False for group in ("PredictRequest", "DateFeatures")
     )
+
+
+@pytest.mark.parametrize(
+    ("loans", "reason"), [(1, "one loan per request"), (1000, "at most 1000 loans per request")]
+)
+def test_a_body_of_too_many_loans_names_the_limit(loans: int, reason: str) -> None:
+    types = RequestTypes(portfolio())
+    parser = Parser(types.predict_batch, types.portfolio, loans)
+    with pytest.raises(Refused) as refused:
+        parser.json(b'{"loans": [' + b'{"loan_id": "1"},' * 60_000 + b"]}")
+    assert refused.value.problem.details[0].reason.startswith(reason)

@@ -1,0 +1,129 @@
+"""Partitions of `raw_data` and `processed_data` replaced as a whole, all of one run in one transaction."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Literal
+
+import numpy as np
+from psycopg2 import extensions, sql
+
+from loan_default_assets.warehouse.copy.binary_format import HEADER, TRAILER
+from loan_default_assets.warehouse.copy.csv_copy import copy_in
+from loan_default_assets.warehouse.database import Database
+from loan_default_assets.warehouse.database_errors import WarehouseError
+from loan_default_assets.warehouse.table_hashes import column_list, partition_hashes, partition_rows
+
+# Each lock takes an entry of the server's lock table, which has 6,400 by default for all connections.
+_MOST_LOCKS = 250
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """The rows of a replaced partition; not `changed` when it held the same rows before."""
+
+    rows: int
+    changed: bool
+
+
+@dataclass(frozen=True)
+class CopyChunk:
+    """Rows to send.
+
+    Attributes:
+        rows: Their number per partition.
+        data: The rows in the table's COPY format.
+    """
+
+    rows: Mapping[str, int]
+    data: Iterable[bytes]
+
+
+@dataclass(frozen=True)
+class PartitionedTable:
+    """A table with a column `partition_key`, and how rows are copied into it."""
+
+    name: str
+    columns: tuple[str, ...]
+    copy_format: Literal["csv", "binary"]
+
+    def replace(self, database: Database, keys: Sequence[str], chunks: Iterable[CopyChunk]) -> list[Replaced]:
+        """Replace the partitions in one transaction: all of them, or none after any error.
+
+        Readers see the former rows until the commit, and other writers of the partitions wait for it. Where every
+        partition holds the same rows already, nothing is written.
+
+        Args:
+            database: The schema that holds the table.
+            keys: The partitions to replace.
+            chunks: Rows of these partitions in any order; one without rows becomes empty. The chunks are made in
+                another thread while PostgreSQL stores the ones before, so that memory does not grow with the table.
+
+        Returns:
+            One entry per key, in order.
+
+        Raises:
+            WarehouseError: PostgreSQL refuses a row. An error of `chunks` itself is raised unchanged.
+        """
+        remaining = iter(chunks)
+        # A source that cannot be read fails before the partitions are locked.
+        first = next(remaining, None)
+        sent: Counter[str] = Counter()
+        with database.transaction() as cursor:
+            self._lock(cursor, database.schema, keys)
+            stored = partition_rows(cursor, self.name, keys)
+            before = partition_hashes(cursor, self.name, self.columns, list(stored))
+            if stored:
+                cursor.execute(
+                    sql.SQL("DELETE FROM {} WHERE partition_key = ANY(%s)").format(sql.Identifier(self.name)),
+                    (list(stored),),
+                )
+            if first is not None:
+                self._copy(cursor, chain((first,), remaining), sent)
+            same_size = [key for key, rows in stored.items() if sent[key] == rows]
+            after = partition_hashes(cursor, self.name, self.columns, same_size)
+            unchanged = {key for key in same_size if before[key] == after[key]}
+            if unchanged == stored.keys() | sent.keys():
+                cursor.connection.rollback()
+        return [
+            Replaced(sent[key], key not in unchanged and bool(sent[key] or key in stored)) for key in keys
+        ]
+
+    def _lock(self, cursor: extensions.cursor, schema: str, keys: Sequence[str]) -> None:
+        """Wait for other writers of the partitions, and make later ones wait, until the end of the transaction."""
+        table = f"{schema}.{self.name}"
+        if len(keys) > _MOST_LOCKS:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (table,))
+            return
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", (table,))
+        # In the order of the keys in every writer, so that no two wait for each other.
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(lock, 0)) FROM unnest(%s::text[]) AS lock",
+            ([f"{table}.{key}" for key in sorted(keys)],),
+        )
+
+    def _copy(self, cursor: extensions.cursor, chunks: Iterable[CopyChunk], sent: Counter[str]) -> None:
+        """Send the chunks, and count their rows in `sent`."""
+
+        def rows() -> Iterator[bytes]:
+            for chunk in chunks:
+                sent.update(chunk.rows)
+                yield from chunk.data
+
+        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT {})").format(
+            sql.Identifier(self.name), column_list(self.columns), sql.SQL(self.copy_format)
+        )
+        framed = rows() if self.copy_format == "csv" else chain((HEADER,), rows(), (TRAILER,))
+        arrived = copy_in(cursor, statement, framed)
+        if arrived != sent.total():
+            raise WarehouseError(
+                f"{self.name}: {arrived} of {sent.total()} rows arrived, of the partitions {min(sent)} to {max(sent)}; "
+                "nothing was changed"
+            )
+
+
+def rows_per_key(keys: np.ndarray) -> dict[str, int]:
+    """The number of rows per partition key."""
+    names, counts = np.unique(keys, return_counts=True)
+    return {str(name): int(count) for name, count in zip(names, counts, strict=True)}
