@@ -2,12 +2,14 @@
 
 import math
 import re
+from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from loan_default_assets.portfolio.description import LARGEST_NUMBER, Column
+from loan_default_assets.portfolio.ingest.missing_values import missing_values
 
 LONGEST = 200
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
@@ -33,6 +35,31 @@ def cell_type(column: Column) -> Any:
     if column.kind == "number":
         return _number(column)
     return DateCell if column.kind == "date" else _category(column)
+
+
+def nullable_type(column: Column, missing: Iterable[str]) -> Any:
+    """The annotated type of a value that may be missing.
+
+    What a file may hold in place of a missing value is missing in a request too: a sentinel of the portfolio is not
+    scored as a number.
+
+    Args:
+        column: The column.
+        missing: The portfolio's `missing`, which is for all columns.
+    """
+    listed = (*missing, *column.missing)
+    if column.kind != "category" and not listed:
+        return cell_type(column) | None
+    marks = missing_values(listed, column.values or ())
+
+    def present(value: Any) -> Any:
+        if isinstance(value, str):
+            text = value.strip()
+            return None if text and (marks.has(text) or text in map(str, marks.dates)) else value
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return None if is_number and value in marks.numbers else value
+
+    return Annotated[cell_type(column) | None, BeforeValidator(present)]
 
 
 def description(column: Column, *, protected: bool) -> str:

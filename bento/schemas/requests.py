@@ -99,7 +99,8 @@ class RequestTypes:
                 request_fields.description(column, protected=protected),
             )
             if column.nullable or protected:
-                fields[f"f{index}"] = (cell | None, Field(None, alias=name, description=about))
+                cell = request_fields.nullable_type(column, self.portfolio.missing)
+                fields[f"f{index}"] = (cell, Field(None, alias=name, description=about))
             else:
                 optional = False
                 fields[f"f{index}"] = (cell, Field(alias=name, description=about))

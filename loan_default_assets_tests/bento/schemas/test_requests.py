@@ -12,7 +12,9 @@ from bento.schemas.openapi import document
 from bento.schemas.problems import Refused
 from bento.schemas.request_parsing import Parser
 from bento.schemas.requests import MOST_LOANS, RequestTypes
+from loan_default_assets.portfolio.description import Column
 from loan_default_assets.portfolio.features import transform
+from loan_default_assets.portfolio.ingest.cell_parsing import parse_cell
 from loan_default_assets.portfolio.spec import library_names, load
 from loan_default_assets_tests.bento.small_portfolio import portfolio, request
 
@@ -193,3 +195,38 @@ def test_a_body_of_too_many_loans_names_the_limit(loans: int, reason: str) -> No
     with pytest.raises(Refused) as refused:
         parser.json(b'{"loans": [' + b'{"loan_id": "1"},' * 60_000 + b"]}")
     assert refused.value.problem.details[0].reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "expected"),
+    [
+        ("income", -999, None),
+        ("income", -998, -998.0),
+        ("income", 0, 0.0),
+        ("region", "XNA", None),
+        ("region", "xna", None),
+        ("region", "NA", None),
+        ("region", "north", "north"),
+        ("opened", "1900-01-01", None),
+        ("opened", "1900-01-02", date(1900, 1, 2)),
+    ],
+)
+def test_what_is_missing_in_a_file_is_missing_in_a_request(column: str, value: Any, expected: Any) -> None:
+    described = load("demo").model_copy(
+        update={
+            "columns": {
+                "income": Column(kind="number", nullable=True, missing=(-999,)),  # type: ignore[arg-type]
+                "region": Column(kind="category", values=("north", "south"), nullable=True),
+                "opened": Column(kind="date", nullable=True, missing=("1900-01-01",)),
+            },
+            "missing": ("XNA",),
+            "derive": {},
+        }
+    )
+    types = RequestTypes(described)
+    group = {"income": "numerical_features", "region": "categorical_features", "opened": "date_features"}[
+        column
+    ]
+    checked = types.loan(Parser(types.predict, described, 1).values({group: {column: value}}), TODAY)
+    assert dict(zip(types.sources, checked.values, strict=True))[column] == expected
+    assert parse_cell(described.columns[column], value, described.missing) == expected
