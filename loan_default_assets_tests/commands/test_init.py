@@ -182,14 +182,14 @@ def test_a_case_is_drafted_as_expected(folder: Path, case: str, expected: list[s
         assert text in result.output
 
 
-ROWS = b"".join(b"%d,%d\n" % (20_000 + 7919 * row % 9973, row % 3 == 0) for row in range(120))
+CELLS = b"".join(b"%d,%d\n" % (20_000 + 7919 * row % 9973, row % 3 == 0) for row in range(120))
 
 
 @pytest.mark.parametrize(
     ("data", "options", "written"),
     [
-        ("소득,y\n".encode("cp949") + ROWS, {"encoding": "cp949"}, "encoding: cp949"),
-        (b"income,y\n" + ROWS + b"7\n", {"fill_short_rows": True}, "fill_short_rows: true"),
+        ("소득,y\n".encode("cp949") + CELLS, {"encoding": "cp949"}, "encoding: cp949"),
+        (b"income,y\n" + CELLS + b"7\n", {"fill_short_rows": True}, "fill_short_rows: true"),
     ],
     ids=["encoding", "short rows"],
 )
