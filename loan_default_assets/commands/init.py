@@ -81,8 +81,8 @@ def accounted_draft(draft: PortfolioDraft, today: date) -> tuple[PortfolioDraft,
             draft,
             decisions=(
                 *draft.decisions,
-                f"known_after_outcome: {listed} may exist only after the outcome and are no features. A column that is "
-                "known at application: move it to known_at_application.",
+                f"known_after_outcome: not used as features, as they may exist only after the outcome: {listed}. A "
+                "column that is known at application: move it to known_at_application.",
             ),
         )
     drafted_portfolio(draft)
