@@ -161,10 +161,9 @@ class LeakageSearch:
         if level - ONE_SIDED * error < NEAR_PERFECT:
             return
         alone = [found.roc_auc for found in self.alone]
-        steps = peel(self.model, start, alone, ORDINARY, MAX_PEELED)
-        for step in steps:
-            self.peeled[step.feature] = len(self.peeled) + 1
-        removed = [step.feature for step in steps]
+        removed = peel(self.model, start, alone, ORDINARY, MAX_PEELED)
+        for index in removed:
+            self.peeled[index] = len(self.peeled) + 1
         if not removed:
             return
         base = self.rows.not_attested([*self.reasons, *removed])

@@ -21,7 +21,6 @@ RESULTS = {
     "leakage.LeakageEvidence",
     "leakage_evidence.UnivariateEvidence",
     "leakage_pairs.PairEvidence",
-    "leakage_peeling.PeelingStep",
     "metrics.Metrics",
     "metrics.PairedDifferences",
     "predictor.ScoredRows",

@@ -27,7 +27,6 @@ class Surroundings:
         negative: Ways of writing negative numbers.
         below: Texts such as `< 1 year`, with the text of their number.
         cells: Number of cells that are not plain numbers.
-        several: Whether cells have several numbers with units, such as 5yrs 3mon.
         unit: The unit of the numbers.
         notes: What a human should know.
     """
@@ -37,7 +36,6 @@ class Surroundings:
     below: dict[str, str] = field(default_factory=dict)
     cells: int = 0
     plain: int = 0
-    several: bool = False
     unit: str | None = None
     notes: tuple[str, ...] = ()
     affixes: tuple[str, ...] = ()
@@ -108,11 +106,11 @@ def _look_around_one(text: str, written: str, count: int, found: Surroundings, u
     known = [words_in(part) for part in (first, *rests[1:], last)]
     if any(words is None for words in known):
         return
-    if len(runs) > 1:
-        # Several numbers in one cell are one quantity only if each has a unit.
-        if not all(any(kind in ("time", "multiplier") for _, kind, _ in words or ()) for words in known[1:]):
-            return
-        found.several = True
+    # Several numbers in one cell are one quantity only if each has a unit.
+    if len(runs) > 1 and not all(
+        any(kind in ("time", "multiplier") for _, kind, _ in words or ()) for words in known[1:]
+    ):
+        return
     for words in known:
         for entry in words or ():
             found.words[entry] += count

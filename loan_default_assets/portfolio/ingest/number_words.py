@@ -123,7 +123,3 @@ def words_in(text: str) -> list[tuple[str, str, str | float]] | None:
         found.append((word, *_KINDS[word.casefold()]))
         position = match.end()
     return found
-
-
-def _is_letter(character: str) -> bool:
-    return character.isascii() and character.isalpha()
