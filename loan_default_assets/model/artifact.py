@@ -1,6 +1,7 @@
 """A model as a folder of safetensors and JSON, named by its content; loading it executes nothing in it.
 
-`<root>/<version>/` holds weights.safetensors, encoding.safetensors, model.json, portfolio.json and manifest.json.
+`<root>/<version>/` holds weights.safetensors, encoding.safetensors, model.json, portfolio.json and manifest.json, and
+trees.safetensors where gradient boosting is a member.
 The manifest has the SHA-256 of the others, the artifact's SHA-256 is that of the manifest, and the version is c
 (classifier) or e (encoder) and the first 12 digits of it. No file holds a time, so the same model gives the same
 version. docs/decisions/no-pickle.md has the reasons.
@@ -12,15 +13,17 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import safetensors.numpy
 import safetensors.torch
+from torch import Tensor
 
 from loan_default_assets.model.artifact_files import (
     MANIFEST,
+    TREES,
     ArtifactError,
     digest_of,
     intact,
@@ -29,9 +32,11 @@ from loan_default_assets.model.artifact_files import (
     to_json,
     write,
 )
+from loan_default_assets.model.boosted_trees import BoostedTrees
 from loan_default_assets.model.calibration import Calibration
-from loan_default_assets.model.config import ModelConfig
+from loan_default_assets.model.config import FORMER, ModelConfig
 from loan_default_assets.model.encoding import Encoding
+from loan_default_assets.model.member_weights import Member
 from loan_default_assets.model.training import Encoder, FittedModel
 from loan_default_assets.model.training_loop import Epoch
 
@@ -143,11 +148,13 @@ def save(
         **(_classifier_details(model) if isinstance(model, FittedModel) else {"losses": list(model.losses)}),
     }
     files = {
-        "weights.safetensors": safetensors.torch.save(model.state),
+        "weights.safetensors": safetensors.torch.save(_weights(model)),
         "encoding.safetensors": safetensors.numpy.save(model.encoding.arrays()),
         "model.json": to_json(details),
         "portfolio.json": to_json(dict(portfolio)),
     }
+    if isinstance(model, FittedModel) and model.trees is not None:
+        files[TREES] = safetensors.numpy.save(model.trees.arrays())
     files[MANIFEST] = to_json({name: digest_of(content) for name, content in files.items()})
     digest = digest_of(files[MANIFEST])
     version = details["kind"][0] + digest[:12]
@@ -203,24 +210,72 @@ def load(path: Path | str, *, sha256: str | None = None, portfolio_hash: str | N
     )
 
 
+def _weights(model: FittedModel | Encoder) -> dict[str, Tensor]:
+    """Weights by name; those of several transformers begin with its number."""
+    if isinstance(model, Encoder):
+        return model.state
+    if len(model.states) == 1:
+        return model.states[0]
+    return {
+        f"{number}.{name}": value
+        for number, state in enumerate(model.states)
+        for name, value in state.items()
+    }
+
+
+def _states(weights: Mapping[str, Tensor], count: int) -> tuple[dict[str, Tensor], ...]:
+    if count == 1:
+        return (dict(weights),)
+    states: tuple[dict[str, Tensor], ...] = tuple({} for _ in range(count))
+    for numbered, value in weights.items():
+        number, _, name = numbered.partition(".")
+        states[int(number)][name] = value
+    return states
+
+
 def _classifier_details(model: FittedModel) -> dict[str, Any]:
     epochs = [
-        [epoch.number, epoch.total, None if math.isnan(epoch.loss) else epoch.loss, epoch.validation_auc]
+        [
+            epoch.number,
+            epoch.total,
+            None if math.isnan(epoch.loss) else epoch.loss,
+            epoch.validation_auc,
+            epoch.member,
+        ]
         for epoch in model.history
     ]
-    calibration = {"slope": model.calibration.slope, "offset": model.calibration.offset}
-    return {"calibration": calibration, "threshold": model.threshold, "epochs": epochs}
+    return {
+        "calibration": {"slope": model.calibration.slope, "offset": model.calibration.offset},
+        "threshold": model.threshold,
+        "epochs": epochs,
+        "members": [asdict(member) for member in model.members],
+    }
 
 
 def _model(details: Mapping[str, Any], files: Mapping[str, bytes]) -> FittedModel | Encoder:
-    config = ModelConfig.from_dict(details["config"])
+    config = ModelConfig.from_dict(FORMER | details["config"])
     encoding = Encoding.from_arrays(safetensors.numpy.load(files["encoding.safetensors"]))
-    state = safetensors.torch.load(files["weights.safetensors"])
+    weights = safetensors.torch.load(files["weights.safetensors"])
     if details["kind"] == "encoder":
-        return Encoder(config, encoding, state, tuple(details["losses"]))
+        return Encoder(config, encoding, weights, tuple(details["losses"]))
+    # A model of a release without ensembles has one transformer, and epochs without a member.
+    members = tuple(Member(**member) for member in details.get("members", [{"kind": "transformer"}]))
     history = tuple(
-        Epoch("fit", number, total, math.nan if loss is None else loss, auc, 0.0)
-        for number, total, loss, auc in details["epochs"]
+        Epoch("fit", number, total, math.nan if loss is None else loss, auc, 0.0, *member)
+        for number, total, loss, auc, *member in details["epochs"]
     )
-    calibration = Calibration(**details["calibration"])
-    return FittedModel(config, encoding, state, calibration, details["threshold"], history)
+    trees = (
+        BoostedTrees.from_arrays(safetensors.numpy.load(files[TREES]))
+        if members[-1].kind == "boosting"
+        else None
+    )
+    return FittedModel(
+        config=config,
+        encoding=encoding,
+        states=_states(weights, sum(member.kind == "transformer" for member in members)),
+        trees=trees,
+        members=members,
+        calibration=Calibration(**details["calibration"]),
+        threshold=details["threshold"],
+        history=history,
+    )

@@ -14,6 +14,7 @@ import numpy as np
 
 MANIFEST = "manifest.json"
 CONTENT = ("weights.safetensors", "encoding.safetensors", "model.json", "portfolio.json")
+TREES = "trees.safetensors"
 
 
 class ArtifactError(Exception):
@@ -34,12 +35,14 @@ def read(path: Path) -> dict[str, bytes]:
     """
     try:
         files = {name: (path / name).read_bytes() for name in (*CONTENT, MANIFEST)}
+        if (path / TREES).exists():
+            files[TREES] = (path / TREES).read_bytes()
     except OSError as error:
         name = Path(str(error.filename)).name
         raise ArtifactError(
             f"{path}: {name} cannot be read ({error.strerror}); restore the folder or retrain"
         ) from error
-    expected = to_json({name: digest_of(files[name]) for name in CONTENT})
+    expected = to_json({name: digest_of(content) for name, content in files.items() if name != MANIFEST})
     if files[MANIFEST] != expected:
         raise ArtifactError(
             f"{path}: a file differs from its SHA-256 in {MANIFEST}; restore the folder or retrain"

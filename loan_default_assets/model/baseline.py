@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from loan_default_assets.model.boosting import MAX_NATIVE_CATEGORIES, filled
 from loan_default_assets.model.calibration import best_f1_threshold
 from loan_default_assets.model.rows import Rows
-
-MAX_NATIVE_CATEGORIES = 255
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def boosting(rows: Rows, cardinalities: Sequence[int], *, seed: int = 0, rounds:
     model = HistGradientBoostingClassifier(max_iter=rounds, categorical_features=native, random_state=seed)
     # Threads of one process that share cores with another process wait for each other at every split.
     with threadpool_limits(1):
-        return model.fit(columns(rows), rows.outcome())
+        return model.fit(filled(columns(rows)), rows.outcome())
 
 
 def columns(rows: Rows) -> np.ndarray:

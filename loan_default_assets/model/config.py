@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
@@ -26,9 +27,18 @@ class ModelConfig:
         activation: Non-linearity of the feed-forward part.
         head_hidden: Width of the classification head's hidden layer.
         projection: Width of the vectors that the contrastive loss compares.
-        bins: Piecewise-linear bins per numerical feature; 0 for linear tokens (Gorishniy et al. 2022).
-        batch_size: Rows per step of fine-tuning.
-        learning_rate: Step size of AdamW in fine-tuning.
+        bins: Most piecewise-linear bins per numerical feature, their edges from a decision tree on the training rows;
+            0 for linear tokens (Gorishniy et al. 2022).
+        token_width: Width per token of the concatenation that the head reads beside the mean of the tokens; 0 for the
+            mean alone.
+        head_dropout: Rate before both layers of the head.
+        members: Transformers of the classifier, each with a seed of its own.
+        boosting: Whether gradient boosting is a member of the classifier too.
+        teacher: Share of the training target that is the out-of-fold PD of gradient boosting; the rest is the label.
+        weight_average: Decay per step of the exponential moving average of the weights; 0 for the last weights.
+        schedule: How the learning rate runs over the epochs: `one_cycle` (Smith 2018) or `constant`.
+        batch_size: Rows per step of fine-tuning; 0 derives it from the number of training rows.
+        learning_rate: Largest step size of AdamW in fine-tuning; 0 derives it from the batch size.
         weight_decay: Weight decay of matrices; vectors have none.
         gradient_clip: Largest norm of a step's gradient.
         pretrain_epochs: Epochs of contrastive pretraining; 0 for none.
@@ -39,7 +49,7 @@ class ModelConfig:
         mask_rate: Share of cells that `mask` replaces.
         scarf_rate: Share of cells that `scarf` redraws.
         temperature: Temperature of the contrastive loss.
-        max_epochs: Largest number of fine-tuning epochs.
+        max_epochs: Largest number of fine-tuning epochs; 0 derives it from the number of training rows.
         min_steps: Fewest steps per fine-tuning epoch, so that a small data set is not evaluated after a few batches;
             its rows are repeated as needed.
         patience: Epochs without a better validation ROC-AUC after which fine-tuning stops.
@@ -67,9 +77,16 @@ class ModelConfig:
     activation: Literal["relu", "gelu"] = "relu"
     head_hidden: int = 128
     projection: int = 128
-    bins: int = 0
-    batch_size: int = 32
-    learning_rate: float = 3e-4
+    bins: int = 24
+    token_width: int = 8
+    head_dropout: float = 0.3
+    members: int = 3
+    boosting: bool = True
+    teacher: float = 0.5
+    weight_average: float = 0.99
+    schedule: Literal["constant", "one_cycle"] = "one_cycle"
+    batch_size: int = 0
+    learning_rate: float = 0.0
     weight_decay: float = 1e-5
     gradient_clip: float = 1.0
     pretrain_epochs: int = 4
@@ -79,24 +96,43 @@ class ModelConfig:
     mask_rate: float = 0.15
     scarf_rate: float = 0.6
     temperature: float = 0.5
-    max_epochs: int = 16
-    min_steps: int = 100
+    max_epochs: int = 0
+    min_steps: int = 50
     patience: int = 4
     seed: int = 0
     threads: int = 1
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        for name in ("d_model", "nhead", "num_layers", "dim_feedforward", "head_hidden", "projection"):
+        for name in (
+            "d_model",
+            "nhead",
+            "num_layers",
+            "dim_feedforward",
+            "head_hidden",
+            "projection",
+            "members",
+        ):
             _require(getattr(self, name) >= 1, name, ">= 1", self)
-        for name in ("batch_size", "max_epochs", "min_steps", "patience", "threads"):
+        for name in ("min_steps", "patience", "threads"):
             _require(getattr(self, name) >= 1, name, ">= 1", self)
-        for name in ("dropout", "attention_dropout", "mask_rate", "scarf_rate"):
+        for name in (
+            "dropout",
+            "attention_dropout",
+            "head_dropout",
+            "mask_rate",
+            "scarf_rate",
+            "weight_average",
+        ):
             _require(0 <= getattr(self, name) < 1, name, "in [0, 1)", self)
-        for name in ("learning_rate", "pretrain_learning_rate", "temperature", "gradient_clip"):
+        for name in ("pretrain_learning_rate", "temperature", "gradient_clip"):
             _require(getattr(self, name) > 0, name, "> 0", self)
-        for name in ("bins", "pretrain_epochs", "weight_decay", "seed"):
+        for name in ("bins", "token_width", "pretrain_epochs", "weight_decay", "seed"):
             _require(getattr(self, name) >= 0, name, ">= 0", self)
+        for name in ("batch_size", "learning_rate", "max_epochs"):
+            _require(getattr(self, name) >= 0, name, ">= 0 (0 derives it from the rows)", self)
+        _require(0 <= self.teacher <= 1, "teacher", "in [0, 1]", self)
+        _require(self.schedule in ("constant", "one_cycle"), "schedule", "constant or one_cycle", self)
         _require(self.pretrain_batch_size >= 2, "pretrain_batch_size", ">= 2", self)
         _require(self.bins != 1, "bins", "0 (off) or >= 2", self)
         _require(self.d_model % self.nhead == 0, "d_model", f"a multiple of nhead={self.nhead}", self)
@@ -154,6 +190,31 @@ class ModelConfig:
         """
         return asdict(self)
 
+    def for_rows(self, rows: int) -> ModelConfig:
+        """The settings of a training on so many rows: what was left to be derived has a value.
+
+        Larger batches use the processor better, smaller ones make more of few rows. The epochs shrink as the rows grow,
+        so that a large portfolio is not read more often than it takes to learn it.
+
+        Args:
+            rows: Training rows, at least one.
+
+        Examples:
+            >>> derived = ModelConfig().for_rows(19200)
+            >>> derived.batch_size, derived.learning_rate, derived.max_epochs
+            (256, 0.002, 12)
+            >>> ModelConfig(batch_size=32).for_rows(19200).batch_size
+            32
+        """
+        batch = self.batch_size or (256 if rows <= LARGE else 1024)
+        steps = math.ceil(rows / batch)
+        return replace(
+            self,
+            batch_size=batch,
+            learning_rate=self.learning_rate or (2e-3 if batch >= 128 else 5e-4),
+            max_epochs=self.max_epochs or min(12, max(3, DERIVED_STEPS // steps)),
+        )
+
     def with_seed(self, seed: int) -> ModelConfig:
         """The same settings with another seed.
 
@@ -164,14 +225,28 @@ class ModelConfig:
         return replace(self, seed=seed)
 
 
+# Rows from which on steps are worth being larger.
+LARGE = 200_000
+# Steps of fine-tuning that the derived number of epochs aims at.
+DERIVED_STEPS = 4000
+
+# What the settings were before they existed; a model that was stored without them has these.
+FORMER: dict[str, Any] = {
+    "token_width": 0,
+    "head_dropout": 0.0,
+    "members": 1,
+    "boosting": False,
+    "teacher": 0.0,
+    "weight_average": 0.0,
+    "schedule": "constant",
+}
+
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
     "fast": {
         "num_layers": 3,
         "dropout": 0.1,
         "attention_dropout": 0.0,
-        "batch_size": 256,
-        "learning_rate": 1e-3,
         "patience": 3,
     },
 }

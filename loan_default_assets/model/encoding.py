@@ -15,6 +15,9 @@ from loan_default_assets.model.rows import Rows
 
 UNKNOWN_CATEGORY = 1
 ROWS_PER_QUANTILE = 30
+ROWS_PER_BIN = 20
+# Above every normal score: the bins between here and the last edge are empty.
+PADDING = 1e9
 
 
 class EncodingError(ValueError):
@@ -74,7 +77,7 @@ class Encoding:
         knots: N arrays: the distinct quantiles of each numerical feature.
         scores: N arrays: the normal score of each knot, ties at the middle of their ranks.
         seen: C arrays of bool: which codes occur in the training rows; the others become code 1, unknown.
-        edges: (N, bins + 1) bin edges in normal scores; (N, 0) when bins are off.
+        edges: (N, bins + 1) bin edges in normal scores, `PADDING` after a feature's last; (N, 0) when bins are off.
         reference_numerical: (N,) medians.
         reference_categorical: (C,) most frequent codes.
     """
@@ -92,7 +95,7 @@ class Encoding:
         """Learn an encoding from training rows.
 
         Args:
-            rows: The training rows, labels unused.
+            rows: The training rows; their labels, where they have any, place the bin edges.
             cardinalities: Number of codes of each categorical feature.
             config: Its number of bins.
 
@@ -123,7 +126,7 @@ class Encoding:
             knots=tuple(knots for knots, _ in fitted),
             scores=tuple(scores for _, scores in fitted),
             seen=tuple(count > 0 for count in counts),
-            edges=_edges(rows.numerical, fitted, config.bins),
+            edges=_edges(rows, fitted, config.bins),
             reference_numerical=np.array([_median(column) for column in rows.numerical.T], dtype=np.float32),
             reference_categorical=np.array([count.argmax() for count in counts], dtype=np.int16),
         )
@@ -211,13 +214,30 @@ def _normal_scores(column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return knots, torch.special.ndtri(torch.from_numpy(middle.clip(edge, 1 - edge))).numpy()
 
 
-def _edges(numerical: np.ndarray, maps: Sequence[tuple[np.ndarray, np.ndarray]], bins: int) -> np.ndarray:
-    edges = np.zeros((len(maps), bins + 1 if bins else 0), dtype=np.float32)
+def _edges(rows: Rows, maps: Sequence[tuple[np.ndarray, np.ndarray]], bins: int) -> np.ndarray:
+    edges = np.full((len(maps), bins + 1 if bins else 0), PADDING, dtype=np.float32)
     for i, (knots, scores) in enumerate(maps):
-        values = numerical[:, i][~np.isnan(numerical[:, i])]
-        if bins and len(values):
-            edges[i] = np.quantile(np.interp(values, knots, scores), np.linspace(0, 1, bins + 1))
+        values = rows.numerical[:, i]
+        usable = ~np.isnan(values)
+        if rows.label is not None:
+            usable &= rows.label >= 0
+        if bins and usable.any():
+            label = None if rows.label is None else rows.label[usable] == 1
+            inner = _inner_edges(np.interp(values[usable], knots, scores), label, bins)
+            found = np.unique(np.concatenate([scores[:1], inner, scores[-1:]]).astype(np.float32))
+            edges[i, : len(found)] = found
     return edges
+
+
+def _inner_edges(values: np.ndarray, label: np.ndarray | None, bins: int) -> np.ndarray:
+    """Where a decision tree splits the values by their label; quantiles without labels."""
+    if label is None:
+        return np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1])
+    from sklearn.tree import DecisionTreeClassifier
+
+    tree = DecisionTreeClassifier(max_leaf_nodes=bins, min_samples_leaf=ROWS_PER_BIN, random_state=0)
+    fitted = tree.fit(values[:, None], label).tree_
+    return fitted.threshold[fitted.feature >= 0]
 
 
 def _median(column: np.ndarray) -> float:

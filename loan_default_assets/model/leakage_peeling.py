@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from loan_default_assets.model.baseline import MAX_NATIVE_CATEGORIES
+from loan_default_assets.model.boosting import filled
 from loan_default_assets.model.leakage_evidence import auc_with_error, fall_with_error
 
 ROUNDS = 40
@@ -97,7 +98,7 @@ class QuickBoosting:
             random_state=0,
         )
         with threadpool_limits(1):
-            return model.fit(self.table[rows][:, features], self.outcome[rows])
+            return model.fit(filled(self.table[rows][:, features]), self.outcome[rows])
 
 
 def peel(

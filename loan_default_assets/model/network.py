@@ -1,4 +1,5 @@
-"""The network: one token per feature, a pre-norm transformer over the tokens, a head on their mean.
+"""The network: one token per feature, a pre-norm transformer over the tokens, a head on their mean and on a few
+numbers of each token.
 
 Numerical features are tokens as in the FT-Transformer (Gorishniy et al. 2021); in the first TabTransformer
 (Huang et al. 2020) only categorical features are.
@@ -143,7 +144,10 @@ class TransformerLayer(nn.Module):
 
 
 class TabTransformer(nn.Module):
-    """B encoded rows -> (B, D): the mean of the contextual tokens after a final LayerNorm.
+    """B encoded rows -> (B, W): the mean of the contextual tokens, and `token_width` numbers of each token.
+
+    The TabTransformer paper concatenates the whole tokens; with few defaults and many columns that overfits, so each
+    token passes a map of its own to fewer numbers.
 
     Args:
         encoding: Columns, cardinalities and bin edges.
@@ -155,7 +159,7 @@ class TabTransformer(nn.Module):
         >>> loans = Rows(np.ones((6, 3), np.float32), np.full((6, 2), 2, np.int16))
         >>> encoding = Encoding.fit(loans, (4, 4), ModelConfig())
         >>> TabTransformer(encoding, ModelConfig())(encoding.transform(loans.numerical, loans.categorical)).shape
-        torch.Size([6, 32])
+        torch.Size([6, 72])
     """
 
     def __init__(self, encoding: Encoding, config: ModelConfig) -> None:
@@ -163,12 +167,20 @@ class TabTransformer(nn.Module):
         self.tokenizer = Tokenizer(encoding, config)
         self.layers = nn.ModuleList(TransformerLayer(config) for _ in range(config.num_layers))
         self.norm = nn.LayerNorm(config.d_model)
+        d, tokens = config.d_model, len(encoding.knots) + len(encoding.cardinalities)
+        bound = d**-0.5
+        self.narrow = (
+            nn.Parameter(torch.empty(tokens, d, config.token_width).uniform_(-bound, bound))
+            if config.token_width
+            else None
+        )
+        self.width = d + tokens * config.token_width
 
     def forward(self, rows: EncodedRows, noise: Noise | None = None) -> Tensor:
         return self.pool(self.tokenizer(rows), noise)
 
     def pool(self, tokens: Tensor, noise: Noise | None = None) -> Tensor:
-        """(B, T, D) tokens -> (B, D).
+        """(B, T, D) tokens -> (B, W), W = `self.width`.
 
         Examples:
             >>> from loan_default_assets.model.rows import Rows
@@ -176,12 +188,16 @@ class TabTransformer(nn.Module):
             >>> loans = Rows(np.ones((6, 3), np.float32), np.full((6, 2), 2, np.int16))
             >>> encoder = TabTransformer(Encoding.fit(loans, (4, 4), ModelConfig()), ModelConfig())
             >>> encoder.pool(torch.zeros(6, 5, 32)).shape
-            torch.Size([6, 32])
+            torch.Size([6, 72])
         """
         for layer in self.layers:
             tokens = layer(tokens, noise)
         # The norm scales each token by itself, so it cannot be taken after the mean.
-        return self.norm(tokens).mean(1)
+        tokens = self.norm(tokens)
+        if self.narrow is None:
+            return tokens.mean(1)
+        narrowed = torch.bmm(tokens.transpose(0, 1), self.narrow).transpose(0, 1)
+        return torch.cat([tokens.mean(1), narrowed.flatten(1)], 1)
 
 
 class Classifier(nn.Module):
@@ -199,21 +215,25 @@ class Classifier(nn.Module):
         >>> classifier = Classifier(encoding, ModelConfig())
         >>> classifier(encoding.transform(loans.numerical, loans.categorical)).shape
         torch.Size([6])
-        >>> classifier.classify(torch.zeros(6, 32)).shape
+        >>> classifier.classify(torch.zeros(6, 72)).shape
         torch.Size([6])
     """
 
     def __init__(self, encoding: Encoding, config: ModelConfig) -> None:
         super().__init__()
         self.encoder = TabTransformer(encoding, config)
-        self.head = head(config.d_model, config.head_hidden, 1)
+        self.head = head(self.encoder.width, config.head_hidden, 1)
+        self.head_dropout = config.head_dropout
 
     def forward(self, rows: EncodedRows, noise: Noise | None = None) -> Tensor:
-        return self.classify(self.encoder(rows, noise))
+        return self.classify(self.encoder(rows, noise), noise)
 
-    def classify(self, pooled: Tensor) -> Tensor:
-        """(B, D) output of the encoder -> (B,) log-odds."""
-        return self.head(pooled).squeeze(-1)
+    def classify(self, pooled: Tensor, noise: Noise | None = None) -> Tensor:
+        """(B, W) output of the encoder -> (B,) log-odds, with dropout where `noise` is given."""
+        widen, activation, narrow = self.head
+        hidden = activation(widen(dropout(pooled, self.head_dropout, noise)))
+        log_odds: Tensor = narrow(dropout(hidden, self.head_dropout, noise))
+        return log_odds.squeeze(-1)
 
 
 def head(width: int, hidden: int, out: int) -> nn.Sequential:

@@ -12,13 +12,12 @@ import torch
 
 from loan_default_assets.model.artifact import load
 from loan_default_assets.model.encoding import EncodedRows
-from loan_default_assets.model.network import Classifier
+from loan_default_assets.model.ensemble import Ensemble
 from loan_default_assets.model.reason_codes import ReasonCode, ReasonRanking
 from loan_default_assets.model.training import FittedModel
 
 ReasonMode = Literal["none", "adverse", "all"]
 
-SCORED_ROWS_PER_BLOCK = 1024
 # Each explained row is scored once per feature, so fewer of them fit into the same memory.
 EXPLAINED_ROWS_PER_BLOCK = 500
 
@@ -67,10 +66,7 @@ class Predictor:
         self.version, self.feature_names, self.portfolio_hash = version, feature_names, portfolio_hash
         self.threshold = model.threshold
         self.model = model
-        with torch.random.fork_rng(devices=[]):
-            self.network = Classifier(encoding, model.config)
-        self.network.load_state_dict(model.state)
-        self.network.requires_grad_(False).eval()
+        self._ensemble = Ensemble(model)
         self._ranking = ReasonRanking(reason_texts) if reason_texts else None
         self._reference = encoding.transform(
             encoding.reference_numerical[None], encoding.reference_categorical[None]
@@ -127,7 +123,7 @@ class Predictor:
             >>> from loan_default_assets.model.rows import Rows
             >>> from loan_default_assets.model.training import fit, pretrain
             >>> loans = Rows(np.eye(6, 3, dtype=np.float32), np.full((6, 2), 2, np.int16), np.array([0, 1] * 3))
-            >>> config = ModelConfig(num_layers=1, pretrain_epochs=0, max_epochs=1, min_steps=1)
+            >>> config = ModelConfig(num_layers=1, pretrain_epochs=0, max_epochs=1, min_steps=1, members=2)
             >>> model = fit(pretrain(loans, Encoding.fit(loans, (4, 4), config), config), loans, loans, config)
             >>> texts = [(name, name, name) for name in ("income", "debt", "age", "region", "purpose")]
             >>> predictor = Predictor(model, "c0", {}, reason_texts=texts)
@@ -138,7 +134,7 @@ class Predictor:
             (6, 5)
         """
         rows = self.model.encoding.transform(numerical, categorical)
-        pd = self.model.calibration.probability(self._logits(rows))
+        pd = self.model.calibration.probability(self._ensemble.logits(rows))
         decision = (pd >= self.threshold).astype(np.int8)
         return ScoredRows(pd, decision, self._reasons(rows, decision, reasons))
 
@@ -193,16 +189,10 @@ class Predictor:
         numerical_column, categorical_column = feature[numerical], feature[categorical] - width
         varied.numerical[numerical, numerical_column] = reference.numerical[0, numerical_column]
         varied.categorical[categorical, categorical_column] = reference.categorical[0, categorical_column]
-        before, after = self._logits(rows), self._logits(varied)
+        before, after = self._ensemble.logits(rows), self._ensemble.logits(varied)
         drops = np.zeros(differs.shape)
         drops[row.numpy(), feature.numpy()] = self.model.calibration.slope * (before[row.numpy()] - after)
         return drops
-
-    def _logits(self, rows: EncodedRows) -> np.ndarray:
-        with torch.inference_mode():
-            blocks = torch.arange(len(rows)).split(SCORED_ROWS_PER_BLOCK)
-            logits = [self.network(rows.take(index)) for index in blocks]
-            return torch.cat(logits).numpy() if logits else np.zeros(0)
 
 
 def _explained_rows(decision: np.ndarray, modes: ReasonMode | Sequence[ReasonMode]) -> np.ndarray:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from loan_default_assets.model.boosted_trees import BoostedTrees
+from loan_default_assets.model.boosting import fit_boosting
 from loan_default_assets.model.calibration import Calibration, best_f1_threshold, platt
 from loan_default_assets.model.config import ConfigError, ModelConfig
 from loan_default_assets.model.contrastive import nt_xent, two_views
-from loan_default_assets.model.encoding import EncodedRows, Encoding
-from loan_default_assets.model.metrics import roc_auc
-from loan_default_assets.model.network import Classifier, TabTransformer, head
+from loan_default_assets.model.encoding import Encoding
+from loan_default_assets.model.fine_tuning import LabelledRows, StartingWeights, fine_tune
+from loan_default_assets.model.member_weights import Member, combine, weigh_members
+from loan_default_assets.model.network import TabTransformer, head
 from loan_default_assets.model.rows import Rows
 from loan_default_assets.model.training_loop import (
     Epoch,
@@ -28,8 +29,7 @@ from loan_default_assets.model.training_loop import (
     reproducible,
 )
 
-SCORING_ROWS = 512
-SHAPE = ("d_model", "nhead", "num_layers", "dim_feedforward", "activation", "bins")
+SHAPE = ("d_model", "nhead", "num_layers", "dim_feedforward", "activation", "bins", "token_width")
 
 
 @dataclass(frozen=True)
@@ -54,17 +54,21 @@ class FittedModel:
     """A calibrated classifier with everything that scoring needs.
 
     Attributes:
-        config: Settings it was fitted with.
+        config: Settings it was fitted with, none of them left to be derived.
         encoding: The features' encoding.
-        state: Weights by name, on the CPU.
-        calibration: From log-odds to PD.
+        states: Weights by name of each transformer, on the CPU.
+        trees: Gradient boosting on encoded rows; None where it is no member.
+        members: The transformers, then gradient boosting.
+        calibration: From the ensemble's log-odds to PD.
         threshold: PD from which a decision is adverse.
-        history: Reports of the epochs.
+        history: Reports of the epochs of all transformers.
     """
 
     config: ModelConfig
     encoding: Encoding
-    state: dict[str, Tensor]
+    states: tuple[dict[str, Tensor], ...]
+    trees: BoostedTrees | None
+    members: tuple[Member, ...]
     calibration: Calibration
     threshold: float
     history: tuple[Epoch, ...]
@@ -100,7 +104,7 @@ def pretrain(
     epochs = EpochReports("pretrain", config.pretrain_epochs if len(rows) > 1 else 0, on_epoch)
     with reproducible(config, stream=0) as (generator, noise):
         encoder = TabTransformer(encoding, config).to(device)
-        project = head(config.d_model, config.d_model, config.projection).to(device)
+        project = head(encoder.width, config.d_model, config.projection).to(device)
         step = OptimizerStep([encoder, project], config.pretrain_learning_rate, config)
         for number in epochs:
             total, seen = 0.0, 0
@@ -123,7 +127,11 @@ def fit(
     warm_start: FittedModel | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> FittedModel:
-    """Fine-tune a classifier; the weights of the epoch with the best validation ROC-AUC are kept.
+    """Fit the members of a classifier, weigh and calibrate them, and choose the threshold.
+
+    Every transformer starts from the same pretrained encoder and has a seed of its own. Where a teacher is configured,
+    part of the target is the out-of-fold PD of gradient boosting (Hinton et al. 2015); the teacher never sees the row
+    it teaches, nor a validation row.
 
     Args:
         encoder: Pretrained encoder to start from.
@@ -141,7 +149,7 @@ def fit(
 
     Examples:
         >>> rows = Rows(np.ones((6, 3), np.float32), np.full((6, 2), 2, np.int16), np.array([0, 1] * 3))
-        >>> config = ModelConfig(num_layers=1, pretrain_epochs=0, max_epochs=2, min_steps=1, device="cpu")
+        >>> config = ModelConfig(num_layers=1, pretrain_epochs=0, max_epochs=1, min_steps=1, members=2, device="cpu")
         >>> encoder = pretrain(rows, Encoding.fit(rows, (4, 4), config), config)
         >>> model = fit(encoder, rows, rows, config)
         >>> len(model.history), 0 < model.threshold < 1
@@ -149,59 +157,48 @@ def fit(
     """
     start = warm_start or encoder
     _check_shape(start.config, config, (*SHAPE, "head_hidden") if warm_start else SHAPE)
+    config = config.for_rows(len(train))
+    if warm_start is not None:
+        config = replace(config, members=len(warm_start.states))
     train_outcome, validation_outcome = train.outcome(), validation.outcome()
     device, encoding = pick_device(config), start.encoding
-    train_data = encoding.transform(train.numerical, train.categorical).to(device)
-    validation_data = encoding.transform(validation.numerical, validation.categorical).to(device)
-    target = torch.from_numpy(train_outcome.astype(np.float32)).to(device)
-    epochs = EpochReports("fit", config.max_epochs, on_epoch)
-    with reproducible(config, stream=1) as (generator, noise):
-        model = Classifier(encoding, config).to(device)
-        (model if warm_start else model.encoder).load_state_dict(start.state)
-        if head_only:
-            pooled_train = _blockwise(model.encoder, train_data)
-            pooled_validation = _blockwise(model.encoder, validation_data)
-        step = OptimizerStep([model.head if head_only else model], config.learning_rate, config)
-
-        def logits(index: Tensor) -> Tensor:
-            return model.classify(pooled_train[index]) if head_only else model(train_data.take(index), noise)
-
-        def validation_logits() -> np.ndarray:
-            with torch.inference_mode():
-                scored = (
-                    model.classify(pooled_validation) if head_only else _blockwise(model, validation_data)
-                )
-            return scored.cpu().numpy()
-
-        best_auc, best_state, epochs_without_gain = -1.0, cpu_state(model), 0
-        if warm_start:
-            best_auc = roc_auc(validation_outcome, validation_logits())
-            epochs.report(0, float("nan"), best_auc)
-        for number in epochs:
-            total, seen = 0.0, 0
-            for index in batches(len(target), config.batch_size, config.min_steps, generator):
-                index = index.to(device)
-                total += step(F.binary_cross_entropy_with_logits(logits(index), target[index])) * len(index)
-                seen += len(index)
-            auc = roc_auc(validation_outcome, validation_logits())
-            epochs.report(number, total / seen, auc)
-            epochs_without_gain += 1
-            if auc > best_auc:
-                best_auc, best_state, epochs_without_gain = auc, cpu_state(model), 0
-            if epochs_without_gain == config.patience:
-                break
-        model.load_state_dict(best_state)
-        final = validation_logits()
-    calibration = platt(final, validation_outcome)
-    threshold = best_f1_threshold(validation_outcome, calibration.probability(final))
-    return FittedModel(config, encoding, best_state, calibration, threshold, tuple(epochs.history))
-
-
-def _blockwise(module: Callable[[EncodedRows], Tensor], rows: EncodedRows) -> Tensor:
-    """The module's output for all rows, without dropout, in blocks that stay small in memory."""
-    with torch.inference_mode():
-        blocks = torch.arange(len(rows), device=rows.numerical.device).split(SCORING_ROWS)
-        return torch.cat([module(rows.take(index)) for index in blocks])
+    train_rows = encoding.transform(train.numerical, train.categorical)
+    validation_rows = encoding.transform(validation.numerical, validation.categorical)
+    target = train_outcome.astype(np.float64)
+    boosting = None
+    if config.boosting or config.teacher:
+        boosting = fit_boosting(train_rows, train_outcome, encoding.cardinalities, config.seed)
+        target = (1 - config.teacher) * target + config.teacher * boosting.out_of_fold
+    rows = LabelledRows(
+        train_rows.to(device),
+        torch.from_numpy(target.astype(np.float32)).to(device),
+        validation_rows.to(device),
+        validation_outcome,
+    )
+    fitted, history = [], []
+    for number in range(config.members):
+        state = encoder.state if warm_start is None else warm_start.states[number]
+        epochs = EpochReports("fit", config.max_epochs, on_epoch, member=number + 1)
+        start_from = StartingWeights(state, whole=warm_start is not None, head_only=head_only)
+        fitted.append(fine_tune(start_from, rows, encoding, config, number, epochs))
+        history += epochs.history
+    trees = boosting.trees if boosting is not None and config.boosting else None
+    parts = [member.validation_logits.astype(np.float64) for member in fitted]
+    from_trees = None if trees is None else trees.logits(validation_rows)
+    members = weigh_members(np.stack(parts), from_trees, validation_outcome)
+    logits = combine(members, parts if from_trees is None else [*parts, from_trees])
+    calibration = platt(logits, validation_outcome)
+    threshold = best_f1_threshold(validation_outcome, calibration.probability(logits))
+    return FittedModel(
+        config,
+        encoding,
+        tuple(member.state for member in fitted),
+        trees,
+        members,
+        calibration,
+        threshold,
+        tuple(history),
+    )
 
 
 def _check_shape(present: ModelConfig, requested: ModelConfig, names: tuple[str, ...]) -> None:

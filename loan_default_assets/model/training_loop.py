@@ -14,6 +14,11 @@ from torch import Tensor, nn
 from loan_default_assets.model.config import ConfigError, ModelConfig
 from loan_default_assets.model.dropout import Noise
 
+# Share of the steps in which a one-cycle learning rate rises.
+WARM_UP_SHARE = 0.2
+# Far from the seeds that a user counts up from 0.
+MEMBER_SEED = 1_000_003
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -25,7 +30,8 @@ class Epoch:
         total: Epochs of the phase without early stopping.
         loss: Mean loss per row; NaN for number 0.
         validation_auc: ROC-AUC on the validation rows; None in pretraining.
-        seconds_left: Time that the remaining epochs take at the present rate.
+        seconds_left: Time that the remaining epochs of the member take at the present rate.
+        member: Number of the transformer, from 1; 0 where there is one encoder only.
 
     Examples:
         >>> Epoch("fit", 3, 16, 0.41, 0.78, 12.0).validation_auc
@@ -38,6 +44,7 @@ class Epoch:
     loss: float
     validation_auc: float | None
     seconds_left: float
+    member: int = 0
 
 
 OnEpoch = Callable[[Epoch], None]
@@ -50,6 +57,7 @@ class EpochReports:
         phase: `pretrain` or `fit`.
         total: Number of epochs.
         on_epoch: Called with the report of each epoch.
+        member: Number of the transformer, from 1.
 
     Examples:
         >>> reports = EpochReports("pretrain", 2, None)
@@ -59,8 +67,8 @@ class EpochReports:
         [(1, 2), (2, 2)]
     """
 
-    def __init__(self, phase: str, total: int, on_epoch: OnEpoch | None) -> None:
-        self.phase, self.total, self.on_epoch = phase, total, on_epoch
+    def __init__(self, phase: str, total: int, on_epoch: OnEpoch | None, member: int = 0) -> None:
+        self.phase, self.total, self.on_epoch, self.member = phase, total, on_epoch, member
         self.history: list[Epoch] = []
         self.started = time.monotonic()
 
@@ -77,9 +85,10 @@ class EpochReports:
         """
         elapsed = time.monotonic() - self.started
         left = elapsed / max(number, 1) * (self.total - number)
-        self.history.append(Epoch(self.phase, number, self.total, loss, validation_auc, left))
+        epoch = Epoch(self.phase, number, self.total, loss, validation_auc, left, self.member)
+        self.history.append(epoch)
         if self.on_epoch is not None:
-            self.on_epoch(self.history[-1])
+            self.on_epoch(epoch)
 
 
 class OptimizerStep:
@@ -88,7 +97,8 @@ class OptimizerStep:
     Args:
         modules: Modules whose parameters are trained.
         learning_rate: Step size.
-        config: Weight decay and gradient clip.
+        config: Weight decay, gradient clip and schedule.
+        steps: Steps of the schedule; 0 for a constant learning rate.
 
     Examples:
         >>> layer = nn.Linear(3, 1)
@@ -98,7 +108,9 @@ class OptimizerStep:
         (True, True)
     """
 
-    def __init__(self, modules: list[nn.Module], learning_rate: float, config: ModelConfig) -> None:
+    def __init__(
+        self, modules: list[nn.Module], learning_rate: float, config: ModelConfig, steps: int = 0
+    ) -> None:
         self.parameters = [p for module in modules for p in module.parameters()]
         self.clip = config.gradient_clip
         matrices = [p for p in self.parameters if p.ndim > 1]
@@ -108,22 +120,34 @@ class OptimizerStep:
             {"params": vectors, "weight_decay": 0.0},
         ]
         self.optimizer = torch.optim.AdamW(groups, lr=learning_rate, fused=True)
+        self.schedule = (
+            torch.optim.lr_scheduler.OneCycleLR(
+                self.optimizer, learning_rate, total_steps=steps, pct_start=WARM_UP_SHARE
+            )
+            if steps > 1 and config.schedule == "one_cycle"
+            else None
+        )
 
     def __call__(self, loss: Tensor) -> float:
         self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.parameters, self.clip, foreach=True)
         self.optimizer.step()
+        if self.schedule is not None:
+            self.schedule.step()
         return loss.item()
 
 
 @contextmanager
-def reproducible(config: ModelConfig, stream: int) -> Iterator[tuple[torch.Generator, Noise]]:
+def reproducible(
+    config: ModelConfig, stream: int, member: int = 0
+) -> Iterator[tuple[torch.Generator, Noise]]:
     """Set the seeds and threads of one phase, and restore those of the process afterwards.
 
     Args:
         config: Seed, threads and device.
         stream: 0 for pretraining, 1 for fine-tuning, so that the two differ.
+        member: Number of the transformer, from 0.
 
     Yields:
         A CPU generator for the order of rows and for views, and the source of dropout masks.
@@ -134,7 +158,7 @@ def reproducible(config: ModelConfig, stream: int) -> Iterator[tuple[torch.Gener
         torch.Size([2, 3])
     """
     threads = torch.get_num_threads()
-    seed = config.seed * 2 + stream
+    seed = config.seed * 2 + stream + MEMBER_SEED * member
     device = pick_device(config)
     try:
         torch.set_num_threads(config.threads)
@@ -184,9 +208,22 @@ def batches(rows: int, size: int, min_batches: int, generator: torch.Generator) 
         >>> [len(index) for index in batches(5, 2, 4, torch.Generator())]
         [2, 2, 1, 2, 2, 1]
     """
-    passes = math.ceil(min_batches / math.ceil(rows / size))
-    for _ in range(max(passes, 1)):
+    for _ in range(_passes(rows, size, min_batches)):
         yield from torch.randperm(rows, generator=generator).split(size)
+
+
+def steps_per_epoch(rows: int, config: ModelConfig) -> int:
+    """Number of the batches of one fine-tuning epoch.
+
+    Examples:
+        >>> steps_per_epoch(5, ModelConfig(batch_size=2, min_steps=4))
+        6
+    """
+    return _passes(rows, config.batch_size, config.min_steps) * math.ceil(rows / config.batch_size)
+
+
+def _passes(rows: int, size: int, min_batches: int) -> int:
+    return max(math.ceil(min_batches / math.ceil(rows / size)), 1)
 
 
 def cpu_state(module: nn.Module) -> dict[str, Tensor]:

@@ -78,11 +78,12 @@ def pretrain_encoder(
     checks = check_readiness(portfolio, snapshot, leakage_limit)
     if failed := [check.description for check in checks if not check.passed]:
         raise ChecksFailedError("; ".join(failed), checks)
+    split = snapshot.split
+    config = config.for_rows(len(split.train))
     known = find_same_training(registry, "encoder", snapshot, config.as_dict())
     if known is not None:
         log.info(f"pretrained_encoder: {known.version} was trained on the same snapshot and is reused")
         return PretrainedEncoder(known, snapshot.describe(), checks, reused=True)
-    split = snapshot.split
     encoding = Encoding.fit(snapshot.select(split.train), portfolio.features.cardinalities, config)
     index = np.concatenate([split.train, split.immature, split.unlabelled])
     encoder = pretrain(snapshot.select(index), encoding, config, on_epoch=log_epochs(log))

@@ -69,6 +69,7 @@ def train_classifier(
     if failed:
         raise ChecksFailedError("; ".join(failed), checks)
     champion = registry.champion()
+    config = config.for_rows(len(snapshot.split.train))
     encoder = select_encoder(registry, portfolio, snapshot, config)
     hyper_parameters = config.as_dict() | {"encoder": encoder.version, "mode": attempt.mode}
     known = find_same_training(registry, "classifier", snapshot, hyper_parameters, attempt.number)

@@ -13,7 +13,7 @@ CARDINALITIES = (6, 4)
 
 
 def tiny(**overrides: Any) -> ModelConfig:
-    """Two layers of width 8, two short epochs."""
+    """Two transformers of two layers of width 8, two short epochs."""
     small = {
         "d_model": 8,
         "nhead": 2,
@@ -21,6 +21,8 @@ def tiny(**overrides: Any) -> ModelConfig:
         "dim_feedforward": 16,
         "head_hidden": 16,
         "projection": 16,
+        "token_width": 4,
+        "members": 2,
     }
     quick = {"pretrain_epochs": 1, "max_epochs": 2, "min_steps": 10, "device": "cpu"}
     return ModelConfig.from_dict({**small, **quick, **overrides})

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from loan_default_assets.model.artifact import ArtifactError, SavedArtifact, load, save
+from loan_default_assets.model.ensemble import Ensemble
 from loan_default_assets.model.training import Encoder, FittedModel
 from loan_default_assets_tests.model.examples import fitted, loans, pretrained, tiny
 
@@ -33,7 +34,9 @@ def test_a_classifier_is_loaded_as_it_was_saved(tmp_path: Path, model: FittedMod
     saved = put(tmp_path, model)
     loaded = load(saved.path, sha256=saved.sha256, portfolio_hash="a" * 64)
     again = loaded.classifier()
-    assert all(torch.equal(again.state[name], value) for name, value in model.state.items())
+    for before, after in zip(model.states, again.states, strict=True):
+        assert all(torch.equal(after[name], value) for name, value in before.items())
+    assert again.members == model.members
     assert (again.config, again.threshold, again.calibration) == (
         model.config,
         model.threshold,
@@ -45,8 +48,19 @@ def test_a_classifier_is_loaded_as_it_was_saved(tmp_path: Path, model: FittedMod
     assert saved.path.name == saved.version == loaded.version == "c" + saved.sha256[:12]
     assert [e.validation_auc for e in again.history] == [e.validation_auc for e in model.history]
     rows = loans(50, seed=4)
-    ours, theirs = (m.encoding.transform(rows.numerical, rows.categorical) for m in (model, again))
-    assert torch.equal(ours.numerical.nan_to_num(), theirs.numerical.nan_to_num())
+    ours, theirs = (
+        Ensemble(m).logits(m.encoding.transform(rows.numerical, rows.categorical)) for m in (model, again)
+    )
+    assert np.array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("settings", [{"members": 1, "boosting": False}, {"members": 1}, {"boosting": False}])
+def test_any_ensemble_is_loaded_as_it_was_saved(tmp_path: Path, settings: dict[str, Any]) -> None:
+    model = fitted(**settings)
+    again = load(put(tmp_path, model).path).classifier()
+    rows = loans(50, seed=4)
+    encoded = model.encoding.transform(rows.numerical, rows.categorical)
+    assert np.array_equal(Ensemble(model).logits(encoded), Ensemble(again).logits(encoded))
 
 
 def test_an_encoder_is_loaded_and_cannot_score(tmp_path: Path) -> None:
@@ -73,7 +87,15 @@ def test_the_same_model_is_one_version(tmp_path: Path, model: FittedModel) -> No
 
 
 @pytest.mark.parametrize(
-    "name", ["weights.safetensors", "encoding.safetensors", "model.json", "portfolio.json", "manifest.json"]
+    "name",
+    [
+        "weights.safetensors",
+        "trees.safetensors",
+        "encoding.safetensors",
+        "model.json",
+        "portfolio.json",
+        "manifest.json",
+    ],
 )
 @pytest.mark.parametrize("position", [0, 0.5, 1])
 def test_any_flipped_byte_is_refused(tmp_path: Path, model: FittedModel, name: str, position: float) -> None:
@@ -105,6 +127,10 @@ def test_a_missing_file_is_named(tmp_path: Path, model: FittedModel) -> None:
     (saved.path / "weights.safetensors").unlink()
     with pytest.raises(ArtifactError, match=r"weights\.safetensors cannot be read"):
         load(saved.path)
+    other = put(tmp_path / "other", model)
+    (other.path / "trees.safetensors").unlink()
+    with pytest.raises(ArtifactError, match="differs from its SHA-256"):
+        load(other.path)
     with pytest.raises(ArtifactError, match=r"manifest\.json|weights\.safetensors"):
         load(tmp_path / "nowhere")
 
@@ -128,4 +154,4 @@ def test_nothing_in_the_folder_is_a_pickle_or_a_time(tmp_path: Path, model: Fitt
     for name in ("model.json", "portfolio.json", "manifest.json"):
         json.loads((saved.path / name).read_bytes())
     assert "seconds" not in (saved.path / "model.json").read_text()
-    assert sorted(path.suffix for path in saved.path.iterdir()) == [".json"] * 3 + [".safetensors"] * 2
+    assert sorted(path.suffix for path in saved.path.iterdir()) == [".json"] * 3 + [".safetensors"] * 3

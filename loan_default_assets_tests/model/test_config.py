@@ -8,7 +8,6 @@ from loan_default_assets.model.config import ConfigError, ModelConfig
 def test_defaults_are_the_specification() -> None:
     config = ModelConfig()
     assert (config.d_model, config.nhead, config.num_layers, config.dim_feedforward) == (32, 4, 6, 64)
-    assert (config.batch_size, config.learning_rate) == (32, 3e-4)
     assert ModelConfig.preset("default") == config
     assert ModelConfig.preset("fast", seed=3).seed == 3
 
@@ -27,8 +26,11 @@ def test_round_trip() -> None:
         ({"bins": 1}, "bins: must be 0 (off) or >= 2, got 1"),
         ({"seed": "7"}, "seed: must be int, got '7' (str)"),
         ({"max_epochs": 2.5}, "max_epochs: must be int, got 2.5 (float)"),
-        ({"max_epochs": 0}, "max_epochs: must be >= 1, got 0"),
-        ({"learning_rate": 0}, "learning_rate: must be > 0, got 0.0"),
+        ({"max_epochs": -1}, "max_epochs: must be >= 0 (0 derives it from the rows), got -1"),
+        ({"learning_rate": -1}, "learning_rate: must be >= 0 (0 derives it from the rows), got -1.0"),
+        ({"members": 0}, "members: must be >= 1, got 0"),
+        ({"teacher": 1.5}, "teacher: must be in [0, 1], got 1.5"),
+        ({"schedule": "cosine"}, "must be constant or one_cycle, got 'cosine'"),
         ({"activation": "tanh"}, "must be relu or gelu, got 'tanh'"),
         ({"view": "cutmix"}, "must be mask or scarf, got 'cutmix'"),
         ({"pretrain_batch_size": 1}, "must be >= 2, got 1"),
@@ -38,6 +40,15 @@ def test_a_setting_out_of_range_is_named(given: dict[str, Any], message: str) ->
     with pytest.raises(ConfigError) as refused:
         ModelConfig.from_dict(given)
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("rows", [1, 640, 19_200, 10_000_000])
+def test_settings_that_are_derived_have_values_and_the_others_stay(rows: int) -> None:
+    derived = ModelConfig().for_rows(rows)
+    assert min(derived.batch_size, derived.learning_rate, derived.max_epochs) > 0
+    assert derived.for_rows(7) == derived
+    given = ModelConfig(batch_size=32, learning_rate=3e-4, max_epochs=5)
+    assert given.for_rows(rows) == given
 
 
 def test_an_unknown_preset_names_the_presets() -> None:

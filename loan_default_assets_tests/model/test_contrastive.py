@@ -46,7 +46,7 @@ def test_two_views_of_the_same_loans_differ(view: str) -> None:
     views = two_views(
         encoder, data.take(torch.arange(10)), data, config, Noise(0), torch.Generator().manual_seed(0)
     )
-    assert views.shape == (20, 8)
+    assert views.shape == (20, encoder.width)
     assert not torch.allclose(views[:10], views[10:])
     if view == "scarf":
         torch.testing.assert_close(views[:10], encoder(data.take(torch.arange(10))))

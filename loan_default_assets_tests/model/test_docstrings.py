@@ -10,13 +10,23 @@ import pytest
 
 import loan_default_assets.model as package
 
-# Read from disk in `save`'s example, or run as a command.
-WITHOUT_EXAMPLE = {"artifact.load", "artifact_files.read", "smoke.smoke"}
+# Read from disk in `save`'s example, run as a command, or shown by `training.fit`.
+WITHOUT_EXAMPLE = {
+    "artifact.load",
+    "artifact_files.read",
+    "fine_tuning.LabelledRows",
+    "fine_tuning.StartingWeights",
+    "fine_tuning.blockwise",
+    "fine_tuning.fine_tune",
+    "smoke.smoke",
+}
 # Results of functions whose examples show them.
 RESULTS = {
     "artifact.LoadedArtifact",
     "artifact.SavedArtifact",
     "baseline.BaselineScores",
+    "boosting.FittedBoosting",
+    "fine_tuning.FittedMember",
     "leakage.LeakageAssessment",
     "leakage.LeakageEvidence",
     "leakage_evidence.UnivariateEvidence",

@@ -45,12 +45,15 @@ def test_tokenizer_equals_a_loop_over_columns(bins: int) -> None:
 @pytest.mark.parametrize("batch", [0, 1, 5])
 def test_shapes(numerical: int, categorical: int, batch: int) -> None:
     made, rows = network(tiny(), numerical=numerical, categorical=categorical)
-    assert made(rows.take(torch.arange(batch))).shape == (batch, 8)
+    assert made.width == 8 + 4 * (numerical + categorical)
+    assert made(rows.take(torch.arange(batch))).shape == (batch, made.width)
+    mean_alone, rows = network(tiny(token_width=0), numerical=numerical, categorical=categorical)
+    assert mean_alone(rows.take(torch.arange(batch))).shape == (batch, 8)
 
 
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
 def test_stack_equals_torchs_with_its_final_norm(activation: str) -> None:
-    config = tiny(activation=activation)
+    config = tiny(activation=activation, token_width=0)
     made, _ = network(config)
     function = F.relu if activation == "relu" else F.gelu
     layer = nn.TransformerEncoderLayer(8, 2, 16, 0.0, function, batch_first=True, norm_first=True)
@@ -115,3 +118,15 @@ def test_dropout_repeats_with_its_seed_and_does_nothing_without_noise() -> None:
     assert not torch.equal(first[0], first[1])
     assert dropout(x, 0.4, None) is x
     assert dropout(x, 0.0, one) is x
+
+
+def test_the_head_reads_the_mean_and_each_token_through_its_own_map() -> None:
+    made, rows = network(tiny(token_width=3))
+    tokens = made.tokenizer(rows)
+    assert made.narrow is not None
+    expected = tokens
+    for layer in made.layers:
+        expected = layer(expected, None)
+    expected = made.norm(expected)
+    parts = [expected.mean(1), *(expected[:, i] @ made.narrow[i] for i in range(5))]
+    torch.testing.assert_close(made.pool(tokens), torch.cat(parts, 1))

@@ -7,9 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from loan_default_assets.model import training
+from loan_default_assets.model.boosting import FittedBoosting, fit_boosting
 from loan_default_assets.model.config import ConfigError
+from loan_default_assets.model.encoding import EncodedRows
+from loan_default_assets.model.ensemble import Ensemble
+from loan_default_assets.model.member_weights import Member
 from loan_default_assets.model.metrics import roc_auc
-from loan_default_assets.model.network import Classifier
 from loan_default_assets.model.rows import Rows, RowsError, concatenate
 from loan_default_assets.model.training import FittedModel, fit, pretrain
 from loan_default_assets.model.training_loop import Epoch
@@ -26,18 +30,49 @@ def same(one: dict[str, Tensor], two: dict[str, Tensor]) -> bool:
 
 
 def scores(model: FittedModel, rows: Rows) -> np.ndarray:
-    network = Classifier(model.encoding, model.config)
-    network.load_state_dict(model.state)
-    with torch.inference_mode():
-        return network(model.encoding.transform(rows.numerical, rows.categorical)).numpy()
+    return Ensemble(model).logits(model.encoding.transform(rows.numerical, rows.categorical))
+
+
+def aucs(model: FittedModel, member: int = 1) -> list[float]:
+    return [epoch.validation_auc or 0.0 for epoch in model.history if epoch.member == member]
+
+
+def alone(model: FittedModel, member: int) -> FittedModel:
+    """One transformer of the classifier."""
+    return replace(model, states=(model.states[member - 1],), trees=None, members=(Member("transformer"),))
 
 
 def test_the_same_rows_and_seed_give_the_same_weights(model: FittedModel) -> None:
     torch.manual_seed(123)
     again = fitted()
-    assert same(model.state, again.state)
+    assert all(same(one, two) for one, two in zip(model.states, again.states, strict=True))
     assert (model.threshold, model.calibration) == (again.threshold, again.calibration)
-    assert not same(model.state, fitted(seed=1).state)
+    assert model.members == again.members
+    other = fitted(seed=1)
+    assert not any(same(one, two) for one, two in zip(model.states, other.states, strict=True))
+
+
+def test_every_transformer_has_its_own_seed_and_the_shares_add_up(model: FittedModel) -> None:
+    assert [member.kind for member in model.members] == ["transformer", "transformer", "boosting"]
+    assert sum(member.weight for member in model.members) == pytest.approx(1)
+    assert not same(*model.states)
+    assert {epoch.member for epoch in model.history} == {1, 2}
+
+
+def test_the_teacher_changes_the_target_of_training_rows_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    taught: list[tuple[EncodedRows, np.ndarray]] = []
+
+    def recorded(rows: EncodedRows, outcome: np.ndarray, *others: Any) -> FittedBoosting:
+        taught.append((rows, outcome))
+        return fit_boosting(rows, outcome, *others)
+
+    monkeypatch.setattr(training, "fit_boosting", recorded)
+    by_teacher, by_label = fitted(teacher=0.5), fitted(teacher=0.0)
+    assert not same(by_teacher.states[0], by_label.states[0])
+    train = loans(300)
+    for rows, outcome in taught:
+        assert len(rows) == 300
+        assert (outcome == train.outcome()).all()
 
 
 def test_the_process_keeps_its_own_seed_and_threads() -> None:
@@ -52,21 +87,29 @@ def test_the_process_keeps_its_own_seed_and_threads() -> None:
 
 def test_the_best_epoch_is_returned(model: FittedModel) -> None:
     validation = loans(200, seed=1)
-    best = max(epoch.validation_auc or 0.0 for epoch in model.history)
-    assert roc_auc(validation.outcome(), scores(model, validation)) == best
+    for member in (1, 2):
+        found = scores(alone(model, member), validation)
+        assert roc_auc(validation.outcome(), found) == max(aucs(model, member))
 
 
 def test_patience_ends_the_training() -> None:
-    model = fitted(max_epochs=50, patience=2, learning_rate=0.05, min_steps=1)
-    aucs = [epoch.validation_auc or 0.0 for epoch in model.history]
-    assert len(aucs) < 50
-    assert int(np.argmax(aucs)) == len(aucs) - 3
+    model = fitted(max_epochs=50, patience=2, learning_rate=0.05, min_steps=1, schedule="constant")
+    found = aucs(model)
+    assert len(found) < 50
+    assert int(np.argmax(found)) == len(found) - 3
 
 
 def test_two_hundred_rows_can_be_overfitted() -> None:
     rows = loans(200)
     config = tiny(
-        d_model=16, dropout=0.0, attention_dropout=0.0, learning_rate=5e-3, max_epochs=12, min_steps=50
+        d_model=16,
+        dropout=0.0,
+        attention_dropout=0.0,
+        head_dropout=0.0,
+        teacher=0.0,
+        learning_rate=5e-3,
+        max_epochs=12,
+        min_steps=50,
     )
     model = fit(pretrained(rows, config), rows, rows, config)
     assert roc_auc(rows.outcome(), scores(model, rows)) > 0.99
@@ -90,8 +133,9 @@ def test_head_only_leaves_the_encoder_unchanged(model: FittedModel) -> None:
     new = loans(200, seed=7)
     config = model.config.with_seed(9)
     again = fit(pretrained(new, config), new, loans(200, seed=8), config, head_only=True, warm_start=model)
-    changed = {name for name in model.state if not torch.equal(model.state[name], again.state[name])}
-    assert all(name.startswith("head.") for name in changed)
+    for before, after in zip(model.states, again.states, strict=True):
+        changed = {name for name in before if not torch.equal(before[name], after[name])}
+        assert all(name.startswith("head.") for name in changed)
     assert again.encoding is model.encoding
     assert again.history[0].number == 0
     assert max(epoch.validation_auc or 0 for epoch in again.history) >= (again.history[0].validation_auc or 0)
@@ -100,7 +144,9 @@ def test_head_only_leaves_the_encoder_unchanged(model: FittedModel) -> None:
 def test_a_warm_start_continues_from_the_fitted_model(model: FittedModel) -> None:
     validation = loans(200, seed=1)
     again = fit(pretrained(validation, model.config), loans(300), validation, model.config, warm_start=model)
-    assert again.history[0].validation_auc == roc_auc(validation.outcome(), scores(model, validation))
+    for member in (1, 2):
+        before = roc_auc(validation.outcome(), scores(alone(model, member), validation))
+        assert aucs(again, member)[0] == before
 
 
 def test_each_epoch_is_reported() -> None:
@@ -109,8 +155,11 @@ def test_each_epoch_is_reported() -> None:
     encoder = pretrain(rows, encoded(rows, config), config, on_epoch=seen.append)
     fit(encoder, rows, loans(80, seed=1), config, on_epoch=seen.append)
     assert [(e.phase, e.number, e.total) for e in seen] == [
-        ("pretrain", 1, 2), ("pretrain", 2, 2), ("fit", 1, 3), ("fit", 2, 3), ("fit", 3, 3)
-    ]  # fmt: skip
+        ("pretrain", 1, 2),
+        ("pretrain", 2, 2),
+        *[("fit", number, 3) for number in (1, 2, 3)] * 2,
+    ]
+    assert [e.member for e in seen] == [0, 0, 1, 1, 1, 2, 2, 2]
     assert seen[1].seconds_left == seen[-1].seconds_left == 0
     assert seen[0].validation_auc is None
 

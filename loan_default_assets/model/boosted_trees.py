@@ -1,0 +1,156 @@
+"""A gradient-boosting model as plain arrays: stored without pickle, scored with numpy.
+
+docs/decisions/boosted-trees.md has the reasons and the measurement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from loan_default_assets.model.encoding import EncodedRows
+
+MAX_CODES = 256
+# Rows times trees that are scored at once: the working arrays stay in the processor's cache.
+_CELLS_PER_BLOCK = 100_000
+
+
+class TreesError(ValueError):
+    """Arrays that are no trees."""
+
+
+@dataclass(frozen=True)
+class BoostedTrees:
+    """T trees with n nodes in all; a leaf's children are the leaf itself.
+
+    Attributes:
+        roots: (T,) int32 positions of the roots.
+        feature: (n,) int32 columns, numerical features first.
+        threshold: (n,) float64: a numerical value not above it goes left.
+        left: (n,) int32 positions.
+        right: (n,) int32 positions.
+        missing_left: (n,) bool: a missing numerical value goes left.
+        value: (n,) float64 log-odds of a leaf.
+        split_codes: (n,) int32 rows of `codes_left`, -1 for a split of a numerical feature.
+        codes_left: (k, MAX_CODES) bool: which codes go left.
+        depth: (1,) int32 splits between a root and its deepest leaf.
+        base: (1,) float64 log-odds that the trees add to.
+
+    Raises:
+        TreesError: The lengths differ, or a position is out of range.
+
+    Examples:
+        >>> import torch
+        >>> trees = BoostedTrees(
+        ...     roots=np.array([0]),
+        ...     feature=np.array([0, 0, 0]),
+        ...     threshold=np.array([0.5, 0.0, 0.0]),
+        ...     left=np.array([1, 1, 2]),
+        ...     right=np.array([2, 1, 2]),
+        ...     missing_left=np.array([True, False, False]),
+        ...     value=np.array([0.0, -1.0, 1.0]),
+        ...     split_codes=np.array([-1, -1, -1]),
+        ...     codes_left=np.zeros((0, MAX_CODES), bool),
+        ...     depth=np.array([1]),
+        ...     base=np.array([0.25]),
+        ... )
+        >>> rows = EncodedRows(torch.tensor([[0.0], [1.0], [torch.nan]]), torch.zeros(3, 0, dtype=torch.int64))
+        >>> trees.logits(rows).tolist()
+        [-0.75, 1.25, -0.75]
+    """
+
+    roots: np.ndarray
+    feature: np.ndarray
+    threshold: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    missing_left: np.ndarray
+    value: np.ndarray
+    split_codes: np.ndarray
+    codes_left: np.ndarray
+    depth: np.ndarray
+    base: np.ndarray
+
+    def __post_init__(self) -> None:
+        nodes = len(self.feature)
+        per_node = (
+            self.threshold,
+            self.left,
+            self.right,
+            self.missing_left,
+            self.value,
+            self.split_codes,
+        )
+        if any(array.shape != (nodes,) for array in per_node):
+            raise TreesError(f"every array of the trees must have {nodes} nodes")
+        limits = (
+            (self.roots, 0, nodes),
+            (self.left, 0, nodes),
+            (self.right, 0, nodes),
+            (self.split_codes, -1, len(self.codes_left)),
+        )
+        for positions, low, high in limits:
+            if len(positions) and not (low <= positions.min() and positions.max() < high):
+                raise TreesError(f"positions in the trees must be in {low}..{high - 1}")
+
+    def logits(self, rows: EncodedRows) -> np.ndarray:
+        """Score rows.
+
+        Args:
+            rows: N encoded rows.
+
+        Returns:
+            (n,) float64 log-odds, before calibration.
+
+        Raises:
+            TreesError: The rows have fewer columns than the trees split on.
+        """
+        codes = rows.categorical.cpu().numpy()
+        numerical = rows.numerical.cpu().numpy()
+        cells = np.concatenate([numerical, codes.astype(np.float32)], axis=1)
+        if len(self.feature) and self.feature.max() >= cells.shape[1]:
+            raise TreesError(
+                f"the trees split on column {self.feature.max()}, the rows have {cells.shape[1]}"
+            )
+        result = np.empty(len(rows))
+        size = max(_CELLS_PER_BLOCK // max(len(self.roots), 1), 1)
+        for start in range(0, len(rows), size):
+            result[start : start + size] = self._block(cells[start : start + size])
+        return result
+
+    def _block(self, cells: np.ndarray) -> np.ndarray:
+        flat, columns = cells.ravel(), cells.shape[1]
+        first_cell = np.arange(len(cells))[:, None] * columns
+        node = np.broadcast_to(self.roots, (len(cells), len(self.roots)))
+        for _ in range(int(self.depth[0])):
+            cell = flat[first_cell + self.feature[node]]
+            goes_left = (cell <= self.threshold[node]) | (np.isnan(cell) & self.missing_left[node])
+            if len(self.codes_left):
+                split = self.split_codes[node]
+                by_code = split >= 0
+                goes_left[by_code] = self.codes_left[split[by_code], cell[by_code].astype(np.int64)]
+            node = np.where(goes_left, self.left[node], self.right[node])
+        return self.base[0] + self.value[node].sum(axis=1)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything as named arrays, for an artifact."""
+        return {
+            field.name: value.astype(np.uint8) if value.dtype == bool else value
+            for field in fields(self)
+            for value in (getattr(self, field.name),)
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> BoostedTrees:
+        """The inverse of `arrays`.
+
+        Raises:
+            TreesError: An array is missing, or they do not fit together.
+        """
+        if missing := [field.name for field in fields(cls) if field.name not in arrays]:
+            raise TreesError(f"the trees lack {', '.join(missing)}")
+        given = {field.name: arrays[field.name] for field in fields(cls)}
+        flags = {name: given[name].astype(bool) for name in ("missing_left", "codes_left")}
+        return cls(**(given | flags))
