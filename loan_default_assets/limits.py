@@ -29,6 +29,7 @@ def promotion_limits(settings: Settings) -> PromotionLimits:
         policy=settings.promotion_policy,
         sample_threshold=settings.retraining_sample_threshold,
         positive_threshold=settings.retraining_positive_threshold,
+        reference_gate=settings.reference_gate,
     )
 
 

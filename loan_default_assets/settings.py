@@ -29,8 +29,10 @@ class Settings(BaseSettings):
     d_model: int = Field(32, ge=4, description="Width of a token embedding.")
     nhead: int = Field(4, ge=1, description="Attention heads per layer.")
     num_layers: int = Field(6, ge=1, description="Encoder layers.")
-    learning_rate: float = Field(0.0003, gt=0, description="Learning rate of AdamW.")
-    batch_size: int = Field(32, ge=2, description="Rows per step.")
+    learning_rate: float = Field(
+        0.0003, gt=0, description="Learning rate of AdamW; unset: derived from the batch size."
+    )
+    batch_size: int = Field(32, ge=2, description="Rows per step; unset: derived from the training rows.")
     seed: int = Field(0, ge=0, description="Seed of all random numbers of a training.")
 
     f1_score_threshold: float = Field(0.8, ge=0, le=1, description="Target F1 of the default class.")
@@ -48,6 +50,13 @@ class Settings(BaseSettings):
     )
     promotion_policy: Literal["better_than_champion", "strict"] = Field(
         "better_than_champion", description="`strict` never promotes a model below the F1 target."
+    )
+    reference_gate: Literal["warn", "require"] = Field(
+        "warn",
+        description="`require` promotes no model that may discriminate worse than the best plain reference.",
+    )
+    ensemble: Literal["transformer", "transformer+boosting"] = Field(
+        "transformer+boosting", description="Members of the classifier."
     )
 
     dagster_port: int = Field(3000, ge=1, le=65535, description="Port of Dagster's UI.")

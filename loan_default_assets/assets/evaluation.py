@@ -8,7 +8,7 @@ from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.asset_checks import asset_check_result
 from loan_default_assets.orchestration.resources import Attempt, Warehouse
 from loan_default_assets.orchestration.retry_policy import retried
-from loan_default_assets.pipeline.check_results import F1_TARGET, FINITE_OUTPUTS
+from loan_default_assets.pipeline.check_results import F1_TARGET, FINITE_OUTPUTS, REFERENCE
 from loan_default_assets.pipeline.evaluate_models import evaluate_models
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
@@ -22,11 +22,11 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
         key=key,
         group_name=portfolio.name,
-        description="Metrics and promotion verdict of challenger and champion, beside a baseline. Computed on the "
-        "evaluation window: the newest matured loans, on which neither model was fitted.",
+        description="Metrics and promotion verdict of challenger and champion, beside plain references. Computed on "
+        "the evaluation window: the newest matured loans, on which neither model was fitted.",
         kinds={"torch", "scikitlearn"},
         deps=[classifier, dg.AssetDep(rows, partition_mapping=dg.AllPartitionMapping())],
-        check_specs=[dg.AssetCheckSpec(name, asset=key) for name in (FINITE_OUTPUTS, F1_TARGET)],
+        check_specs=[dg.AssetCheckSpec(name, asset=key) for name in (FINITE_OUTPUTS, F1_TARGET, REFERENCE)],
         pool=jobs.TRAINING,
     )
     @retried

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -15,6 +15,9 @@ from loan_default_assets.portfolio.checks.pandera_schema import postgres_columns
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.reports import plots
 from loan_default_assets.warehouse.registry import ModelRecord
+
+if TYPE_CHECKING:
+    from loan_default_assets.model.member_weights import Member
 
 Metadata = dict[str, Any]
 
@@ -71,8 +74,10 @@ def classifier_metadata(trained: TrainedClassifier) -> Metadata:
             "threshold": model.threshold,
             "calibration_slope": model.calibration.slope,
             "calibration_offset": model.calibration.offset,
+            "members": _member_table(model.members),
             "epochs": _epoch_table(
                 {
+                    "transformer": [epoch.member for epoch in model.history],
                     "loss": [epoch.loss for epoch in model.history],
                     "validation_roc_auc": [epoch.validation_auc for epoch in model.history],
                 }
@@ -82,7 +87,7 @@ def classifier_metadata(trained: TrainedClassifier) -> Metadata:
 
 
 def evaluation_metadata(evaluated: WindowEvaluation) -> Metadata:
-    """Verdict, metrics beside the baseline's, the window, and the calibration plot."""
+    """Verdict, metrics beside the references', the window, and the calibration plot."""
     model, window, snapshot = evaluated.model, evaluated.window, evaluated.snapshot
     shown: Metadata = {
         "version": model.version,
@@ -91,7 +96,7 @@ def evaluation_metadata(evaluated: WindowEvaluation) -> Metadata:
         "window_rows": model.policy_input.rows,
         "window_positives": model.policy_input.positives,
         "metrics": _metrics_table(evaluated),
-        "baseline": dg.MetadataValue.json(evaluated.baseline.as_dict()),
+        "baseline": dg.MetadataValue.json(evaluated.references.as_dict()),
         "snapshot": snapshot.digest,
         "immature_rows_excluded": len(snapshot.split.immature),
     }
@@ -131,6 +136,13 @@ def _defined(metrics: Mapping[str, float]) -> Metadata:
     return {name: float(value) for name, value in metrics.items() if not math.isnan(value)}
 
 
+def _member_table(members: "Sequence[Member]") -> dg.MetadataValue:
+    """A table with one row per member of the ensemble."""
+    records = [dg.TableRecord({"member": m.kind, "weight": round(m.weight, 4)}) for m in members]
+    columns = [dg.TableColumn("member", "string"), dg.TableColumn("weight", "float")]
+    return dg.MetadataValue.table(records=records, schema=dg.TableSchema(columns))
+
+
 def _epoch_table(columns: Mapping[str, Sequence[float | None]]) -> dg.MetadataValue:
     """A table with one row per epoch."""
     names = list(columns)
@@ -147,15 +159,18 @@ def _epoch_table(columns: Mapping[str, Sequence[float | None]]) -> dg.MetadataVa
 
 
 def _metrics_table(evaluated: WindowEvaluation) -> dg.MetadataValue:
-    """A table with one row per metric: value, 95 % interval, and the baseline's value."""
-    metrics, baseline = evaluated.model.metrics, evaluated.baseline
+    """A table with one row per metric: value, 95 % interval, and the value of each reference."""
+    metrics = evaluated.model.metrics
+    references = (evaluated.references.best, *evaluated.references.others)
     records = []
     for name, value in _defined(metrics.values).items():
         low, high = metrics.intervals[name]
-        compared = {baseline.name: baseline.metrics.values[name]}
-        records.append(dg.TableRecord({"metric": name, "value": value, "low": low, "high": high} | compared))
+        shown = {"value": value, "low": low, "high": high}
+        shown |= {reference.name: reference.metrics.values[name] for reference in references}
+        records.append(dg.TableRecord({"metric": name} | {key: round(v, 4) for key, v in shown.items()}))
     columns = [
         dg.TableColumn("metric", "string"),
-        *(dg.TableColumn(name, "float") for name in ("value", "low", "high", baseline.name)),
+        *(dg.TableColumn(name, "float") for name in ("value", "low", "high")),
+        *(dg.TableColumn(reference.name, "float") for reference in references),
     ]
     return dg.MetadataValue.table(records=records, schema=dg.TableSchema(columns))

@@ -114,4 +114,7 @@ def champion_lines(champion: dict[str, Any] | None, evaluation: dict[str, Any] |
         if key in baseline:
             shown += f"  {name} {baseline[key]:.3f}"
         lines.append(shown)
+    if difference := (evaluation["baseline"] or {}).get("roc_auc_difference"):
+        low, high = difference
+        lines.append(f"  ROC-AUC minus that of {name}: between {low:.3f} and {high:.3f} (95 %)")
     return lines

@@ -1,4 +1,4 @@
-"""Gradient boosting on the same rows, the reference of every evaluation."""
+"""Plain models fitted on the same rows, the references of every evaluation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from loan_default_assets.model.rows import Rows
 
 @dataclass(frozen=True)
 class BaselineScores:
-    """Scores of the baseline on the evaluation window, as `metrics.evaluate` takes them.
+    """Scores of a reference on the evaluation window, as `metrics.evaluate` takes them.
 
     Attributes:
         name: Name of the model.
@@ -28,30 +28,80 @@ class BaselineScores:
     threshold: float
 
 
-def baseline(
+def baselines(
     train: Rows, validation: Rows, window: Rows, cardinalities: Sequence[int], seed: int = 0
-) -> BaselineScores:
-    """Fit scikit-learn's histogram gradient boosting, with its defaults, and score the evaluation window.
+) -> tuple[BaselineScores, ...]:
+    """Fit the references, with their defaults, and score the evaluation window.
 
     Args:
         train: Rows to fit on.
-        validation: Rows that the threshold is chosen on.
+        validation: Rows that the thresholds are chosen on.
         window: Rows to score, labels unused.
         cardinalities: Number of codes of each categorical feature.
-        seed: Seed of the model.
+        seed: Seed of the models.
+
+    Returns:
+        scikit-learn's histogram gradient boosting, then logistic regression.
 
     Raises:
         RowsError: Training or validation rows lack a class or a label.
 
     Examples:
         >>> rows = Rows(np.zeros((50, 3), np.float32), np.zeros((50, 2), np.int16), np.array([0, 1] * 25))
-        >>> baseline(rows, rows, rows, (4, 4)).probability.shape
-        (50,)
+        >>> [(scores.name, scores.probability.shape) for scores in baselines(rows, rows, rows, (4, 4))]
+        [('HistGradientBoosting', (50,)), ('LogisticRegression', (50,))]
     """
     outcome = validation.outcome()
-    model = boosting(train, cardinalities, seed=seed)
-    threshold = best_f1_threshold(outcome, model.predict_proba(columns(validation))[:, 1])
-    return BaselineScores("HistGradientBoosting", model.predict_proba(columns(window))[:, 1], threshold)
+    models = {
+        "HistGradientBoosting": boosting(train, cardinalities, seed=seed),
+        "LogisticRegression": logistic_regression(train, seed=seed),
+    }
+    return tuple(
+        BaselineScores(
+            name,
+            model.predict_proba(columns(window))[:, 1],
+            best_f1_threshold(outcome, model.predict_proba(columns(validation))[:, 1]),
+        )
+        for name, model in models.items()
+    )
+
+
+def logistic_regression(rows: Rows, *, seed: int = 0) -> Any:
+    """Fit logistic regression on one thread: standardised numbers, flags of missing values, one-hot categories.
+
+    Args:
+        rows: Rows to fit on.
+        seed: Seed of the model.
+
+    Returns:
+        The fitted classifier, for rows as `columns` makes them.
+
+    Raises:
+        RowsError: The rows lack a class or a label.
+
+    Examples:
+        >>> rows = Rows(np.zeros((50, 3), np.float32), np.zeros((50, 2), np.int16), np.array([0, 1] * 25))
+        >>> logistic_regression(rows).predict_proba(columns(rows)).shape
+        (50, 2)
+    """
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+    from threadpoolctl import threadpool_limits
+
+    numerical = rows.numerical.shape[1]
+    amounts = make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler())
+    inputs = ColumnTransformer(
+        [
+            ("numerical", amounts, slice(0, numerical)),
+            ("categorical", OneHotEncoder(handle_unknown="ignore"), slice(numerical, None)),
+        ]
+    )
+    model = make_pipeline(inputs, LogisticRegression(max_iter=2000, random_state=seed))
+    with threadpool_limits(1):
+        return model.fit(filled(columns(rows)), rows.outcome())
 
 
 def boosting(rows: Rows, cardinalities: Sequence[int], *, seed: int = 0, rounds: int = 100) -> Any:

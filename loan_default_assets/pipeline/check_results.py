@@ -15,6 +15,7 @@ LABEL_MATURITY = "label_maturity"
 NO_LEAKAGE = "no_leakage"
 FINITE_OUTPUTS = "finite_outputs"
 F1_TARGET = "f1_reaches_target"
+REFERENCE = "not_worse_than_reference"
 
 _LISTED_VIOLATIONS = 20
 

@@ -16,7 +16,8 @@ def log_epochs(log: Logger) -> Callable[["Epoch"], None]:
 def epoch_line(epoch: "Epoch") -> str:
     """Phase, number, loss, validation ROC-AUC where there is one, and the remaining time."""
     auc = "" if epoch.validation_auc is None else f", validation ROC-AUC {epoch.validation_auc:.4f}"
+    member = f" transformer {epoch.member}," if epoch.member else ""
     return (
-        f"{epoch.phase}: epoch {epoch.number} of {epoch.total}, loss {epoch.loss:.4f}{auc}, "
+        f"{epoch.phase}:{member} epoch {epoch.number} of {epoch.total}, loss {epoch.loss:.4f}{auc}, "
         f"about {epoch.seconds_left:.0f} s left"
     )

@@ -3,17 +3,18 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from logging import Logger
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from loan_default_assets.pipeline.attestation import discrimination_is_attested
-from loan_default_assets.pipeline.check_results import F1_TARGET, FINITE_OUTPUTS, CheckResult
+from loan_default_assets.pipeline.check_results import F1_TARGET, FINITE_OUTPUTS, REFERENCE, CheckResult
 from loan_default_assets.pipeline.evaluation_window import EvaluationWindow, evaluation_window
 from loan_default_assets.pipeline.model_evaluation import (
-    BaselineEvaluation,
     ModelEvaluation,
+    References,
     compare,
-    evaluate_baseline,
+    difference_to_reference,
     evaluate_model,
+    evaluate_references,
 )
 from loan_default_assets.pipeline.pipeline_errors import NoModelError
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot, read_snapshot
@@ -39,14 +40,14 @@ class WindowEvaluation:
         model: The challenger, or the champion where no challenger is pending.
         champion: The champion that the challenger was compared with.
         recorded: The evaluations passed to the log, which keeps one per model, snapshot and role.
-        checks: Finite outputs, and F1 against its target.
+        checks: Finite outputs, F1 against its target, and ROC-AUC against the best reference.
     """
 
     snapshot: TrainingSnapshot
     window: EvaluationWindow
     model: ModelEvaluation
     champion: ModelEvaluation | None
-    baseline: BaselineEvaluation
+    references: References
     verdict: Verdict
     recorded: tuple[EvaluationRecord, ...]
     checks: tuple[CheckResult, ...]
@@ -64,12 +65,12 @@ def evaluate_models(
     cutoff: date | None = None,
     log: Logger,
 ) -> WindowEvaluation:
-    """Evaluate challenger and champion on the same evaluation window, beside the baseline, and record the verdict.
+    """Evaluate challenger and champion on the same evaluation window, beside the references, and record the verdict.
 
     Without a pending challenger the champion is evaluated alone, as newly matured labels arrive.
 
     Args:
-        seed: Seed of the baseline.
+        seed: Seed of the references.
         cutoff: Nothing that became known after this date is used; None for all that is materialized.
 
     Raises:
@@ -82,9 +83,14 @@ def evaluate_models(
         raise NoModelError("there is no model to evaluate; materialize classifier first")
     snapshot = read_snapshot(loans, split_limits, cutoff)
     window = evaluation_window(snapshot, present)
-    baseline = evaluate_baseline(portfolio, snapshot, window, seed)
+    references = evaluate_references(portfolio, snapshot, window, seed)
     model, *others = [
-        _with_attestation(evaluate_model(record, portfolio, window), portfolio, snapshot, limits)
+        _with_attestation(
+            _with_reference(evaluate_model(record, portfolio, window), references, window),
+            portfolio,
+            snapshot,
+            limits,
+        )
         for record in present
     ]
     compared = others[0] if others else None
@@ -111,13 +117,20 @@ def evaluate_models(
     recorded = []
     for evaluation, role, decided in entries:
         compared_with = compared.version if compared and role == "candidate" else None
-        entry = _record(evaluation, role, decided, snapshot, window, baseline, compared_with)
+        entry = _record(evaluation, role, decided, snapshot, window, references, compared_with)
         evaluations.record(entry)
         recorded.append(entry)
     log.info(f"evaluation: {model.version} {verdict.decision}. {' '.join(verdict.reasons)}")
     return WindowEvaluation(
-        snapshot, window, model, compared, baseline, verdict, tuple(recorded), _checks(model, limits)
+        snapshot, window, model, compared, references, verdict, tuple(recorded), _checks(model, limits)
     )
+
+
+def _with_reference(
+    evaluation: ModelEvaluation, references: References, window: EvaluationWindow
+) -> ModelEvaluation:
+    difference = difference_to_reference(evaluation, references, window)
+    return replace(evaluation, policy_input=replace(evaluation.policy_input, reference=difference))
 
 
 def _with_attestation(
@@ -147,7 +160,7 @@ def _record(
     verdict: Verdict,
     snapshot: TrainingSnapshot,
     window: EvaluationWindow,
-    baseline: BaselineEvaluation,
+    references: References,
     compared_with: str | None,
 ) -> EvaluationRecord:
     return EvaluationRecord(
@@ -160,12 +173,20 @@ def _record(
         positives=evaluation.policy_input.positives,
         metrics=evaluation.metrics.values,
         intervals=evaluation.metrics.intervals,
-        baseline=baseline.as_dict(),
+        baseline=references.as_dict() | _difference(evaluation),
         verdict=verdict.decision,
         reason=" ".join(verdict.reasons),
         compared_with=compared_with,
         evaluated_at=datetime.now(UTC),
     )
+
+
+def _difference(evaluation: ModelEvaluation) -> dict[str, Any]:
+    """Bounds of the ROC-AUC minus that of the best reference, as they are recorded; none where it is not defined."""
+    reference = evaluation.policy_input.reference
+    if reference is None or reference.dauc_low != reference.dauc_low:
+        return {}
+    return {"roc_auc_difference": [reference.dauc_low, reference.dauc_high]}
 
 
 def _checks(model: ModelEvaluation, limits: PromotionLimits) -> tuple[CheckResult, ...]:
@@ -179,4 +200,27 @@ def _checks(model: ModelEvaluation, limits: PromotionLimits) -> tuple[CheckResul
             figures={"f1": f1, "target": target},
             warning=True,
         ),
+        _reference_check(model, limits),
+    )
+
+
+def _reference_check(model: ModelEvaluation, limits: PromotionLimits) -> CheckResult:
+    reference, margin = model.policy_input.reference, limits.auc_margin
+    if reference is None:
+        return CheckResult(
+            REFERENCE, passed=False, description="The model has no probabilities.", warning=True
+        )
+    return CheckResult(
+        REFERENCE,
+        passed=not reference.behind(margin),
+        description=reference.sentence(margin),
+        figures={
+            name: value
+            for name, value in (
+                ("difference_low", reference.dauc_low),
+                ("difference_high", reference.dauc_high),
+            )
+            if value == value
+        },
+        warning=True,
     )

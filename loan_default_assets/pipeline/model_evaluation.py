@@ -1,4 +1,4 @@
-"""One model on the evaluation window, the baseline beside it, and the comparison of two models."""
+"""One model on the evaluation window, the references beside it, and the comparison of two models."""
 
 import math
 import subprocess
@@ -12,6 +12,7 @@ import numpy as np
 from loan_default_assets.pipeline.evaluation_window import EvaluationWindow
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
 from loan_default_assets.policy.promotion import Comparison, EvaluatedModel
+from loan_default_assets.policy.reference_gate import ReferenceDifference
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.registry import ModelRecord
 
@@ -45,11 +46,27 @@ class BaselineEvaluation:
     """A plain model fitted on the same training rows, on the same window."""
 
     name: str
+    probability: np.ndarray
+    threshold: float
     metrics: "Metrics"
 
+
+@dataclass(frozen=True)
+class References:
+    """The plain models beside which challenger and champion are evaluated.
+
+    Attributes:
+        best: The one with the highest ROC-AUC on the window.
+        others: The rest.
+    """
+
+    best: BaselineEvaluation
+    others: tuple[BaselineEvaluation, ...]
+
     def as_dict(self) -> dict[str, Any]:
-        """Name and figures as they are recorded with an evaluation."""
-        return {"name": self.name, "metrics": self.metrics.values}
+        """Names and figures as they are recorded with an evaluation."""
+        others = [{"name": other.name, "metrics": other.metrics.values} for other in self.others]
+        return {"name": self.best.name, "metrics": self.best.metrics.values, "others": others}
 
 
 def evaluate_model(record: ModelRecord, portfolio: Portfolio, window: EvaluationWindow) -> ModelEvaluation:
@@ -110,21 +127,47 @@ def compare(
     return Comparison(paired.df1_low, paired.df1_high, paired.dauc_low, paired.dauc_high)
 
 
-def evaluate_baseline(
+def evaluate_references(
     portfolio: Portfolio, snapshot: TrainingSnapshot, window: EvaluationWindow, seed: int
-) -> BaselineEvaluation:
-    """HistGradientBoosting fitted on the snapshot's training rows, its threshold from the validation rows."""
-    from loan_default_assets.model.baseline import baseline
+) -> References:
+    """The references fitted on the snapshot's training rows, their thresholds from the validation rows."""
+    from loan_default_assets.model.baseline import baselines
     from loan_default_assets.model.metrics import evaluate
 
-    fitted = baseline(
+    fitted = baselines(
         snapshot.select(snapshot.split.train),
         snapshot.select(snapshot.split.validation),
         window.rows,
         portfolio.features.cardinalities,
         seed,
     )
-    return BaselineEvaluation(fitted.name, evaluate(window.label, fitted.probability, fitted.threshold))
+    evaluated = [
+        BaselineEvaluation(
+            scores.name,
+            scores.probability,
+            scores.threshold,
+            evaluate(window.label, scores.probability, scores.threshold),
+        )
+        for scores in fitted
+    ]
+    # A window of one class defines no ROC-AUC; the first reference stands in then.
+    best = max(evaluated, key=lambda baseline: np.nan_to_num(baseline.metrics.values["roc_auc"], nan=-1.0))
+    return References(best, tuple(other for other in evaluated if other is not best))
+
+
+def difference_to_reference(
+    model: ModelEvaluation, references: References, window: EvaluationWindow
+) -> ReferenceDifference | None:
+    """Paired bootstrap of model minus best reference; None where the model has no probabilities."""
+    from loan_default_assets.model.metrics import paired_bootstrap
+
+    if model.probability is None:
+        return None
+    best = references.best
+    paired = paired_bootstrap(
+        window.label, model.probability, model.threshold, best.probability, best.threshold
+    )
+    return ReferenceDifference(best.name, paired.dauc_low, paired.dauc_high)
 
 
 def _undefined_metrics() -> "Metrics":

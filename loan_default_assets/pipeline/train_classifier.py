@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from logging import Logger
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from loan_default_assets.pipeline.check_results import CheckResult
 from loan_default_assets.pipeline.epoch_log import log_epochs
@@ -71,12 +71,13 @@ def train_classifier(
     champion = registry.champion()
     config = config.for_rows(len(snapshot.split.train))
     encoder = select_encoder(registry, portfolio, snapshot, config)
-    hyper_parameters = config.as_dict() | {"encoder": encoder.version, "mode": attempt.mode}
+    mode = _mode(attempt, champion, config, log)
+    hyper_parameters = config.as_dict() | {"encoder": encoder.version, "mode": mode}
     known = find_same_training(registry, "classifier", snapshot, hyper_parameters, attempt.number)
     if known is not None:
         log.info(f"classifier: {known.version} was trained on the same snapshot and is reused")
         return TrainedClassifier(known, snapshot.describe(), checks)
-    warm_start = champion if attempt.mode == "head" else None
+    warm_start = champion if mode == "head" else None
     model = _fit(portfolio, snapshot, config, encoder, warm_start, log)
     parent = champion.version if champion else None
     number = attempt.number or next_attempt(registry, snapshot, parent)
@@ -90,9 +91,28 @@ def train_classifier(
         attempt=number,
         parent=parent,
         threshold=model.threshold,
-        metrics={"validation_roc_auc": max(epoch.validation_auc or 0.0 for epoch in model.history)},
+        metrics={
+            "validation_roc_auc": max(epoch.validation_auc or 0.0 for epoch in model.history),
+            "boosting_weight": sum(member.weight for member in model.members if member.kind == "boosting"),
+        },
     )
     return TrainedClassifier(record, snapshot.describe(), checks, model)
+
+
+def _mode(
+    attempt: TrainingAttempt, champion: ModelRecord | None, config: "ModelConfig", log: Logger
+) -> Literal["full", "head"]:
+    """`head` only where the champion has the shape of the configuration; a former release's may have another."""
+    from loan_default_assets.model.config import FORMER
+    from loan_default_assets.model.training import SHAPE
+
+    if attempt.mode == "full" or champion is None:
+        return "full"
+    present, requested = FORMER | dict(champion.hyper_parameters), config.as_dict()
+    if changed := [name for name in (*SHAPE, "head_hidden") if present.get(name) != requested[name]]:
+        log.info(f"classifier: the champion has other {', '.join(changed)}; all of the model is trained")
+        return "full"
+    return "head"
 
 
 def _fit(

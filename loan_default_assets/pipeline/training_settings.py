@@ -41,6 +41,8 @@ def model_config(portfolio: Portfolio, settings: Settings, seed_offset: int = 0)
     overrides = {
         name: getattr(settings, name) for name in _MODEL_SETTINGS if name in settings.model_fields_set
     }
+    if "ensemble" in settings.model_fields_set:
+        overrides["boosting"] = settings.ensemble == "transformer+boosting"
     overrides |= {name: value for name, value in portfolio.training.items() if name != "preset"}
     config = ModelConfig.preset(portfolio.training.get("preset", "default"), **overrides)
     return config.with_seed(config.seed + seed_offset)

@@ -1,9 +1,10 @@
 """Whether a candidate replaces the champion: hard gates, non-inferiority on the same rows, the F1 target."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from loan_default_assets.policy.leakage_ceiling import leakage_not_excluded
+from loan_default_assets.policy.reference_gate import ReferenceDifference, ReferenceGate
 from loan_default_assets.policy.rounding import format_distinct
 
 Decision = Literal["approved", "approved_below_target", "provisional", "rejected", "insufficient_labels"]
@@ -26,6 +27,7 @@ class EvaluatedModel:
         artifact_matches: Whether the artifact has the registered SHA-256.
         smoke_passed: Whether a fresh process loaded the artifact and scored a row.
         attested: Whether the features that carry near-perfect discrimination are attested as known at application.
+        reference: The difference to the best plain reference on the window; None where none was evaluated.
     """
 
     version: str
@@ -39,6 +41,7 @@ class EvaluatedModel:
     artifact_matches: bool
     smoke_passed: bool
     attested: bool = False
+    reference: ReferenceDifference | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ class PromotionLimits:
         ceiling_positives: Defaults from which on the ceiling holds.
         max_ece: Highest expected calibration error.
         f1_margin: How far below zero the lower bound of the F1 difference may lie.
-        auc_margin: How far below zero the lower bound of the ROC-AUC difference may lie.
+        auc_margin: How far below zero the lower bound of the ROC-AUC difference may lie, to champion and reference.
+        reference_gate: "require" promotes no model whose difference to the best reference lies below that margin.
     """
 
     f1_threshold: float = 0.8
@@ -78,6 +82,7 @@ class PromotionLimits:
     max_ece: float = 0.15
     f1_margin: float = 0.01
     auc_margin: float = 0.005
+    reference_gate: ReferenceGate = "warn"
 
 
 @dataclass(frozen=True)
@@ -104,8 +109,9 @@ def decide_promotion(
     """The promotion verdict on a candidate.
 
     Near-perfect discrimination is leakage until the features that carry it are attested: such a candidate is rejected,
-    also where there is no champion. A champion that cannot score the rows (its outputs, schema, artifact or smoke
-    check fail) counts as absent. The champion itself as candidate is neither rejected nor promoted.
+    also where there is no champion; and no model is deployed that is not shown to beat chance. A champion that cannot
+    score the rows (its outputs, schema, artifact or smoke check fail) counts as absent. The champion itself as
+    candidate is neither rejected nor promoted.
 
     Args:
         candidate: The model to decide on.
@@ -116,6 +122,23 @@ def decide_promotion(
     Raises:
         ValueError: The two models were evaluated on different windows, or the comparison is missing or superfluous.
     """
+    verdict = _verdict(candidate, champion, comparison, limits)
+    reference = candidate.reference
+    if reference is None:
+        return verdict
+    reasons = (*verdict.reasons, reference.sentence(limits.auc_margin))
+    if verdict.promote and limits.reference_gate == "require" and reference.behind(limits.auc_margin):
+        conclusion = "REFERENCE_GATE=require promotes no model that may be worse than the reference."
+        return Verdict("rejected", False, (*reasons, conclusion))
+    return replace(verdict, reasons=reasons)
+
+
+def _verdict(
+    candidate: EvaluatedModel,
+    champion: EvaluatedModel | None,
+    comparison: Comparison | None,
+    limits: PromotionLimits,
+) -> Verdict:
     if champion is not None and champion.version == candidate.version:
         return _verdict_on_champion(candidate, limits)
     if failures := _integrity_failures(candidate):
@@ -133,7 +156,7 @@ def decide_promotion(
     if warning := leakage_not_excluded(candidate, limits):
         return Verdict("rejected", False, (*notes, warning))
     if shortage := _label_shortage(candidate, limits):
-        return _verdict_on_few_labels(champion, notes, shortage, limits)
+        return _verdict_on_few_labels(candidate, champion, notes, shortage, limits)
     if (champion is None) != (comparison is None):
         raise ValueError(
             "a comparison is required with a champion that can score these rows, and refused otherwise"
@@ -179,7 +202,11 @@ def _verdict_on_champion(model: EvaluatedModel, limits: PromotionLimits) -> Verd
 
 
 def _verdict_on_few_labels(
-    champion: EvaluatedModel | None, notes: tuple[str, ...], shortage: str, limits: PromotionLimits
+    candidate: EvaluatedModel,
+    champion: EvaluatedModel | None,
+    notes: tuple[str, ...],
+    shortage: str,
+    limits: PromotionLimits,
 ) -> Verdict:
     if champion is not None:
         conclusion = f"Champion {champion.version} keeps serving."
@@ -187,6 +214,10 @@ def _verdict_on_few_labels(
     if limits.policy == "strict":
         conclusion = "The strict policy deploys no model that has not met the target."
         return Verdict("insufficient_labels", False, (*notes, shortage, conclusion))
+    discriminates, sentence = _beats_chance(candidate, limits)
+    if not discriminates:
+        conclusion = "A model that is not shown to beat chance is not deployed."
+        return Verdict("insufficient_labels", False, (*notes, shortage, sentence, conclusion))
     conclusion = (
         "There is no champion: the candidate is deployed provisionally; its quality is not established."
     )
@@ -213,19 +244,24 @@ def _label_shortage(model: EvaluatedModel, limits: PromotionLimits) -> str | Non
 
 
 def _quality_gates(model: EvaluatedModel, limits: PromotionLimits) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    auc, floor = format_distinct(model.roc_auc_low, limits.auc_floor)
     ece, limit = format_distinct(model.ece, limits.max_ece)
-    discriminates, calibrated = model.roc_auc_low > limits.auc_floor, model.ece <= limits.max_ece
+    calibrated = model.ece <= limits.max_ece
     return _passed_and_failed(
-        (
-            discriminates,
-            f"The lower 95 % bound of ROC-AUC is {auc}, {'above' if discriminates else 'not above'} {floor}.",
-        ),
+        _beats_chance(model, limits),
         (
             calibrated,
             f"The expected calibration error (ECE) {ece} {'meets' if calibrated else 'does not meet'} "
             f"the limit {limit}.",
         ),
+    )
+
+
+def _beats_chance(model: EvaluatedModel, limits: PromotionLimits) -> tuple[bool, str]:
+    auc, floor = format_distinct(model.roc_auc_low, limits.auc_floor)
+    discriminates = model.roc_auc_low > limits.auc_floor
+    return (
+        discriminates,
+        f"The lower 95 % bound of ROC-AUC is {auc}, {'above' if discriminates else 'not above'} {floor}.",
     )
 
 

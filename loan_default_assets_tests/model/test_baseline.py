@@ -1,23 +1,34 @@
 import numpy as np
+import pytest
 
-from loan_default_assets.model.baseline import baseline
+from loan_default_assets.model.baseline import baselines
 from loan_default_assets.model.metrics import roc_auc
 from loan_default_assets.model.rows import Rows
 from loan_default_assets_tests.model.examples import CARDINALITIES, loans
 
 
-def test_the_baseline_learns_repeats_and_takes_its_threshold_from_validation() -> None:
+def test_the_references_learn_repeat_and_take_their_thresholds_from_validation() -> None:
     train, validation, window = loans(2000), loans(500, seed=1), loans(500, seed=2)
-    found = baseline(train, validation, window, CARDINALITIES, seed=0)
-    assert found.name == "HistGradientBoosting"
-    assert roc_auc(window.outcome(), found.probability) > 0.8
-    again = baseline(train, validation, window.without_label(), CARDINALITIES, seed=0)
-    assert np.array_equal(again.probability, found.probability)
-    assert again.threshold == found.threshold
+    found = baselines(train, validation, window, CARDINALITIES, seed=0)
+    assert [scores.name for scores in found] == ["HistGradientBoosting", "LogisticRegression"]
+    repeated = baselines(train, validation, window.without_label(), CARDINALITIES, seed=0)
+    for scores, again in zip(found, repeated, strict=True):
+        assert roc_auc(window.outcome(), scores.probability) > 0.7
+        assert np.array_equal(again.probability, scores.probability)
+        assert again.threshold == scores.threshold
 
 
 def test_columns_with_more_codes_than_bins_are_numerical() -> None:
     rng = np.random.default_rng(0)
     codes = rng.integers(0, 600, (900, 1)).astype(np.int16)
     rows = Rows(np.zeros((900, 0), np.float32), codes, (codes[:, 0] > 400).astype(np.int8))
-    assert roc_auc(rows.outcome(), baseline(rows, rows, rows, (600,)).probability) > 0.95
+    boosting, _ = baselines(rows, rows, rows, (600,))
+    assert roc_auc(rows.outcome(), boosting.probability) > 0.95
+
+
+@pytest.mark.parametrize("kind", ["without a value", "constant"])
+def test_a_column_that_says_nothing_is_no_error(kind: str) -> None:
+    train, window = loans(200), loans(100, seed=2)
+    train.numerical[:, 1] = np.nan if kind == "without a value" else 3.0
+    for scores in baselines(train, train, window, CARDINALITIES):
+        assert np.isfinite(scores.probability).all()

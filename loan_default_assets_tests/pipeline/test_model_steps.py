@@ -64,7 +64,7 @@ def test_from_challenger_to_champion_and_to_the_next_challenger(
     encoder = bank.pretrain().record
     with caplog.at_level(logging.INFO):
         first = bank.train()
-    assert "fit: epoch 1 of 3, loss" in caplog.text
+    assert "fit: transformer 1, epoch 1 of 3, loss" in caplog.text
     assert [check.name for check in first.checks] == ["both_classes", "label_maturity", "no_leakage"]
     assert all(check.passed for check in first.checks)
     record = first.record
@@ -83,7 +83,14 @@ def test_from_challenger_to_champion_and_to_the_next_challenger(
     assert alone.recorded[0].verdict == alone.verdict.decision
     assert {check.name: check.passed for check in alone.checks}["finite_outputs"]
     assert alone.window.first > encoder.trained_to
-    assert alone.baseline.name == "HistGradientBoosting"
+    compared = (alone.references.best, *alone.references.others)
+    assert {reference.name for reference in compared} == {"HistGradientBoosting", "LogisticRegression"}
+    aucs = [reference.metrics.values["roc_auc"] for reference in compared]
+    assert aucs[0] == max(aucs)
+    low, high = alone.recorded[0].baseline["roc_auc_difference"]
+    assert low <= alone.model.metrics.values["roc_auc"] - aucs[0] <= high
+    assert alone.references.best.name in alone.verdict.reasons[-1]
+    assert {check.name: check.passed for check in alone.checks}["not_worse_than_reference"] == (low >= -0.005)
     bank.evaluate()
     assert bank.evaluations_recorded() == [(record.version, "candidate")]
 

@@ -12,6 +12,7 @@ from loan_default_assets.policy.promotion import (
     decide_promotion,
     format_distinct,
 )
+from loan_default_assets.policy.reference_gate import ReferenceDifference
 
 NAN = float("nan")
 DEFAULT = PromotionLimits()
@@ -89,6 +90,55 @@ def test_verdict(
     assert (verdict.decision, verdict.promote) == (decision, promote)
     assert words in " ".join(verdict.reasons)
     assert all(reason.endswith(".") for reason in verdict.reasons)
+
+
+@pytest.mark.parametrize("auc", [0.3, 0.5, NAN])
+@pytest.mark.parametrize("window", [{}, {"rows": 40, "positives": 8}, {"positives": 99}])
+@pytest.mark.parametrize("limits", [DEFAULT, STRICT])
+def test_a_model_that_is_not_shown_to_beat_chance_is_never_served(
+    auc: float, window: dict[str, int], limits: PromotionLimits
+) -> None:
+    verdict = decide_promotion(replace(GOOD, roc_auc_low=auc, **window), None, None, limits)
+    assert verdict.decision in ("rejected", "insufficient_labels")
+    assert not verdict.promote
+
+
+REQUIRE = replace(DEFAULT, reference_gate="require")
+TREES = "HistGradientBoosting"
+
+
+@pytest.mark.parametrize(
+    ("difference", "words", "behind"),
+    [
+        ((-0.003, 0.02), "the lower bound is not below -0.005", False),
+        ((-0.005, 0.02), "the lower bound is not below -0.005", False),
+        ((-0.0051, 0.02), "the reference may discriminate better", True),
+        ((-0.03, -0.01), "the reference discriminates better", True),
+        ((NAN, NAN), "do not define a difference", True),
+    ],
+)
+@pytest.mark.parametrize(("champion", "comparison"), [(None, None), (CHAMPION, BETTER)])
+@pytest.mark.parametrize("candidate", [GOOD, LOW, SMALL])
+def test_the_reference_warns_or_refuses(
+    difference: tuple[float, float],
+    words: str,
+    behind: bool,
+    champion: EvaluatedModel | None,
+    comparison: Comparison | None,
+    candidate: EvaluatedModel,
+) -> None:
+    same = replace(champion, rows=candidate.rows) if champion else None
+    plain = decide_promotion(candidate, same, comparison, DEFAULT)
+    compared = replace(candidate, reference=ReferenceDifference(TREES, *difference))
+    warned = decide_promotion(compared, same, comparison, DEFAULT)
+    required = decide_promotion(compared, same, comparison, REQUIRE)
+    assert (warned.decision, warned.promote) == (plain.decision, plain.promote)
+    assert words in warned.reasons[-1]
+    assert TREES in warned.reasons[-1]
+    assert required.promote == (plain.promote and not behind)
+    if plain.promote and behind:
+        assert required.decision == "rejected"
+        assert "REFERENCE_GATE=require" in required.reasons[-1]
 
 
 NEAR_PERFECT = replace(GOOD, roc_auc_low=0.971, f1=0.99)
