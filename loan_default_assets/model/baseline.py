@@ -93,12 +93,13 @@ def logistic_regression(rows: Rows, *, seed: int = 0) -> Any:
 
     numerical = rows.numerical.shape[1]
     amounts = make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler())
-    inputs = ColumnTransformer(
-        [
-            ("numerical", amounts, slice(0, numerical)),
-            ("categorical", OneHotEncoder(handle_unknown="ignore"), slice(numerical, None)),
-        ]
+    parts = (
+        ("numerical", amounts, slice(0, numerical)),
+        ("categorical", OneHotEncoder(handle_unknown="ignore"), slice(numerical, None)),
     )
+    # A transformer of no columns is an error.
+    widths = (numerical, rows.categorical.shape[1])
+    inputs = ColumnTransformer([part for part, width in zip(parts, widths, strict=True) if width])
     model = make_pipeline(inputs, LogisticRegression(max_iter=2000, random_state=seed))
     with threadpool_limits(1):
         return model.fit(filled(columns(rows)), rows.outcome())

@@ -29,7 +29,7 @@ def from_histogram_boosting(model: Any, numerical: int) -> BoostedTrees:
         >>> from_histogram_boosting(model, 1).roots.shape
         (2,)
     """
-    # scikit-learn moves categorical columns to the front and numbers their codes anew.
+    # scikit-learn moves categorical columns to the front and gives their codes new numbers.
     encoder = model._preprocessor
     if encoder is None:
         order, known = np.arange(model.n_features_in_), []
