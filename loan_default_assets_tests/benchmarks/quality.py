@@ -204,7 +204,7 @@ def _ensembles(options: argparse.Namespace) -> list[tuple[str, tuple[str, ...]]]
 
 
 def _described(options: argparse.Namespace) -> dict[str, str]:
-    described = {name: _first_line(REFERENCES[name].__doc__) for name in options.references}
+    described = {name: _first_line(REFERENCES[name].fit.__doc__) for name in options.references}
     for name, settings in options.config:
         changed = ", ".join(f"{key} {value}" for key, value in settings.items() if key != "name")
         described[name] = f"preset `{settings['name']}`" + (f", {changed}" if changed else "")

@@ -110,7 +110,7 @@ def _ranks(sets: Sequence[SetReport]) -> list[str]:
     seconds = [sum(found.models[name].cost.training_seconds for found in sets) for name in common]
     order = np.argsort(columns["ROC-AUC, all"], kind="stable")
     rows = [
-        [f"`{common[i]}`", *(f"{values[i]:.2f}" for values in columns.values()), f"{seconds[i]:,.0f}"]
+        [f"`{common[i]}`", *(f"{values[i]:.2f}" for values in columns.values()), f"{seconds[i]:,.1f}"]
         for i in order
     ]
     counts = ", ".join(f"{len(members)} {group}" for group, members in groups.items() if members)

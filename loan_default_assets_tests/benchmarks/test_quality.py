@@ -70,6 +70,8 @@ def test_a_second_run_fits_nothing_and_writes_the_same_report(
     losses = page.split("## Losses")[1].split("## small_file")[0]
     assert "| small_file | `tiny` |" in losses
     assert "64/16/20 by a hash of the loan id" in page
+    assert "| `logistic` | Logistic regression on standardised numbers" in page
+    assert "| `tiny` | preset `default`, d_model 8, nhead 2," in page
     assert str(tmp_path) not in page
     for path in (tmp_path / "cache" / "fits").glob("*.json"):
         cost = json.loads(path.read_text("utf-8"))
