@@ -212,7 +212,9 @@ def _described(options: argparse.Namespace) -> dict[str, str]:
         described[name] = f"mean log-odds of all seeds of {', '.join(f'`{member}`' for member in members)}"
     for name, candidates in options.choose:
         listed = ", ".join(f"`{candidate}`" for candidate in candidates)
-        described[name] = f"per set the one of {listed} with the highest mean validation ROC-AUC"
+        described[name] = (
+            f"per set the one of {listed} with the highest mean validation ROC-AUC; its cost is the sum of theirs"
+        )
     return described
 
 
