@@ -1,0 +1,33 @@
+"""The chain's own encoding, pretraining, fine-tuning, calibration and threshold, as a model of the comparison."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from loan_default_assets.model.config import ModelConfig
+from loan_default_assets.model.encoding import Encoding
+from loan_default_assets.model.predictor import Predictor
+from loan_default_assets.model.rows import concatenate
+from loan_default_assets.model.training import fit, pretrain
+from loan_default_assets_tests.benchmarks.quality_rows import QualitySet
+from loan_default_assets_tests.benchmarks.quality_scores import FittedScores
+
+
+def fit_transformer(data: QualitySet, settings: Mapping[str, Any], seed: int) -> Callable[[], FittedScores]:
+    """Encode, pretrain, fine-tune and calibrate as the chain does.
+
+    Returns:
+        What scores validation and window rows.
+    """
+    config = ModelConfig.from_dict(settings).with_seed(seed)
+    encoding = Encoding.fit(data.train, data.cardinalities, config)
+    encoder = pretrain(concatenate([data.train, data.unlabelled]), encoding, config)
+    model = fit(encoder, data.train, data.validation, config)
+
+    def scores() -> FittedScores:
+        predictor = Predictor(model, "benchmark", {})
+        validation, window = (
+            predictor.predict(rows.numerical, rows.categorical).pd for rows in (data.validation, data.window)
+        )
+        return FittedScores(validation, window, float(predictor.threshold))
+
+    return scores
