@@ -18,6 +18,7 @@ from loan_default_assets.commands.score import score_file
 from loan_default_assets.commands.session import Session, dagster_instance, open_session
 from loan_default_assets.commands.status import status
 from loan_default_assets.orchestration import run_tracking
+from loan_default_assets.pipeline.decide_champion import PROMOTING
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import dsn
 from loan_default_assets_tests.bento.served_process import service, wait_until
@@ -133,11 +134,24 @@ def test_the_release_s_own_scores_are_reproduced(
     pd.testing.assert_frame_equal(pd.read_csv(output), pd.read_csv(FILES / "scored.csv"), rtol=0, atol=1e-6)
 
 
-def test_the_same_run_again_trains_nothing(opened: tuple[Session, dg.DagsterInstance]) -> None:
+def test_a_run_trains_one_challenger_of_the_present_shape_and_repeated_nothing(
+    opened: tuple[Session, dg.DagsterInstance],
+) -> None:
     session, instance = opened
-    versions = [record.version for record in session.registry.history()]
+    before = {record.version: record for record in session.registry.history()}
+    assert set(run(session, instance).changed) <= {"model_metadata", "model_performance"}
+    after = session.registry.history()
+    added = [record for record in after if record.version not in before]
+    assert sorted(record.kind for record in added) == ["classifier", "encoder"]
+    challenger = next(record for record in added if record.kind == "classifier")
+    assert challenger.parent == "ce59aee2d2b6c"
+    assert challenger.hyper_parameters["members"] == 3
+    champion = session.registry.champion()
+    assert champion is not None
+    promoted = session.evaluations.latest(challenger.version).verdict in PROMOTING
+    assert champion.version == (challenger.version if promoted else "ce59aee2d2b6c")
     assert run(session, instance).changed == ()
-    assert [record.version for record in session.registry.history()] == versions
+    assert [record.version for record in session.registry.history()] == [record.version for record in after]
 
 
 def test_dagster_s_history_is_read_and_its_sensors_keep_their_state(
