@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bento.inference.champion_loader import Champion
+from bento.inference.champion_loader import Champion, LoadedChampion
 from bento.operations.worker_registry import WorkerRegistry, WorkerReport
 from loan_default_assets.limits import retraining_limits
 from loan_default_assets.policy.retraining import decide, status
@@ -53,7 +53,7 @@ class ModelInfo:
         return {
             "portfolio": self._portfolio.name,
             "portfolio_hash": self._portfolio.hash,
-            "model": _model(record) if record else None,
+            "model": _model(record, current) if record else None,
             "evaluation": _evaluation(evaluation) if evaluation else None,
             "target": self._target(evaluation),
             "retraining": self._retraining,
@@ -94,7 +94,8 @@ def workers(reports: Sequence[WorkerReport], expected: int, wanted: ModelRecord 
     }
 
 
-def _model(record: ModelRecord) -> dict[str, Any]:
+def _model(record: ModelRecord, current: LoadedChampion | None) -> dict[str, Any]:
+    loaded = current.predictor.model if current is not None and current.version == record.version else None
     return {
         "version": record.version,
         "status": record.status,
@@ -106,6 +107,8 @@ def _model(record: ModelRecord) -> dict[str, Any]:
         "trained_to": _iso(record.trained_to),
         "portfolio_hash": record.portfolio_hash,
         "artifact_sha256": record.artifact_sha256,
+        # Known once this worker has loaded the version.
+        "members": loaded and [{"kind": member.kind, "weight": member.weight} for member in loaded.members],
     }
 
 
