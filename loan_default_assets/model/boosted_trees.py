@@ -5,7 +5,7 @@ docs/decisions/boosted-trees.md has the reasons and the measurement.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -37,6 +37,8 @@ class BoostedTrees:
         codes_left: (k, MAX_CODES) bool: which codes go left.
         depth: (1,) int32 splits between a root and its deepest leaf.
         base: (1,) float64 log-odds that the trees add to.
+        starts: (C,) int32, as in `TargetStatistics`.
+        rates: (r,) float64, as in `TargetStatistics`.
 
     Raises:
         TreesError: The lengths differ, or a position is out of range.
@@ -55,6 +57,8 @@ class BoostedTrees:
         ...     codes_left=np.zeros((0, MAX_CODES), bool),
         ...     depth=np.array([1]),
         ...     base=np.array([0.25]),
+        ...     starts=np.zeros(0, np.int32),
+        ...     rates=np.zeros(0),
         ... )
         >>> rows = EncodedRows(torch.tensor([[0.0], [1.0], [torch.nan]]), torch.zeros(3, 0, dtype=torch.int64))
         >>> trees.logits(rows).tolist()
@@ -72,6 +76,8 @@ class BoostedTrees:
     codes_left: np.ndarray
     depth: np.ndarray
     base: np.ndarray
+    starts: np.ndarray
+    rates: np.ndarray
 
     def __post_init__(self) -> None:
         nodes = len(self.feature)
@@ -154,3 +160,41 @@ class BoostedTrees:
         given = {field.name: arrays[field.name] for field in fields(cls)}
         flags = {name: given[name].astype(bool) for name in ("missing_left", "codes_left")}
         return cls(**(given | flags))
+
+
+def mean_of(parts: Sequence[BoostedTrees]) -> BoostedTrees:
+    """The trees whose log-odds are the mean of those of the parts.
+
+    Args:
+        parts: Trees of the same rows, at least one, with equal target statistics.
+    """
+    nodes = np.cumsum([0, *(len(part.feature) for part in parts)])[:-1]
+    splits = np.cumsum([0, *(len(part.codes_left) for part in parts)])[:-1]
+
+    def joined(name: str) -> np.ndarray:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    def moved(name: str) -> np.ndarray:
+        return np.concatenate(
+            [getattr(part, name) + by for part, by in zip(parts, nodes, strict=True)]
+        ).astype(np.int32)
+
+    split_codes = [
+        np.where(part.split_codes >= 0, part.split_codes + by, -1)
+        for part, by in zip(parts, splits, strict=True)
+    ]
+    return BoostedTrees(
+        roots=moved("roots"),
+        feature=joined("feature"),
+        threshold=joined("threshold"),
+        left=moved("left"),
+        right=moved("right"),
+        missing_left=joined("missing_left"),
+        value=joined("value") / len(parts),
+        split_codes=np.concatenate(split_codes).astype(np.int32),
+        codes_left=joined("codes_left"),
+        depth=joined("depth").max(keepdims=True),
+        base=joined("base").mean(keepdims=True),
+        starts=parts[0].starts,
+        rates=parts[0].rates,
+    )

@@ -10,15 +10,17 @@ from typing import Any
 import numpy as np
 
 from loan_default_assets.model.boosted_trees import MAX_CODES, BoostedTrees
+from loan_default_assets.model.target_statistics import TargetStatistics
 
 
-def from_histogram_boosting(model: Any, numerical: int) -> BoostedTrees:
+def from_histogram_boosting(model: Any, numerical: int, statistics: TargetStatistics) -> BoostedTrees:
     """The trees of a fitted binary `HistGradientBoostingClassifier`.
 
     Args:
         model: The classifier, fitted on a table whose first columns are numerical and whose other columns are
             categorical, or numerical where they have too many codes.
         numerical: Number of numerical features N.
+        statistics: Rates that replaced codes before the fit.
 
     Returns:
         Trees for encoded rows with the same columns; a code that was not fitted on goes where missing values go.
@@ -26,7 +28,7 @@ def from_histogram_boosting(model: Any, numerical: int) -> BoostedTrees:
     Examples:
         >>> from sklearn.ensemble import HistGradientBoostingClassifier
         >>> model = HistGradientBoostingClassifier(max_iter=2).fit(np.arange(60.0)[:, None], np.arange(60) >= 30)
-        >>> from_histogram_boosting(model, 1).roots.shape
+        >>> from_histogram_boosting(model, 1, TargetStatistics(np.zeros(0, np.int32), np.zeros(0))).roots.shape
         (2,)
     """
     # scikit-learn moves categorical columns to the front and gives their codes new numbers.
@@ -71,4 +73,6 @@ def from_histogram_boosting(model: Any, numerical: int) -> BoostedTrees:
         codes_left=codes_left,
         depth=np.array([nodes["depth"].max()], np.int32),
         base=np.asarray(model._baseline_prediction, np.float64).reshape(-1)[:1],
+        starts=statistics.starts,
+        rates=statistics.rates,
     )

@@ -7,10 +7,12 @@ import pytest
 import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from loan_default_assets.model.boosted_trees import BoostedTrees, TreesError
+from loan_default_assets.model.boosted_trees import BoostedTrees, TreesError, mean_of
 from loan_default_assets.model.boosting import filled, fit_boosting
 from loan_default_assets.model.encoding import EncodedRows
+from loan_default_assets.model.metrics import roc_auc
 from loan_default_assets.model.sklearn_trees import from_histogram_boosting
+from loan_default_assets.model.target_statistics import TargetStatistics
 
 
 def example(
@@ -33,6 +35,11 @@ def table(rows: EncodedRows) -> np.ndarray:
     return np.concatenate([rows.numerical.numpy(), rows.categorical.numpy().astype(np.float32)], axis=1)
 
 
+def kept(categorical: int) -> TargetStatistics:
+    """No feature is replaced."""
+    return TargetStatistics(np.full(categorical, -1, np.int32), np.zeros(0))
+
+
 @pytest.mark.parametrize(
     ("numerical", "cardinalities", "native"),
     [
@@ -50,7 +57,7 @@ def test_scores_equal_those_of_scikit_learn(
     categorical = [False] * numerical + list(native)
     model = HistGradientBoostingClassifier(max_iter=30, categorical_features=categorical)
     model.fit(table(rows), outcome)
-    trees = from_histogram_boosting(model, numerical)
+    trees = from_histogram_boosting(model, numerical, kept(len(cardinalities)))
     later, _ = example(numerical, cardinalities, rows=3000, seed=1)
     np.testing.assert_allclose(trees.logits(later), model.decision_function(table(later)), atol=1e-10)
     one = later.take(torch.tensor([5]))
@@ -62,7 +69,7 @@ def test_a_code_that_was_not_fitted_on_goes_where_missing_values_go() -> None:
     seen = EncodedRows(rows.numerical, rows.categorical.clamp_min(2))
     model = HistGradientBoostingClassifier(max_iter=20, categorical_features=[False, False, True])
     model.fit(table(seen), outcome)
-    trees = from_histogram_boosting(model, 2)
+    trees = from_histogram_boosting(model, 2, kept(1))
     unknown = EncodedRows(rows.numerical, torch.ones_like(rows.categorical))
     missing = table(unknown)
     missing[:, 2] = np.nan
@@ -71,15 +78,38 @@ def test_a_code_that_was_not_fitted_on_goes_where_missing_values_go() -> None:
 
 def test_each_row_is_taught_by_trees_that_did_not_see_it() -> None:
     rng = np.random.default_rng(0)
+    outcome = rng.random(600) < 0.5
     noise = EncodedRows(
         torch.from_numpy(rng.normal(size=(600, 3)).astype(np.float32)), torch.zeros(600, 0).long()
     )
-    outcome = rng.random(600) < 0.5
     fitted = fit_boosting(noise, outcome, (), seed=0)
-    in_sample = ((fitted.trees.logits(noise) > 0) == outcome).mean()
-    out_of_fold = ((fitted.out_of_fold > 0.5) == outcome).mean()
-    assert in_sample > 0.75
-    assert out_of_fold < 0.6
+    in_sample = roc_auc(outcome, fitted.trees.logits(noise))
+    assert in_sample > 0.6 > roc_auc(outcome, fitted.out_of_fold)
+
+
+def test_a_category_with_many_codes_is_a_rate_that_its_own_row_does_not_move() -> None:
+    rng = np.random.default_rng(0)
+    codes = rng.integers(2, 300, (3000, 1))
+    rows = EncodedRows(torch.zeros(3000, 1), torch.from_numpy(codes))
+    by_chance = rng.random(3000) < 0.5
+    assert roc_auc(by_chance, fit_boosting(rows, by_chance, (300,), seed=0).out_of_fold) < 0.55
+    risk = rng.random(300)[codes[:, 0]]
+    outcome = rng.random(3000) < risk
+    fitted = fit_boosting(rows, outcome, (300,), seed=0)
+    assert roc_auc(outcome, fitted.out_of_fold) > 0.7
+    unknown = EncodedRows(torch.zeros(1, 1), torch.ones(1, 1, dtype=torch.int64))
+    assert np.isfinite(fitted.trees.logits(unknown)).all()
+
+
+def test_the_mean_of_trees_scores_as_the_mean_of_their_scores() -> None:
+    rows, outcome = example(3, (5, 100))
+    parts = [
+        fit_boosting(rows, outcome, (5, 100), seed=0).trees,
+        fit_boosting(rows, ~outcome, (5, 100), seed=1).trees,
+    ]
+    parts[1] = replace(parts[1], starts=parts[0].starts, rates=parts[0].rates)
+    expected = (parts[0].logits(rows) + parts[1].logits(rows)) / 2
+    np.testing.assert_allclose(mean_of(parts).logits(rows), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("defaults", [1, 2, 3])

@@ -10,10 +10,11 @@ import pytest
 
 import loan_default_assets.model as package
 
-# Read from disk in `save`'s example, run as a command, or shown by `training.fit`.
+# Read from disk in `save`'s example, run as a command, or called by `training.fit`.
 WITHOUT_EXAMPLE = {
     "artifact.load",
     "artifact_files.read",
+    "boosted_trees.mean_of",
     "fine_tuning.LabelledRows",
     "fine_tuning.StartingWeights",
     "fine_tuning.blockwise",
