@@ -51,6 +51,10 @@ class Settings(BaseSettings):
     promotion_policy: Literal["better_than_champion", "strict"] = Field(
         "better_than_champion", description="`strict` never promotes a model below the F1 target."
     )
+    measure_pretraining: bool = Field(
+        False,
+        description="Fit each classifier a second time from random weights, and record the gain of pretraining.",
+    )
     reference_gate: Literal["warn", "require"] = Field(
         "warn",
         description="`require` promotes no model that may discriminate worse than the best plain reference.",

@@ -47,6 +47,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
                 limits=split_limits(settings),
                 leakage_limit=settings.leakage_auc_limit,
                 attempt=attempt.training_attempt(),
+                measure_pretraining=settings.measure_pretraining,
                 log=context.log,
             )
         except ChecksFailedError as error:

@@ -13,6 +13,9 @@ from loan_default_assets.warehouse import retraining_facts
 from loan_default_assets.warehouse.evaluations import EvaluationRecord
 from loan_default_assets.warehouse.registry import ModelRecord
 
+# Settings that were given or derived, and that a reader of the status compares first.
+TRAINING = ("num_layers", "d_model", "batch_size", "learning_rate", "max_epochs", "pretrain_epochs")
+
 
 def status(session: Session, instance: dg.DagsterInstance | None = None) -> dict[str, Any]:
     """Keys are added in later versions, never renamed. Rates and metrics are fractions; dates ISO 8601.
@@ -52,8 +55,19 @@ def _champion(champion: ModelRecord, evaluated: EvaluationRecord | None) -> dict
         "trained_to": _iso(champion.trained_to),
         "artifact_sha256": champion.artifact_sha256,
         "reason": champion.reason,
+        "members": _members(champion),
+        "pretraining_gain": champion.metrics.get("pretraining_gain"),
+        "training": {name: champion.hyper_parameters.get(name) for name in TRAINING},
         "metrics": {name: evaluated.metrics.get(name) for name in METRICS} if evaluated else None,
     }
+
+
+def _members(champion: ModelRecord) -> list[dict[str, Any]]:
+    """The members of the ensemble and their weights; one transformer in a model of a former release."""
+    boosting = champion.metrics.get("boosting_weight", 0.0)
+    count = int(champion.hyper_parameters.get("members", 1))
+    members: list[dict[str, Any]] = [{"kind": "transformer", "weight": (1 - boosting) / count}] * count
+    return [*members, {"kind": "boosting", "weight": boosting}] if boosting else members
 
 
 def _evaluation(last: EvaluationRecord) -> dict[str, Any]:
@@ -86,6 +100,13 @@ def text(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _members_text(members: list[dict[str, Any]]) -> str:
+    transformers = [member for member in members if member["kind"] == "transformer"]
+    shares = [f"{len(transformers)} x transformer {transformers[0]['weight']:.2f}"]
+    shares += [f"boosting {member['weight']:.2f}" for member in members if member["kind"] == "boosting"]
+    return f"members and weights: {', '.join(shares)}"
+
+
 def champion_lines(champion: dict[str, Any] | None, evaluation: dict[str, Any] | None) -> list[str]:
     """The champion and the last evaluation, as lines."""
     if champion is None:
@@ -93,6 +114,11 @@ def champion_lines(champion: dict[str, Any] | None, evaluation: dict[str, Any] |
     lines = [
         f"champion    {champion['version']} ({champion['verdict']}), threshold {champion['threshold']:.3f}"
     ]
+    if members := champion.get("members"):
+        lines.append(f"  {_members_text(members)}")
+    if champion.get("pretraining_gain") is not None:
+        gain = champion["pretraining_gain"]
+        lines.append(f"  gain of pretraining: ROC-AUC {gain:+.4f} on the validation rows")
     if champion["trained_from"]:
         lines.append(f"  trained on applications from {champion['trained_from']} to {champion['trained_to']}")
     if evaluation is None:

@@ -72,8 +72,8 @@ class ModelConfig:
     nhead: int = 4
     num_layers: int = 6
     dim_feedforward: int = 64
-    dropout: float = 0.3
-    attention_dropout: float = 0.3
+    dropout: float = 0.1
+    attention_dropout: float = 0.0
     activation: Literal["relu", "gelu"] = "relu"
     head_hidden: int = 128
     projection: int = 128
@@ -206,13 +206,12 @@ class ModelConfig:
             >>> ModelConfig(batch_size=32).for_rows(19200).batch_size
             32
         """
-        batch = self.batch_size or (256 if rows <= LARGE else 1024)
-        steps = math.ceil(rows / batch)
+        batch = self.batch_size or min(max(2 ** round(math.log2(rows / ROWS_PER_STEP)), 64), 1024)
         return replace(
             self,
             batch_size=batch,
-            learning_rate=self.learning_rate or (2e-3 if batch >= 128 else 5e-4),
-            max_epochs=self.max_epochs or min(12, max(3, DERIVED_STEPS // steps)),
+            learning_rate=self.learning_rate or 2e-3 * min(math.sqrt(batch / 256), 1.0),
+            max_epochs=self.max_epochs or min(12, max(3, DERIVED_STEPS // math.ceil(rows / batch))),
         )
 
     def with_seed(self, seed: int) -> ModelConfig:
@@ -225,8 +224,8 @@ class ModelConfig:
         return replace(self, seed=seed)
 
 
-# Rows from which on steps are worth being larger.
-LARGE = 200_000
+# Training rows per row of a derived batch.
+ROWS_PER_STEP = 64
 # Steps of fine-tuning that the derived number of epochs aims at.
 DERIVED_STEPS = 4000
 
@@ -243,12 +242,7 @@ FORMER: dict[str, Any] = {
 
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
-    "fast": {
-        "num_layers": 3,
-        "dropout": 0.1,
-        "attention_dropout": 0.0,
-        "patience": 3,
-    },
+    "fast": {"num_layers": 3, "patience": 3},
 }
 
 

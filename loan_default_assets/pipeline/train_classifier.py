@@ -10,6 +10,7 @@ from loan_default_assets.pipeline.check_results import CheckResult
 from loan_default_assets.pipeline.epoch_log import log_epochs
 from loan_default_assets.pipeline.model_storage import load_classifier, load_encoder, register, save
 from loan_default_assets.pipeline.pipeline_errors import ChecksFailedError
+from loan_default_assets.pipeline.pretraining_gain import pretraining_gain
 from loan_default_assets.pipeline.readiness import check_readiness
 from loan_default_assets.pipeline.training_settings import TrainingAttempt
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot, read_snapshot
@@ -50,11 +51,13 @@ def train_classifier(
     limits: "SplitLimits",
     leakage_limit: float,
     attempt: TrainingAttempt,
+    measure_pretraining: bool = False,
     log: Logger,
 ) -> TrainedClassifier:
     """Fine-tune, calibrate and register a classifier, unless the same training was made before.
 
     Args:
+        measure_pretraining: Fit a second time from random weights and record the gain of pretraining.
         artifacts: Folder under which every version has a folder of its own.
         leakage_limit: Fall in ROC-AUC that is acceptable when features with a high ROC-AUC alone are removed.
 
@@ -79,6 +82,12 @@ def train_classifier(
         return TrainedClassifier(known, snapshot.describe(), checks)
     warm_start = champion if mode == "head" else None
     model = _fit(portfolio, snapshot, config, encoder, warm_start, log)
+    metrics = {
+        "validation_roc_auc": max(epoch.validation_auc or 0.0 for epoch in model.history),
+        "boosting_weight": sum(member.weight for member in model.members if member.kind == "boosting"),
+    }
+    if measure_pretraining and mode == "full":
+        metrics["pretraining_gain"] = pretraining_gain(model, snapshot)
     parent = champion.version if champion else None
     number = attempt.number or next_attempt(registry, snapshot, parent)
     record = register(
@@ -91,10 +100,7 @@ def train_classifier(
         attempt=number,
         parent=parent,
         threshold=model.threshold,
-        metrics={
-            "validation_roc_auc": max(epoch.validation_auc or 0.0 for epoch in model.history),
-            "boosting_weight": sum(member.weight for member in model.members if member.kind == "boosting"),
-        },
+        metrics=metrics,
     )
     return TrainedClassifier(record, snapshot.describe(), checks, model)
 
