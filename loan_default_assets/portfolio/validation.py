@@ -61,6 +61,9 @@ def _check_uses(p: Description) -> Iterator[str]:
         for name in names:
             if name not in p.columns:
                 yield f"{key}: {name!r} is not a column{did_you_mean(name, p.columns)}"
+    for name in p.ignored_because:
+        if name not in p.ignore:
+            yield f"ignored_because: {name!r} is not under ignore{did_you_mean(name, p.ignore)}"
     for name in p.known_at_application:
         if name in p.known_after_outcome:
             yield f"known_at_application: {name!r} is in known_after_outcome too; list it under one of the two"
