@@ -33,9 +33,9 @@ class StepCost:
         scored_row: Seconds of scoring one validation row.
 
     Examples:
-        >>> cost = StepCost(ModelConfig(pretrain_epochs=2, max_epochs=3, min_steps=1), 0.5, 0.25, 0.001)
+        >>> cost = StepCost(ModelConfig(pretrain_epochs=2, max_epochs=3, min_steps=1), 0.5, 0.25, 0.0)
         >>> cost.pretraining(512), cost.fine_tuning(64, 100)
-        (2.0, 1.8)
+        (2.0, 1.5)
     """
 
     config: ModelConfig
