@@ -1,11 +1,9 @@
 """Files as people have them, written by our own code: each goes the whole way with the values that a user expects."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests.cases.case_checks import check_case
 from loan_default_assets_tests.cases.case_files import Case
 from loan_default_assets_tests.cases.column_cases import COLUMN_CASES
@@ -15,7 +13,6 @@ from loan_default_assets_tests.cases.layout_cases import LAYOUT_CASES
 from loan_default_assets_tests.cases.missing_cases import MISSING_CASES
 from loan_default_assets_tests.cases.number_cases import NUMBER_CASES
 from loan_default_assets_tests.cases.typed_cases import TYPED_CASES
-from loan_default_assets_tests.databases import fresh_database
 
 CASES = [
     *NUMBER_CASES,
@@ -26,13 +23,6 @@ CASES = [
     *LABEL_CASES,
     *TYPED_CASES,
 ]
-
-
-@pytest.fixture(scope="module")
-def cases_url(postgres: LocalPostgres) -> Iterator[str]:
-    """One database for all cases; each has a schema of its own."""
-    with fresh_database(postgres) as url:
-        yield url
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from loan_default_assets_tests.cases.case_files import UNDATED, Case, file
+from loan_default_assets_tests.cases.xls_workbook import xls_workbook
 from loan_default_assets_tests.portfolio.ingest.loan_files import workbook
 
 _COUNT = 60
@@ -76,7 +78,18 @@ _OBJECTS = [dict(zip(_HEADER, [row[0], str(row[1]), *row[2:]], strict=True)) for
 _SEOUL = [datetime(2015, 1, 1, tzinfo=UTC) + timedelta(hours=37 * n) for n in _NUMBERS]
 _DOUBTFUL = '<c r="C2"><v>1000</v></c>'
 
+_XLS = [["X1", "X2", "X3", "Y"], ["id", "금액", "purpose", "bad"]]
+_XLS += [[row[0], float(row[2]), row[3], float(row[4])] for row in _ROWS]
+
 TYPED_CASES = [
+    Case(
+        "xls",
+        file(xls_workbook(_XLS), "loans.xls"),
+        replace(UNDATED, key="id"),
+        cells={"금액": {1: 1000.0, 2: 1013.0}, "label": {1: 1.0, 2: 0.0}},
+        source={"header": 2},
+        said=["an error such as #N/A is read as an empty cell"],
+    ),
     _sheet("xlsx", [_HEADER, *_ROWS], source={}),
     _sheet("xlsx_title", [["Loan report"], [], _HEADER, *_ROWS], source={"header": 3}),
     _sheet("xlsx_total", [_HEADER, *_ROWS, ["Total", None, 90_000]], source={"skip_footer": 1}),
