@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from loan_default_assets.portfolio.description import Description
 from loan_default_assets.portfolio.errors import did_you_mean
 
-RESERVED = ("partition_key", "loan_id", "as_of", "label", "label_observed_at")
+# The tables' own columns, and the system columns that every table of PostgreSQL has.
+_OWN_COLUMNS = ("partition_key", "loan_id", "as_of", "label", "label_observed_at")
+RESERVED = (*_OWN_COLUMNS, "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
 
 
 def find_problems(p: Description) -> list[str]:
