@@ -92,7 +92,7 @@ def demo() -> None:
     from loan_default_assets.commands.session import dagster_instance, open_session
 
     with open_session(_settings("demo", None)) as session, dagster_instance(session) as instance:
-        outcome = chain.run(session, instance, package=True)
+        outcome = chain.run(session, instance, package=True, say=click.echo)
         click.echo(summary.text(session, outcome, first_score(session)))
 
 

@@ -26,6 +26,7 @@ def build_definitions(
     settings: Settings | None = None,
     portfolio: Portfolio | None = None,
     resources: Mapping[str, Any] | None = None,
+    loggers: Mapping[str, dg.LoggerDefinition] | None = None,
 ) -> dg.Definitions:
     """Build the graph of one portfolio.
 
@@ -33,6 +34,7 @@ def build_definitions(
         settings: Those of the environment, when omitted.
         portfolio: The one that the settings name, when omitted.
         resources: Replacements of the default resources by name (`warehouse`, `models`, `attempt`).
+        loggers: Further loggers of runs by name, besides `console`.
 
     Returns:
         The definitions that Dagster loads.
@@ -60,7 +62,7 @@ def build_definitions(
         sensors=sensors.build(portfolio, settings, asset_jobs),
         # One process per run instead of one per step: the libraries are loaded once.
         executor=dg.in_process_executor,
-        loggers={"console": jobs.console},
+        loggers={"console": jobs.console} | dict(loggers or {}),
         resources={
             "warehouse": Warehouse(url=dg.EnvVar("DATABASE_URL")),
             "models": ModelStore(root=str(settings.models_root)),

@@ -2,13 +2,17 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, WithJsonSchema
 
+from loan_default_assets.portfolio.cell_options import NUMBER_OPTIONS
 from loan_default_assets.portfolio.description import LARGEST_NUMBER, Column
+from loan_default_assets.portfolio.ingest.cell_parsing import FIRST_DATE, LAST_DATE, parse_cell
+from loan_default_assets.portfolio.ingest.date_parsing import parse_date
 from loan_default_assets.portfolio.ingest.missing_values import missing_values
 
 LONGEST = 200
@@ -18,44 +22,59 @@ SHOWN_VALUES = 40
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-def _to_date(value: Any) -> date:
-    if isinstance(value, str) and _ISO_DATE.fullmatch(value):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            pass
-    raise ValueError("must be a date in the format YYYY-MM-DD")
+def _date_reader(date_format: str | None) -> Callable[[Any], date]:
+    """Reads YYYY-MM-DD, and any other text as the files of the portfolio are read."""
+    written = f", or be written {date_format} as in the portfolio's files" if date_format else ""
+
+    def read(value: Any) -> date:
+        if isinstance(value, str):
+            day = _day(value.strip(), date_format)
+            if day and FIRST_DATE <= day <= LAST_DATE:
+                return day
+        raise ValueError(f"must be a date in the format YYYY-MM-DD{written}")
+
+    return read
 
 
-DateCell = Annotated[date, BeforeValidator(_to_date), WithJsonSchema({"type": "string", "format": "date"})]
+def _day(text: str, date_format: str | None) -> date | Literal[False] | None:
+    return parse_date(text, None if _ISO_DATE.fullmatch(text) else date_format)
+
+
+def date_cell(date_format: str | None) -> Any:
+    """The annotated type of a date that the portfolio's files write in `date_format` (ISO 8601 when None)."""
+    shown = {"type": "string"} if date_format else {"type": "string", "format": "date"}
+    return Annotated[date, BeforeValidator(_date_reader(date_format)), WithJsonSchema(shown)]
 
 
 def cell_type(column: Column) -> Any:
     """The annotated type of a present value."""
     if column.kind == "number":
         return _number(column)
-    return DateCell if column.kind == "date" else _category(column)
+    return date_cell(column.format) if column.kind == "date" else _category(column)
 
 
 def nullable_type(column: Column, missing: Iterable[str]) -> Any:
     """The annotated type of a value that may be missing.
 
     What a file may hold in place of a missing value is missing in a request too: a sentinel of the portfolio is not
-    scored as a number.
+    scored as a number, in whichever way it is written.
 
     Args:
         column: The column.
         missing: The portfolio's `missing`, which is for all columns.
     """
     listed = (*missing, *column.missing)
-    if column.kind != "category" and not listed:
+    described = _is_described(column)
+    if column.kind != "category" and not listed and not described:
         return cell_type(column) | None
     marks = missing_values(listed, column.values or ())
 
     def present(value: Any) -> Any:
         if isinstance(value, str):
             text = value.strip()
-            return None if text and (marks.has(text) or text in map(str, marks.dates)) else value
+            if text and (marks.has(text) or (marks.dates and _day(text, column.format) in marks.dates)):
+                return None
+            return _as_in_files(column, value, listed) if described else value
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return None if is_number and value in marks.numbers else value
 
@@ -87,7 +106,33 @@ def example(column: Column) -> Any:
     return value if low <= value <= high else high
 
 
+def _is_described(column: Column) -> bool:
+    """Whether the portfolio says how the column's numbers are written, so that a text is one."""
+    return column.kind == "number" and bool(NUMBER_OPTIONS & column.model_dump(exclude_defaults=True).keys())
+
+
+def _as_in_files(column: Column, value: Any, missing: Iterable[str] = ()) -> Any:
+    """A text as the number that it is in a file of the portfolio, None for a missing one; other values unchanged."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_cell(column, value, missing)
+    except ValueError as error:
+        raise ValueError(
+            f"{error}; must be a number, or a text written as in the portfolio's files"
+        ) from None
+
+
 def _number(column: Column) -> Any:
+    number = _plain_number(column)
+    if not _is_described(column):
+        return number
+    as_in_files = BeforeValidator(partial(_as_in_files, column))
+    shown = {"anyOf": [TypeAdapter(number).json_schema(), {"type": "string", "pattern": "[0-9]"}]}
+    return Annotated[number, as_in_files, WithJsonSchema(shown)]
+
+
+def _plain_number(column: Column) -> Any:
     low = column.min if column.min is not None else -LARGEST_NUMBER
     high = column.max if column.max is not None else LARGEST_NUMBER
     bounds = Field(ge=max(low, -LARGEST_NUMBER), le=min(high, LARGEST_NUMBER))

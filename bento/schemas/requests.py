@@ -59,7 +59,8 @@ class RequestTypes:
         }
         if "date_features" in groups:
             about = "The date as of which the loan is scored; today when omitted."
-            fields["as_of"] = (request_fields.DateCell | None, Field(None, description=about))
+            as_of = request_fields.date_cell(portfolio.date_format)
+            fields["as_of"] = (as_of | None, Field(None, description=about))
         about = "The bank's identifier of the loan, stored with the prediction."
         fields["loan_id"] = (LoanId | None, Field(None, description=about))
         about = "The decisions for which reasons are returned."

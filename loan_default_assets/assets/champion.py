@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from loan_default_assets.assets.metadata import champion_metadata
+from loan_default_assets.assets.metadata import champion_metadata, columns_table
 from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.resources import Warehouse
 from loan_default_assets.orchestration.retry_policy import retried
@@ -32,6 +32,6 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
             promotion_policy=settings.promotion_policy,
             log=context.log,
         )
-        return dg.MaterializeResult(metadata=champion_metadata(decision))
+        return dg.MaterializeResult(metadata=champion_metadata(decision) | columns_table(portfolio))
 
     return champion

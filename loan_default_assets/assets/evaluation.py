@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from loan_default_assets.assets.metadata import evaluation_metadata
+from loan_default_assets.assets.metadata import columns_table, evaluation_metadata
 from loan_default_assets.limits import promotion_limits, split_limits
 from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.asset_checks import asset_check_result
@@ -45,6 +45,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
             log=context.log,
         )
         checks = [asset_check_result(check) for check in evaluated.checks]
-        return dg.MaterializeResult(metadata=evaluation_metadata(evaluated), check_results=checks)
+        shown = evaluation_metadata(evaluated) | columns_table(portfolio)
+        return dg.MaterializeResult(metadata=shown, check_results=checks)
 
     return evaluation

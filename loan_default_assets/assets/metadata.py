@@ -12,6 +12,7 @@ from loan_default_assets.pipeline.pretrain_encoder import PretrainedEncoder
 from loan_default_assets.pipeline.stored_partitions import StoredPartition
 from loan_default_assets.pipeline.train_classifier import TrainedClassifier
 from loan_default_assets.portfolio.checks.pandera_schema import postgres_columns
+from loan_default_assets.portfolio.column_account import column_account
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.reports import plots
 from loan_default_assets.warehouse.registry import ModelRecord
@@ -120,6 +121,17 @@ def champion_metadata(decision: ChampionDecision) -> Metadata:
         }
         | _defined(evaluation.metrics if evaluation else {})
     )
+
+
+def columns_table(portfolio: Portfolio) -> Metadata:
+    """A table with one row per column: what it is used as, or why it is no feature."""
+    names = ("column", "used as", "kind", "reason")
+    records = [
+        dg.TableRecord(dict(zip(names, (use.name, use.use, use.kind, use.reason), strict=True)))
+        for use in column_account(portfolio)
+    ]
+    schema = dg.TableSchema([dg.TableColumn(name, "string") for name in names])
+    return {"columns": dg.MetadataValue.table(records=records, schema=schema)}
 
 
 def _version(record: ModelRecord) -> Metadata:

@@ -26,6 +26,7 @@ def draft_report(draft: PortfolioDraft, account: FileAccount, path: Path, file: 
         "",
         _table(draft, account),
         *draft.notes,
+        *([f"training: {draft.training.why}."] if draft.training else []),
     ]
     if draft.decisions:
         lines += ["", "To decide or correct:", *(f"  - {decision}" for decision in draft.decisions)]

@@ -34,7 +34,7 @@ def materialize(
             ASSET_PARTITION_RANGE_START_TAG: partitions[0],
             ASSET_PARTITION_RANGE_END_TAG: partitions[-1],
         }
-    run_config: dict[str, Any] = {"loggers": {"console": {}}}
+    run_config: dict[str, Any] = {"loggers": {name: {} for name in definitions.loggers or {}}}
     if attempt:
         run_config["resources"] = {"attempt": {"config": attempt}}
     result = definitions.resolve_job_def(job).execute_in_process(

@@ -1,15 +1,20 @@
 """`run` and `demo`: the whole chain on one portfolio, from its source to an evaluated model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import dagster as dg
 
 from loan_default_assets.commands.materialize import materialize
+from loan_default_assets.commands.plan_report import plan_text, training_text
+from loan_default_assets.commands.run_progress import RunProgress
 from loan_default_assets.commands.session import CommandError, Session, definitions
+from loan_default_assets.limits import split_limits
 from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.partitions import completed_keys
+from loan_default_assets.pipeline.run_plan import plan_run, plan_training, training_cost
+from loan_default_assets.pipeline.training_snapshot import read_snapshot
 from loan_default_assets.warehouse.table_hashes import TABLES
 
 
@@ -30,11 +35,12 @@ def run(
     cutoff: date | None = None,
     package: bool = False,
     today: date | None = None,
-    say: Callable[[str], None] = lambda text: None,
+    say: Callable[[str], None] | None = None,
 ) -> Outcome:
     """Loans, features, encoder, classifier, evaluation, champion, with `package` its Bento; repeated: no change.
 
-    `say` is given what counts as a default, once the loans are stored and before anything is trained.
+    `say` is given the plan before anything is loaded, and then what is known by then: what counts as a default, the
+    rows of the training, and the time that remains. Without it nothing is timed in advance.
 
     Raises: CommandError with what is wrong and what to do.
     """
@@ -43,15 +49,56 @@ def run(
     except ValueError as error:
         raise CommandError(f"{error}\nNext: give --from and --to inside that range") from error
     before = fingerprint(session)
-    graph = definitions(session)
+    if say is None:
+        _run_jobs(session, instance, definitions(session), keys, cutoff, package)
+    else:
+        _run_with_plan(session, instance, keys, cutoff, package, say)
+    after = fingerprint(session)
+    return Outcome(len(keys), tuple(table for table in TABLES if before[table] != after[table]))
+
+
+def _run_jobs(
+    session: Session,
+    instance: dg.DagsterInstance,
+    graph: dg.Definitions,
+    keys: Sequence[str],
+    cutoff: date | None,
+    package: bool,
+    loaded: Callable[[], None] = lambda: None,
+) -> None:
     materialize(session, instance, graph, jobs.INGEST, partitions=keys)
-    say(default_text(session))
+    loaded()
     attempt = {"cutoff": cutoff.isoformat()} if cutoff else None
     materialize(session, instance, graph, jobs.TRAIN, attempt=attempt)
     if package:
         materialize(session, instance, graph, jobs.PACKAGE)
-    after = fingerprint(session)
-    return Outcome(len(keys), tuple(table for table in TABLES if before[table] != after[table]))
+
+
+def _run_with_plan(
+    session: Session,
+    instance: dg.DagsterInstance,
+    keys: Sequence[str],
+    cutoff: date | None,
+    package: bool,
+    say: Callable[[str], None],
+) -> None:
+    portfolio, limits = session.portfolio, split_limits(session.settings)
+    cost = training_cost(portfolio, session.settings)
+    plan = plan_run(portfolio, session.loans, keys, cost, limits=limits, package=package)
+    say(plan_text(session, plan))
+    progress = RunProgress(say)
+    progress.plan(plan.seconds)
+
+    def loaded() -> None:
+        say(default_text(session))
+        snapshot = read_snapshot(session.loans, limits, cutoff)
+        refreshed = plan_training(plan, portfolio, session.registry, snapshot, cost)
+        progress.plan(refreshed.training_seconds)
+        say(training_text(refreshed))
+
+    graph = definitions(session, {"progress": progress.logger()})
+    with progress.shown():
+        _run_jobs(session, instance, graph, keys, cutoff, package, loaded)
 
 
 def default_text(session: Session) -> str:

@@ -1,7 +1,7 @@
 """What every command works with: settings, portfolio, database and the Dagster instance."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +101,6 @@ def dagster_instance(session: Session) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def definitions(session: Session) -> dg.Definitions:
-    """The graph of the session's portfolio."""
-    return build_definitions(settings=session.settings, portfolio=session.portfolio)
+def definitions(session: Session, loggers: Mapping[str, dg.LoggerDefinition] | None = None) -> dg.Definitions:
+    """The graph of the session's portfolio; runs also log to `loggers`."""
+    return build_definitions(settings=session.settings, portfolio=session.portfolio, loggers=loggers)

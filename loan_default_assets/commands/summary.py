@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from loan_default_assets.commands.run import Outcome
 from loan_default_assets.commands.session import Session
 from loan_default_assets.commands.status import champion_lines, status
+from loan_default_assets.portfolio.column_account import ColumnUse, column_account
 from loan_default_assets.portfolio.spec import Portfolio
 
 
@@ -32,21 +33,17 @@ def text(session: Session, outcome: Outcome, *more: Sequence[str]) -> str:
 
 
 def columns_text(portfolio: Portfolio) -> str:
-    """Which columns are features, and which are not and why."""
-    features = portfolio.features
-    after, protected = set(portfolio.known_after_outcome), set(portfolio.protected)
-    texts = [
-        name
-        for name, column in portfolio.columns.items()
-        if column.kind == "text" and name not in after and name not in protected
+    """How many columns are features, and the others by name with the reason."""
+    account = column_account(portfolio)
+    features, others = [use for use in account if use.is_feature], [u for u in account if not u.is_feature]
+    categorical = sum(use.use == "categorical feature" for use in features)
+    lines = [
+        f"{portfolio.name}: {len(account)} columns, of which {len(features)} are features "
+        f"({len(features) - categorical} numerical, {categorical} categorical)"
     ]
-    groups = {
-        "text": texts,
-        "known after the outcome": portfolio.known_after_outcome,
-        "protected": portfolio.protected,
-        "ignored": portfolio.ignore,
-    }
-    counts = f"{len(features.numerical)} numerical and {len(features.categorical)} categorical features"
-    lines = [f"{portfolio.name}: {counts}"]
-    lines += [f"  no feature, {reason}: {', '.join(names)}" for reason, names in groups.items() if names]
+    lines += [f"  no feature  {_column_text(use)}" for use in others]
     return "\n".join(lines)
+
+
+def _column_text(use: ColumnUse) -> str:
+    return f"{use.name} ({use.use}): {use.reason}"

@@ -37,9 +37,9 @@ def load_partitions(
         ChecksFailedError: Rows do not match the portfolio; nothing was stored.
         PortfolioError: The source cannot be read; nothing was stored.
     """
-    tally = LoadTally()
+    tally, read = LoadTally(), sources.RowsRead()
     try:
-        replaced = loans.replace_raw_partitions(keys, _checked(portfolio, keys, today, tally))
+        replaced = loans.replace_raw_partitions(keys, _checked(portfolio, keys, today, tally, read))
     except DuplicateRow:
         # Loan ids are compared within a chunk while it is read; PostgreSQL finds the others.
         duplicates = _duplicates(portfolio, keys, today)
@@ -52,19 +52,20 @@ def load_partitions(
             for key, written in zip(keys, replaced, strict=True)
         ),
         schema_check([], tally.total),
+        read.total,
     )
     log.info(f"raw_loans: {stored}")
     return stored
 
 
 def _checked(
-    portfolio: Portfolio, keys: Sequence[str], today: date, tally: LoadTally
+    portfolio: Portfolio, keys: Sequence[str], today: date, tally: LoadTally, read: sources.RowsRead
 ) -> Iterator[tuple[np.ndarray, pd.DataFrame]]:
     """The rows of the source, with their partition keys, until the first that does not match the portfolio.
 
     Raises: ChecksFailedError after the last row, with the violations of all.
     """
-    for rows in sources.read_rows(portfolio, keys, today=today):
+    for rows in sources.read_rows(portfolio, keys, today=today, read=read):
         tally.add(rows, pandera_schema.row_violations(portfolio, rows.keys, rows.frame, today))
         if not tally.violations:
             yield rows.keys, rows.frame
@@ -77,7 +78,7 @@ def _failed(
     portfolio: Portfolio, violations: Sequence[LocatedViolation], tally: LoadTally
 ) -> ChecksFailedError:
     return ChecksFailedError(
-        f"the loans do not match portfolio {portfolio.name}; nothing was stored:\n"
+        f"the loans do not match portfolio {portfolio.name}; nothing was stored of {tally.total:,} rows:\n"
         f"{describe_violations(violations)}",
         [schema_check(violations, tally.total)],
     )

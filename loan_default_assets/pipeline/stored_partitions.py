@@ -22,10 +22,15 @@ class StoredPartition:
 
 @dataclass(frozen=True)
 class StoredPartitions:
-    """All partitions of one run, and the schema check that they passed."""
+    """All partitions of one run, and the schema check that they passed.
+
+    Attributes:
+        read: Rows that the source has, those of other partitions included; None for features.
+    """
 
     partitions: tuple[StoredPartition, ...]
     check: CheckResult
+    read: int | None = None
 
     @property
     def described(self) -> tuple[StoredPartition, ...]:
@@ -40,4 +45,9 @@ class StoredPartitions:
     def __str__(self) -> str:
         rows = sum(partition.rows for partition in self.partitions)
         changed = sum(partition.changed for partition in self.partitions)
-        return f"{rows} rows in {len(self.partitions)} partitions, {changed} changed"
+        partitions = "1 partition" if len(self.partitions) == 1 else f"{len(self.partitions):,} partitions"
+        stored = f"{rows:,} rows stored in {partitions}, {changed:,} of them changed"
+        if self.read is None:
+            return stored
+        # A row that does not match the portfolio refuses all of them, so none was refused here.
+        return f"{self.read:,} rows read, {stored}; {self.read - rows:,} of other partitions, 0 refused"

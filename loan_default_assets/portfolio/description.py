@@ -117,7 +117,8 @@ class Description(PortfolioPart):
     omitted. `missing` lists the cells of any column that mean a missing value, like `missing` of a column.
     `known_after_outcome`: columns that exist only after the outcome; refused as features. `known_at_application`: a
     human's attestation that these columns are known at application. `protected`: columns that are reported on and
-    refused as features. `ignore`: columns of the source that are not read.
+    refused as features. `ignore`: columns of the source that are not read, as a list or, with the reasons, as
+    `{email: personal data}`; `ignored_because` has these reasons.
     """
 
     name: str
@@ -138,6 +139,7 @@ class Description(PortfolioPart):
     known_at_application: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    ignored_because: dict[str, str] = Field(default_factory=dict)
     reasons: dict[str, dict[Literal["en", "ko"], str]] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
 
@@ -180,6 +182,15 @@ class Description(PortfolioPart):
     @classmethod
     def _former_keys(cls, values: Any) -> Any:
         return _rename_former_keys(values, {"never": "known_after_outcome"})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ignored_with_reasons(cls, values: Any) -> Any:
+        given = values.get("ignore") if isinstance(values, Mapping) else None
+        if not isinstance(given, Mapping):
+            return values
+        reasons = {name: reason for name, reason in given.items() if reason is not None}
+        return {**values, "ignore": tuple(given), "ignored_because": reasons}
 
     @cached_property
     def features(self) -> FeatureNames:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from loan_default_assets.portfolio.description import Description
 from loan_default_assets.portfolio.errors import did_you_mean
 
-RESERVED = ("partition_key", "loan_id", "as_of", "label", "label_observed_at")
+# The tables' own columns, and the system columns that every table of PostgreSQL has.
+_OWN_COLUMNS = ("partition_key", "loan_id", "as_of", "label", "label_observed_at")
+RESERVED = (*_OWN_COLUMNS, "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
 
 
 def find_problems(p: Description) -> list[str]:
@@ -61,6 +63,9 @@ def _check_uses(p: Description) -> Iterator[str]:
         for name in names:
             if name not in p.columns:
                 yield f"{key}: {name!r} is not a column{did_you_mean(name, p.columns)}"
+    for name in p.ignored_because:
+        if name not in p.ignore:
+            yield f"ignored_because: {name!r} is not under ignore{did_you_mean(name, p.ignore)}"
     for name in p.known_at_application:
         if name in p.known_after_outcome:
             yield f"known_at_application: {name!r} is in known_after_outcome too; list it under one of the two"

@@ -12,6 +12,7 @@ from loan_default_assets.commands.run import fingerprint
 from loan_default_assets.commands.session import CommandError
 from loan_default_assets.commands.status import status
 from loan_default_assets.model.metrics import METRICS
+from loan_default_assets.portfolio.column_account import column_account
 from loan_default_assets.warehouse.registry import ModelRecord
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.opened_bank import Bank, OpenBank
@@ -51,6 +52,17 @@ def test_immature_loans_are_counted_and_never_evaluated_or_trained_on(good_bank:
     last_matured = small_bank.START + timedelta(days=40 - small_bank.HORIZON)
     assert metadata["immature_rows_excluded"].value == 60 * (small_bank.HORIZON - 1)
     assert date.fromisoformat(status(good_bank.session)["evaluation"]["window_to"]) <= last_matured
+
+
+@pytest.mark.parametrize("asset", ["evaluation", "champion"])
+def test_every_column_is_accounted_for_beside_the_model(good_bank: Bank, asset: str) -> None:
+    [event] = good_bank.instance.fetch_materializations(dg.AssetKey(["small_bank", asset]), limit=1).records
+    assert event.asset_materialization is not None
+    table = event.asset_materialization.metadata["columns"].value
+    assert [record.data for record in table.records] == [  # type: ignore[union-attr]
+        {"column": use.name, "used as": use.use, "kind": use.kind, "reason": use.reason}
+        for use in column_account(good_bank.session.portfolio)
+    ]
 
 
 def _weights(model: ModelRecord) -> bytes:

@@ -14,6 +14,7 @@ from loan_default_assets.cli import loan_default
 from loan_default_assets.commands.init import write
 from loan_default_assets.commands.init_questions import ask_on_terminal
 from loan_default_assets.commands.summary import columns_text
+from loan_default_assets.portfolio.profiling import draft_training
 from loan_default_assets.portfolio.profiling.portfolio_draft import DraftRequest
 from loan_default_assets.portfolio.profiling.undecided import Choice, UndecidedError
 from loan_default_assets.portfolio.spec import load
@@ -70,9 +71,25 @@ def test_init_accounts_for_every_column_and_excludes_those_known_after_the_outco
     assert set(p.known_after_outcome) == {"principal_received", "recovered"}
     assert p.features.numerical == ("amount", "rate", "income")
     assert (p.key, p.cadence, p.end, p.ignore) == ("loan_no", "monthly", date(2021, 1, 1), ("email",))
+    assert p.ignored_because == {"email": "personal data: e-mail addresses"}
     text = Path("bank.yaml").read_text("utf-8")
     assert "- recovered  # ROC-AUC" in text
     assert "person1@" not in text + result.output
+
+
+def test_the_training_preset_of_a_large_file_is_drafted_with_its_reason(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(draft_training, "LARGE_FILE", ROWS)
+    loans().to_csv("loans.csv", index=False)
+    result = init("loans.csv", "--label", "bad", "--date", "issued")
+    reason = (
+        "training: preset fast (fewer layers, larger batches), as the file has 1,500 rows with 3 features"
+    )
+    assert reason in result.output
+    assert load("loans.yaml", source="loans.csv").training == {"preset": "fast"}
+    drafted = Path("loans.yaml").read_text("utf-8").replace("\n# ", " ")
+    assert reason in drafted
 
 
 @pytest.mark.parametrize(
@@ -154,9 +171,15 @@ def test_run_names_the_columns_that_are_no_features(folder: Path) -> None:
     loans().to_csv("loans.csv", index=False)
     assert init("loans.csv", "--label", "bad", "--date", "issued").exit_code == 0
     text = columns_text(load("loans.yaml", source="loans.csv"))
-    assert text.splitlines()[0] == "loans: 3 numerical and 0 categorical features"
-    assert "ignored: email" in text
-    assert "known after the outcome: " in text
+    assert text.splitlines() == [
+        "loans: 9 columns, of which 3 are features (3 numerical, 0 categorical)",
+        "  no feature  loan_no (key): identifies the loan",
+        "  no feature  issued (as_of): the date on which the loan was known",
+        "  no feature  bad (label): the outcome; default = 1",
+        "  no feature  principal_received (known after the outcome): exists only after the outcome: refused",
+        "  no feature  recovered (known after the outcome): exists only after the outcome: refused",
+        "  no feature  email (ignored): personal data: e-mail addresses",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,14 @@ def test_partitions_are_loaded_once(steps: BankSteps) -> None:
     assert stored.partitions[0].default_rate == pytest.approx(first_day["defaulted"].mean())
     assert stored.check.passed
     assert stored.check.figures == {"rows": 2400}
-    assert str(stored) == "2400 rows in 40 partitions, 40 changed"
+    assert str(stored) == (
+        "2,400 rows read, 2,400 rows stored in 40 partitions, 40 of them changed; 0 of other partitions, 0 refused"
+    )
 
-    assert str(steps.load()) == "2400 rows in 40 partitions, 0 changed"
+    again = steps.load(steps.keys[:10])
+    assert str(again) == (
+        "2,400 rows read, 600 rows stored in 10 partitions, 0 of them changed; 1,800 of other partitions, 0 refused"
+    )
 
 
 def test_a_partition_without_labels_has_no_default_rate(database_url: str, tmp_path: Path) -> None:
@@ -43,7 +48,7 @@ def test_one_bad_row_fails_the_check_and_nothing_is_stored(database_url: str, tm
     frame.loc[65, "amount"] = -5150.25
     steps = BankSteps.open(tmp_path, database_url, frame)
     with pytest.raises(
-        ChecksFailedError, match="do not match portfolio small_bank; nothing was stored"
+        ChecksFailedError, match="do not match portfolio small_bank; nothing was stored of 2,400 rows"
     ) as error:
         steps.load()
     [check] = error.value.checks
@@ -67,7 +72,7 @@ def test_features_are_those_of_the_raw_rows_and_made_once(steps: BankSteps) -> N
     keys = steps.keys[:3]
     steps.load(keys)
     stored = steps.features(keys)
-    assert str(stored) == "180 rows in 3 partitions, 3 changed"
+    assert str(stored) == "180 rows stored in 3 partitions, 3 of them changed"
     assert [partition.key for partition in stored.partitions] == keys
     raw = pd.concat([steps.loans.read_raw(key) for key in keys])
     expected = transform(steps.portfolio, raw, raw["as_of"].to_numpy())
@@ -77,7 +82,7 @@ def test_features_are_those_of_the_raw_rows_and_made_once(steps: BankSteps) -> N
     np.testing.assert_array_equal(rows.categorical, expected.categorical)
     np.testing.assert_array_equal(rows.label, raw["label"])
 
-    assert str(steps.features(keys)) == "180 rows in 3 partitions, 0 changed"
+    assert str(steps.features(keys)) == "180 rows stored in 3 partitions, 0 of them changed"
 
 
 def test_features_that_break_their_schema_are_not_stored(

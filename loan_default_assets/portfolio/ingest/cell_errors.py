@@ -31,13 +31,12 @@ class CellErrors:
             if hint:
                 self.hints[key] = f"; {hint}"
 
-    def raise_if_any(self, location: str) -> None:
-        """Raise SourceError with one line per problem, if there is any."""
+    def raise_if_any(self, location: str, consequence: str = "") -> None:
+        """Raise SourceError with one line per problem and a last one with the consequence, if there is a problem."""
         if self.counts:
-            raise SourceError(
-                "\n".join(
-                    f"{location}: column {column}: {problem}: {count} cell{'s' if count > 1 else ''} "
-                    f"({row_list(self.rows[column, problem], count)}){self.hints.get((column, problem), '')}"
-                    for (column, problem), count in self.counts.items()
-                )
-            )
+            lines = [
+                f"{location}: column {column}: {problem}: {count} cell{'s' if count > 1 else ''} "
+                f"({row_list(self.rows[column, problem], count)}){self.hints.get((column, problem), '')}"
+                for (column, problem), count in self.counts.items()
+            ]
+            raise SourceError("\n".join([*lines, *filter(None, [consequence])]))

@@ -26,6 +26,8 @@ _MOST_ALTERNATIVES, _MOST_CANDIDATES = 3, 20
 
 _DIGITS = re.compile(r"[1-9]\d*", re.ASCII)
 _NUMBER = re.compile(r"-?\d+(?:\.\d*)?", re.ASCII)
+_MONTH_WITH_ZERO = re.compile(r"(?:19|20)\d\d\.(?:0[1-9]|1[0-2])", re.ASCII)
+_MONTH_WITHOUT_ZERO = re.compile(r"(?:19|20)\d\d\.(?:[1-9]|1[0-2])", re.ASCII)
 # Names of numbers that count from an origin, and the first year that they are proposed for.
 _SERIALS = {
     "excel_serial": 1930,
@@ -38,7 +40,16 @@ _SERIALS = {
 }
 _YEARS_AHEAD = 50
 # So many different numbers that are all dates are no coincidence.
-_LEAST_DISTINCT = {"%Y%m": 5, "%Y%m%d": 5, "%d%m%Y": 12, "%m%d%Y": 12, "%Y%m%d%H%M": 5, "%Y%m%d%H%M%S": 5}
+_LEAST_DISTINCT = {
+    "yyyy.mm": 5,
+    "%Y.%m": 5,
+    "%Y%m": 5,
+    "%Y%m%d": 5,
+    "%d%m%Y": 12,
+    "%m%d%Y": 12,
+    "%Y%m%d%H%M": 5,
+    "%Y%m%d%H%M%S": 5,
+}
 
 
 @dataclass(frozen=True)
@@ -109,7 +120,7 @@ def _readings(counts: Mapping[str, int]) -> Iterator[list[str]]:
     if all(map(_NUMBER.fullmatch, sample)):
         lengths = {len(text.split(".")[0]) for text in sample}
         candidates = [[fmt] for length, formats in DIGITS.items() if length in lengths for fmt in formats]
-        candidates += [[name] for name in _SERIALS]
+        candidates += _dotted_months(sample) + [[name] for name in _SERIALS]
         yield from (formats for formats in candidates if _share(formats, sample) >= _LEAST_OF_SAMPLE)
         return
     by_order = _shapes(sample)
@@ -121,6 +132,17 @@ def _readings(counts: Mapping[str, int]) -> Iterator[list[str]]:
         others = [text for text in texts if not _reads(chosen, text)][:_SAMPLE]
         more = _shapes(others).get(order, []) if others else []
         yield _covering([*chosen, *more], [*sample, *others]) if more else chosen
+
+
+def _dotted_months(texts: list[str]) -> list[list[str]]:
+    """The format of years and months such as 2015.03, which are decimal numbers too."""
+    if sum(map(bool, map(_MONTH_WITH_ZERO.fullmatch, texts))) >= _LEAST_OF_SAMPLE * len(texts):
+        return [["yyyy.mm"]]
+    # Without zeros 2015.1 is January only where October is 2015.10: a spreadsheet drops the zero of 2015.10.
+    october = any(text.endswith(".10") for text in texts)
+    if october and sum(map(bool, map(_MONTH_WITHOUT_ZERO.fullmatch, texts))) >= _LEAST_OF_SAMPLE * len(texts):
+        return [["%Y.%m"]]
+    return []
 
 
 def _shapes(texts: list[str]) -> dict[str, list[str]]:
@@ -204,6 +226,9 @@ def _decided(found: list[DateFormat], today: date) -> tuple[DateFormat, ...]:
     found = [reading for reading in found if reading.converted == most or reading.numeric]
     if any(reading.numeric for reading in found):
         return tuple(sorted(found, key=lambda reading: _implausible(reading, today)))
+    if any("%y" in (reading.format or "") for reading in found):
+        # Read in the wrong order, days become years: the dates spread over decades, or lie in the future.
+        found.sort(key=lambda reading: _implausible_years(reading, today))
     # First days of many months, or else the first twelve days of one January: the former.
     monthly = [
         reading
@@ -214,6 +239,11 @@ def _decided(found: list[DateFormat], today: date) -> tuple[DateFormat, ...]:
         and (reading.last - reading.first).days > 150
     ]
     return tuple(monthly if len(monthly) == 1 and len(found) > 1 else found)
+
+
+def _implausible_years(reading: DateFormat, today: date) -> tuple[int, int]:
+    first, last = reading.first or date.max, reading.last or date.max
+    return max(0, last.year - today.year), last.year - first.year
 
 
 def _implausible(reading: DateFormat, today: date) -> tuple[int, int, int]:

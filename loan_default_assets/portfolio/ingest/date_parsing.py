@@ -11,11 +11,14 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 
+from loan_default_assets.portfolio.ingest.date_words import same_text
+
 NAMES = (
     "iso",
     "quarter",
     "year",
     "yyyymm",
+    "yyyy.mm",
     "excel_serial",
     "excel_serial_1904",
     "epoch_days",
@@ -33,7 +36,8 @@ _PER_DAY = {"days": 1, "seconds": 86_400, "milliseconds": 86_400_000, "microseco
 _SERIAL = re.compile(r"[+-]?\d{1,17}(?:\.\d*)?", re.ASCII)
 _WHOLE = re.compile(r"(\d+)\.0*", re.ASCII)
 _YEARS = re.compile(r"(.*\S)\s*\(years (\d{4})-(\d{4})\)")
-_DIGITS_ONLY = re.compile(r"(?:%[YymdHMS])+")
+_YEAR_DOT_MONTH = re.compile(r"(\d{4})\.(0[1-9]|1[0-2])", re.ASCII)
+_DIGITS_ONLY = re.compile(r"(?:%[YymdjHMS])+")
 _DAY_ONLY = re.compile(r"(?:%[YymdbB]|[^%\s])+")
 _TIME_ONLY = re.compile(r"(?:%[HIMSp]|[^%\d])+")
 _CACHED = 100_000
@@ -42,18 +46,6 @@ _QUARTER = re.compile(
     r"|Q\s*(?P<d>[1-4])\s*[-/. _']?\s*(?P<e>\d{4}|\d{2})"
     r"|(?P<f>[1-4])\s*Q\s*[-/. _']?\s*(?P<g>\d{4}|\d{2})",
     re.IGNORECASE | re.ASCII,
-)
-_MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
-_SAME = (
-    (re.compile(r"\s+"), " "),
-    (re.compile(r"오전|a\.m\.", re.IGNORECASE), "AM"),
-    (re.compile(r"오후|p\.m\.", re.IGNORECASE), "PM"),
-    (re.compile(r"\s*(?:\([월화수목금토일]\)|\(?[월화수목금토일]요일\)?)"), ""),
-    (re.compile(r"(?<=\d)(?:st|nd|rd|th)\b", re.IGNORECASE), ""),
-    (re.compile(r"(?<![A-Za-z])sept(?![A-Za-z])", re.IGNORECASE), "Sep"),
-    (re.compile(rf"(?<![A-Za-z])({_MONTHS})\.(?=\D)", re.IGNORECASE), r"\1"),
-    (re.compile(r"(?<=:\d\d)[.,]\d+"), ""),
-    (re.compile(r"(?<=:\d\d)( ?[AP]M)? ?(?:UTC|GMT|KST|Z|[+-]\d\d(?::?\d\d)?)$", re.IGNORECASE), r"\1"),
 )
 
 
@@ -79,14 +71,6 @@ def check_date_format(text: str | None) -> str | None:
         except ValueError as error:
             if "bad directive" in str(error) or "stray" in str(error):
                 raise ValueError(f"{name!r}: {error}") from error
-    return text
-
-
-def same_text(text: str) -> str:
-    """A date's text without what says nothing about the day: ordinals, weekdays in Korean, fractions of a second."""
-    text = text.strip()
-    for pattern, same in _SAME:
-        text = pattern.sub(same, text)
     return text
 
 
@@ -124,6 +108,8 @@ def _reader(alternative: str) -> DateReader:
         return lambda text: _quarter(text, first_year)
     if name in ("year", "yyyymm"):
         name = {"year": "%Y", "yyyymm": "%Y%m"}[name]
+    if name == "yyyy.mm":
+        return _year_dot_month
     if name in ("excel_serial", "excel_serial_1904"):
         return lambda text: _excel(text, 1462 if name == "excel_serial_1904" else 0)
     if name in NAMES:
@@ -152,7 +138,7 @@ def _iso(text: str) -> date | None:
 def _strptime(date_format: str, first_year: int | None) -> DateReader:
     digits = None
     if _DIGITS_ONLY.fullmatch(date_format):
-        digits = sum(4 if letter == "Y" else 2 for letter in date_format[1::2])
+        digits = sum({"Y": 4, "j": 3}.get(letter, 2) for letter in date_format[1::2])
     two_digits = first_year is not None and "%y" in date_format
     day_format, _, time_format = date_format.partition(" ")
     if _TIME_ONLY.fullmatch(time_format) and _DAY_ONLY.fullmatch(day_format):
@@ -210,6 +196,12 @@ def _quarter(text: str, first_year: int | None) -> date | None:
     return date(number, 3 * quarter - 2, 1) if number else None
 
 
+def _year_dot_month(text: str) -> date | None:
+    """The month in 2015.03; a spreadsheet writes October as 2015.1 too, so that a month has two digits here."""
+    match = _YEAR_DOT_MONTH.fullmatch(text)
+    return date(int(match[1]), int(match[2]), 1) if match and int(match[1]) else None
+
+
 def _excel(text: str, offset: int) -> date | None:
     if not _SERIAL.fullmatch(text):
         return None
@@ -219,7 +211,8 @@ def _excel(text: str, offset: int) -> date | None:
 
 
 def _since(text: str, origin: date, per_day: int) -> date | None:
-    if not _SERIAL.fullmatch(text):
+    # A count of days has no fraction; 2015.03 is something else.
+    if not _SERIAL.fullmatch(text) or (per_day == 1 and not float(text).is_integer()):
         return None
     try:
         return origin + timedelta(days=int(float(text) // per_day))

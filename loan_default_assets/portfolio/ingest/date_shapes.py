@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterator
 
-from loan_default_assets.portfolio.ingest.date_parsing import date_reader, same_text
+from loan_default_assets.portfolio.ingest.date_parsing import date_reader
+from loan_default_assets.portfolio.ingest.date_words import same_text
 
 # Formats of dates without separators, by their number of digits.
 DIGITS = {
     4: ("%Y",),
     6: ("%Y%m", "%y%m%d", "%d%m%y", "%m%d%y", "%m%Y"),
+    7: ("%Y%j",),
     8: ("%Y%m%d", "%d%m%Y", "%m%d%Y"),
     12: ("%Y%m%d%H%M",),
     14: ("%Y%m%d%H%M%S",),
@@ -16,7 +18,7 @@ DIGITS = {
 
 _TIME = re.compile(r"(.*?)([T :_]?)((?:[AP]M ?)?)(\d{1,2}:\d\d(?::\d\d)?)(?:( ?)([AP]M))?", re.IGNORECASE)
 _TOKEN = re.compile(r"\d+|[A-Za-z]+|[^A-Za-z\d]+", re.ASCII)
-_SEPARATOR = re.compile(r"[-/., '년월일_]*")
+_SEPARATOR = re.compile(r"[-/., '년월일年月日_]*")
 _MONTH_NAMES = "january february march april may june july august september october november december"
 _DAY_NAMES = "monday tuesday wednesday thursday friday saturday sunday"
 _MONTHS, _WEEKDAYS = _MONTH_NAMES.split(), _DAY_NAMES.split()
@@ -62,13 +64,14 @@ def formats_of(text: str) -> Iterator[tuple[str, str]]:
     if not all(_SEPARATOR.fullmatch(tokens[i]) for i in between):
         return
     lengths = tuple(2 if len(tokens[i]) <= 2 else len(tokens[i]) for i in digits)
+    year_sign = "년" in day or "年" in day
     has_month = any(word in ("%b", "%B") for word in words)
     orders = (_FIELDS_WITH_MONTH if has_month else _FIELDS).get(lengths, {})
-    if not has_month and lengths == (2, 2) and "년" in day:
+    if not has_month and lengths == (2, 2) and year_sign:
         orders = {"ymd": "y m"}
     elif not has_month and lengths == (2, 2) and re.fullmatch(r"\d\d[-/]\d\d", day):
         orders = {"": "m y"}
-    if "년" in day:
+    if year_sign:
         orders = {order: fields for order, fields in orders.items() if order == "ymd"}
     for order, fields in orders.items():
         parts = dict(zip(digits, (f"%{field}" for field in fields.split()), strict=True))

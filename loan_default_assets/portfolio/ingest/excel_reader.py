@@ -16,11 +16,13 @@ from loan_default_assets.portfolio.errors import SourceError, did_you_mean
 from loan_default_assets.portfolio.ingest.column_names import names_as_read
 from loan_default_assets.portfolio.ingest.compression import compression_of, open_decompressed
 from loan_default_assets.portfolio.ingest.csv_reader import Chunk, SelectColumns
+from loan_default_assets.portfolio.ingest.excel_blanks import blank_cells
 from loan_default_assets.portfolio.ingest.table_location import is_like_row
 from loan_default_assets.portfolio.source_options import Source
 
 _MOST_CELLS = 20_000_000
 _ROWS = 20_000
+_FAR_SMALLER = 5
 # Excel keeps 15 digits of a number.
 _EXACT = 1e15
 
@@ -37,6 +39,16 @@ def sheet_names(path: Path) -> tuple[str, ...]:
         return tuple(name for name in visible if book.get_sheet_by_name(name).total_height)
 
 
+def sheets_by_table(path: Path) -> tuple[str, ...]:
+    """The names of `sheet_names`, the first one that may be the table first: a sheet of remarks is far smaller."""
+    names = sheet_names(path)
+    with _workbook(path) as book:
+        sheets = [book.get_sheet_by_name(name) for name in names]
+        cells = [sheet.height * sheet.width for sheet in sheets]
+    first = next((i for i, count in enumerate(cells) if count >= max(cells) / _FAR_SMALLER), 0)
+    return names[first : first + 1] + names[:first] + names[first + 1 :]
+
+
 def sheet_rows(path: Path, sheet: str | None) -> list[ExcelRow]:
     """The rows of a sheet from its first row, each with the same number of cells; None for an empty cell.
 
@@ -46,7 +58,7 @@ def sheet_rows(path: Path, sheet: str | None) -> list[ExcelRow]:
 
     Raises:
         SourceError: The file is no workbook, is protected by a password, or has no such sheet, or the sheet is empty
-            or larger than 20 million cells.
+            or larger than 20 million cells, or has formulas without a value.
     """
     names = sheet_names(path)
     with _workbook(path) as book:
@@ -55,14 +67,35 @@ def sheet_rows(path: Path, sheet: str | None) -> list[ExcelRow]:
             raise SourceError(f"{path}: source.sheet: the workbook has no sheet {sheet!r}{hint}")
         if sheet is None and not names:
             raise SourceError(f"{path}: the workbook has no visible sheet with cells")
-        cells = book.get_sheet_by_name(sheet or names[0])
+        chosen = sheet or names[0]
+        cells = book.get_sheet_by_name(chosen)
         if cells.total_height * cells.total_width > _MOST_CELLS:
             raise SourceError(
                 f"{path}: the sheet has {cells.total_height} rows of {cells.total_width} cells; a workbook is read "
                 f"whole, up to {_MOST_CELLS} cells. Save the sheet as CSV"
             )
         rows = cells.to_python(skip_empty_area=False)
+    _restore_errors(path, chosen, rows)
     return [[_value(cell) for cell in row] for row in rows]
+
+
+def _restore_errors(path: Path, sheet: str, rows: list[ExcelRow]) -> None:
+    """Write errors such as #N/A into the cells of an .xlsx sheet that calamine gives as empty.
+
+    Raises:
+        SourceError: A formula has no value, as in a workbook that no spreadsheet program has saved.
+    """
+    with open_decompressed(path) as file:
+        found = blank_cells(file if compression_of(path) is None else io.BytesIO(file.read()), sheet)
+    if found.uncomputed:
+        shown = ", ".join(found.uncomputed[:20]) + (", ..." if len(found.uncomputed) > 20 else "")
+        raise SourceError(
+            f"{path}: sheet {sheet!r}: {len(found.uncomputed)} formulas have no value ({shown}): the workbook was "
+            "never calculated. Open it in Excel, save it, and give it again"
+        )
+    for (row, column), error in found.errors.items():
+        if row < len(rows) and column < len(rows[row]):
+            rows[row][column] = error
 
 
 def as_texts(row: Sequence[Any]) -> list[str]:

@@ -13,7 +13,8 @@ from typing import Any
 from loan_default_assets.portfolio.errors import SourceError
 from loan_default_assets.portfolio.ingest.column_names import names_as_read, usable_names
 from loan_default_assets.portfolio.ingest.compression import Compression, compression_of
-from loan_default_assets.portfolio.ingest.excel_reader import as_texts, sheet_names, sheet_rows
+from loan_default_assets.portfolio.ingest.excel_blanks import tells_errors
+from loan_default_assets.portfolio.ingest.excel_reader import as_texts, sheet_rows, sheets_by_table
 from loan_default_assets.portfolio.ingest.file_signatures import FileKind, kind_by_content
 from loan_default_assets.portfolio.ingest.json_reader import json_rows
 from loan_default_assets.portfolio.ingest.parquet_reader import parquet_columns
@@ -127,7 +128,7 @@ def _of_text(path: Path, encoding: str | None) -> FileLayout:
 
 
 def _of_workbook(path: Path) -> FileLayout:
-    sheets = sheet_names(path)
+    sheets = sheets_by_table(path)
     sheet = sheets[0] if len(sheets) > 1 else None
     numbered = [(n, as_texts(row)) for n, row in enumerate(sheet_rows(path, sheet), 1) if any(as_texts(row))]
     width = _sheet_width([row for _, row in numbered[:_SAMPLE_ROWS]])
@@ -143,6 +144,10 @@ def _of_workbook(path: Path) -> FileLayout:
     if sheet is not None:
         others = ", ".join(map(repr, sheets[1:20]))
         notes.append(f"The workbook has several sheets; {sheet!r} is read, not {others} (key source.sheet).")
+    if not tells_errors(path):
+        notes.append(
+            "In this format an error such as #N/A is read as an empty cell; an .xlsx file tells them apart."
+        )
     if header > 1:
         notes.append(f"The header is row {header} of the sheet; the rows before it are omitted.")
     if header == 0:

@@ -25,6 +25,11 @@ _OTHER_FORMATS: tuple[tuple[bytes, str, str], ...] = (
     (b"Obj\x01", "an Avro file", "save it as Parquet"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it and give the file inside"),
     (b"Rar!", "a RAR archive", "unpack it and give the file inside"),
+    (b"\x89PNG", "a picture (PNG)", "give the table as CSV or Excel"),
+    (b"\xff\xd8\xff", "a picture (JPEG)", "give the table as CSV or Excel"),
+    (b"\x1f\x8b\x08", "compressed twice", "decompress it once and give the file inside"),
+    (b"\xfd7zXZ\x00", "compressed twice", "decompress it once and give the file inside"),
+    (b"\x28\xb5\x2f\xfd", "compressed twice", "decompress it once and give the file inside"),
     (b"{\\rtf", "a text document (RTF)", "save the table as CSV"),
 )
 _LIKE_TEXT = (b"RDX", b"ORC", b"ARROW1")

@@ -60,7 +60,7 @@ def json_rows(path: Path, encoding: str | None = None, most: int = _ROWS) -> Ite
     Raises:
         SourceError: A line is no JSON object.
     """
-    decoder = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
+    decoder = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_object)
     rows: list[dict[str, Any]] = []
     with utf8_stream(path, encoding_of(path, encoding).encoding, nul_allowed=True) as stream:
         for line, text in enumerate(text_of(stream), start=1):
@@ -68,6 +68,10 @@ def json_rows(path: Path, encoding: str | None = None, most: int = _ROWS) -> Ite
                 continue
             try:
                 value = decoder.decode(text)
+            except _RepeatedName as error:
+                raise SourceError(
+                    f"{path}: line {line}: the name {error} occurs twice in one object"
+                ) from None
             except ValueError:
                 value = None
             if not isinstance(value, dict):
@@ -81,6 +85,17 @@ def json_rows(path: Path, encoding: str | None = None, most: int = _ROWS) -> Ite
                 rows = []
     if rows:
         yield rows
+
+
+class _RepeatedName(Exception):
+    """A name that an object has twice: one of its values would be lost."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _RepeatedName(next(repr(name) for i, (name, _) in enumerate(pairs) if name in dict(pairs[:i])))
+    return found
 
 
 def _text(value: Any, missing: frozenset[str]) -> str | None:

@@ -20,6 +20,7 @@ from loan_default_assets.portfolio.ingest.number_parsing import (
     same_characters,
 )
 from loan_default_assets.portfolio.ingest.number_surroundings import Surroundings, look_around
+from loan_default_assets.portfolio.ingest.number_words import CURRENCIES
 
 __all__ = ["NumberFormat", "is_identifier", "is_number", "number_format", "parse_number", "parse_numbers"]
 __all__ += ["propose_number_format"]
@@ -74,13 +75,18 @@ def propose_number_format(
     # A few slips, such as 1,5 among 12,345, do not decide between two readings.
     least = max(converted.values()) - sum(sample.values()) // 100
     best = _distinct([c for c in candidates if converted[c] >= least], converted, sample)
-    first, *others = _ordered(best, sample, decimal_hint)
+    # A reading of nearly all cells is named even where another one reads some more.
+    near = [c for c in candidates if c not in best and converted[c] >= LEAST_SHARE * sum(sample.values())]
+    readings = _distinct([*best, *near], converted, sample)
+    first, *others = _ordered(readings, sample, decimal_hint, amounts=surroundings.unit in CURRENCIES)
     first = replace(
         first,
         missing=propose_missing(texts),
         unit=surroundings.unit,
         notes=surroundings.notes,
     )
+    if surroundings.unit == "percent":
+        first = replace(first, notes=(*first.notes, *_fractions(first, present)))
     proposal = _counted(first, present)
     if not _is_number_column(proposal, present):
         return None
@@ -92,6 +98,16 @@ def propose_number_format(
         if (number := parse_number(text, first)) is not None:
             numbers[number] += count
     return replace(proposal, alternatives=tuple(alternatives), sentinels=propose_sentinels(numbers))
+
+
+def _fractions(percents: NumberFormat, texts: Mapping[str, int]) -> list[str]:
+    """A note where cells without a percent sign are at most 1 and those with one are not: 0.2 may be 20 %."""
+    without = {text: number for text in texts if "%" not in text and (number := parse_number(text, percents))}
+    others = [number for text in texts if "%" in text and (number := parse_number(text, percents))]
+    if not without or not others or max(map(abs, without.values())) > 1 or max(map(abs, others)) <= 1:
+        return []
+    cells = sum(texts[text] for text in without)
+    return [f"could also be fractions where the percent sign is missing: {cells} cells of at most 1"]
 
 
 def _are_codes(present: Mapping[str, int]) -> bool:
@@ -150,13 +166,20 @@ def _contradict(one: list[float | None], other: list[float | None]) -> bool:
 
 
 def _ordered(
-    candidates: list[NumberFormat], texts: Mapping[str, int], decimal_hint: str | None
+    candidates: list[NumberFormat], texts: Mapping[str, int], decimal_hint: str | None, *, amounts: bool
 ) -> list[NumberFormat]:
-    """The likeliest reading first; only the readings of the file's decimal separator, if that is known."""
+    """The likeliest reading first; only the readings of the file's decimal separator, if that is known.
+
+    Args:
+        candidates: Readings that contradict each other.
+        texts: Number of cells per text.
+        decimal_hint: As in `propose_number_format`.
+        amounts: Whether the cells show a currency, whose amounts have no three decimals.
+    """
     fitting = [candidate for candidate in candidates if decimal_hint in (None, candidate.decimal)]
     candidates = fitting or candidates
     round_cells = sum(count for text, count in texts.items() if re.search(r"[.,]\d*00\b", text))
-    round_numbers = round_cells > 0.3 * sum(texts.values())
+    round_numbers = amounts or round_cells > 0.3 * sum(texts.values())
 
     def unlikely(candidate: NumberFormat) -> tuple[bool, bool]:
         # 10,522 is above 1000 more often than not; 1.234 only where most numbers are round, as amounts are.

@@ -46,7 +46,16 @@ class RawRows:
     frame: pd.DataFrame
 
 
-def read_rows(p: Portfolio, keys: Sequence[str], *, today: date) -> Iterator[RawRows]:
+@dataclass
+class RowsRead:
+    """The number of rows that a source gave so far, those of partitions that were not requested included."""
+
+    total: int = 0
+
+
+def read_rows(
+    p: Portfolio, keys: Sequence[str], *, today: date, read: RowsRead | None = None
+) -> Iterator[RawRows]:
     """Read the source once, in memory that does not grow with it, and yield the rows of the requested partitions.
 
     Whether the values follow the portfolio's rules is checked by `pandera_schema.row_violations`.
@@ -55,15 +64,18 @@ def read_rows(p: Portfolio, keys: Sequence[str], *, today: date) -> Iterator[Raw
         p: The portfolio.
         keys: Partition keys, each once.
         today: The last date that an as_of may have.
+        read: Counts the rows of the source.
 
     Raises:
         PortfolioError, SourceError: As `read_partitions` does; for cells and dates, after the last row.
     """
     _check_keys(p, keys)
+    read = RowsRead() if read is None else read
     if p.source.kind == "synthetic":
         generator.check_columns(p)
         for key in keys:
             frame = _known_by(generator.generate_partition(p, key), today)
+            read.total += len(frame)
             if len(frame):
                 yield RawRows(np.full(len(frame), key), frame)
         return
@@ -74,7 +86,8 @@ def read_rows(p: Portfolio, keys: Sequence[str], *, today: date) -> Iterator[Raw
         if not errors.counts:
             yield from _requested(p, days, raw_frame(p, columns, rows, first), keys)
         first += rows
-    errors.raise_if_any(location)
+        read.total += rows
+    errors.raise_if_any(location, f"{read.total:,} rows were read, none of them was stored")
 
 
 def read_partitions(p: Portfolio, keys: Sequence[str], *, today: date) -> Iterator[RawPartition]:

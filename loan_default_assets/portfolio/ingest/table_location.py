@@ -78,6 +78,22 @@ def _is_footer(row: Row, width: int, usual: int) -> bool:
     return prose and (len(row) < width or usual > 2)
 
 
+def split_amounts(rows: Sequence[Row]) -> int | None:
+    """The index of two neighbouring columns that are one amount, divided at its thousands separator: 10 and 025.
+
+    None where there are none: every second part has three digits, and some have a leading zero as only parts have.
+    """
+    width = len(rows[0]) if rows else 0
+    for index in range(width - 1):
+        parts = [(row[index].strip(), row[index + 1].strip()) for row in rows if len(row) == width]
+        whole = all(
+            re.fullmatch(r"-?[1-9]\d{0,2}", left) and re.fullmatch(r"\d{3}", right) for left, right in parts
+        )
+        if whole and len(parts) > 1 and any(right.startswith("0") for _, right in parts):
+            return index
+    return None
+
+
 def table_width(rows: Sequence[Row]) -> int:
     """The number of cells that most rows have."""
     counts = Counter(len(row) for row in rows)
@@ -113,7 +129,7 @@ def locate_table(rows: Sequence[Row]) -> TableLocation:
         # The line before a table without a header stands for it; the names replace its own.
         first = next(i for i, row in enumerate(rows) if len(row) == width)
         return TableLocation(first - 1 if first else None, tuple(f"x{i}" for i in range(1, width + 1)), ())
-    if len(body) < 2 or not _is_second_header(body[0], body[1:]):
+    if len(body) < 2 or not _is_second_header(body[0], body[1:], rows[first]):
         return TableLocation(first, None, ())
     second = next(i for i in range(first + 1, len(rows)) if len(rows[i]) >= width)
     return _of_two_headers(rows[first], body[0], second)
@@ -126,7 +142,9 @@ def _of_two_headers(upper: Row, lower: Row, second: int) -> TableLocation:
     if unique and len(filled) == len(lower):
         note = "The table has two header rows; the names are those of the second."
         return TableLocation(second, None, (note,))
-    if unique and 2 * len(filled) > len(lower):
+    # Merged cells of the upper row are blank but for the first: the lower row divides them.
+    divided = any(low.strip() and not up.strip() for up, low in zip(upper, lower, strict=True))
+    if (unique and 2 * len(filled) > len(lower)) or divided:
         names = tuple(low.strip() or up.strip() for up, low in zip(upper, lower, strict=True))
         note = "The table has two header rows; a name that is blank in the second is that of the first."
         return TableLocation(second, names, (note,))
@@ -169,8 +187,16 @@ def _is_header(row: Row, body: Sequence[Row]) -> bool:
     columns = _number_columns(body)
     words, numbers = _words_and_numbers(row, body, columns)
     if words or numbers:
-        return words > numbers
+        return words > numbers or (
+            words > 0 and _has_years(row, columns) and not _recurs(row, body, exclude=())
+        )
     return not _recurs(row, body, exclude=columns)
+
+
+def _has_years(row: Row, columns: Sequence[int]) -> bool:
+    """Whether the numbers of the row are different years, as the names of columns may be."""
+    numbers = [row[index].strip() for index in columns if is_number_like(row[index])]
+    return len(set(numbers)) == len(numbers) and all(re.fullmatch(r"(?:19|20)\d\d", text) for text in numbers)
 
 
 def _recurs(row: Row, body: Sequence[Row], exclude: Sequence[int]) -> bool:
@@ -179,9 +205,14 @@ def _recurs(row: Row, body: Sequence[Row], exclude: Sequence[int]) -> bool:
     return any(row[i].strip() in {other[i].strip() for other in body} for i in columns)
 
 
-def _is_second_header(row: Row, body: Sequence[Row]) -> bool:
+def _is_second_header(row: Row, body: Sequence[Row], upper: Row) -> bool:
     columns = _number_columns(body)
     words, numbers = _words_and_numbers(row, body, columns)
-    if len(columns) < 2 or numbers or words < 2:
+    pairs = [(low.strip(), up.strip()) for low, up in zip(row, upper, strict=False)]
+    # The row fills what the upper one leaves blank, and leaves blank most of what that one fills.
+    divides = (
+        all(map(any, pairs)) and any(not up for _, up in pairs) and 2 * sum(map(all, pairs)) < len(pairs)
+    )
+    if numbers or (not (divides and words) and (len(columns) < 2 or words < 2)):
         return False
     return not _recurs(row, body, exclude=columns)

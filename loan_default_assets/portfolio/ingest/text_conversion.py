@@ -17,7 +17,9 @@ LOST_DIGITS = "an identifier written as a number that has lost digits"
 NUL_HINT = "export the file again, or remove the NUL bytes"
 _KEY_HINT = "export the identifiers as text, with all their digits"
 # How spreadsheets write long numbers: 1.23457E+15.
-_SPREADSHEET_NUMBER = r"^[0-9](\.[0-9]+)?E\+[0-9]{2,}$"
+_SPREADSHEET_NUMBER = r"^[0-9](\.[0-9]+[eE]\+?|E\+)[0-9]{2,}$"
+# How spreadsheets are told that a number is text: ="00123" and '00123.
+_MARKED_AS_TEXT = r"""^(?:="([^"]*)"|'([0-9]+))$"""
 
 Converter = Callable[[str, pa.Array, int, CellErrors], pa.Array]
 
@@ -44,17 +46,20 @@ def text_converter(missing: MissingValues) -> Converter:
 
 
 def key_converter(missing: MissingValues) -> Converter:
-    """Identifiers as text: 100001.0 is 100001, and one that has lost digits is refused."""
+    """Identifiers as text: 100001.0 and ="100001" are 100001, and one that has lost digits is refused."""
     as_texts = text_converter(missing)
 
     def convert_cells(name: str, cells: pa.Array, first_row: int, errors: CellErrors) -> pa.Array:
-        if pa.types.is_floating(cells.type):
+        typed = pa.types.is_floating(cells.type)
+        if typed:
             cells = _whole_numbers(name, cells, first_row, errors)
         texts = as_texts(name, cells, first_row, errors)
+        if pc.any(pc.match_substring_regex(texts, _MARKED_AS_TEXT)).as_py():
+            texts = pc.replace_substring_regex(texts, _MARKED_AS_TEXT, r"\1\2")
         if pc.any(pc.match_substring(texts, ".0")).as_py():
             texts = pc.replace_substring_regex(texts, r"^(-?[0-9]+)\.0+$", r"\1")
         scientific = pc.match_substring_regex(texts, _SPREADSHEET_NUMBER).fill_null(False)
-        if pc.any(scientific).as_py():
+        if not typed and pc.any(scientific).as_py():
             rows = np.flatnonzero(scientific.to_numpy(zero_copy_only=False))
             exact = [_all_digits(text) for text in texts.take(pa.array(rows)).to_pylist()]
             errors.add(
@@ -81,7 +86,7 @@ def _whole_numbers(name: str, cells: pa.Array, first_row: int, errors: CellError
 
 def _all_digits(text: str) -> str | None:
     """The whole number in the scientific notation of a spreadsheet, None where digits are lost."""
-    digits, exponent = text.upper().split("E+")
+    digits, exponent = text.upper().replace("E+", "E").split("E")
     fraction = digits.partition(".")[2]
     return str(int(Decimal(text))) if len(fraction) >= int(exponent) else None
 

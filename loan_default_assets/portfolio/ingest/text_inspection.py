@@ -9,7 +9,12 @@ from loan_default_assets.portfolio.errors import SourceError
 from loan_default_assets.portfolio.ingest.column_names import names_as_read
 from loan_default_assets.portfolio.ingest.compression import compression_of
 from loan_default_assets.portfolio.ingest.delimiter_detection import detect_dialect, divide, sep_line
-from loan_default_assets.portfolio.ingest.table_location import footer_rows, locate_table, table_width
+from loan_default_assets.portfolio.ingest.table_location import (
+    footer_rows,
+    locate_table,
+    split_amounts,
+    table_width,
+)
 from loan_default_assets.portfolio.ingest.text_encodings import detect, encoding_of
 from loan_default_assets.portfolio.ingest.text_stream import utf8_stream
 
@@ -93,6 +98,12 @@ def inspect_text(path: Path, given: str | None = None) -> TextLayout:
         header = line - sum(comment is not None and text.startswith(comment) for text in lines[:line])
         if line > 1 and not comment:
             notes.append(f"The header is line {line}; the lines before it are omitted.")
+    split = split_amounts(rows[at + 1 :]) if place.names and place.names[0] == "row_name" else None
+    if split is not None:
+        raise SourceError(
+            f"{path}: the rows have one cell more than the header, as cells {split + 1} and {split + 2} are one number "
+            "that holds the separator; export the file again with quotes around such cells, or with another separator"
+        )
     names = names_as_read(place.names) if place.names else None
     columns = names or names_as_read(rows[at])
     if comment:

@@ -9,6 +9,7 @@ from loan_default_assets.portfolio.ingest.number_formats import is_identifier
 from loan_default_assets.portfolio.ingest.number_parsing import NumberFormat
 from loan_default_assets.portfolio.profiling.column_profiles import ColumnProfile
 from loan_default_assets.portfolio.profiling.label_words import words_of
+from loan_default_assets.portfolio.profiling.quantity_names import names_quantity
 
 MOSTLY_DISTINCT = 0.5
 MOST_CATEGORIES = 200
@@ -44,7 +45,7 @@ def identifier_reason(source_name: str, profile: ColumnProfile) -> str:
         distinct > MOSTLY_DISTINCT * total or max(map(len, present)) >= 15
     ):
         return "an identifier: numbers that would lose digits, or codes that hardly repeat"
-    named = bool(_ID_NAME.search(words)) and not _CODE_NAME.search(words)
+    named = _ID_NAME.search(words) and not _CODE_NAME.search(words) and not names_quantity(words)
     if named and distinct > MOSTLY_DISTINCT * total and not any("." in text[:-2] for text in present):
         return "an identifier by its name; most values differ"
     if distinct == total and len(digits) == len(present) and profile.complete:

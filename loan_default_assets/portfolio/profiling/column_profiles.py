@@ -66,7 +66,9 @@ def profile_file(
     skipped = {name for name, _ in layout.not_needed}
     names = [name for name in layout.columns if name not in skipped]
     if not names:
-        raise SourceError(f"{path}: no column with loans was found")
+        nested = [name for name, reason in layout.not_needed if reason == "lists or objects"]
+        inside = f"; the loans may be inside {nested[0]!r}: jq -c '.{nested[0]}[]' FILE" if nested else ""
+        raise SourceError(f"{path}: no column with loans was found{inside}")
     # Every column is a category, so that its cells are read as they are written; model_construct skips all checks.
     everything = Portfolio.model_construct(
         name="profile",

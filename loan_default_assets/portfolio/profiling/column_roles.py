@@ -30,6 +30,8 @@ _FREE_TEXT_WORDS, _FREE_TEXT_SHARE = 4, 0.2
 _SAMPLE = 500
 _CATEGORY_CAP, _ROWS_PER_CATEGORY, _MOST_UNKNOWN = 1000, 20, 0.7
 
+# 1,200.00 CR, $5 or 7 pcs, but no code such as 00100, 12-34 or 0x1F.
+_NUMBER_LIKE = re.compile(r"[^\w\s]{0,3}\s?\d+(?:[.,]\d+)*(?:$|\s)")
 _DATE_NAME = re.compile(
     r"\b(?:date|dt|day|dob|birth\w*|opened|since|issued?|created|hired|at|on|d|from|until|month|ym|ymd|time|timestamp)\b"
     r"|일자|날짜|년월|생년월일|일시|기준월|일$"
@@ -207,8 +209,13 @@ def _category(source_name: str, name: str, profile: ColumnProfile, present: Mapp
     if differ and many_words > 0.3 * total:
         return ColumnRole(source_name, name, "ignored", reason="free text")
     if distinct > max(20, MOSTLY_DISTINCT * total):
+        like = _number_like(values)
+        note = f"; {like:,} begin like numbers, in a way that is not read" if like else ""
         return ColumnRole(
-            source_name, name, "ignored", reason=f"text whose values hardly repeat ({distinct:,} different)"
+            source_name,
+            name,
+            "ignored",
+            reason=f"text whose values hardly repeat ({distinct:,} different){note}",
         )
     remarks = []
     kept = _frequent(values)
@@ -222,12 +229,22 @@ def _category(source_name: str, name: str, profile: ColumnProfile, present: Mapp
             f"the {len(kept)} most frequent of {distinct:,} values; the others ({100 * share:.1f} % of rows) are the "
             "unknown category"
         )
+    if like := _number_like(values):
+        remarks.append(
+            f"could also be numbers, in a way that is not read: {like} of {len(values)} values begin so"
+        )
     ordered = sorted(kept, key=_numeric_first)
     keys: dict[str, Any] = {"values": [_code(value) for value in ordered]}
     keys |= {"missing": [_code(mark) for mark in marks]} if marks else {}
     return ColumnRole(
         source_name, name, "feature", "category", keys | {"nullable": True}, remarks=tuple(remarks)
     )
+
+
+def _number_like(values: Mapping[str, int]) -> int:
+    """How many of many values begin like a number and end in words: amounts and quantities in no known writing."""
+    like = [text for text in values if not text.isdecimal() and _NUMBER_LIKE.match(text)]
+    return len(like) if len(values) > 20 and len(like) > 0.9 * len(values) else 0
 
 
 def _frequent(values: Mapping[str, int]) -> dict[str, int]:

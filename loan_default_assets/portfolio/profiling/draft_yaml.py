@@ -40,15 +40,17 @@ def _lines(draft: PortfolioDraft) -> Iterator[str]:
     for role in draft.roles:
         if role.use != "ignored":
             yield f"  {_flow(role.name)}: {_flow(_column(role))}{_remark(role)}"
-    for key in ("known_after_outcome", "protected", "ignored"):
+    for key in ("known_after_outcome", "protected"):
         roles = [role for role in draft.roles if role.use == key]
         if roles:
-            yield f"{'ignore' if key == 'ignored' else key}:"
-            for role in roles:
-                name = role.source_name if key == "ignored" else role.name
-                yield f"  - {_flow(name)}  # {_plain(role.reason)}"
-    if draft.training_preset:
-        yield f"training: {{preset: {draft.training_preset}}}  # more than 20,000 rows: fewer layers and larger batches"
+            yield f"{key}:"
+            yield from (f"  - {_flow(role.name)}  # {_plain(role.reason)}" for role in roles)
+    if ignored := [role for role in draft.roles if role.use == "ignored"]:
+        yield "ignore:"
+        yield from (f"  {_flow(role.source_name)}: {_flow(_plain(role.reason))}" for role in ignored)
+    if training := draft.training:
+        yield from _comment(f"training: {training.why}")
+        yield f"training: {_flow(training.keys)}"
 
 
 def _time(draft: PortfolioDraft) -> Iterator[str]:

@@ -87,6 +87,12 @@ def account_for(draft: PortfolioDraft) -> FileAccount:
         count = len(next(iter(chunk.values())))
         typed = convert(p, chunk, rows + 1, errors)
         for name, cells in typed.items():
+            if name in p.columns and pa.types.is_floating(cells.type):
+                infinite = np.flatnonzero(np.isinf(cells.to_numpy(zero_copy_only=False)))
+                errors.add(
+                    name, "an infinite number", infinite + rows + 1, "correct it, or list it under `missing`"
+                )
+                converted[name] -= len(infinite)
             converted[name] += len(cells) - cells.null_count
         known.append(_present(typed[p.label.column]))
         if p.as_of:

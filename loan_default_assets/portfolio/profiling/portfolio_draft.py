@@ -20,9 +20,9 @@ from loan_default_assets.portfolio.profiling.draft_candidates import (
     date_candidates,
     key_candidate,
 )
+from loan_default_assets.portfolio.profiling.draft_training import DraftTraining, draft_training
 from loan_default_assets.portfolio.profiling.label_inference import LabelReading, infer_label
 
-LARGE_FILE = 20_000
 _SYSTEM_NAMES = ("public", "information_schema", "loan_default", "dagster")
 
 
@@ -94,9 +94,9 @@ class PortfolioDraft:
         return replace(self, roles=tuple(roles))
 
     @property
-    def training_preset(self) -> str | None:
-        """The preset of the model's settings for a large file."""
-        return "fast" if self.profile.rows > LARGE_FILE else None
+    def training(self) -> DraftTraining | None:
+        """The model's settings for a large file; None where the defaults fit."""
+        return draft_training(self.profile.rows, sum(role.use == "feature" for role in self.roles))
 
 
 def draft_portfolio(profile: FileProfile, request: DraftRequest) -> PortfolioDraft:

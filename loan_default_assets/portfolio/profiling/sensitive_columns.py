@@ -4,13 +4,14 @@ import re
 from collections.abc import Mapping
 
 from loan_default_assets.portfolio.profiling.label_words import words_of
+from loan_default_assets.portfolio.profiling.quantity_names import names_quantity
 
 _LEAST_SHARE = 0.8
 _FEWEST_DIFFERENT = 20
 _PROTECTED = re.compile(
     r"\b(?:sex|gender|race|racial|ethnic\w*|religio\w*|nationality|citizen\w*|national origin|foreign\w*"
     r"|marital|marriage|married|pregnan\w*|disab\w*|sexual)\b"
-    r"|성별|인종|종교|국적|혼인|결혼|장애|외국인|출신"
+    r"|(?<!특)성별|인종|종교|국적|혼인|결혼|장애|외국인|(?<!대)출신"
 )
 _BY_NAME = {
     "names of persons": r"\b(?:(?:full|first|last|sur|given|family|middle|customer|client|borrower|applicant|contact)"
@@ -67,7 +68,7 @@ def personal_data(name: str, counts: Mapping[str, int]) -> str | None:
     if len(counts) > _FEWEST_DIFFERENT:
         words = words_of(name)
         # A bare "name" may be that of a product or a branch, unless most of them differ.
-        if words == "name" and len(counts) <= 0.2 * total:
+        if (words == "name" and len(counts) <= 0.2 * total) or names_quantity(words):
             return None
         return next((kind for kind, pattern in _NAME_PATTERNS.items() if pattern.search(words)), None)
     return None

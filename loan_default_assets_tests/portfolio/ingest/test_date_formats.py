@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from loan_default_assets.portfolio.description import Column
 from loan_default_assets.portfolio.errors import PortfolioError, SourceError
-from loan_default_assets.portfolio.ingest.date_formats import parse_date, propose_date_formats
+from loan_default_assets.portfolio.ingest.date_formats import date_reader, parse_date, propose_date_formats
 from loan_default_assets.portfolio.ingest.type_conversion import CellErrors, convert, parse_cell
 from loan_default_assets_tests.portfolio.five_columns import portfolio
 
@@ -246,3 +246,14 @@ def test_every_type_of_cell_gives_the_same_date(tmp_path: Path) -> None:
     seoul = timezone(timedelta(hours=9))
     typed = pa.array([datetime(2018, 6, 5, 0, 30, tzinfo=seoul), datetime(1900, 1, 1, 12, tzinfo=seoul)])
     assert convert(p, {"hired": typed}, 1, CellErrors())["hired"].to_pylist() == [date(2018, 6, 5), None]
+
+
+@pytest.mark.parametrize("date_format", ["epoch_days", "sas_days"])
+def test_a_number_of_days_has_no_fraction(date_format: str) -> None:
+    assert date_reader(date_format)("2015.0") == date_reader(date_format)("2015")
+    assert date_reader(date_format)("2015.03") is None
+
+
+def test_a_month_after_a_dot_has_two_digits() -> None:
+    assert date_reader("yyyy.mm")("2015.10") == date(2015, 10, 1)
+    assert date_reader("yyyy.mm")("2015.1") is None

@@ -1,0 +1,114 @@
+"""What `run` prints before it starts: rows, partitions, model, and about how long it takes."""
+
+import math
+from pathlib import Path
+
+from loan_default_assets.commands.session import Session
+from loan_default_assets.pipeline.run_plan import RunPlan
+
+# By the name of the asset.
+STEPS = {
+    "raw_loans": "loading",
+    "processed_features": "features",
+    "pretrained_encoder": "leakage check and pretraining",
+    "classifier": "fine-tuning",
+    "evaluation": "evaluation",
+    "champion": "promotion",
+    "classifier_bento": "packaging",
+}
+
+
+def plan_text(session: Session, plan: RunPlan) -> str:
+    """The plan as lines."""
+    return "\n".join(
+        [
+            "what this run does",
+            f"  rows        {_rows_text(session, plan)}",
+            f"  partitions  {_partitions_text(session, plan)}",
+            f"  model       {_model_text(session, plan)}",
+            f"  training    {rows_text(plan)}",
+            f"  time        {time_text(plan)}",
+        ]
+    )
+
+
+def training_text(plan: RunPlan) -> str:
+    """What follows once the loans are stored: the rows of the training, and the time that remains."""
+    if plan.trained_before:
+        return "the same rows were trained on with the same settings before: the models are reused"
+    return f"{rows_text(plan)}; {left_text(sum(plan.training_seconds.values()), at_most=True)}"
+
+
+def rows_text(plan: RunPlan) -> str:
+    """The rows of the training."""
+    rows = plan.rows
+    if rows is None:
+        return "the number of rows is known once they are read"
+    return (
+        f"pretrain on {rows.pretraining:,} rows, fit on {rows.training:,}, stop early by {rows.validation:,}, "
+        f"evaluate on {rows.window:,}"
+    )
+
+
+def time_text(plan: RunPlan) -> str:
+    """The whole time, and that of the steps that take most of it."""
+    if plan.rows is None:
+        return "known once the rows are read"
+    steps = sorted(plan.seconds.items(), key=lambda step: -step[1])[:3]
+    listed = ", ".join(f"{STEPS[name]} {duration(seconds)}" for name, seconds in steps)
+    return f"at most about {duration(sum(plan.seconds.values()))}, by steps timed on this machine ({listed})"
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `12 minutes` or `3.5 hours`."""
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    if seconds < 5400:
+        minutes = seconds / 60
+        return f"{minutes:.1f} minutes" if minutes < 10 else f"{minutes:.0f} minutes"
+    return f"{seconds / 3600:.1f} hours"
+
+
+def _rows_text(session: Session, plan: RunPlan) -> str:
+    source = session.portfolio.source
+    where = {"sql": "the query", "synthetic": "the generator"}.get(source.kind) or Path(
+        source.path or ""
+    ).name
+    rows = "rows" if plan.source is None else f"{plan.source} rows"
+    stored = f"{plan.stored:,} are stored already" if plan.stored else "none is stored yet"
+    return f"{rows} of {where}; {stored}"
+
+
+def _partitions_text(session: Session, plan: RunPlan) -> str:
+    keys, cadence = plan.partitions, session.portfolio.cadence
+    if session.portfolio.as_of is None:
+        return "one, as the portfolio has no dates" + ("; stored already" if plan.stored_partitions else "")
+    return (
+        f"{len(keys):,} {cadence}, {keys[0]} to {keys[-1]}; {plan.stored_partitions:,} of them stored already"
+    )
+
+
+def _model_text(session: Session, plan: RunPlan) -> str:
+    config = plan.config
+    preset = session.portfolio.training.get("preset", "default")
+    changed = [name for name in session.portfolio.training if name != "preset"]
+    also = f" with {', '.join(changed)} of the portfolio" if changed else ""
+    members = "a transformer" if config.members == 1 else f"{config.members} transformers"
+    boosting = " and gradient boosting" if config.boosting else ""
+    # Left to be derived while the number of rows is not known.
+    epochs = f"at most {config.max_epochs}" if config.max_epochs else "some epochs"
+    batches = f"batches of {config.batch_size}" if config.batch_size else "batches"
+    return (
+        f"{members} of {_plural(config.num_layers, 'layer')} of width {config.d_model}{boosting} "
+        f"(preset {preset}{also}): {_plural(config.pretrain_epochs, 'epoch')} of pretraining, {epochs} of "
+        f"fine-tuning in {batches}"
+    )
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def left_text(seconds: float, *, at_most: bool) -> str:
+    """The remaining time; `at_most` where a training may stop early."""
+    return f"{'at most ' if at_most else ''}about {duration(math.ceil(seconds))} left"

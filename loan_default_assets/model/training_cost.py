@@ -1,0 +1,154 @@
+"""What a training costs on this machine: a few real steps are timed and multiplied by the number of steps."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from loan_default_assets.model.config import ModelConfig
+from loan_default_assets.model.encoding import Encoding
+from loan_default_assets.model.fine_tuning import SCORING_ROWS
+from loan_default_assets.model.rows import Rows
+from loan_default_assets.model.training import fit, pretrain
+from loan_default_assets.model.training_loop import steps_per_epoch
+
+# Steps per timed epoch: enough for the costs of an epoch itself to be small, as they are in a real one.
+_STEPS = 4
+_MOST_EPOCHS = 40
+# Rows of a timed step where the batch is derived from the rows of the training.
+_TIMED_BATCH = 256
+# Attention scores (rows times features squared) per head of a timed step. A wide network is timed on fewer rows, to
+# which the time of a step is proportional.
+_MOST_SCORES = 1 << 18
+
+
+@dataclass(frozen=True)
+class StepCost:
+    """Seconds of one training on this machine, per unit of work.
+
+    Attributes:
+        config: The settings that the steps were timed with.
+        pretrain_step: Seconds of one step of pretraining.
+        fit_row: Seconds per row of fine-tuning one transformer.
+        scored_row: Seconds of scoring one validation row with one transformer.
+
+    Examples:
+        >>> config = ModelConfig(pretrain_epochs=2, max_epochs=3, min_steps=1, members=2)
+        >>> cost = StepCost(config, 0.5, 0.25, 0.0)
+        >>> cost.pretraining(512), cost.fine_tuning(64, 100)
+        (2.0, 96.0)
+    """
+
+    config: ModelConfig
+    pretrain_step: float
+    fit_row: float
+    scored_row: float
+
+    def pretraining(self, rows: int) -> float:
+        """Seconds of pretraining on `rows` rows."""
+        if rows < 2:
+            return 0.0
+        # A batch that is not full takes less.
+        steps = rows / self.config.pretrain_batch_size
+        return self.config.pretrain_epochs * steps * self.pretrain_step
+
+    def fine_tuning(self, rows: int, validation_rows: int) -> float:
+        """Seconds of fine-tuning all transformers without early stopping, which can only shorten it.
+
+        Args:
+            rows: Rows to fit on.
+            validation_rows: Rows that are scored after every epoch.
+        """
+        if not rows:
+            return 0.0
+        config = self.config.for_rows(rows)
+        trained = steps_per_epoch(rows, config) / math.ceil(rows / config.batch_size) * rows
+        epoch = trained * self.fit_row + validation_rows * self.scored_row
+        return config.members * config.max_epochs * epoch
+
+
+def measure_steps(
+    numerical: int, cardinalities: Sequence[int], config: ModelConfig, *, seconds: float = 0.3
+) -> StepCost:
+    """Time steps of both phases on random rows of the real width.
+
+    The time of an epoch is the difference between a long and a short training, so that what a training costs once,
+    and the first use of torch, do not count. The randomness of the process stays as it was.
+
+    Args:
+        numerical: Number of numerical features.
+        cardinalities: Number of codes of each categorical feature.
+        config: The settings of the training.
+        seconds: About how long each of the three measurements takes; a slow network takes longer.
+
+    Examples:
+        >>> config = ModelConfig(num_layers=1, d_model=8, dim_feedforward=8, device="cpu")
+        >>> cost = measure_steps(3, (4, 4), config, seconds=0.01)
+        >>> cost.fit_row > 0, cost.pretrain_step > 0
+        (True, True)
+    """
+    timed_batch = config.batch_size or _TIMED_BATCH
+    most = max(_MOST_SCORES // (numerical + len(cardinalities)) ** 2, 2)
+    first, train, few, many = (
+        _rows(count, numerical, cardinalities)
+        for count in (
+            min(config.pretrain_batch_size, most),
+            min(timed_batch, most),
+            2,
+            2 * min(SCORING_ROWS, most),
+        )
+    )
+    encoding = Encoding.fit(many, cardinalities, config)
+    start = pretrain(few, encoding, replace(config, pretrain_epochs=0))
+
+    def pretraining(epochs: int) -> None:
+        pretrain(first, encoding, replace(config, pretrain_epochs=epochs))
+
+    def fitting(validation: Rows) -> Callable[[int], None]:
+        def fitted(epochs: int) -> None:
+            timed = replace(
+                config,
+                batch_size=len(train),
+                min_steps=_STEPS,
+                max_epochs=epochs,
+                patience=epochs,
+                members=1,
+                boosting=False,
+                teacher=0.0,
+            )
+            fit(start, train, validation, timed)
+
+        return fitted
+
+    pretrain_step = _seconds_per_epoch(pretraining, seconds) * config.pretrain_batch_size / len(first)
+    fit_epoch = _seconds_per_epoch(fitting(few), seconds)
+    # What the same epoch takes longer with many validation rows is their scoring.
+    scored_epoch = _seconds_per_epoch(fitting(many), seconds)
+    scored_row = max(scored_epoch - fit_epoch, 0.0) / (len(many) - len(few))
+    fit_row = max(fit_epoch - len(few) * scored_row, 1e-6) / _STEPS / len(train)
+    return StepCost(config, pretrain_step, fit_row, scored_row)
+
+
+def _seconds_per_epoch(train: Callable[[int], None], seconds: float) -> float:
+    train(1)
+    shortest = _timed(train, 1)
+    more = min(max(round(seconds / max(shortest, 1e-3)), 1), _MOST_EPOCHS)
+    return max(_timed(train, 1 + more) - shortest, 1e-6) / more
+
+
+def _timed(train: Callable[[int], None], epochs: int) -> float:
+    started = time.perf_counter()
+    train(epochs)
+    return time.perf_counter() - started
+
+
+def _rows(count: int, numerical: int, cardinalities: Sequence[int]) -> Rows:
+    """Random rows with both outcomes."""
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, np.array(cardinalities, np.int64), (count, len(cardinalities)))
+    label = (np.arange(count) % 2).astype(np.int8)
+    return Rows(rng.standard_normal((count, numerical)).astype(np.float32), codes.astype(np.int16), label)

@@ -1,0 +1,94 @@
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from loan_default_assets.model import training_cost
+from loan_default_assets.model.config import ModelConfig
+from loan_default_assets.model.rows import Rows
+from loan_default_assets.model.training_cost import StepCost, measure_steps
+
+CONFIG = ModelConfig(
+    num_layers=1, d_model=8, dim_feedforward=8, head_hidden=8, projection=8, batch_size=16, device="cpu"
+)
+STEP, SCORED = 0.5, 0.001
+
+
+class Clock:
+    """A clock that trainings advance by what their steps cost, so that the measurement can be compared with it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.rows: list[int] = []
+
+    def pretrain(self, rows: Rows, encoding: Any, config: ModelConfig) -> None:
+        steps = math.ceil(len(rows) / config.pretrain_batch_size)
+        self.rows.append(len(rows))
+        self.now += 3 + config.pretrain_epochs * steps * 2 * STEP
+
+    def fit(self, start: Any, train: Rows, validation: Rows, config: ModelConfig) -> None:
+        steps = math.ceil(len(train) / config.batch_size) * config.min_steps
+        self.rows.append(len(train))
+        self.now += 7 + config.max_epochs * (steps * STEP + len(validation) * SCORED)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(training_cost, "pretrain", clock.pretrain)
+    monkeypatch.setattr(training_cost, "fit", clock.fit)
+    monkeypatch.setattr("time.perf_counter", lambda: clock.now)
+    return clock
+
+
+def test_the_cost_of_a_step_is_measured_without_what_a_training_costs_once(clock: Clock) -> None:
+    cost = measure_steps(3, (4, 4), CONFIG)
+    assert cost.fit_row == pytest.approx(STEP / CONFIG.batch_size)
+    assert cost.pretrain_step == pytest.approx(2 * STEP)
+    assert cost.scored_row == pytest.approx(SCORED)
+
+
+def test_a_wide_network_is_timed_on_fewer_rows(clock: Clock) -> None:
+    cost = measure_steps(512, (), CONFIG)
+    assert max(clock.rows) == 2
+    assert cost.fit_row == pytest.approx(STEP / 2)
+    assert cost.pretrain_step == pytest.approx(2 * STEP * CONFIG.pretrain_batch_size / 2)
+
+
+def test_randomness_stays_as_it_was() -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    measure_steps(3, (4, 4), CONFIG, seconds=0.01)
+    assert torch.equal(torch.rand(3), expected)
+
+
+FIT = ModelConfig(
+    batch_size=10, max_epochs=2, min_steps=4, members=3, pretrain_epochs=3, pretrain_batch_size=20
+)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (lambda cost: cost.fine_tuning(100, 50), 3 * 2 * (100 * 0.25 + 50 * 0.01)),
+        # Two steps of ten rows are repeated until there are four.
+        (lambda cost: cost.fine_tuning(20, 0), 3 * 2 * 40 * 0.25),
+        (lambda cost: cost.pretraining(100), 3 * 5 * 0.5),
+        (lambda cost: cost.pretraining(1), 0),
+        (lambda cost: cost.fine_tuning(0, 5), 0),
+    ],
+)
+def test_the_cost_of_a_training_is_that_of_its_steps(
+    seconds: Callable[[StepCost], float], expected: float
+) -> None:
+    assert seconds(StepCost(FIT, 0.5, 0.25, 0.01)) == pytest.approx(expected)
+
+
+def test_random_rows_have_both_outcomes_and_codes_in_range() -> None:
+    rows = training_cost._rows(50, 2, (3, 9))
+    assert set(rows.outcome().tolist()) == {0, 1}
+    assert (rows.categorical.max(axis=0) < np.array([3, 9])).all()
