@@ -23,11 +23,15 @@ class DraftEvidence:
 
 
 def find_evidence(draft: PortfolioDraft, account: FileAccount) -> DraftEvidence:
-    """Examine a sample of the file's loans with a known outcome."""
+    """Examine a sample of the file's loans with a known outcome; of several rows of a loan, one per outcome."""
     from loan_default_assets.model.leakage import assess_leakage
     from loan_default_assets.model.rows import Rows, RowsError
+    from loan_default_assets.model.splits import one_row_per_loan
 
     p, frame = drafted_portfolio(draft), account.sample
+    if draft.key:
+        loans, outcome = account.keys[account.sampled], account.outcome[account.sampled]
+        frame = frame.iloc[one_row_per_loan(loans, outcome)]
     label = frame["label"].to_numpy()
     as_of = frame["as_of"].to_numpy().astype("datetime64[D]")
     found = transform(p, frame, as_of)

@@ -118,7 +118,7 @@ def draft_portfolio(profile: FileProfile, request: DraftRequest) -> PortfolioDra
     reading = infer_label(label, column.counts, column.complete, request.positive)
     as_of, dates = _dates(profile, request, label)
     taken = {name for name in (label, as_of) if name is not None}
-    key = request.key or key_candidate(profile, taken)
+    key = request.key or key_candidate(profile, taken, dated=as_of is not None)
     notes = list(profile.layout.notes)
     if key and not request.key:
         notes.append(f"Column {key} identifies the loans (key); --key names another.")
