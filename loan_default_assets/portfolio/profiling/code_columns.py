@@ -31,6 +31,11 @@ _CODE_NAME = re.compile(
     r"|postcode|naics|sic|segment|channel|product|occupation|job|education|status|housing|property|flag|ind)\b"
     r"|코드|구분|유형|종류|지역|지점|업종|직업|상품|우편"
 )
+# Codes without an order, whatever the outcome says.
+_NOMINAL_NAME = re.compile(
+    r"\b(?:code|cd|type|kind|category|cat|region|zone|area|branch|sector|industry|purpose|zip\w*|postal|postcode|naics"
+    r"|sic|channel|product|occupation|state|country|city|brand)\b|코드|구분|유형|종류|지역|지점|업종|직업|상품|우편"
+)
 _COUNT_NAME = re.compile(
     r"\b(?:num(?:ber)?|no|nbr|count|cnt|n|age|term|months?|mths?|years?|yrs?|days?|children|kids|dependents?|dependants?"
     r"|inq\w*|inquir\w*|open|acc|accs|accounts|delinq\w*|times?|pub|rec|score|rate|amount|amt|qty|tenure|members|people"
@@ -69,6 +74,11 @@ def names_loans(source_name: str, profile: ColumnProfile) -> bool:
     present = profile.present
     whole = not any(re.search(r"\.\d*[1-9]", text) for text in present)
     return len(present) >= 20 and whole and bool(_LOAN_ID_NAME.search(words_of(source_name)))
+
+
+def is_nominal(source_name: str) -> bool:
+    """Whether a column of this name holds codes without an order, such as a purpose or a region."""
+    return bool(_NOMINAL_NAME.search(words_of(source_name)))
 
 
 def are_codes(words: str, profile: ColumnProfile, found: NumberFormat, numbers: Mapping[float, int]) -> bool:

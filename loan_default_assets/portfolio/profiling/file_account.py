@@ -35,7 +35,7 @@ class FileAccount:
         days: (n,) datetime64[D], the loans' dates; empty without dates.
         outcome: (n,) int8, 1 for a default, 0 for none, -1 for an outcome that is not known.
         keys: (n,) hashes of the keys; empty without a key.
-        sample: Up to 50,000 rows in their types, with the columns `as_of` and `label`.
+        sample: Up to 50,000 rows in their types, with the columns `loan_id`, `as_of` and `label`.
     """
 
     rows: int
@@ -94,8 +94,7 @@ def account_for(draft: PortfolioDraft) -> FileAccount:
             keys.append(pd.util.hash_array(np.where(texts == None, "", texts).astype(object)))  # noqa: E711
         chosen = pa.array(np.arange((-rows) % stride, count, stride))
         for name, cells in typed.items():
-            if name != p.key:
-                parts.setdefault(name, []).append(cells.take(chosen))
+            parts.setdefault(name, []).append(cells.take(chosen))
         rows += count
     unconverted: Counter[str] = Counter()
     for (name, _), number in errors.counts.items():
@@ -107,7 +106,7 @@ def account_for(draft: PortfolioDraft) -> FileAccount:
         np.concatenate(days) if days else np.empty(0, "datetime64[D]"),
         np.concatenate(outcome) if outcome else np.empty(0, np.int8),
         np.concatenate(keys) if keys else np.empty(0, np.uint64),
-        _frame(p, parts),
+        _frame(p, parts, rows),
         dict(unconverted),
     )
 
@@ -120,7 +119,7 @@ def _outcomes(cells: pa.Array) -> np.ndarray:
     return cells.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int8)
 
 
-def _frame(p: Portfolio, parts: dict[str, list[pa.Array]]) -> pd.DataFrame:
+def _frame(p: Portfolio, parts: dict[str, list[pa.Array]], rows: int) -> pd.DataFrame:
     """The sampled cells as a frame; dates as datetime64[ns], categories as pandas has them."""
     columns = {}
     for name, arrays in parts.items():
@@ -133,5 +132,7 @@ def _frame(p: Portfolio, parts: dict[str, list[pa.Array]]) -> pd.DataFrame:
             columns[name] = cells.to_numpy(zero_copy_only=False)
     frame = pd.DataFrame({name: columns[name] for name in p.columns})
     frame["label"] = columns[p.label.column]
+    numbers = np.arange(0, rows, _stride(rows)) + 1
+    frame["loan_id"] = columns[p.key] if p.key else [f"{number:09d}" for number in numbers]
     frame["as_of"] = columns[p.as_of] if p.as_of else np.datetime64("NaT", "ns")
     return frame
