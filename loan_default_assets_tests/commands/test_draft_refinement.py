@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from loan_default_assets.commands.draft_evidence import later_events
 from loan_default_assets.commands.init import accounted_draft
 from loan_default_assets.model.splits import split
-from loan_default_assets.portfolio.profiling.file_account import drafted_portfolio
+from loan_default_assets.portfolio.profiling.file_account import account_for, drafted_portfolio
 from loan_default_assets.portfolio.profiling.portfolio_draft import DraftRequest, PortfolioDraft, draft_for
 from loan_default_assets_tests import small_bank
 
@@ -77,3 +78,30 @@ def test_a_share_of_a_column_known_after_the_outcome_is_not_drafted(tmp_path: Pa
     p = drafted_portfolio(drafted(tmp_path, frame))
     assert "repaid" not in p.features.numerical
     assert not any("repaid" in expression for expression in p.derive.values())
+
+
+@pytest.mark.parametrize(
+    ("date_name", "amount_name", "days", "excluded"),
+    [
+        ("disbursement_date", "disbursement_gross", 30, True),
+        ("상각일", "상각금액", 30, True),
+        ("disbursement_date", "disbursement_gross", -30, False),
+        ("maturity_date", "maturity_amount", 30, False),
+        ("disbursement_date", "gross", 30, False),
+    ],
+)
+def test_an_amount_of_a_later_event_is_excluded_with_its_date(
+    tmp_path: Path, date_name: str, amount_name: str, days: int, excluded: bool
+) -> None:
+    frame = loans()
+    issued = np.datetime64("2018-01-01") + np.arange(ROWS) % 700
+    frame["issued"] = issued.astype(str)
+    frame[date_name] = (issued + days).astype(str)
+    frame[amount_name] = np.random.default_rng(4).lognormal(9, 1, ROWS).round()
+    path = tmp_path / "loans.csv"
+    frame.to_csv(path, index=False)
+    draft = draft_for(path, DraftRequest("defaulted", "issued"))
+    account = account_for(draft)
+    found = later_events(draft, account.sample, [date_name])
+    assert list(found) == ([amount_name] if excluded else [])
+    assert later_events(draft, account.sample, []) == {}

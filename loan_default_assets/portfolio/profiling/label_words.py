@@ -63,6 +63,13 @@ _TARGET_NAME = re.compile(
     r"(?: (?:y|flag|var|variable|value|ind|indicator|col|column))?$"
     r"|^(?:타겟|타깃|목표|라벨|레이블|종속)(?: ?(?:변수|값|여부))?$"
 )
+# Events after the decision; not the end of a contract, which is agreed on before.
+_LATER_EVENT = re.compile(
+    r"\b(?:disburs\w*|(?:chg|charge|write) ?off|default|recover\w*|collect\w*|settle\w*|foreclos\w*|repossess\w*"
+    r"|liquidat\w*|payoff|prepay\w*|last (?:pymnt|payment|paid)|closed|closing|closure|bankrupt\w*)$"
+    r"|(?:상각|회수|연체|해지|부도|추심)$"
+)
+_DATE_WORD = re.compile(r" ?(?:date|dt|d|day|time|on|일자|일|날짜)$")
 _THRESHOLD = re.compile(
     r"days? (?:past due|late|overdue|delinquent|in arrears)|\bdpd\b|\bpast due days\b|연체 ?일수"
 )
@@ -125,6 +132,17 @@ def is_target_name(name: str) -> bool:
         [True, True, True, False, False, False]
     """
     return bool(_TARGET_NAME.search(words_of(name)))
+
+
+def later_event(name: str) -> str | None:
+    """The event after the decision that a date of this name is of; None for other dates.
+
+    Examples:
+        >>> [later_event(name) for name in ("Disbursement_Date", "chg_off_d", "상각일", "maturity_date", "issue_d")]
+        ['disbursement', 'chg off', '상각', None, None]
+    """
+    event = _DATE_WORD.sub("", words_of(name))
+    return event if _LATER_EVENT.search(event) else None
 
 
 def counts_days_past_due(name: str) -> bool:
