@@ -192,10 +192,10 @@ def broken(**columns: Any) -> pd.DataFrame:
     ("frame", "message"),
     [
         pytest.param(broken(loan_id="same"), "duplicate key value", id="duplicate"),
-        pytest.param(broken(label=0.5), "refused a value .*column label", id="label"),
+        pytest.param(broken(label=0.5), "column label .*does not hold smallint", id="label"),
         pytest.param(broken(label=2.0), "violates check constraint", id="label 2"),
         pytest.param(
-            broken(inquiries=1.5), "column inquiries between rows 1 and 5 does not hold int64", id="whole"
+            broken(inquiries=1.5), "column inquiries between rows 1 and 5 does not hold bigint", id="whole"
         ),
         pytest.param(broken(note="a\0b"), "row 1 of the rows sent", id="zero byte"),
         pytest.param(broken().drop(columns="note"), "column note", id="missing"),
