@@ -70,7 +70,7 @@ def write(
 
 def accounted_draft(draft: PortfolioDraft, today: date) -> tuple[PortfolioDraft, FileAccount]:
     """The draft with its calendar, and without the features that may know the outcome."""
-    account = account_for(draft)
+    account = account_for(draft, today)
     draft = complete_draft(draft, account, today)
     evidence = find_evidence(draft, account)
     draft = draft.with_known_after_outcome(evidence.reasons)

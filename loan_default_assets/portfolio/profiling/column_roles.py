@@ -48,6 +48,7 @@ class ColumnRole:
         keys: The keys under `columns`, apart from kind and source_name.
         reason: Why it is no feature.
         remarks: What a human should know.
+        range: The smallest and the largest value in the whole file, once every row was read.
     """
 
     source_name: str
@@ -57,6 +58,12 @@ class ColumnRole:
     keys: Mapping[str, Any] = field(default_factory=dict)
     reason: str = ""
     remarks: tuple[str, ...] = ()
+    range: str = ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The range and the remarks."""
+        return tuple(filter(None, (self.range, *self.remarks)))
 
 
 def role_of(
@@ -124,8 +131,6 @@ def _date(source_name: str, name: str, words: str, profile: ColumnProfile, dated
             reason="a date, which needs as_of to count days from",
             remarks=tuple(remarks),
         )
-    if first.first and first.last:
-        remarks.insert(0, f"{first.first} to {first.last}")
     missing = [*first.missing, *(day.isoformat() for day in first.sentinels)]
     if first.sentinels:
         remarks.append(f"read as missing: {', '.join(day.isoformat() for day in first.sentinels)}")
@@ -168,8 +173,7 @@ def _number(
     keys: dict[str, Any] = dict(found.keys())
     keys |= {"missing": [_code(mark) for mark in missing]} if missing else {}
     keys |= {"nullable": True} | ({"unit": found.unit} if found.unit else {})
-    usual = [number for number in numbers if f"{number:.15g}" not in sentinels] or list(numbers)
-    remarks = [f"{min(usual):g} to {max(usual):g}"]
+    remarks = []
     if sentinels:
         remarks.append(f"read as missing: {', '.join(sentinels)}")
     if marks:
