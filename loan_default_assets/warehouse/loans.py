@@ -125,6 +125,8 @@ class Loans:
         """
         after: tuple[str, str] | None = ("", "")
         with self._database.transaction(repeatable=True) as cursor:
+            # In the order of the primary key: otherwise every batch sorts all rows that are left, on disk.
+            cursor.execute("SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
             while after is not None:
                 frame = self._read_raw(cursor, keys, after, _ROWS_PER_BATCH)
                 full = len(frame) == _ROWS_PER_BATCH

@@ -49,7 +49,9 @@ class LoanRows:
             values = getattr(self, attribute)
             total.update(f"{name}{values.shape}".encode())
             if kind == "text":
-                total.update("\0".join(values.tolist()).encode())
+                for first in range(0, len(values), _ROWS_PER_CHUNK):
+                    some = values[first : first + _ROWS_PER_CHUNK].tolist()
+                    total.update("\0".join(["", *some] if first else some).encode())
                 continue
             values = values.astype(kind, copy=False)
             if kind == "<f4":
