@@ -9,11 +9,11 @@ from loan_default_assets.commands.draft_evidence import find_evidence
 from loan_default_assets.commands.draft_report import draft_report
 from loan_default_assets.commands.session import CommandError
 from loan_default_assets.portfolio.profiling.column_profiles import FileProfile, profile_file
+from loan_default_assets.portfolio.profiling.draft_completion import complete_draft
 from loan_default_assets.portfolio.profiling.draft_yaml import draft_yaml
 from loan_default_assets.portfolio.profiling.file_account import (
     FileAccount,
     account_for,
-    complete_draft,
     drafted_portfolio,
 )
 from loan_default_assets.portfolio.profiling.label_inference import confirmation

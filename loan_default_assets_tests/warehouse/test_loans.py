@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from loan_default_assets.warehouse.copy import loan_rows
 from loan_default_assets.warehouse.copy.loan_rows import LoanRows
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
@@ -109,6 +110,16 @@ def test_different_rows_have_different_digests() -> None:
         replace(rows, as_of=rows.as_of + 1),
     ]
     assert len({rows.digest(), *(other.digest() for other in changed)}) == 6
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 8])
+def test_the_digest_does_not_depend_on_how_the_texts_are_divided(
+    rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loans = processed(ids(7))
+    whole = loans.digest()
+    monkeypatch.setattr(loan_rows, "_ROWS_PER_CHUNK", rows)
+    assert loans.digest() == whole
 
 
 def test_only_rows_of_this_portfolio_known_by_the_cutoff(database: Database, loans: Loans) -> None:

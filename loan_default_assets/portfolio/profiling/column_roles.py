@@ -22,7 +22,7 @@ from loan_default_assets.portfolio.profiling.code_columns import (
     are_codes,
     identifier_reason,
 )
-from loan_default_assets.portfolio.profiling.column_profiles import ColumnProfile
+from loan_default_assets.portfolio.profiling.column_profiles import MOST_VALUES, ColumnProfile
 from loan_default_assets.portfolio.profiling.label_words import words_of
 from loan_default_assets.portfolio.profiling.sensitive_columns import is_protected, personal_data
 
@@ -210,6 +210,10 @@ def _category(source_name: str, name: str, profile: ColumnProfile, present: Mapp
     differ = distinct > _FREE_TEXT_SHARE * total and (distinct > 20 or distinct > MOSTLY_DISTINCT * total)
     if differ and many_words > 0.3 * total:
         return ColumnRole(source_name, name, "ignored", reason="free text")
+    if not profile.complete:
+        return ColumnRole(
+            source_name, name, "ignored", reason=f"text of more than {MOST_VALUES:,} different values"
+        )
     if distinct > max(20, MOSTLY_DISTINCT * total):
         return ColumnRole(
             source_name, name, "ignored", reason=f"text whose values hardly repeat ({distinct:,} different)"

@@ -10,8 +10,9 @@ import pytest
 from loan_default_assets.portfolio.checks.pandera_schema import validate_partitions
 from loan_default_assets.portfolio.errors import PortfolioError, SourceError
 from loan_default_assets.portfolio.ingest.sources import read_partitions
+from loan_default_assets.portfolio.profiling.draft_completion import complete_draft
 from loan_default_assets.portfolio.profiling.draft_yaml import draft_yaml
-from loan_default_assets.portfolio.profiling.file_account import FileAccount, account_for, complete_draft
+from loan_default_assets.portfolio.profiling.file_account import FileAccount, account_for
 from loan_default_assets.portfolio.profiling.portfolio_draft import DraftRequest, PortfolioDraft, draft_for
 from loan_default_assets.portfolio.profiling.undecided import UndecidedError
 from loan_default_assets.portfolio.spec import Portfolio, load
