@@ -48,15 +48,15 @@ class LoanRows:
         for name, (attribute, kind) in _CANONICAL.items():
             values = getattr(self, attribute)
             total.update(f"{name}{values.shape}".encode())
-            if kind == "text":
-                for first in range(0, len(values), _ROWS_PER_CHUNK):
-                    some = values[first : first + _ROWS_PER_CHUNK].tolist()
-                    total.update("\0".join(["", *some] if first else some).encode())
-                continue
-            values = values.astype(kind, copy=False)
-            if kind == "<f4":
-                values = np.where(np.isnan(values), np.float32(np.nan), values)
-            total.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
+            for first in range(0, len(values), _ROWS_PER_CHUNK):
+                some = values[first : first + _ROWS_PER_CHUNK]
+                if kind == "text":
+                    total.update("\0".join(["", *some.tolist()] if first else some.tolist()).encode())
+                    continue
+                some = some.astype(kind, copy=False)
+                if kind == "<f4":
+                    some = np.where(np.isnan(some), np.float32(np.nan), some)
+                total.update(np.ascontiguousarray(some).reshape(-1).view(np.uint8).data)
         return total.hexdigest()
 
 
