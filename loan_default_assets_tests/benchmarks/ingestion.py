@@ -13,7 +13,7 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -27,7 +27,7 @@ import pyarrow.csv
 from loan_default_assets.pipeline.load_loans import load_partitions
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.warehouse.database import Database, dsn
-from loan_default_assets.warehouse.embedded.local_postgres import serve
+from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres, serve
 from loan_default_assets.warehouse.loans import Loans
 
 _NUMBERS, _CATEGORIES = 19, 8
@@ -118,6 +118,16 @@ def _measured(
     return receiver.recv()
 
 
+@contextlib.contextmanager
+def temporary_server(home: Path) -> Iterator[str]:
+    """The URL of a server whose files are deleted in the end, also where they do not lie in its home."""
+    try:
+        with serve(home, None) as url:
+            yield url
+    finally:
+        LocalPostgres(home).remove()
+
+
 def server_process(url: str) -> psutil.Process:
     """The main process of the PostgreSQL server on this machine."""
     with psycopg2.connect(dsn(url)) as connection, connection.cursor() as cursor:
@@ -145,7 +155,7 @@ def main(rows: int = 1_000_000, rounds: int = 3) -> None:
         writer.start()
         writer.join()
         portfolio = _portfolio(Path(folder), csv)
-        with serve(Path(folder) / "postgres", None) as url:
+        with temporary_server(Path(folder) / "home") as url:
             database, server = Database(url, portfolio.name), server_process(url)
             database.migrate(portfolio)
             print(f"ingestion of {rows:,} rows x 30 columns, {csv.stat().st_size / 1e6:.0f} MB")

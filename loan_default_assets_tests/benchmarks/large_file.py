@@ -18,8 +18,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.csv
 
-from loan_default_assets.warehouse.embedded.local_postgres import serve
-from loan_default_assets_tests.benchmarks.ingestion import server_process
+from loan_default_assets_tests.benchmarks.ingestion import server_process, temporary_server
 
 _FIRST_MONTH, _MONTHS = np.datetime64("2018-01", "M"), 72
 _BYTES_PER_ROW, _ROWS_PER_PART = 258, 200_000
@@ -156,7 +155,7 @@ def main(gigabytes: float = 0.2, patience: float = 120) -> None:
         size = (folder / "loans.csv").stat().st_size / 1e9
         print(f"{rows:,} rows x 30 columns, {size:.2f} GB")
         print(f"{'phase':>16}{'seconds':>10}{'command GB':>14}{'PostgreSQL GB':>16}")
-        with serve(folder / "home", None) as url:
+        with temporary_server(folder / "home") as url:
             server = server_process(url)
             os.environ |= {"DATABASE_URL": url, "LOAN_DEFAULT_HOME": str(folder / "home")}
             named = ["--label", "loan_status", "--date", "issue_date", "--positive", "Charged Off"]
