@@ -34,8 +34,8 @@ def find_evidence(draft: PortfolioDraft, account: FileAccount) -> DraftEvidence:
     from loan_default_assets.model.splits import one_row_per_loan
 
     p, frame = drafted_portfolio(draft), account.sample
-    if draft.key:
-        loans, outcome = account.keys[account.sampled], account.outcome[account.sampled]
+    if draft.key and account.keys is not None:
+        loans, outcome = account.keys.hashes[account.sampled], account.keys.outcome[account.sampled]
         frame = frame.iloc[one_row_per_loan(loans, outcome)]
     label = frame["label"].to_numpy()
     as_of = frame["as_of"].to_numpy().astype("datetime64[D]")

@@ -71,7 +71,7 @@ def write(
 
 def accounted_draft(draft: PortfolioDraft, today: date) -> tuple[PortfolioDraft, FileAccount]:
     """The draft with its calendar, without the features that may know the outcome, and with shares of two amounts."""
-    account = account_for(draft)
+    account = account_for(draft, today)
     draft = complete_draft(draft, account, today)
     draft, account = with_ordered_codes(draft, account)
     evidence = find_evidence(draft, account)

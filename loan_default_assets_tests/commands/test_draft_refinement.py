@@ -101,7 +101,7 @@ def test_an_amount_of_a_later_event_is_excluded_with_its_date(
     path = tmp_path / "loans.csv"
     frame.to_csv(path, index=False)
     draft = draft_for(path, DraftRequest("defaulted", "issued"))
-    account = account_for(draft)
+    account = account_for(draft, small_bank.TODAY)
     found = later_events(draft, account.sample, [date_name])
     assert list(found) == ([amount_name] if excluded else [])
     assert later_events(draft, account.sample, []) == {}

@@ -1,12 +1,13 @@
-"""A draft with its time: calendar, horizon and key, from the account of the file, and what a human must decide."""
+"""What the account of a file adds to a draft: calendar, horizon, ranges, and what a human must correct or decide."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import date
 
-import numpy as np
-
 from loan_default_assets.portfolio.calendar import Cadence
 from loan_default_assets.portfolio.errors import row_list
+from loan_default_assets.portfolio.ingest.cell_errors import CellErrors
+from loan_default_assets.portfolio.ingest.missing_values import propose_sentinels
 from loan_default_assets.portfolio.profiling.column_roles import ColumnRole
 from loan_default_assets.portfolio.profiling.draft_calendar import (
     DraftCalendar,
@@ -15,6 +16,7 @@ from loan_default_assets.portfolio.profiling.draft_calendar import (
     finer_cadence,
 )
 from loan_default_assets.portfolio.profiling.file_account import FileAccount
+from loan_default_assets.portfolio.profiling.key_hashes import KeyHashes
 from loan_default_assets.portfolio.profiling.panel_data import panel_of
 from loan_default_assets.portfolio.profiling.portfolio_draft import PortfolioDraft
 
@@ -29,17 +31,17 @@ def complete_draft(draft: PortfolioDraft, account: FileAccount, today: date) -> 
     """
     problems = [_problem(key, account) for key in account.errors.counts]
     if draft.as_of:
-        problems += _date_problems(draft.as_of, account.days, today)
-        draft = replace(draft, calendar=draft_calendar(account.days, today))
+        problems += _date_problems(account.unusable_dates)
+        draft = replace(draft, calendar=draft_calendar(account.dates, today))
     panel = None
-    key = draft.key
-    if key and (repeated := len(account.keys) - len(np.unique(account.keys))):
-        finer = _finer(draft.calendar, account)
+    key, keys = draft.key, account.keys
+    if key and keys is not None and (repeated := keys.repeats()):
+        finer = _finer(draft.calendar, account, keys)
         if finer is None:
-            draft = _without_key(draft, key, account.keys, repeated)
+            draft = _without_key(draft, key, keys, repeated)
         else:
-            draft = replace(draft, calendar=draft_calendar(account.days, today, finer))
-            panel = panel_of(account.keys, account.days, account.outcome)
+            draft = replace(draft, calendar=draft_calendar(account.dates, today, finer))
+            panel = panel_of(keys.hashes, keys.days, keys.outcome)
             draft = replace(
                 draft,
                 notes=(*draft.notes, *panel.notes(key)),
@@ -48,7 +50,7 @@ def complete_draft(draft: PortfolioDraft, account: FileAccount, today: date) -> 
     decisions = list(draft.decisions)
     if draft.as_of:
         horizon = panel.horizon(draft.calendar.cadence) if panel and draft.calendar else None
-        horizon = horizon or draft_horizon(account.days, account.outcome >= 0)
+        horizon = horizon or draft_horizon(account.dates)
         draft = replace(draft, horizon=horizon)
         if not horizon.certain:
             decisions.append(f"label.horizon_days: {horizon.days} is {horizon.why}.")
@@ -57,24 +59,65 @@ def complete_draft(draft: PortfolioDraft, account: FileAccount, today: date) -> 
             f"the last {draft.calendar.running_rows:,} rows are of a {draft.calendar.cadence} partition that is not "
             "over; `run` loads them when it is."
         )
+    decisions += _late_sentinels(draft, account)
     decisions += [f"{problem}. `run` refuses the file until this is corrected." for problem in problems]
     for role in draft.roles:
         decisions += [
             f"{role.source_name}: {text}." for text in role.remarks if text.startswith("could also be")
         ]
-    return replace(draft, decisions=tuple(decisions))
+    return replace(
+        draft,
+        label=replace(draft.label, counted=(account.outcomes, account.defaults)),
+        roles=tuple(replace(role, range=account.ranges.text(role.name)) for role in draft.roles),
+        decisions=tuple(decisions),
+    )
 
 
-def _finer(calendar: DraftCalendar | None, account: FileAccount) -> Cadence | None:
+def _finer(calendar: DraftCalendar | None, account: FileAccount, keys: KeyHashes) -> Cadence | None:
     """The cadence in which no partition holds a loan twice; None where there is none."""
-    if calendar is None or np.isnat(account.days).any():
+    if calendar is None or account.dates.undated:
         return None
-    return finer_cadence(account.days, account.keys, calendar.cadence)
+    return finer_cadence(account.dates, keys, calendar.cadence)
 
 
-def _without_key(draft: PortfolioDraft, key: str, keys: np.ndarray, repeated: int) -> PortfolioDraft:
+def _problem(key: tuple[str, str], account: FileAccount) -> str:
+    name, problem = key
+    count = account.errors.counts[key]
+    hint = account.errors.hints.get(key, "")
+    cells = "cell" if count == 1 else "cells"
+    return f"column {name}: {problem}: {count} {cells} ({row_list(account.errors.rows[key], count)}){hint}"
+
+
+def _date_problems(unusable: CellErrors) -> list[str]:
+    return [
+        f"column {name}: {count} {'row has' if count == 1 else 'rows have'} {problem} "
+        f"({row_list(unusable.rows[name, problem], count)})"
+        for (name, problem), count in unusable.counts.items()
+    ]
+
+
+def _late_sentinels(draft: PortfolioDraft, account: FileAccount) -> list[str]:
+    """Numbers that may stand for a missing value in columns whose profile has the file's first rows only."""
+    found = []
+    for role in draft.roles:
+        if (
+            role.kind == "number"
+            and role.use != "ignored"
+            and not draft.profile.columns[role.source_name].complete
+        ):
+            cells = account.sample[role.name].dropna()
+            sentinels = propose_sentinels(Counter(cells.tolist()))
+            if sentinels:
+                found.append(
+                    f"{role.source_name}: {', '.join(sentinels)} may stand for a missing value; if so, list it under "
+                    "`missing` of the column."
+                )
+    return found
+
+
+def _without_key(draft: PortfolioDraft, key: str, keys: KeyHashes, repeated: int) -> PortfolioDraft:
     """The draft with numbered rows, as the key's values repeat."""
-    problem = f"{repeated:,} rows repeat a value of {key}{_repeats(keys)}"
+    problem = f"{repeated:,} rows repeat a value of {key}{_repeats(keys, repeated)}"
     if draft.calendar:
         problem += f" within one {draft.calendar.cadence} partition"
     decision = (
@@ -87,28 +130,5 @@ def _without_key(draft: PortfolioDraft, key: str, keys: np.ndarray, repeated: in
     return replace(draft, key=None, roles=(role, *draft.roles), decisions=(*draft.decisions, decision))
 
 
-def _problem(key: tuple[str, str], account: FileAccount) -> str:
-    name, problem = key
-    count = account.errors.counts[key]
-    hint = account.errors.hints.get(key, "")
-    cells = "cell" if count == 1 else "cells"
-    return f"column {name}: {problem}: {count} {cells} ({row_list(account.errors.rows[key], count)}){hint}"
-
-
-def _date_problems(name: str, days: np.ndarray, today: date) -> list[str]:
-    found = []
-    for problem, wrong in (
-        ("no date", np.isnat(days)),
-        (f"a date after today, {today}", days > np.datetime64(today)),
-    ):
-        rows = [int(row) + 1 for row in np.flatnonzero(wrong)]
-        if rows:
-            have = "row has" if len(rows) == 1 else "rows have"
-            found.append(f"column {name}: {len(rows)} {have} {problem} ({row_list(rows, len(rows))})")
-    return found
-
-
-def _repeats(keys: np.ndarray) -> str:
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    rows = (np.flatnonzero(first[inverse] != np.arange(len(keys))) + 1).tolist()
-    return f" ({row_list(rows, len(rows))})"
+def _repeats(keys: KeyHashes, repeated: int) -> str:
+    return f" ({row_list(keys.first_repeats(), repeated)})"

@@ -93,7 +93,7 @@ def _column(role: ColumnRole) -> dict[str, Any]:
 
 
 def _remark(role: ColumnRole) -> str:
-    return f"  # {_plain('; '.join(role.remarks))}" if role.remarks else ""
+    return f"  # {_plain('; '.join(role.notes))}" if role.notes else ""
 
 
 def _comment(text: str, first: str = "") -> Iterator[str]:

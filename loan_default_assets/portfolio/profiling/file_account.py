@@ -1,12 +1,14 @@
 """The account of a file: how many cells of each column convert, are missing, or do not convert, and in which rows.
 
-The cells are converted by the same functions as at `run`, so the account holds there too.
+The cells are converted by the same functions as at `run`, so the account holds there too. Every row is read; memory
+does not grow with the file, apart from 13 bytes a row for its key.
 """
 
 import math
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,10 @@ from loan_default_assets.portfolio.errors import row_list
 from loan_default_assets.portfolio.ingest.cell_errors import CellErrors
 from loan_default_assets.portfolio.ingest.file_readers import file_chunks
 from loan_default_assets.portfolio.ingest.type_conversion import convert
+from loan_default_assets.portfolio.profiling.column_ranges import ColumnRanges
+from loan_default_assets.portfolio.profiling.day_counts import DayCounts
 from loan_default_assets.portfolio.profiling.draft_yaml import draft_yaml
+from loan_default_assets.portfolio.profiling.key_hashes import KeyHashes
 from loan_default_assets.portfolio.profiling.portfolio_draft import PortfolioDraft
 from loan_default_assets.portfolio.spec import Portfolio, load
 
@@ -32,18 +37,25 @@ class FileAccount:
         rows: Number of rows.
         converted: Number of cells with a value, by column.
         errors: The cells that do not convert.
-        days: (n,) datetime64[D], the loans' dates; empty without dates.
-        outcome: (n,) int8, 1 for a default, 0 for none, -1 for an outcome that is not known.
-        keys: (n,) hashes of the keys; empty without a key.
-        sample: Up to 50,000 rows in their types, with the columns `loan_id`, `as_of` and `label`.
+        dates: The loans' dates; empty without dates.
+        unusable_dates: Rows without a date, or with one in the future.
+        keys: The loans' keys; None without a key.
+        ranges: The smallest and the largest value of each column.
+        defaults: Number of loans whose outcome is a default.
+        outcomes: Number of loans with an outcome.
+        sample: Up to 50,000 rows from all over the file in their types, with the columns `loan_id`, `as_of` and
+            `label`.
     """
 
     rows: int
     converted: Counter[str]
     errors: CellErrors
-    days: np.ndarray
-    outcome: np.ndarray
-    keys: np.ndarray
+    dates: DayCounts
+    unusable_dates: CellErrors
+    keys: KeyHashes | None
+    ranges: ColumnRanges
+    defaults: int
+    outcomes: int
     sample: pd.DataFrame
     unconverted: dict[str, int] = field(default_factory=dict)
 
@@ -70,8 +82,12 @@ def drafted_portfolio(draft: PortfolioDraft) -> Portfolio:
         return load(str(path), source=str(draft.profile.path.resolve()))
 
 
-def account_for(draft: PortfolioDraft) -> FileAccount:
+def account_for(draft: PortfolioDraft, today: date) -> FileAccount:
     """Convert every cell of the file as the draft says.
+
+    Args:
+        draft: A draft without a calendar.
+        today: The last date that a loan may have.
 
     Raises:
         SourceError: The file cannot be read.
@@ -80,7 +96,9 @@ def account_for(draft: PortfolioDraft) -> FileAccount:
     stride = _stride(draft.profile.rows)
     errors, converted, rows = CellErrors(), Counter[str](), 0
     parts: dict[str, list[pa.Array]] = {}
-    days, outcome, keys = [], [], []
+    ranges, dates, unusable = ColumnRanges(), DayCounts(), CellErrors()
+    outcome: Counter[float | None] = Counter()
+    keys = KeyHashes(draft.profile.rows) if p.key else None
     for chunk in file_chunks(p):
         count = len(next(iter(chunk.values())))
         typed = convert(p, chunk, rows + 1, errors)
@@ -92,15 +110,22 @@ def account_for(draft: PortfolioDraft) -> FileAccount:
                 )
                 converted[name] -= len(infinite)
             converted[name] += len(cells) - cells.null_count
-        outcome.append(_outcomes(typed[p.label.column]))
+            if name in p.columns:
+                ranges.add(name, cells)
+        for entry in typed[p.label.column].value_counts().to_pylist():
+            outcome[entry["values"]] += entry["counts"]
+        days = None
         if p.as_of:
-            days.append(typed[p.as_of].to_numpy(zero_copy_only=False).astype("datetime64[D]"))
-        if p.key:
-            texts = typed[p.key].to_numpy(zero_copy_only=False)
-            keys.append(pd.util.hash_array(np.where(texts == None, "", texts).astype(object)))  # noqa: E711
+            days = typed[p.as_of].to_numpy(zero_copy_only=False).astype("datetime64[D]")
+            dates.add(days, _present(typed[p.label.column]))
+            unusable.add(p.as_of, "no date", np.flatnonzero(np.isnat(days)) + rows + 1)
+            late = np.flatnonzero(days > np.datetime64(today)) + rows + 1
+            unusable.add(p.as_of, f"a date after today, {today}", late)
+        if p.key and keys is not None:
+            keys.add(typed[p.key].to_numpy(zero_copy_only=False), days, _outcomes(typed[p.label.column]))
         chosen = pa.array(np.arange((-rows) % stride, count, stride))
         for name, cells in typed.items():
-            parts.setdefault(name, []).append(cells.take(chosen))
+            parts.setdefault(name, []).append(_compact(cells.take(chosen)))
         rows += count
     unconverted: Counter[str] = Counter()
     for (name, _), number in errors.counts.items():
@@ -109,9 +134,12 @@ def account_for(draft: PortfolioDraft) -> FileAccount:
         rows,
         converted,
         errors,
-        np.concatenate(days) if days else np.empty(0, "datetime64[D]"),
-        np.concatenate(outcome) if outcome else np.empty(0, np.int8),
-        np.concatenate(keys) if keys else np.empty(0, np.uint64),
+        dates,
+        unusable,
+        keys,
+        ranges,
+        outcome[1.0],
+        outcome[0.0] + outcome[1.0],
         _frame(p, parts, rows),
         dict(unconverted),
     )
@@ -123,6 +151,15 @@ def _stride(rows: int) -> int:
 
 def _outcomes(cells: pa.Array) -> np.ndarray:
     return cells.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int8)
+
+
+def _present(cells: pa.Array) -> np.ndarray:
+    return np.asarray(cells.is_valid().to_numpy(zero_copy_only=False), bool)
+
+
+def _compact(cells: pa.Array) -> pa.Array:
+    """The cells without the distinct values of the chunk that they were taken from."""
+    return cells.dictionary_decode().dictionary_encode() if pa.types.is_dictionary(cells.type) else cells
 
 
 def _frame(p: Portfolio, parts: dict[str, list[pa.Array]], rows: int) -> pd.DataFrame:

@@ -47,7 +47,7 @@ def drafted(folder: Path, frame: pd.DataFrame, **decided: object) -> PortfolioDr
     path = folder / "loans.csv"
     frame.to_csv(path, index=False)
     draft = draft_for(path, DraftRequest(label="default", **decided))  # type: ignore[arg-type]
-    return complete_draft(draft, account_for(draft), TODAY)
+    return complete_draft(draft, account_for(draft, TODAY), TODAY)
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def drafted(
     folder: Path, path: Path, **decided: object
 ) -> tuple[str, Portfolio, PortfolioDraft, FileAccount]:
     draft = draft_for(path, DraftRequest(**decided))  # type: ignore[arg-type]
-    account = account_for(draft)
+    account = account_for(draft, TODAY)
     draft = complete_draft(draft, account, TODAY)
     text = draft_yaml(draft)
     (folder / "drafted.yaml").write_text(text, "utf-8")
