@@ -1,12 +1,17 @@
 """The evidence of leakage for a drafted portfolio: which columns of the file may exist only after the outcome."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from loan_default_assets.portfolio.features import transform
 from loan_default_assets.portfolio.profiling.file_account import FileAccount, drafted_portfolio
+from loan_default_assets.portfolio.profiling.label_words import later_event, words_of
 from loan_default_assets.portfolio.profiling.portfolio_draft import PortfolioDraft
+
+_MOSTLY = 0.5
 
 
 @dataclass(frozen=True)
@@ -23,11 +28,15 @@ class DraftEvidence:
 
 
 def find_evidence(draft: PortfolioDraft, account: FileAccount) -> DraftEvidence:
-    """Examine a sample of the file's loans with a known outcome."""
+    """Examine a sample of the file's loans with a known outcome; of several rows of a loan, one per outcome."""
     from loan_default_assets.model.leakage import assess_leakage
     from loan_default_assets.model.rows import Rows, RowsError
+    from loan_default_assets.model.splits import one_row_per_loan
 
     p, frame = drafted_portfolio(draft), account.sample
+    if draft.key and account.keys is not None:
+        loans, outcome = account.keys.hashes[account.sampled], account.keys.outcome[account.sampled]
+        frame = frame.iloc[one_row_per_loan(loans, outcome)]
     label = frame["label"].to_numpy()
     as_of = frame["as_of"].to_numpy().astype("datetime64[D]")
     found = transform(p, frame, as_of)
@@ -51,6 +60,7 @@ def find_evidence(draft: PortfolioDraft, account: FileAccount) -> DraftEvidence:
     except RowsError as error:
         return DraftEvidence({}, f"leakage was not examined: {error}")
     reasons = {entry.feature: ", ".join(entry.reasons) for entry in assessment.blocking}
+    reasons |= later_events(draft, frame, reasons)
     if not reasons:
         return DraftEvidence({}, f"leakage: {assessment.message()}")
     return DraftEvidence(
@@ -58,3 +68,30 @@ def find_evidence(draft: PortfolioDraft, account: FileAccount) -> DraftEvidence:
         f"leakage: ROC-AUC of a quick model is {assessment.roc_auc:.3f} with the columns under known_after_outcome and "
         f"{assessment.roc_auc_without:.3f} without",
     )
+
+
+def later_events(draft: PortfolioDraft, frame: pd.DataFrame, excluded: Container[str]) -> dict[str, str]:
+    """Features that belong by name to an event whose excluded date lies after `as_of`, and why.
+
+    An amount that is disbursed, recovered or paid exists from the day of the event on, although it may tell little of
+    the outcome.
+
+    Args:
+        draft: The draft before the evidence is applied.
+        frame: Rows with the columns of the draft and `as_of`.
+        excluded: Features that the evidence excludes.
+    """
+    found: dict[str, str] = {}
+    for dated in draft.roles:
+        if dated.kind != "date" or dated.use != "feature" or dated.name not in excluded:
+            continue
+        event = later_event(dated.source_name)
+        days = frame[dated.name].dropna()
+        if event is None or not (days > frame["as_of"][days.index]).mean() > _MOSTLY:
+            continue
+        for role in draft.roles:
+            # Korean compounds are written in one word.
+            same = words_of(role.source_name).startswith(f"{event} " if event.isascii() else event)
+            if same and role.use == "feature" and role.name not in excluded:
+                found[role.name] = f"of the event of {dated.name}, whose dates lie after as_of"
+    return found

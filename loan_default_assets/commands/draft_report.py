@@ -78,7 +78,7 @@ def _role_row(role: ColumnRole, account: FileAccount) -> tuple[str, ...]:
     name = _short(role.source_name, 40)
     if role.use == "ignored":
         return name, "ignored", "", "", "", "", _short(role.reason, _LONGEST_NOTE)
-    note = "; ".join(filter(None, (role.reason, *_written(role), *role.remarks)))
+    note = "; ".join(filter(None, (role.reason, *_written(role), *role.notes)))
     bad = account.rows_of(role.name)
     note = f"{bad} not converted; {note}" if bad else note
     return name, _USES[role.use], role.kind, *_cells(role.name, account), _short(note, _LONGEST_NOTE)

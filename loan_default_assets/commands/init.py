@@ -6,16 +6,17 @@ from datetime import date
 from pathlib import Path
 
 from loan_default_assets.commands.draft_evidence import find_evidence
+from loan_default_assets.commands.draft_refinement import (
+    with_ordered_codes,
+    with_telling_shares,
+    without_ratios,
+)
 from loan_default_assets.commands.draft_report import draft_report
 from loan_default_assets.commands.session import CommandError
 from loan_default_assets.portfolio.profiling.column_profiles import FileProfile, profile_file
+from loan_default_assets.portfolio.profiling.draft_completion import complete_draft
 from loan_default_assets.portfolio.profiling.draft_yaml import draft_yaml
-from loan_default_assets.portfolio.profiling.file_account import (
-    FileAccount,
-    account_for,
-    complete_draft,
-    drafted_portfolio,
-)
+from loan_default_assets.portfolio.profiling.file_account import FileAccount, account_for, drafted_portfolio
 from loan_default_assets.portfolio.profiling.label_inference import confirmation
 from loan_default_assets.portfolio.profiling.portfolio_draft import (
     DraftRequest,
@@ -69,11 +70,12 @@ def write(
 
 
 def accounted_draft(draft: PortfolioDraft, today: date) -> tuple[PortfolioDraft, FileAccount]:
-    """The draft with its calendar, and without the features that may know the outcome."""
-    account = account_for(draft)
+    """The draft with its calendar, without the features that may know the outcome, and with shares of two amounts."""
+    account = account_for(draft, today)
     draft = complete_draft(draft, account, today)
+    draft, account = with_ordered_codes(draft, account)
     evidence = find_evidence(draft, account)
-    draft = draft.with_known_after_outcome(evidence.reasons)
+    draft = _with_shares(draft.with_known_after_outcome(evidence.reasons), account)
     draft = replace(draft, notes=(*draft.notes, f"{evidence.summary}."))
     if evidence.reasons:
         listed = ", ".join(evidence.reasons)
@@ -87,6 +89,16 @@ def accounted_draft(draft: PortfolioDraft, today: date) -> tuple[PortfolioDraft,
         )
     drafted_portfolio(draft)
     return draft, account
+
+
+def _with_shares(draft: PortfolioDraft, account: FileAccount) -> PortfolioDraft:
+    """The draft with the shares that are not themselves found to know the outcome."""
+    draft = with_telling_shares(draft, account)
+    if not draft.derived:
+        return draft
+    draft = without_ratios(draft, find_evidence(draft, account).reasons)
+    notes = tuple(f"derive: {ratio.name} = {ratio.expression}: {ratio.reason}." for ratio in draft.derived)
+    return replace(draft, notes=(*draft.notes, *notes))
 
 
 def _decided(profile: FileProfile, request: DraftRequest, ask: Ask | None) -> PortfolioDraft:

@@ -89,7 +89,7 @@ class ModelConfig:
     learning_rate: float = 0.0
     weight_decay: float = 1e-5
     gradient_clip: float = 1.0
-    pretrain_epochs: int = 4
+    pretrain_epochs: int = 2
     pretrain_batch_size: int = 256
     pretrain_learning_rate: float = 1e-3
     view: Literal["mask", "scarf"] = "mask"
@@ -202,7 +202,7 @@ class ModelConfig:
         Examples:
             >>> derived = ModelConfig().for_rows(19200)
             >>> derived.batch_size, derived.learning_rate, derived.max_epochs
-            (256, 0.002, 12)
+            (256, 0.002, 8)
             >>> ModelConfig(batch_size=32).for_rows(19200).batch_size
             32
         """
@@ -211,7 +211,7 @@ class ModelConfig:
             self,
             batch_size=batch,
             learning_rate=self.learning_rate or 2e-3 * min(math.sqrt(batch / 256), 1.0),
-            max_epochs=self.max_epochs or min(12, max(3, DERIVED_STEPS // math.ceil(rows / batch))),
+            max_epochs=self.max_epochs or min(8, max(3, DERIVED_STEPS // math.ceil(rows / batch))),
         )
 
     def with_seed(self, seed: int) -> ModelConfig:

@@ -185,7 +185,9 @@ def _out_of_fold_rates(position: np.ndarray, outcome: np.ndarray, fold: np.ndarr
         held = fold == k
         count = np.bincount(position[~held], minlength=size)
         defaults = np.bincount(position[~held], weights=outcome[~held], minlength=size)
-        rate = (defaults + 5 * outcome[~held].mean()) / (count + 5)
+        # Few rows may all be of one fold.
+        overall = outcome[~held].mean() if not held.all() else outcome.mean()
+        rate = (defaults + 5 * overall) / (count + 5)
         score[held] = rate[position[held]]
     return score
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 
@@ -11,6 +12,7 @@ import numpy as np
 WINDOW_SHARE = 0.20
 WINDOW_CEILING = 0.40
 VALIDATION_SHARE = 0.20
+_ANY_PART, _TRAIN, _VALIDATION, _WINDOW = range(4)
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Split:
         window: Rows of the evaluation window.
         immature: Rows whose label was not known by the cutoff: used for pretraining only.
         unlabelled: Rows without a label: used for pretraining only.
+        excluded: Matured rows of a loan with several rows that belongs to another part: not used.
         window_from: First date of the window, inclusive; None without dates.
         window_to: Last date of the window, inclusive.
         trained_from: First date of training and validation rows, inclusive.
@@ -48,6 +51,7 @@ class Split:
     window: np.ndarray
     immature: np.ndarray
     unlabelled: np.ndarray
+    excluded: np.ndarray
     window_from: date | None
     window_to: date | None
     trained_from: date | None
@@ -68,6 +72,9 @@ def split(
     The window is the newest 20 % of the matured rows in whole days, between `min_rows` and five times that, extended
     into the past for `min_positives`, at most 40 %. The validation rows are the newest 20 % of the rest, by hash
     where the rest is one day.
+
+    No loan lies in two parts, as its rows have outcome and features in common: a loan with several matured rows may be
+    in one part only, chosen 64/16/20 by the hash of its id, so that no later split moves it to another.
 
     Args:
         as_of: (n,) datetime64, NaT for a row without a date.
@@ -114,6 +121,7 @@ def split(
         window=window,
         immature=np.flatnonzero(labelled & ~known),
         unlabelled=np.flatnonzero(~labelled),
+        excluded=np.setdiff1d(mature, np.concatenate([fitted, window]), assume_unique=True),
         window_from=window_from,
         window_to=window_to,
         trained_from=trained_from,
@@ -125,23 +133,39 @@ def split(
 def _by_time(
     mature: np.ndarray, days: np.ndarray, label: np.ndarray, loan_id: np.ndarray, limits: SplitLimits
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    share = int(len(mature) * WINDOW_SHARE)
+    part = _part_of_loans(mature, loan_id)
+    later = mature[np.isin(part, (_ANY_PART, _WINDOW))]
+    share = int(len(later) * WINDOW_SHARE)
     target = min(max(share, limits.min_rows), 5 * limits.min_rows)
-    ceiling = int(len(mature) * WINDOW_CEILING)
-    start = _newest(days[mature], label[mature] == 1, target, limits.min_positives, ceiling)
-    rest = mature[days[mature] < start]
-    window = mature[days[mature] >= start]
+    ceiling = int(len(later) * WINDOW_CEILING)
+    start = _newest(days[later], label[later] == 1, target, limits.min_positives, ceiling)
+    window = later[days[later] >= start]
+    earlier = (days[mature] < start) & (part != _WINDOW)
+    rest, part = mature[earlier], part[earlier]
     if not len(rest):
         return rest, rest, window
-    inner = _newest(days[rest], label[rest] == 1, int(len(rest) * VALIDATION_SHARE), 1, len(rest) // 2)
-    if (days[rest] < inner).all():
-        bucket = _bucket(rest, loan_id)
-        return rest[bucket < 80], rest[bucket >= 80], window
-    return rest[days[rest] < inner], rest[days[rest] >= inner], window
+    newer = rest[part != _TRAIN]
+    inner = _newest(days[newer], label[newer] == 1, int(len(newer) * VALIDATION_SHARE), 1, len(newer) // 2)
+    validates = days[rest] >= inner
+    if not validates.any():
+        validates = np.where(part == _ANY_PART, _bucket(rest, loan_id) >= 80, part == _VALIDATION)
+    return rest[~validates & (part != _VALIDATION)], rest[validates & (part != _TRAIN)], window
+
+
+def _part_of_loans(mature: np.ndarray, loan_id: np.ndarray) -> np.ndarray:
+    """The only part that each row may be in, by the hash of its loan; any part for a loan with one row."""
+    ids = loan_id[mature].tolist()
+    counts = Counter(ids)
+    part = np.full(len(mature), _ANY_PART)
+    repeated = np.array([counts[loan] > 1 for loan in ids], dtype=bool)
+    part[repeated] = _TRAIN + np.searchsorted((64, 80), _bucket(mature[repeated], loan_id), side="right")
+    return part
 
 
 def _newest(days: np.ndarray, positive: np.ndarray, rows: int, positives: int, ceiling: int) -> np.datetime64:
     """First of the newest whole days that reach `rows` and `positives`, as far as `ceiling` rows allow."""
+    if not len(days):
+        return np.datetime64("9999-12-31")
     day, position, count = np.unique(days, return_inverse=True, return_counts=True)
     newest_rows = count[::-1].cumsum()
     newest_positives = np.bincount(position, weights=positive)[::-1].cumsum()
@@ -166,3 +190,23 @@ def _span(days: np.ndarray) -> tuple[date | None, date | None]:
     if not len(days) or np.isnat(days).all():
         return None, None
     return days.min().astype(object), days.max().astype(object)
+
+
+def one_row_per_loan(loan_id: np.ndarray, label: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Choose at random one row per loan and outcome, for what takes rows to be independent of each other.
+
+    Args:
+        loan_id: (n,) identifiers.
+        label: (n,) outcomes.
+        seed: Seed of the choice.
+
+    Returns:
+        (m,) positions, ascending.
+
+    Examples:
+        >>> len(one_row_per_loan(np.array(["a", "a", "a", "b"]), np.array([0, 0, 1, 0])))
+        3
+    """
+    order = np.random.default_rng(seed).permutation(len(loan_id))
+    first = dict(zip(zip(loan_id[order].tolist(), label[order].tolist(), strict=True), order, strict=True))
+    return np.sort(np.fromiter(first.values(), np.int64, len(first)))

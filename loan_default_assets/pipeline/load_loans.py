@@ -60,7 +60,7 @@ def load_partitions(
 
 def _checked(
     portfolio: Portfolio, keys: Sequence[str], today: date, tally: LoadTally, read: sources.RowsRead
-) -> Iterator[tuple[np.ndarray, pd.DataFrame]]:
+) -> Iterator[tuple[pd.Categorical, pd.DataFrame]]:
     """The rows of the source, with their partition keys, until the first that does not match the portfolio.
 
     Raises: ChecksFailedError after the last row, with the violations of all.
@@ -97,12 +97,18 @@ def _single_class(portfolio: Portfolio, tally: LoadTally) -> list[LocatedViolati
 
 def _duplicates(portfolio: Portfolio, keys: Sequence[str], today: date) -> list[LocatedViolation]:
     """Loan ids that a partition has more than once; the source is read once more, and a hash is kept of each row."""
-    hashes, numbers, of = [np.empty(0, np.uint64)], [np.empty(0, np.int64)], [np.empty(0, "U1")]
+    place = {key: number for number, key in enumerate(sorted(keys))}
+    hashes, numbers, of = [np.empty(0, np.uint64)], [np.empty(0, np.int64)], [np.empty(0, np.int32)]
     for rows in sources.read_rows(portfolio, keys, today=today):
+        position = np.array([place[key] for key in rows.keys.categories], np.int32)[rows.keys.codes]
         ids = pd.util.hash_array(rows.frame["loan_id"].to_numpy())
-        hashes.append(pd.util.hash_array(rows.keys.astype(object)) * np.uint64(31) + ids)
+        hashes.append(pd.util.hash_array(position) * np.uint64(31) + ids)
         numbers.append(rows.frame.index.to_numpy())
-        of.append(rows.keys)
+        of.append(position)
     again = pd.Series(np.concatenate(hashes)).duplicated(keep=False).to_numpy()
-    row_numbers, names = np.concatenate(numbers)[again], np.concatenate(of)[again]
-    return [(str(name), unique_violation(row_numbers[names == name])) for name in np.unique(names)]
+    row_numbers, positions = np.concatenate(numbers)[again], np.concatenate(of)[again]
+    return [
+        (key, unique_violation(row_numbers[positions == number]))
+        for key, number in place.items()
+        if (positions == number).any()
+    ]

@@ -37,13 +37,13 @@ class LoadTally:
 
     def add(self, rows: RawRows, violations: Sequence[LocatedViolation]) -> None:
         """Count one chunk, and the violations found in it."""
-        names, position = np.unique(rows.keys, return_inverse=True)
+        position = rows.keys.codes
         label = rows.frame["label"].to_numpy()
         known = ~np.isnan(label)
         self.total += len(label)
         self.labels |= set(np.unique(label[known]).tolist())
         labelled, defaults = np.bincount(position, known), np.bincount(position, known & (label == 1))
-        for name, with_label, positive in zip(names.tolist(), labelled, defaults, strict=True):
+        for name, with_label, positive in zip(rows.keys.categories, labelled, defaults, strict=True):
             self.labelled_rows[name] += int(with_label)
             self.defaults[name] += int(positive)
         for key, found in violations:

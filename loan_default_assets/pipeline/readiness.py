@@ -66,12 +66,16 @@ def no_leakage(portfolio: Portfolio, snapshot: TrainingSnapshot, limit: float) -
     """No feature that is not attested as known at application is found to know the outcome.
 
     Training and validation rows are examined together: a column that knew the outcome in some years only may lie in
-    either. `limit` is the fall in ROC-AUC that is acceptable when features with a high ROC-AUC alone are removed.
+    either. Of several rows of a loan with the same outcome one is examined: a model would recognise the loan by the
+    others, and every column would seem to know the outcome. `limit` is the fall in ROC-AUC that is acceptable when
+    features with a high ROC-AUC alone are removed.
     """
     from loan_default_assets.model.leakage import assess_leakage
+    from loan_default_assets.model.splits import one_row_per_loan
 
     split, as_of = snapshot.split, snapshot.rows.as_of
     fitted = np.sort(np.concatenate([split.train, split.validation]))
+    fitted = fitted[one_row_per_loan(snapshot.rows.loan_id[fitted], snapshot.rows.label[fitted])]
     dated = not np.isnat(as_of).any()
     features = portfolio.features
     found = assess_leakage(

@@ -36,7 +36,8 @@ class TrainingSnapshot:
     @property
     def matured(self) -> int:
         """Rows whose outcome is known by the cutoff."""
-        return len(self.split.train) + len(self.split.validation) + len(self.split.window)
+        split = self.split
+        return len(split.train) + len(split.validation) + len(split.window) + len(split.excluded)
 
     def describe(self) -> dict[str, Any]:
         """Counts and dates for the metadata of an asset that is made from this snapshot."""
@@ -52,6 +53,8 @@ class TrainingSnapshot:
             "immature_rows_excluded": len(split.immature),
             "unlabelled_rows": len(split.unlabelled),
         }
+        if len(split.excluded):
+            counts["rows_of_loans_in_another_part"] = len(split.excluded)
         if len(split.train):
             counts["training_default_rate"] = float((labels[split.train] == 1).mean())
         if self.cutoff is not None:

@@ -1,8 +1,9 @@
 """The tables `raw_data` and `processed_data`: partitions replaced as a whole, rows read by COPY."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,8 @@ from psycopg2 import extensions, sql
 
 from loan_default_assets.portfolio.checks.pandera_schema import postgres_columns
 from loan_default_assets.portfolio.spec import Portfolio
-from loan_default_assets.warehouse.copy.csv_copy import csv_chunks, read_csv
+from loan_default_assets.warehouse.copy.csv_copy import read_csv
+from loan_default_assets.warehouse.copy.frame_rows import ARROW_TYPES, frame_chunks
 from loan_default_assets.warehouse.copy.loan_rows import LoanRows, LoanRowsReader, binary_chunks
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
@@ -43,13 +45,6 @@ _PROCESSED = (
     "label_observed_at",
     "feature_hash",
 )
-_ARROW = {
-    "double precision": pa.float64(),
-    "bigint": pa.int64(),
-    "smallint": pa.float64(),
-    "date": pa.date32(),
-    "text": pa.string(),
-}
 
 
 @dataclass(frozen=True)
@@ -84,11 +79,12 @@ class Loans:
 
     def replace_raw(self, key: str, frame: pd.DataFrame) -> Replaced:
         """Replace all raw rows of the partition by the frame of a `sources.RawPartition`."""
-        (replaced,) = self.replace_raw_partitions([key], [(np.full(len(frame), key), frame)])
+        of = pd.Categorical.from_codes(np.zeros(len(frame), np.int8), [key])
+        (replaced,) = self.replace_raw_partitions([key], [(of, frame)])
         return replaced
 
     def replace_raw_partitions(
-        self, keys: Sequence[str], rows: Iterable[tuple[np.ndarray, pd.DataFrame]]
+        self, keys: Sequence[str], rows: Iterable[tuple[np.ndarray | pd.Categorical, pd.DataFrame]]
     ) -> list[Replaced]:
         """Replace all raw rows of several partitions in one transaction; see PartitionedTable.replace.
 
@@ -96,13 +92,13 @@ class Loans:
             keys: The partitions.
             rows: The partition key of each row, and the rows as in the frame of a `sources.RawPartition`.
         """
-        schema = self._raw_schema()
         chunks = (
-            CopyChunk(rows_per_key(of), csv_chunks(frame.assign(partition_key=of), schema))
+            CopyChunk(rows_per_key(of), partial(frame_chunks, frame.assign(partition_key=of)))
             for of, frame in rows
         )
-        table = PartitionedTable("raw_data", tuple(schema.names), "csv")
-        return table.replace(self._database, keys, chunks)
+        return PartitionedTable("raw_data", tuple(self._raw_schema().names)).replace(
+            self._database, keys, chunks
+        )
 
     def replace_processed(self, key: str, rows: LoanRows) -> Replaced:
         """Replace all processed rows of the partition by rows made under this portfolio."""
@@ -113,10 +109,9 @@ class Loans:
         """Replace all processed rows of several partitions in one transaction; see PartitionedTable.replace."""
         checked = (self._checked(part, keys) for part in rows)
         chunks = (
-            CopyChunk(rows_per_key(part.partition_key), binary_chunks(part, self._feature_hash))
-            for part in checked
+            CopyChunk(rows_per_key(part.partition_key), partial(self._encoded, part)) for part in checked
         )
-        return PartitionedTable("processed_data", _PROCESSED, "binary").replace(self._database, keys, chunks)
+        return PartitionedTable("processed_data", _PROCESSED).replace(self._database, keys, chunks)
 
     def read_raw(self, key: str) -> pd.DataFrame:
         """The partition's rows with the dtypes of `sources.RawPartition`, ordered by loan id, numbered from 1."""
@@ -130,6 +125,8 @@ class Loans:
         """
         after: tuple[str, str] | None = ("", "")
         with self._database.transaction(repeatable=True) as cursor:
+            # In the order of the primary key: otherwise every batch sorts all rows that are left, on disk.
+            cursor.execute("SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
             while after is not None:
                 frame = self._read_raw(cursor, keys, after, _ROWS_PER_BATCH)
                 full = len(frame) == _ROWS_PER_BATCH
@@ -251,9 +248,12 @@ class Loans:
             )
         return rows
 
+    def _encoded(self, rows: LoanRows, _types: Mapping[str, str]) -> Iterator[bytes]:
+        return binary_chunks(rows, self._feature_hash)
+
     def _raw_schema(self) -> pa.Schema:
         types = _FIXED | postgres_columns(self._portfolio)
-        return pa.schema([(name, _ARROW[kind]) for name, kind in types.items()])
+        return pa.schema([(name, ARROW_TYPES[kind]) for name, kind in types.items()])
 
     def _ended(self, key: str, cutoff: date | None) -> bool:
         if cutoff is None or self._portfolio.as_of is None:

@@ -1,16 +1,16 @@
 """Partitions of `raw_data` and `processed_data` replaced as a whole, all of one run in one transaction."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Literal
 
 import numpy as np
+import pandas as pd
 from psycopg2 import extensions, sql
 
 from loan_default_assets.warehouse.copy.binary_format import HEADER, TRAILER
-from loan_default_assets.warehouse.copy.csv_copy import copy_in
+from loan_default_assets.warehouse.copy.copy_stream import copy_in
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.table_hashes import column_list, partition_hashes, partition_rows
@@ -33,11 +33,12 @@ class CopyChunk:
 
     Attributes:
         rows: Their number per partition.
-        data: The rows in the table's COPY format.
+        encoded: The rows in COPY's binary format without header and trailer, given the type of each of the table's
+            columns in the order of COPY.
     """
 
     rows: Mapping[str, int]
-    data: Iterable[bytes]
+    encoded: Callable[[Mapping[str, str]], Iterable[bytes]]
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,6 @@ class PartitionedTable:
 
     name: str
     columns: tuple[str, ...]
-    copy_format: Literal["csv", "binary"]
 
     def replace(self, database: Database, keys: Sequence[str], chunks: Iterable[CopyChunk]) -> list[Replaced]:
         """Replace the partitions in one transaction: all of them, or none after any error.
@@ -105,25 +105,38 @@ class PartitionedTable:
 
     def _copy(self, cursor: extensions.cursor, chunks: Iterable[CopyChunk], sent: Counter[str]) -> None:
         """Send the chunks, and count their rows in `sent`."""
+        types = self._column_types(cursor)
 
         def rows() -> Iterator[bytes]:
             for chunk in chunks:
                 sent.update(chunk.rows)
-                yield from chunk.data
+                yield from chunk.encoded(types)
 
-        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT {})").format(
-            sql.Identifier(self.name), column_list(self.columns), sql.SQL(self.copy_format)
+        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
+            sql.Identifier(self.name), column_list(self.columns)
         )
-        framed = rows() if self.copy_format == "csv" else chain((HEADER,), rows(), (TRAILER,))
-        arrived = copy_in(cursor, statement, framed)
+        arrived = copy_in(cursor, statement, chain((HEADER,), rows(), (TRAILER,)))
         if arrived != sent.total():
             raise WarehouseError(
                 f"{self.name}: {arrived} of {sent.total()} rows arrived, of the partitions {min(sent)} to {max(sent)}; "
                 "nothing was changed"
             )
 
+    def _column_types(self, cursor: extensions.cursor) -> dict[str, str]:
+        """The columns' types in a table that the transaction has read, so that they do not change before its end."""
+        cursor.execute(
+            "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute "
+            "WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
+            (self.name,),
+        )
+        types = dict(cursor.fetchall())
+        return {name: types[name] for name in self.columns if name in types}
 
-def rows_per_key(keys: np.ndarray) -> dict[str, int]:
+
+def rows_per_key(keys: np.ndarray | pd.Categorical) -> dict[str, int]:
     """The number of rows per partition key."""
-    names, counts = np.unique(keys, return_counts=True)
-    return {str(name): int(count) for name, count in zip(names, counts, strict=True)}
+    if isinstance(keys, pd.Categorical):
+        names, counts = keys.categories.to_numpy(), np.bincount(keys.codes, minlength=len(keys.categories))
+    else:
+        names, counts = np.unique(keys, return_counts=True)
+    return {str(name): int(count) for name, count in zip(names, counts, strict=True) if count}

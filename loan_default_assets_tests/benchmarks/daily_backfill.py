@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from loan_default_assets.portfolio.checks import pandera_schema
 from loan_default_assets.portfolio.ingest import sources
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.database import Database
+from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets.warehouse.loans import LoanRows, Loans
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.orchestration.platform import Platform
@@ -29,8 +31,9 @@ _TABLES = ("raw_data", "processed_data")
 
 def main(days: int = _DAYS, rows: int = _ROWS) -> None:
     """Print seconds and runs of each side, their ratios to the script, and whether every order gave the same rows."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
+        stack.callback(LocalPostgres(folder / "home").remove)
         end = small_bank.START + timedelta(days=days + 1)
         small_bank.loans(days, rows).to_csv(folder / "loans.csv", index=False)
         description = small_bank.DESCRIPTION | {"end": end.isoformat()}

@@ -1,8 +1,11 @@
 """From a source file to validated rows of a partition in PostgreSQL, compared with a bare COPY of the same file.
 
-Each side runs in its own process, so that peak memory is measured per side.
+The bare COPY sends the file as it is to a new table of the same typed columns and primary key; PostgreSQL parses it.
+Each side runs in its own process, so that peak memory is measured per side. Processor time is that of the process and
+of PostgreSQL together: unlike the seconds, it hardly depends on what else the machine does.
 """
 
+import contextlib
 import json
 import logging
 import multiprocessing
@@ -10,11 +13,13 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import numpy as np
+import psutil
 import psycopg2
 import pyarrow as pa
 import pyarrow.csv
@@ -22,7 +27,7 @@ import pyarrow.csv
 from loan_default_assets.pipeline.load_loans import load_partitions
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.warehouse.database import Database, dsn
-from loan_default_assets.warehouse.embedded.local_postgres import serve
+from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres, serve
 from loan_default_assets.warehouse.loans import Loans
 
 _NUMBERS, _CATEGORIES = 19, 8
@@ -79,16 +84,31 @@ def _validated(url: str, _: str, portfolio: Portfolio) -> None:
     assert stored.check.passed
 
 
-def _timed(
-    side: Callable[[str, str, Portfolio], None], url: str, csv: str, portfolio: Portfolio
-) -> tuple[float, float]:
-    """Seconds and peak resident memory in GB of one side in a new process."""
+@dataclass(frozen=True)
+class _Cost:
+    """What one side took: wall-clock seconds, seconds of processor time, and GB of peak resident memory."""
+
+    seconds: float
+    processor: float
+    peak: float
+
+
+def _measured(
+    side: Callable[[str, str, Portfolio], None],
+    url: str,
+    csv: str,
+    portfolio: Portfolio,
+    server: psutil.Process,
+) -> _Cost:
+    """The cost of one side in a new process."""
     receiver, sender = multiprocessing.Pipe(duplex=False)
 
     def work() -> None:
-        start = time.perf_counter()
+        before, start = server_seconds(server), time.perf_counter()
         side(url, csv, portfolio)
-        sender.send((time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6))
+        seconds, own = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF)
+        processor = own.ru_utime + own.ru_stime + server_seconds(server) - before
+        sender.send(_Cost(seconds, processor, own.ru_maxrss / 1e6))
 
     process = multiprocessing.get_context("fork").Process(target=work)
     process.start()
@@ -96,6 +116,35 @@ def _timed(
     if process.exitcode:
         raise RuntimeError(f"{side.__name__} ended with {process.exitcode}")
     return receiver.recv()
+
+
+@contextlib.contextmanager
+def temporary_server(home: Path) -> Iterator[str]:
+    """The URL of a server whose files are deleted in the end, also where they do not lie in its home."""
+    try:
+        with serve(home, None) as url:
+            yield url
+    finally:
+        LocalPostgres(home).remove()
+
+
+def server_process(url: str) -> psutil.Process:
+    """The main process of the PostgreSQL server on this machine."""
+    with psycopg2.connect(dsn(url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        parent = psutil.Process(cursor.fetchall()[0][0]).parent()
+    if parent is None:
+        raise RuntimeError("PostgreSQL does not run on this machine")
+    return parent
+
+
+def server_seconds(server: psutil.Process) -> float:
+    """Seconds of processor time of a server, its running and its ended processes."""
+    total = sum(server.cpu_times()[:4])
+    for process in server.children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            total += sum(process.cpu_times()[:2])
+    return total
 
 
 def main(rows: int = 1_000_000, rounds: int = 3) -> None:
@@ -106,22 +155,31 @@ def main(rows: int = 1_000_000, rounds: int = 3) -> None:
         writer.start()
         writer.join()
         portfolio = _portfolio(Path(folder), csv)
-        with serve(Path(folder) / "postgres", None) as url:
-            database = Database(url, portfolio.name)
+        with temporary_server(Path(folder) / "home") as url:
+            database, server = Database(url, portfolio.name), server_process(url)
             database.migrate(portfolio)
             print(f"ingestion of {rows:,} rows x 30 columns, {csv.stat().st_size / 1e6:.0f} MB")
-            print(f"{'round':>8}{'bare COPY s':>14}{'ingestion s':>12}{'ratio':>8}{'peak GB':>10}")
-            ratios, peaks = [], []
+            print(
+                f"{'round':>8}{'bare COPY s':>14}{'ingestion s':>12}{'ratio':>8}"
+                f"{'bare CPU s':>14}{'ingestion':>12}{'ratio':>8}{'peak GB':>10}"
+            )
+            pairs = []
             for number in range(rounds):
                 with database.transaction() as cursor:
                     cursor.execute("DROP TABLE IF EXISTS public.bare")
                     cursor.execute("TRUNCATE raw_data")
-                bare, _ = _timed(_bare, url, str(csv), portfolio)
-                validated, peak = _timed(_validated, url, str(csv), portfolio)
-                ratios.append(validated / bare)
-                peaks.append(peak)
-                print(f"{number + 1:>8}{bare:>14.1f}{validated:>12.1f}{validated / bare:>8.2f}{peak:>10.2f}")
-            print(f"{'median':>8}{'':>26}{statistics.median(ratios):>8.2f}{max(peaks):>10.2f}")
+                a = _measured(_bare, url, str(csv), portfolio, server)
+                b = _measured(_validated, url, str(csv), portfolio, server)
+                pairs.append((a, b))
+                print(
+                    f"{number + 1:>8}{a.seconds:>14.1f}{b.seconds:>12.1f}{b.seconds / a.seconds:>8.2f}"
+                    f"{a.processor:>14.1f}{b.processor:>12.1f}{b.processor / a.processor:>8.2f}{b.peak:>10.2f}"
+                )
+            wall = statistics.median(b.seconds / a.seconds for a, b in pairs)
+            processor = statistics.median(b.processor / a.processor for a, b in pairs)
+            print(
+                f"{'median':>8}{'':>26}{wall:>8.2f}{'':>26}{processor:>8.2f}{max(b.peak for _, b in pairs):>10.2f}"
+            )
 
 
 if __name__ == "__main__":

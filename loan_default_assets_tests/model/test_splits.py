@@ -3,7 +3,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from loan_default_assets.model.splits import Split, SplitLimits, split
+from loan_default_assets.model.splits import Split, SplitLimits, one_row_per_loan, split
 
 DAY = np.timedelta64(1, "D")
 
@@ -114,3 +114,66 @@ def test_no_rows_at_all() -> None:
     found = split(none, np.zeros(0, str), np.zeros(0, np.int8), none, date(2025, 1, 1))
     assert not found.enough
     assert not len(found.train) + len(found.window)
+
+
+def panel(
+    loans: int = 2000, months: int = 12, history: int = 48
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Date, id and outcome of monthly rows of loans that begin in the course of a history."""
+    rng = np.random.default_rng(1)
+    first = rng.integers(0, history, loans)
+    month = (np.datetime64("2018-01", "M") + first[:, None] + np.arange(months)).ravel()
+    ids = np.repeat([f"loan-{i}" for i in range(loans)], months)
+    label = np.repeat(rng.random(loans) < 0.2, months).astype(np.int8)
+    return month.astype("datetime64[D]"), ids, label
+
+
+def test_rows_of_one_loan_are_in_one_part_and_later_rows_do_not_move_it() -> None:
+    as_of, ids, label = panel()
+    found = split(as_of, ids, label, as_of, date(2030, 1, 1), SplitLimits(500, 50))
+    parts = [set(ids[index]) for index in (found.train, found.validation, found.window)]
+    assert all(parts)
+    assert len(set.union(*parts)) == sum(map(len, parts))
+    assert as_of[found.train].max() < as_of[found.validation].min()
+    assert as_of[found.validation].max() < as_of[found.window].min()
+    used = np.concatenate([found.train, found.validation, found.window, found.excluded])
+    assert np.array_equal(np.sort(used), np.arange(len(ids)))
+    assert len(found.window) > 500
+    earlier = as_of < np.datetime64("2020-01-01")
+    former = split(
+        as_of[earlier], ids[earlier], label[earlier], as_of[earlier], date(2030, 1, 1), SplitLimits(500, 50)
+    )
+    whole = np.isin(
+        ids, [loan for loan, n in zip(*np.unique(ids[earlier], return_counts=True), strict=True) if n > 1]
+    )
+    fitted = np.concatenate([former.train, former.validation])
+    assert not set(ids[earlier][fitted]) & set(ids[whole]) & parts[2]
+
+
+@pytest.mark.parametrize("repeated", [1, 40])
+def test_the_other_loans_stay_where_their_dates_put_them(repeated: int) -> None:
+    days = np.datetime64("2025-01-01", "D") + np.repeat(np.arange(100), 100)
+    ids = np.array([str(i) for i in range(len(days))])
+    label = (np.arange(len(days)) % 5 == 0).astype(np.int8)
+    plain = split(days, ids, label, days, date(2030, 1, 1), SplitLimits(1000, 10))
+    ids[-repeated:] = ids[:repeated]
+    found = split(days, ids, label, days, date(2030, 1, 1), SplitLimits(1000, 10))
+    assert 0 < len(found.excluded) <= 2 * repeated
+    for part, before in ((found.train, plain.train), (found.window, plain.window)):
+        assert abs(len(part) - len(before)) <= 100 + repeated
+
+
+@pytest.mark.parametrize("loans", [1, 2, 3])
+def test_a_few_loans_of_many_rows_are_divided_without_an_error(loans: int) -> None:
+    as_of, ids, label = panel(loans)
+    found = split(as_of, ids, label, as_of, date(2030, 1, 1), SplitLimits(5, 1))
+    assert len(set(ids[found.train]) & set(ids[found.window])) == 0
+
+
+def test_one_row_per_loan_and_outcome() -> None:
+    _, ids, label = panel(50)
+    label[::12] = 1 - label[::12]
+    chosen = one_row_per_loan(ids, label)
+    assert len(chosen) == 100
+    assert len({*zip(ids[chosen], label[chosen], strict=True)}) == 100
+    assert len(one_row_per_loan(np.arange(9), np.zeros(9))) == 9

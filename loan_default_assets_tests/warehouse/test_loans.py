@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from loan_default_assets.warehouse.copy import loan_rows
 from loan_default_assets.warehouse.copy.loan_rows import LoanRows
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
@@ -111,6 +112,16 @@ def test_different_rows_have_different_digests() -> None:
     assert len({rows.digest(), *(other.digest() for other in changed)}) == 6
 
 
+@pytest.mark.parametrize("rows", [1, 2, 7, 8])
+def test_the_digest_does_not_depend_on_how_the_texts_are_divided(
+    rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loans = processed(ids(7))
+    whole = loans.digest()
+    monkeypatch.setattr(loan_rows, "_ROWS_PER_CHUNK", rows)
+    assert loans.digest() == whole
+
+
 def test_only_rows_of_this_portfolio_known_by_the_cutoff(database: Database, loans: Loans) -> None:
     for key in (DAY, NEXT):
         loans.replace_raw(key, raw(ids(10), key=key))
@@ -192,10 +203,10 @@ def broken(**columns: Any) -> pd.DataFrame:
     ("frame", "message"),
     [
         pytest.param(broken(loan_id="same"), "duplicate key value", id="duplicate"),
-        pytest.param(broken(label=0.5), "refused a value .*column label", id="label"),
+        pytest.param(broken(label=0.5), "column label .*does not hold smallint", id="label"),
         pytest.param(broken(label=2.0), "violates check constraint", id="label 2"),
         pytest.param(
-            broken(inquiries=1.5), "column inquiries between rows 1 and 5 does not hold int64", id="whole"
+            broken(inquiries=1.5), "column inquiries between rows 1 and 5 does not hold bigint", id="whole"
         ),
         pytest.param(broken(note="a\0b"), "row 1 of the rows sent", id="zero byte"),
         pytest.param(broken().drop(columns="note"), "column note", id="missing"),

@@ -217,6 +217,32 @@ def test_raw_rows_of_several_partitions(rows: int, loans: Loans, monkeypatch: py
     assert not list(loans.read_raw_batches([KEYS[0]]))
 
 
+def test_each_row_is_fetched_once_however_many_batches_there_are(
+    loans: Loans, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loans_module, "_ROWS_PER_BATCH", 100)
+    loans.replace_raw_partitions(KEYS, chunks(frames(rows=300), 500))
+
+    def fetched() -> int:
+        with database.transaction() as cursor:
+            cursor.execute(
+                "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0), pg_stat_force_next_flush() "
+                "FROM pg_stat_user_tables WHERE schemaname = 'sample' AND relname = 'raw_data'"
+            )
+            return int(cursor.fetchall()[0][0])
+
+    with database.transaction() as cursor:
+        cursor.execute("SELECT pg_stat_force_next_flush(), count(*) FROM raw_data")
+        rows = cursor.fetchall()[0][1]
+    before = fetched()
+    with Database.connected(database) as connected:
+        read = sum(map(len, Loans(connected, portfolio()).read_raw_batches(KEYS)))
+        with connected.transaction() as cursor:
+            cursor.execute("SELECT pg_stat_force_next_flush()")
+    assert read == rows == 2700
+    assert rows <= fetched() - before <= 2 * rows
+
+
 def test_processed_rows_of_several_partitions_in_one_chunk(loans: Loans) -> None:
     parts = [processed([f"{key}-{n}" for n in ids(number)], key=key) for number, key in enumerate(KEYS)]
     together = LoanRows(

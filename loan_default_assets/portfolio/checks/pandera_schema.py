@@ -98,23 +98,25 @@ def _validate_batch(
 
 
 def row_violations(
-    p: Portfolio, keys: np.ndarray, frame: pd.DataFrame, today: date
+    p: Portfolio, keys: pd.Categorical, frame: pd.DataFrame, today: date
 ) -> list[tuple[str, Violation]]:
     """The violations of rows of several partitions, with the partition of each.
 
     Args:
         p: The portfolio.
-        keys: The partition key of each row.
+        keys: The partition key of each row; the categories are the keys that occur.
         frame: The rows as in a raw partition. A loan id must be unique among the rows of its partition given here.
         today: The last date that an as_of may have.
     """
-    names, position = np.unique(keys, return_inverse=True)
+    names, position = list(keys.categories), keys.codes
     if len(names) > 1 and not _violations_together(p, names, position, frame, today):
         return []
     return [
-        (str(name), violation)
+        (name, violation)
         for number, name in enumerate(names)
-        for violation in partition_violations(p, frame[position == number], str(name), today)
+        for violation in partition_violations(
+            p, frame if len(names) == 1 else frame[position == number], name, today
+        )
     ]
 
 
@@ -128,10 +130,10 @@ def _batch_violations(p: Portfolio, batch: list[RawPartition], today: date) -> l
 
 
 def _violations_together(
-    p: Portfolio, names: Sequence[str] | np.ndarray, position: np.ndarray, frame: pd.DataFrame, today: date
+    p: Portfolio, names: Sequence[str], position: np.ndarray, frame: pd.DataFrame, today: date
 ) -> list[Violation]:
     """The violations of rows, each of which belongs to the partition names[position]."""
-    bounds = np.array([p.partition_bounds(str(name)) for name in names], "datetime64[ns]")
+    bounds = np.array([p.partition_bounds(name) for name in names], "datetime64[ns]")
 
     def in_its_partition(s: pd.Series) -> Any:
         return ~((s < bounds[position, 0]) | (s >= bounds[position, 1]))

@@ -78,6 +78,10 @@ def schema_violations(schema: "pa.DataFrameSchema", frame: pd.DataFrame) -> list
             for reason, error in by_reason
             if reason != "CHECK_ERROR" or error.schema.name not in mistyped
         ]
+    finally:
+        # Pandera's accessor and the frame refer to each other: the frames of a large file would stay in memory until
+        # the garbage collector finds them, which is many frames later.
+        vars(frame).pop("pandera", None)
     return []
 
 

@@ -15,7 +15,8 @@ from loan_default_assets.portfolio.ingest.text_encodings import encoding_of
 from loan_default_assets.portfolio.ingest.text_stream import CommentLineFound, NulByteFound, utf8_stream
 from loan_default_assets.portfolio.source_options import Source
 
-_BLOCK = 8 << 20
+# Arrow reads up to 32 blocks ahead.
+_BLOCK = 1 << 20
 _ROWS = 50_000
 
 Chunk = dict[str, pa.Array]

@@ -40,9 +40,14 @@ class RawPartition:
 
 @dataclass(frozen=True)
 class RawRows:
-    """Rows of one or several partitions, as they follow each other in the source; the frame is as in RawPartition."""
+    """Rows of one or several partitions, as they follow each other in the source.
 
-    keys: np.ndarray  # the partition key of each row, (n,) str
+    Attributes:
+        keys: The partition key of each row; the categories are the keys that occur, in order of time.
+        frame: The rows as in RawPartition.
+    """
+
+    keys: pd.Categorical
     frame: pd.DataFrame
 
 
@@ -77,7 +82,7 @@ def read_rows(
             frame = _known_by(generator.generate_partition(p, key), today)
             read.total += len(frame)
             if len(frame):
-                yield RawRows(np.full(len(frame), key), frame)
+                yield RawRows(_same_key(key, len(frame)), frame)
         return
     chunks, location = _opened(p, keys)
     errors, first = CellErrors(), 1
@@ -240,12 +245,18 @@ def _days(p: Portfolio, as_of: pa.Array, first_row: int, today: date, errors: Ce
 def _requested(p: Portfolio, days: np.ndarray, frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[RawRows]:
     """The rows of requested partitions, if there are any."""
     if p.as_of is None:
-        yield RawRows(np.full(len(frame), calendar.UNDATED_PARTITION), frame)
+        yield RawRows(_same_key(calendar.UNDATED_PARTITION, len(frame)), frame)
         return
     starts, position = np.unique(calendar.partition_starts(days, p.cadence), return_inverse=True)
     names = starts.astype("datetime64[D]").astype(str)
     wanted = np.isin(names, keys)
     if wanted.all():
-        yield RawRows(names[position], frame)
+        yield RawRows(pd.Categorical.from_codes(position, names), frame)
     elif wanted.any():
-        yield RawRows(names[position][wanted[position]], frame[wanted[position]])
+        chosen = wanted[position]
+        found = pd.Categorical.from_codes(position[chosen], names).remove_unused_categories()
+        yield RawRows(found, frame[chosen])
+
+
+def _same_key(key: str, rows: int) -> pd.Categorical:
+    return pd.Categorical.from_codes(np.zeros(rows, np.int8), [key])

@@ -20,11 +20,22 @@ _ID_NAME = re.compile(
     r"|contract|application|case|client|borrower|card|policy|reference|ref) ?(?:no|nr|num|number|nbr|#)|account|acct)\b"
     r"|(?:^| )(?:no|nr|id)$|번호|식별|일련|계좌"
 )
+# Columns that can only identify a loan or a borrower, however often a value repeats.
+_LOAN_ID_NAME = re.compile(
+    r"^(?:id|(?:loan|account|acct|contract|application|agreement|facility|deal|mortgage|customer|client|borrower|member"
+    r"|applicant|cust|obligor) ?(?:id|no|nr|num|number|nbr|key|seq\w*(?: (?:no|nr|num|number))?|identifier|#))$"
+    r"|^(?:대출|계좌|계약|고객|차주|회원|신청) ?(?:번호|식별자?|id)$"
+)
 _POSTAL_NAME = re.compile(r"\b(?:zip ?(?:code)?|postal ?code|post ?code|plz)\b|우편")
 _CODE_NAME = re.compile(
     r"\b(?:code|cd|type|kind|class|category|cat|group|grp|region|zone|area|branch|sector|industry|purpose|zip\w*|postal"
     r"|postcode|naics|sic|segment|channel|product|occupation|job|education|status|housing|property|flag|ind)\b"
     r"|코드|구분|유형|종류|지역|지점|업종|직업|상품|우편"
+)
+# Codes without an order, whatever the outcome says.
+_NOMINAL_NAME = re.compile(
+    r"\b(?:code|cd|type|kind|category|cat|region|zone|area|branch|sector|industry|purpose|zip\w*|postal|postcode|naics"
+    r"|sic|channel|product|occupation|state|country|city|brand)\b|코드|구분|유형|종류|지역|지점|업종|직업|상품|우편"
 )
 _COUNT_NAME = re.compile(
     r"\b(?:num(?:ber)?|no|nbr|count|cnt|n|age|term|months?|mths?|years?|yrs?|days?|children|kids|dependents?|dependants?"
@@ -45,7 +56,9 @@ def identifier_reason(source_name: str, profile: ColumnProfile) -> str:
         distinct > MOSTLY_DISTINCT * total or max(map(len, present)) >= 15
     ):
         return "an identifier: numbers that would lose digits, or codes that hardly repeat"
-    named = _ID_NAME.search(words) and not _CODE_NAME.search(words) and not names_quantity(words)
+    if names_loans(source_name, profile):
+        return "an identifier by its name"
+    named = bool(_ID_NAME.search(words)) and not _CODE_NAME.search(words) and not names_quantity(words)
     if named and distinct > MOSTLY_DISTINCT * total and not any("." in text[:-2] for text in present):
         return "an identifier by its name; most values differ"
     if distinct == total and len(digits) == len(present) and profile.complete:
@@ -55,6 +68,18 @@ def identifier_reason(source_name: str, profile: ColumnProfile) -> str:
     if distinct == total and all(re.fullmatch(r"[0-9a-fA-F-]{16,}", text) for text in present):
         return "an identifier: every value differs"
     return ""
+
+
+def names_loans(source_name: str, profile: ColumnProfile) -> bool:
+    """Whether a column identifies loans or borrowers by its name, also where a value has several rows."""
+    present = profile.present
+    whole = not any(re.search(r"\.\d*[1-9]", text) for text in present)
+    return len(present) >= 20 and whole and bool(_LOAN_ID_NAME.search(words_of(source_name)))
+
+
+def is_nominal(source_name: str) -> bool:
+    """Whether a column of this name holds codes without an order, such as a purpose or a region."""
+    return bool(_NOMINAL_NAME.search(words_of(source_name)))
 
 
 def are_codes(words: str, profile: ColumnProfile, found: NumberFormat, numbers: Mapping[float, int]) -> bool:

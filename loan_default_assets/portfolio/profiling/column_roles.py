@@ -22,7 +22,7 @@ from loan_default_assets.portfolio.profiling.code_columns import (
     are_codes,
     identifier_reason,
 )
-from loan_default_assets.portfolio.profiling.column_profiles import ColumnProfile
+from loan_default_assets.portfolio.profiling.column_profiles import MOST_VALUES, ColumnProfile
 from loan_default_assets.portfolio.profiling.label_words import words_of
 from loan_default_assets.portfolio.profiling.sensitive_columns import is_protected, personal_data
 
@@ -50,6 +50,7 @@ class ColumnRole:
         keys: The keys under `columns`, apart from kind and source_name.
         reason: Why it is no feature.
         remarks: What a human should know.
+        range: The smallest and the largest value in the whole file, once every row was read.
     """
 
     source_name: str
@@ -59,6 +60,12 @@ class ColumnRole:
     keys: Mapping[str, Any] = field(default_factory=dict)
     reason: str = ""
     remarks: tuple[str, ...] = ()
+    range: str = ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The range and the remarks."""
+        return tuple(filter(None, (self.range, *self.remarks)))
 
 
 def role_of(
@@ -126,8 +133,6 @@ def _date(source_name: str, name: str, words: str, profile: ColumnProfile, dated
             reason="a date, which needs as_of to count days from",
             remarks=tuple(remarks),
         )
-    if first.first and first.last:
-        remarks.insert(0, f"{first.first} to {first.last}")
     missing = [*first.missing, *(day.isoformat() for day in first.sentinels)]
     if first.sentinels:
         remarks.append(f"read as missing: {', '.join(day.isoformat() for day in first.sentinels)}")
@@ -170,8 +175,7 @@ def _number(
     keys: dict[str, Any] = dict(found.keys())
     keys |= {"missing": [_code(mark) for mark in missing]} if missing else {}
     keys |= {"nullable": True} | ({"unit": found.unit} if found.unit else {})
-    usual = [number for number in numbers if f"{number:.15g}" not in sentinels] or list(numbers)
-    remarks = [f"{min(usual):g} to {max(usual):g}"]
+    remarks = []
     if sentinels:
         remarks.append(f"read as missing: {', '.join(sentinels)}")
     if marks:
@@ -208,6 +212,10 @@ def _category(source_name: str, name: str, profile: ColumnProfile, present: Mapp
     differ = distinct > _FREE_TEXT_SHARE * total and (distinct > 20 or distinct > MOSTLY_DISTINCT * total)
     if differ and many_words > 0.3 * total:
         return ColumnRole(source_name, name, "ignored", reason="free text")
+    if not profile.complete:
+        return ColumnRole(
+            source_name, name, "ignored", reason=f"text of more than {MOST_VALUES:,} different values"
+        )
     if distinct > max(20, MOSTLY_DISTINCT * total):
         like = _number_like(values)
         note = f"; {like:,} begin like numbers, in a way that is not read" if like else ""

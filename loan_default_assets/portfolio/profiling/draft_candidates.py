@@ -3,7 +3,7 @@
 import re
 
 from loan_default_assets.portfolio.ingest.date_formats import DateFormat, date_reader, propose_date_formats
-from loan_default_assets.portfolio.profiling.code_columns import identifier_reason
+from loan_default_assets.portfolio.profiling.code_columns import identifier_reason, names_loans
 from loan_default_assets.portfolio.profiling.column_profiles import ColumnProfile, FileProfile
 from loan_default_assets.portfolio.profiling.column_roles import date_readings
 from loan_default_assets.portfolio.profiling.label_words import (
@@ -30,6 +30,8 @@ _LATER_DATE = re.compile(
 _LOAN_KEY = re.compile(
     r"\b(?:loan|application|contract|account|agreement|deal|facility|id)\b|대출|계약|신청|번호"
 )
+
+_PERSON = re.compile(r"\b(?:customer|client|borrower|member|applicant|cust|obligor)\b|고객|차주|회원")
 
 
 def label_candidates(profile: FileProfile) -> tuple[str, ...]:
@@ -125,15 +127,20 @@ def as_of_reading(name: str, column: ColumnProfile, date_format: str | None) -> 
     return readings[0] if readings else None
 
 
-def key_candidate(profile: FileProfile, taken: set[str]) -> str | None:
-    """The column that identifies a loan, where one is named as such and no value repeats."""
+def key_candidate(profile: FileProfile, taken: set[str], *, dated: bool) -> str | None:
+    """The column that identifies a loan: a unique one, or with dates one that is named so and has several rows each."""
     found = []
     for name, column in profile.columns.items():
         unique = not column.empty and max(column.counts.values(), default=0) == 1
         if name not in taken and unique and identifier_reason(name, column).startswith("an identifier"):
             found.append(name)
     named = [name for name in found if _LOAN_KEY.search(words_of(name))]
-    return next(iter(named or found), None)
+    several = [
+        name for name, column in profile.columns.items() if name not in taken and names_loans(name, column)
+    ]
+    loans = [name for name in several if not _PERSON.search(words_of(name))]
+    repeated = (loans or several) if dated else []
+    return next(iter(named or found or repeated), None)
 
 
 def _values_text(column: ColumnProfile) -> str:

@@ -40,6 +40,10 @@ def _lines(draft: PortfolioDraft) -> Iterator[str]:
     for role in draft.roles:
         if role.use != "ignored":
             yield f"  {_flow(role.name)}: {_flow(_column(role))}{_remark(role)}"
+    if draft.derived:
+        yield "derive:"
+        for ratio in draft.derived:
+            yield f"  {_flow(ratio.name)}: {_flow(ratio.expression)}  # {_plain(ratio.reason)}"
     for key in ("known_after_outcome", "protected"):
         roles = [role for role in draft.roles if role.use == key]
         if roles:
@@ -89,7 +93,7 @@ def _column(role: ColumnRole) -> dict[str, Any]:
 
 
 def _remark(role: ColumnRole) -> str:
-    return f"  # {_plain('; '.join(role.remarks))}" if role.remarks else ""
+    return f"  # {_plain('; '.join(role.notes))}" if role.notes else ""
 
 
 def _comment(text: str, first: str = "") -> Iterator[str]:

@@ -10,6 +10,7 @@ from loan_default_assets.portfolio.profiling.label_reading import LabelReading
 from loan_default_assets.portfolio.profiling.label_words import (
     Meaning,
     counts_days_past_due,
+    is_target_name,
     meaning_of,
     yes_is_default,
     yes_or_no,
@@ -101,7 +102,7 @@ def _by_words(
 
 
 def _by_yes_and_no(name: str, counts: Mapping[str, int]) -> LabelReading | None:
-    """The reading of a yes/no column by its name; by the rarer value only where that is the "yes"."""
+    """The reading of a yes/no column by its name; that of a target without a direction where "yes" is the rarer."""
     answers = {value: yes_or_no(value) for value in counts if not _is_unknown(value)}
     yes, no = ([value for value, answer in answers.items() if answer is wanted] for wanted in (True, False))
     if not yes or not no or None in answers.values():
@@ -109,11 +110,13 @@ def _by_yes_and_no(name: str, counts: Mapping[str, int]) -> LabelReading | None:
     default = yes_is_default(name)
     why = f"the name {name!r}"
     if default is None:
+        if not is_target_name(name):
+            return None
         if sum(counts[v] for v in yes) >= sum(counts[v] for v in no) or any(v.startswith("-") for v in no):
             return None
         default, why = (
             True,
-            f"the rarer value, {yes[0]}, which also says yes (no word in the values or in the name)",
+            f"the rarer value, {yes[0]}, of a column named for the target (no word says what it stands for)",
         )
     pending = tuple(value for value in counts if _is_unknown(value))
     positive, negative = (yes, no) if default else (no, yes)

@@ -20,6 +20,8 @@ class LabelReading:
         at_least: Numbers from here on are a default; None for a label of values.
         why: What the reading rests on.
         guessed: Whether it rests on no word at all, so that a human should confirm it.
+        counted: Number of loans with an outcome and of defaults, once every row was read; `counts` has the first
+            20,000 values only.
     """
 
     column: str
@@ -30,10 +32,13 @@ class LabelReading:
     at_least: float | None = None
     why: str = ""
     guessed: bool = False
+    counted: tuple[int, int] | None = None
 
     @property
     def defaults(self) -> int:
         """Number of loans that are a default."""
+        if self.counted is not None:
+            return self.counted[1]
         if self.at_least is None:
             return sum(self.counts[value] for value in self.positive)
         return sum(count for value, count in self._numbers() if value >= self.at_least)
@@ -41,6 +46,8 @@ class LabelReading:
     @property
     def known(self) -> int:
         """Number of loans with an outcome."""
+        if self.counted is not None:
+            return self.counted[0]
         if self.at_least is None:
             return self.defaults + sum(self.counts[value] for value in self.negative)
         return sum(count for _, count in self._numbers())

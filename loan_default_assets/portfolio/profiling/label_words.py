@@ -50,11 +50,26 @@ _PENDING = re.compile(
 _YES = frozenset({"1", "y", "yes", "true", "t", "예", "네", "o", "여", "+1", "ja", "si", "해당"})
 _NO_VALUES = frozenset({"0", "n", "no", "false", "f", "아니오", "아니요", "x", "부", "nein", "미해당", "-1"})
 # Names: words that only a column's name uses.
-_NAME_DEFAULT = re.compile(r"(?:default|delinq|dlq|chargeoff|charged?off|badloan|npl|연체|부도|불량)")
+_NAME_DEFAULT = re.compile(
+    r"(?:default|delinq|dlq|chargeoff|charged?off|badloan|npl|ausfall|ausgefallen|연체|부도|불량)"
+)
 _NAME_GOOD = re.compile(
     r"\b(?:re)?paid\b|\brepaid\b|\bgood\b|\bperforming\b|\bcurrent\b|\b(?:pay|paid) ?back\b|\brepay(?:ment|ed|s)?\b"
     r"|creditworth\w*|creditability|\bsettled\b|\bredeemed\b|상환|완납|정상|우량|양호|변제"
 )
+# Names of what a model is to predict, by convention 1 for the event; a status, class, result or flag may be either.
+_TARGET_NAME = re.compile(
+    r"^(?:y|target|label|event|dependent|dep var|ground truth)"
+    r"(?: (?:y|flag|var|variable|value|ind|indicator|col|column))?$"
+    r"|^(?:타겟|타깃|목표|라벨|레이블|종속)(?: ?(?:변수|값|여부))?$"
+)
+# Events after the decision; not the end of a contract, which is agreed on before.
+_LATER_EVENT = re.compile(
+    r"\b(?:disburs\w*|(?:chg|charge|write) ?off|default|recover\w*|collect\w*|settle\w*|foreclos\w*|repossess\w*"
+    r"|liquidat\w*|payoff|prepay\w*|last (?:pymnt|payment|paid)|closed|closing|closure|bankrupt\w*)$"
+    r"|(?:상각|회수|연체|해지|부도|추심)$"
+)
+_DATE_WORD = re.compile(r" ?(?:date|dt|d|day|time|on|일자|일|날짜)$")
 _THRESHOLD = re.compile(
     r"days? (?:past due|late|overdue|delinquent|in arrears)|\bdpd\b|\bpast due days\b|연체 ?일수"
 )
@@ -107,6 +122,27 @@ def yes_is_default(name: str) -> bool | None:
     bad = bool(_STRONG_DEFAULT.search(text) or _WEAK_DEFAULT.search(text) or _NAME_DEFAULT.search(text))
     good = bool(_NAME_GOOD.search(text))
     return None if bad == good else bad
+
+
+def is_target_name(name: str) -> bool:
+    """Whether a column of this name holds what a model is to predict, by convention 1 for the event.
+
+    Examples:
+        >>> [is_target_name(name) for name in ("y", "TARGET", "목표변수", "x17", "status", "class")]
+        [True, True, True, False, False, False]
+    """
+    return bool(_TARGET_NAME.search(words_of(name)))
+
+
+def later_event(name: str) -> str | None:
+    """The event after the decision that a date of this name is of; None for other dates.
+
+    Examples:
+        >>> [later_event(name) for name in ("Disbursement_Date", "chg_off_d", "상각일", "maturity_date", "issue_d")]
+        ['disbursement', 'chg off', '상각', None, None]
+    """
+    event = _DATE_WORD.sub("", words_of(name))
+    return event if _LATER_EVENT.search(event) else None
 
 
 def counts_days_past_due(name: str) -> bool:

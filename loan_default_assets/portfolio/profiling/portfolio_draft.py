@@ -54,6 +54,15 @@ class DraftRequest:
 
 
 @dataclass(frozen=True)
+class DraftedRatio:
+    """A derived feature: its name, its expression over columns of the portfolio, and why it is drafted."""
+
+    name: str
+    expression: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class PortfolioDraft:
     """A drafted portfolio.
 
@@ -67,6 +76,7 @@ class PortfolioDraft:
         date_reading: How its cells are written.
         calendar: Cadence, start and end; None before the file's rows were accounted for, or without dates.
         horizon: Days until an outcome is known.
+        derived: Ratios of two columns.
         notes: What was found, for the user.
         decisions: What a human must decide or correct.
     """
@@ -80,6 +90,7 @@ class PortfolioDraft:
     date_reading: DateFormat | None = None
     calendar: DraftCalendar | None = None
     horizon: Horizon | None = None
+    derived: tuple[DraftedRatio, ...] = ()
     notes: tuple[str, ...] = ()
     decisions: tuple[str, ...] = field(default=())
 
@@ -118,7 +129,7 @@ def draft_portfolio(profile: FileProfile, request: DraftRequest) -> PortfolioDra
     reading = infer_label(label, column.counts, column.complete, request.positive)
     as_of, dates = _dates(profile, request, label)
     taken = {name for name in (label, as_of) if name is not None}
-    key = request.key or key_candidate(profile, taken)
+    key = request.key or key_candidate(profile, taken, dated=as_of is not None)
     notes = list(profile.layout.notes)
     if key and not request.key:
         notes.append(f"Column {key} identifies the loans (key); --key names another.")

@@ -10,8 +10,9 @@ _LEAST_SHARE = 0.8
 _FEWEST_DIFFERENT = 20
 _PROTECTED = re.compile(
     r"\b(?:sex|gender|race|racial|ethnic\w*|religio\w*|nationality|citizen\w*|national origin|foreign\w*"
-    r"|marital|marriage|married|pregnan\w*|disab\w*|sexual)\b"
-    r"|(?<!특)성별|인종|종교|국적|혼인|결혼|장애|외국인|(?<!대)출신"
+    r"|marital|marriage|married|pregnan\w*|disab\w*|sexual|male|female|caste|tribe|ancestry|skin colou?r"
+    r"|birth ?place|(?:place|country) of birth|political\w*|veteran)\b"
+    r"|(?<!특)성별|인종|종교|국적|혼인|결혼|장애|외국인|(?<!대)출신|출생지|정치"
 )
 _BY_NAME = {
     "names of persons": r"\b(?:(?:full|first|last|sur|given|family|middle|customer|client|borrower|applicant|contact)"
@@ -23,6 +24,11 @@ _BY_NAME = {
     "resident or social security numbers": r"\bssn\b|\bsocial security\b|\bresident ?(?:no|number|id)\b|주민",
     "passport or licence numbers": r"\bpassport\b|\blicen[cs]e ?(?:no|number)\b|여권|운전면허",
 }
+# Names of columns that hold persons' names, however few of them a file has.
+_PERSON_NAME = re.compile(
+    r"\b(?:(?:full|first|last|sur|given|family|middle|maiden) ?name|[fl]name|borrower name|applicant name)\b"
+    r"|성명|고객명|차주명|신청인명|대표자명"
+)
 _NAME_PATTERNS = {kind: re.compile(pattern) for kind, pattern in _BY_NAME.items()}
 _CELL_PATTERNS = {
     "e-mail addresses": re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]{2,}"),
@@ -34,7 +40,7 @@ _CELL_PATTERNS = {
         r"|\(?\d{3}\)?[-. ]\d{3}[-. ]\d{4}"
     ),
     "card or account numbers": re.compile(
-        r"\d{4}[- ]\d{4}[- ]\d{4}[- ]\d{4}|[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}"
+        r"\d{4}[- ]\d{4}[- ]\d{4}[- ]\d{4}|[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?"
     ),
 }
 
@@ -65,8 +71,10 @@ def personal_data(name: str, counts: Mapping[str, int]) -> str | None:
     for kind, pattern in _CELL_PATTERNS.items():
         if sum(count for text, count in counts.items() if pattern.fullmatch(text)) >= _LEAST_SHARE * total:
             return kind
+    words = words_of(name)
+    if len(counts) > 2 and _PERSON_NAME.search(words):
+        return "names of persons"
     if len(counts) > _FEWEST_DIFFERENT:
-        words = words_of(name)
         # A bare "name" may be that of a product or a branch, unless most of them differ.
         if (words == "name" and len(counts) <= 0.2 * total) or names_quantity(words):
             return None

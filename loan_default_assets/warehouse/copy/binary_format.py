@@ -13,6 +13,7 @@ import numpy as np
 from loan_default_assets.warehouse.database_errors import WarehouseError
 
 HEADER, TRAILER = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
+POSTGRES_EPOCH = np.datetime64("2000-01-01", "D")
 _OID = {"i2": 21, "f4": 700}
 _BUFFERED = 4 << 20
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loan_default_assets.warehouse.copy.binary_format import BinaryUnpacker, Field, pack_rows
+from loan_default_assets.warehouse.copy.binary_format import POSTGRES_EPOCH, BinaryUnpacker, Field, pack_rows
 from loan_default_assets.warehouse.database_errors import WarehouseError
 
 # The digest covers the names of the table's columns, not of the attributes, so that hashes of training snapshots
@@ -22,7 +22,6 @@ _CANONICAL = {
 }
 _ROWS_PER_CHUNK = 25_000
 _NULL_DATE = np.iinfo(np.int32).min
-_POSTGRES_EPOCH = np.datetime64("2000-01-01", "D")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +48,15 @@ class LoanRows:
         for name, (attribute, kind) in _CANONICAL.items():
             values = getattr(self, attribute)
             total.update(f"{name}{values.shape}".encode())
-            if kind == "text":
-                total.update("\0".join(values.tolist()).encode())
-                continue
-            values = values.astype(kind, copy=False)
-            if kind == "<f4":
-                values = np.where(np.isnan(values), np.float32(np.nan), values)
-            total.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
+            for first in range(0, len(values), _ROWS_PER_CHUNK):
+                some = values[first : first + _ROWS_PER_CHUNK]
+                if kind == "text":
+                    total.update("\0".join(["", *some.tolist()] if first else some.tolist()).encode())
+                    continue
+                some = some.astype(kind, copy=False)
+                if kind == "<f4":
+                    some = np.where(np.isnan(some), np.float32(np.nan), some)
+                total.update(np.ascontiguousarray(some).reshape(-1).view(np.uint8).data)
         return total.hexdigest()
 
 
@@ -169,7 +170,7 @@ def _text(values: np.ndarray) -> np.ndarray:
 
 
 def _postgres_days(days: np.ndarray) -> np.ndarray:
-    return (days.astype("datetime64[D]") - _POSTGRES_EPOCH).astype(np.int32)
+    return (days.astype("datetime64[D]") - POSTGRES_EPOCH).astype(np.int32)
 
 
 def _days(values: np.ndarray) -> np.ndarray:

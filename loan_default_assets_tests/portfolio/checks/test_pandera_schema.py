@@ -1,3 +1,5 @@
+import gc
+import weakref
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -170,3 +172,19 @@ def test_types_in_postgresql(tmp_path: Path) -> None:
         "hired": "date",
         "note": "text",
     }
+
+
+def test_a_frame_is_not_kept_after_its_validation(tmp_path: Path) -> None:
+    p = bank(tmp_path, CLEAN)
+    (part,) = partitions(p, ["2024-01-03"])
+    assert partition_violations(p, part.frame, part.key, TODAY) == []
+    gc.collect()
+    gc.disable()
+    try:
+        frame = part.frame.copy()
+        assert partition_violations(p, frame, part.key, TODAY) == []
+        kept = weakref.ref(frame)
+        del frame
+        assert kept() is None
+    finally:
+        gc.enable()

@@ -38,6 +38,12 @@ def thinning(most: int) -> list[str]:
         ("borrower_name", [f"Person {n}" for n in range(ROWS)], "names of persons"),
         ("성명", [f"김{chr(0xAC00 + n)}수" for n in range(ROWS)], "names of persons"),
         ("고객명", [f"김{chr(0xAC00 + n % 30)}수" for n in range(ROWS)], "names of persons"),
+        ("first_name", repeated(["Ann", "Bob", "Cid"]), "names of persons"),
+        ("lname", repeated([f"Smith {n % 40}" for n in range(ROWS)]), "names of persons"),
+        ("x", [f"DE{10 + n % 80}5001 0517 {1000 + n} 0012 34" for n in range(ROWS)], "account numbers"),
+        ("ssn", [f"{(n * 7919 + 123456789) % 10**9:09d}" for n in range(ROWS)], "social security"),
+        ("email", [f"u{n}@x.example" if n % 3 else "" for n in range(ROWS)], "e-mail"),
+        ("loan_id", repeated([str(7000 + n) for n in range(30)]), "identifier by its name"),
         ("address", [f"{n} High Street" for n in range(ROWS)], "addresses"),
         ("desc", [f"I need a loan for reason number {n} and so on" for n in range(ROWS)], "free text"),
         ("title", [f"Clerk {n}x" for n in range(ROWS)], "hardly repeat"),
@@ -91,7 +97,18 @@ def test_a_feature_has_the_kind_of_its_meaning(name: str, cells: list[str], kind
 
 
 @pytest.mark.parametrize(
-    "name", ["sex", "Gender", "marital_status", "nationality", "foreign_worker", "성별", "혼인여부"]
+    "name",
+    [
+        "sex",
+        "Gender",
+        "marital_status",
+        "nationality",
+        "foreign_worker",
+        "성별",
+        "혼인여부",
+        "is_male",
+        "birthplace",
+    ],
 )
 def test_a_protected_attribute_is_reported_on_and_no_feature(name: str) -> None:
     assert role(name, repeated(["1", "2"])).use == "protected"

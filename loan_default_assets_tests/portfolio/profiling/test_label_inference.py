@@ -24,6 +24,7 @@ BAD_NAMES = (
     "not.fully.paid",
     "isDelinquent",
     "non_performing",
+    "ausgefallen",
     "연체여부",
     "부도",
     "미상환여부",
@@ -97,6 +98,11 @@ def test_the_words_of_the_values_decide(name: str, default: str, other: str) -> 
         ("default", {"Y": 90, "N": 10}, "N"),
         ("repaid", {"1": 20, "0": 80}, "1"),
         ("status", {"bad": 70, "good": 30}, "good"),
+        ("x17", {"0": 80, "1": 20}, "1"),
+        ("status", {"0": 80, "1": 20}, "1"),
+        ("class", {"N": 80, "Y": 20}, "Y"),
+        ("flag", {"false": 80, "true": 20}, "true"),
+        ("결과", {"0": 80, "1": 20}, "1"),
     ],
 )
 def test_without_words_or_above_one_half_both_readings_are_shown(
@@ -112,8 +118,10 @@ def test_without_words_or_above_one_half_both_readings_are_shown(
         assert (given.positive, len(given.negative)) == ((value,), 1)
 
 
-def test_a_rarer_yes_without_words_is_the_default_and_said_to_be_a_guess() -> None:
-    found = reading("y", {"0": 60, "1": 30, "unknown": 10})
+@pytest.mark.parametrize("name", ["y", "Y", "TARGET", "target_flag", "label", "event", "목표변수"])
+def test_a_rarer_yes_of_a_target_without_words_is_the_default_and_said_to_be_a_guess(name: str) -> None:
+    found = reading(name, {"0": 60, "1": 30, "unknown": 10})
+    assert found.guessed
     assert (found.positive, found.negative, found.pending) == (("1",), ("0",), ("unknown",))
     assert "rarer" in found.why
     assert found.text == "default = 1 (33.3 % of loans)"

@@ -10,8 +10,9 @@ import pytest
 from loan_default_assets.portfolio.checks.pandera_schema import validate_partitions
 from loan_default_assets.portfolio.errors import PortfolioError, SourceError
 from loan_default_assets.portfolio.ingest.sources import read_partitions
+from loan_default_assets.portfolio.profiling.draft_completion import complete_draft
 from loan_default_assets.portfolio.profiling.draft_yaml import draft_yaml
-from loan_default_assets.portfolio.profiling.file_account import FileAccount, account_for, complete_draft
+from loan_default_assets.portfolio.profiling.file_account import FileAccount, account_for
 from loan_default_assets.portfolio.profiling.portfolio_draft import DraftRequest, PortfolioDraft, draft_for
 from loan_default_assets.portfolio.profiling.undecided import UndecidedError
 from loan_default_assets.portfolio.spec import Portfolio, load
@@ -40,7 +41,7 @@ def drafted(
     folder: Path, path: Path, **decided: object
 ) -> tuple[str, Portfolio, PortfolioDraft, FileAccount]:
     draft = draft_for(path, DraftRequest(**decided))  # type: ignore[arg-type]
-    account = account_for(draft)
+    account = account_for(draft, TODAY)
     draft = complete_draft(draft, account, TODAY)
     text = draft_yaml(draft)
     (folder / "drafted.yaml").write_text(text, "utf-8")

@@ -1,0 +1,134 @@
+"""What the account of a file adds to a draft: calendar, horizon, ranges, and what a human must correct or decide."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import date
+
+from loan_default_assets.portfolio.calendar import Cadence
+from loan_default_assets.portfolio.errors import row_list
+from loan_default_assets.portfolio.ingest.cell_errors import CellErrors
+from loan_default_assets.portfolio.ingest.missing_values import propose_sentinels
+from loan_default_assets.portfolio.profiling.column_roles import ColumnRole
+from loan_default_assets.portfolio.profiling.draft_calendar import (
+    DraftCalendar,
+    draft_calendar,
+    draft_horizon,
+    finer_cadence,
+)
+from loan_default_assets.portfolio.profiling.file_account import FileAccount
+from loan_default_assets.portfolio.profiling.key_hashes import KeyHashes
+from loan_default_assets.portfolio.profiling.panel_data import panel_of
+from loan_default_assets.portfolio.profiling.portfolio_draft import PortfolioDraft
+
+
+def complete_draft(draft: PortfolioDraft, account: FileAccount, today: date) -> PortfolioDraft:
+    """The draft with its calendar and horizon, and what a human must correct or decide.
+
+    Args:
+        draft: A draft without a calendar.
+        account: The account of its file.
+        today: The last date that a loan may have.
+    """
+    problems = [_problem(key, account) for key in account.errors.counts]
+    if draft.as_of:
+        problems += _date_problems(account.unusable_dates)
+        draft = replace(draft, calendar=draft_calendar(account.dates, today))
+    panel = None
+    key, keys = draft.key, account.keys
+    if key and keys is not None and (repeated := keys.repeats()):
+        finer = _finer(draft.calendar, account, keys)
+        if finer is None:
+            draft = _without_key(draft, key, keys, repeated)
+        else:
+            draft = replace(draft, calendar=draft_calendar(account.dates, today, finer))
+            panel = panel_of(keys.hashes, keys.days, keys.outcome)
+            draft = replace(
+                draft,
+                notes=(*draft.notes, *panel.notes(key)),
+                decisions=(*draft.decisions, *panel.decisions()),
+            )
+    decisions = list(draft.decisions)
+    if draft.as_of:
+        horizon = panel.horizon(draft.calendar.cadence) if panel and draft.calendar else None
+        horizon = horizon or draft_horizon(account.dates)
+        draft = replace(draft, horizon=horizon)
+        if not horizon.certain:
+            decisions.append(f"label.horizon_days: {horizon.days} is {horizon.why}.")
+    if draft.calendar and draft.calendar.end is None:
+        decisions.append(
+            f"the last {draft.calendar.running_rows:,} rows are of a {draft.calendar.cadence} partition that is not "
+            "over; `run` loads them when it is."
+        )
+    decisions += _late_sentinels(draft, account)
+    decisions += [f"{problem}. `run` refuses the file until this is corrected." for problem in problems]
+    for role in draft.roles:
+        decisions += [
+            f"{role.source_name}: {text}." for text in role.remarks if text.startswith("could also be")
+        ]
+    return replace(
+        draft,
+        label=replace(draft.label, counted=(account.outcomes, account.defaults)),
+        roles=tuple(replace(role, range=account.ranges.text(role.name)) for role in draft.roles),
+        decisions=tuple(decisions),
+    )
+
+
+def _finer(calendar: DraftCalendar | None, account: FileAccount, keys: KeyHashes) -> Cadence | None:
+    """The cadence in which no partition holds a loan twice; None where there is none."""
+    if calendar is None or account.dates.undated:
+        return None
+    return finer_cadence(account.dates, keys, calendar.cadence)
+
+
+def _problem(key: tuple[str, str], account: FileAccount) -> str:
+    name, problem = key
+    count = account.errors.counts[key]
+    hint = account.errors.hints.get(key, "")
+    cells = "cell" if count == 1 else "cells"
+    return f"column {name}: {problem}: {count} {cells} ({row_list(account.errors.rows[key], count)}){hint}"
+
+
+def _date_problems(unusable: CellErrors) -> list[str]:
+    return [
+        f"column {name}: {count} {'row has' if count == 1 else 'rows have'} {problem} "
+        f"({row_list(unusable.rows[name, problem], count)})"
+        for (name, problem), count in unusable.counts.items()
+    ]
+
+
+def _late_sentinels(draft: PortfolioDraft, account: FileAccount) -> list[str]:
+    """Numbers that may stand for a missing value in columns whose profile has the file's first rows only."""
+    found = []
+    for role in draft.roles:
+        if (
+            role.kind == "number"
+            and role.use != "ignored"
+            and not draft.profile.columns[role.source_name].complete
+        ):
+            cells = account.sample[role.name].dropna()
+            sentinels = propose_sentinels(Counter(cells.tolist()))
+            if sentinels:
+                found.append(
+                    f"{role.source_name}: {', '.join(sentinels)} may stand for a missing value; if so, list it under "
+                    "`missing` of the column."
+                )
+    return found
+
+
+def _without_key(draft: PortfolioDraft, key: str, keys: KeyHashes, repeated: int) -> PortfolioDraft:
+    """The draft with numbered rows, as the key's values repeat."""
+    problem = f"{repeated:,} rows repeat a value of {key}{_repeats(keys, repeated)}"
+    if draft.calendar:
+        problem += f" within one {draft.calendar.cadence} partition"
+    decision = (
+        f"{problem}: it does not identify the rows, so the draft numbers them instead (no `key`). Where they are "
+        "several rows per loan, evaluation sees loans that training saw: give their period as --date, or keep one "
+        "row per loan, such as the last before the outcome."
+    )
+    name = draft.profile.layout.portfolio_names[key]
+    role = ColumnRole(key, name, "ignored", reason="an identifier whose values repeat")
+    return replace(draft, key=None, roles=(role, *draft.roles), decisions=(*draft.decisions, decision))
+
+
+def _repeats(keys: KeyHashes, repeated: int) -> str:
+    return f" ({row_list(keys.first_repeats(), repeated)})"
