@@ -185,7 +185,7 @@ class ModelConfig:
         """All settings as plain JSON values, the inverse of `from_dict`.
 
         Examples:
-            >>> ModelConfig().as_dict()["batch_size"]
+            >>> ModelConfig().as_dict()["d_model"]
             32
         """
         return asdict(self)

@@ -58,7 +58,7 @@ def two_views(
         generator: CPU generator that chooses the cells.
 
     Returns:
-        (2B, D): the first B are one view, the rest the other.
+        (2B, W): the first B are one view, the rest the other.
 
     Examples:
         >>> from loan_default_assets.model.encoding import Encoding
@@ -69,7 +69,7 @@ def two_views(
         >>> data = encoding.transform(loans.numerical, loans.categorical)
         >>> encoder = TabTransformer(encoding, config)
         >>> two_views(encoder, data, data, config, Noise(0), torch.Generator()).shape
-        torch.Size([12, 32])
+        torch.Size([12, 72])
     """
     tokenizer = encoder.tokenizer
     if config.view == "mask":

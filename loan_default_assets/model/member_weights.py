@@ -52,7 +52,8 @@ def weigh_members(
 
     Examples:
         >>> outcome = np.array([False, True] * 500)
-        >>> [member.weight for member in weigh_members(np.zeros((2, 1000)), np.where(outcome, 1.0, -1.0), outcome)]
+        >>> useless, telling = np.zeros((2, 1000)), np.where(outcome, 1.0, -1.0)
+        >>> [round(member.weight, 1) for member in weigh_members(useless, telling, outcome)]
         [0.0, 0.0, 1.0]
     """
     count = len(transformers)

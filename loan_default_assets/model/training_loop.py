@@ -124,7 +124,8 @@ class OptimizerStep:
             torch.optim.lr_scheduler.OneCycleLR(
                 self.optimizer, learning_rate, total_steps=steps, pct_start=WARM_UP_SHARE
             )
-            if steps > 1 and config.schedule == "one_cycle"
+            # torch divides by the length of the rise less one step.
+            if steps * WARM_UP_SHARE > 1 and config.schedule == "one_cycle"
             else None
         )
 

@@ -28,6 +28,7 @@ RESULTS = {
     "baseline.BaselineScores",
     "boosting.FittedBoosting",
     "fine_tuning.FittedMember",
+    "feature_evidence.TellingShare",
     "leakage.LeakageAssessment",
     "leakage.LeakageEvidence",
     "leakage_evidence.UnivariateEvidence",

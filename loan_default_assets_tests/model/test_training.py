@@ -216,3 +216,9 @@ def test_weights_of_another_shape_are_refused(model: FittedModel) -> None:
 def test_an_unknown_device_is_named() -> None:
     with pytest.raises(ConfigError, match="abacus"):
         fitted(device="abacus")
+
+
+@pytest.mark.parametrize("epochs", range(1, 9))
+def test_a_training_of_any_few_steps_has_a_schedule(epochs: int) -> None:
+    model = fitted(max_epochs=epochs, min_steps=1, batch_size=300, patience=9, members=1, boosting=False)
+    assert len(aucs(model)) == epochs
