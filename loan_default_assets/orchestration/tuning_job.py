@@ -1,6 +1,7 @@
 """The job `tune`: trials of training settings. It has no schedule and no sensor."""
 
 import dagster as dg
+from pydantic import Field
 
 from loan_default_assets.limits import split_limits
 from loan_default_assets.orchestration.jobs import PORTFOLIO, TUNE
@@ -15,7 +16,7 @@ from loan_default_assets.settings import Settings
 class TuningConfig(dg.Config):
     """Run configuration of `tune`: the number of trials with a result, those of earlier runs included."""
 
-    trials: int = 20
+    trials: int = Field(20, ge=1)
 
 
 def build(portfolio: Portfolio, settings: Settings) -> dg.JobDefinition:

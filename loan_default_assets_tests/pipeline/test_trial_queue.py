@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -86,6 +88,37 @@ def test_a_trial_whose_process_died_is_run_again_with_its_settings(opened: Open,
         assert len(queue.finished()) == 4
         assert queue.interrupted() == len(numbers(queue, TrialState.FAIL)) == 1
         assert not numbers(queue, TrialState.RUNNING)
+
+
+KILLED_IN_ITS_THIRD_TRIAL = """
+import sys, time
+from loan_default_assets.pipeline.trial_storage import open_queue
+from loan_default_assets_tests.pipeline.test_trial_queue import PRESENT, SPACE
+
+with open_queue(sys.argv[1], {"portfolio": "bank", "snapshot": "a"}, SPACE, PRESENT, seed=0) as queue:
+    for number, claim in enumerate(queue.claims(6)):
+        if number == 2:
+            print("claimed", flush=True)
+            time.sleep(600)
+        queue.complete(claim, claim.settings["rate"])
+"""
+
+
+def test_after_kill_9_the_next_start_ends_with_all_trials(opened: Open, database_url: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED_IN_ITS_THIRD_TRIAL, database_url], stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "claimed\n"
+        process.kill()
+    with opened() as queue:
+        (lost,) = queue.study.get_trials(states=(TrialState.RUNNING,))
+        again = run_all(queue, 6)
+        assert len(again) == 4
+        assert [claim.trial.params for claim in again].count(lost.params) == 1
+        assert len(queue.finished()) == 6
+        assert queue.interrupted() == 1
 
 
 def test_a_process_that_died_before_it_chose_settings_loses_no_trial(opened: Open) -> None:

@@ -30,6 +30,7 @@ CHANGES = {"dropout": 0.25, "bins": 48}
             "training:\r\n  bins: 0\r\nname: a\r\n",
             "training:\r\n  bins: 48\r\n  dropout: 0.25\r\nname: a\r\n",
         ),
+        ("\ufefftraining: {bins: 1}\n", "\ufefftraining: {bins: 48, dropout: 0.25}\n"),
         ("name: a\r\n", "name: a\r\ntraining:\r\n  dropout: 0.25\r\n  bins: 48\r\n"),
         (
             'title: "훈련: {"\ntraining: {bins: 1}\n',
