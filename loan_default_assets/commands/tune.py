@@ -53,20 +53,21 @@ def tune(session: Session, trials: int, *, write: bool = False, say: Callable[[s
         )
     except (PipelineError, ConfigError) as error:
         raise CommandError(str(error)) from error
-    return "\n".join([*result_lines(result), *_change_lines(session, result, write)])
+    return "\n".join([*_result_lines(result), *_change_lines(session, result, write)])
 
 
-def result_lines(result: TuningResult) -> list[str]:
+def _result_lines(result: TuningResult) -> list[str]:
     """The number of trials, and the best one beside the present settings."""
     stopped = sum(trial.stopped_early for trial in result.trials)
-    interrupted = f"; {result.interrupted} more were interrupted" if result.interrupted else ""
+    interrupted = f"; interruptions {result.interrupted}" if result.interrupted else ""
     present, best = result.present, result.best
     return [
         f"trials      {len(result.trials)}, of which {stopped} stopped early{interrupted}",
         f"present     validation ROC-AUC {present.value:.4f}",
         f"best        validation ROC-AUC {best.value:.4f} (trial {best.number})",
         f"measured on {result.validation_rows:,} validation rows with {result.validation_defaults:,} defaults, by one "
-        "transformer per trial; the best of many is better there than on other rows",
+        f"transformer per trial: standard error {result.standard_error:.3f}, and the best of many is better there than "
+        "on other rows",
     ]
 
 

@@ -1,5 +1,6 @@
 """The step from a training snapshot to the best settings of many short trainings."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,18 @@ class TuningResult:
     changes: Mapping[str, Any]
     validation_rows: int
     validation_defaults: int
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of the best ROC-AUC on so many rows (Hanley and McNeil 1982)."""
+        area, defaults = self.best.value, self.validation_defaults
+        others = self.validation_rows - defaults
+        variance = (
+            area * (1 - area)
+            + (defaults - 1) * (area / (2 - area) - area**2)
+            + (others - 1) * (2 * area**2 / (1 + area) - area**2)
+        )
+        return math.sqrt(variance / (defaults * others))
 
 
 def tune_settings(

@@ -1,6 +1,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from loan_default_assets.limits import split_limits
@@ -8,6 +9,7 @@ from loan_default_assets.model.search_space import searched
 from loan_default_assets.pipeline.pipeline_errors import ChecksFailedError, NoRowsError
 from loan_default_assets.pipeline.training_settings import model_config
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
+from loan_default_assets.pipeline.trial_queue import FinishedTrial
 from loan_default_assets.pipeline.tune_settings import (
     TrialTraining,
     TuningResult,
@@ -36,16 +38,16 @@ def tune(bank: BankSteps, trials: int) -> tuple[TuningResult, list[str]]:
 def test_the_best_of_the_trials_is_found_and_a_second_start_repeats_none(
     bank_with_features: BankSteps,
 ) -> None:
-    result, lines = tune(bank_with_features, 3)
-    assert len(result.trials) == len(lines) == 3
-    assert "1 of 3 trials, present settings" in lines[0]
+    result, lines = tune(bank_with_features, 2)
+    assert len(result.trials) == len(lines) == 2
+    assert "1 of 2 trials, present settings" in lines[0]
     whole = [trial for trial in result.trials if not trial.stopped_early]
     assert result.best.value == max(trial.value for trial in whole) >= result.present.value > 0.5
     assert result.present.settings["learning_rate"] == small_bank.DESCRIPTION["training"]["learning_rate"]  # type: ignore[index]
     changed = model_config(bank_with_features.portfolio, bank_with_features.settings)
     changed = replace(changed, **result.changes).for_rows(1000)
     assert searched(changed) == result.best.settings
-    again, lines = tune(bank_with_features, 3)
+    again, lines = tune(bank_with_features, 2)
     assert (again, lines) == (result, [])
 
 
@@ -84,3 +86,12 @@ def test_nothing_is_tried_without_defaults_to_validate_on(steps: BankSteps) -> N
     steps.features()
     with pytest.raises(ChecksFailedError, match="no validation defaults"):
         tune(steps, 2)
+
+
+def test_the_standard_error_is_that_of_repeated_samples() -> None:
+    rng = np.random.default_rng(0)
+    defaults, others = rng.normal(1.0, 1, (2000, 42)), rng.normal(0.0, 1, (2000, 114))
+    areas = (defaults[:, :, None] > others[:, None, :]).mean(axis=(1, 2))
+    trial = FinishedTrial(0, {}, float(areas.mean()), stopped_early=False)
+    result = TuningResult((trial,), 0, trial, trial, {}, validation_rows=156, validation_defaults=42)
+    assert result.standard_error == pytest.approx(areas.std(), rel=0.1)
