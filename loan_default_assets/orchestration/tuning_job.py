@@ -22,9 +22,7 @@ class TuningConfig(dg.Config):
 def build(portfolio: Portfolio, settings: Settings) -> dg.JobDefinition:
     """The job; its result is the settings to write under the portfolio's `training`. Several runs share the trials."""
 
-    @dg.op(
-        name=TUNE, description="Tries settings on the training rows and compares them on the validation rows."
-    )
+    @dg.op(description="Tries settings on the training rows and compares them on the validation rows.")
     @retried
     def try_settings(context: dg.OpExecutionContext, config: TuningConfig, warehouse: Warehouse) -> None:
         result = tune_settings(

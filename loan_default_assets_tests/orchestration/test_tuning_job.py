@@ -8,7 +8,7 @@ def test_the_job_tries_settings_and_changes_no_model(good_bank: Bank) -> None:
     before = [record.version for record in session.registry.history()]
     job = definitions(session).resolve_job_def(jobs.TUNE)
     result = job.execute_in_process(
-        instance=good_bank.instance, run_config={"ops": {"tune": {"config": {"trials": 2}}}}
+        instance=good_bank.instance, run_config={"ops": {"try_settings": {"config": {"trials": 2}}}}
     )
     assert result.success
     (output,) = [event for event in result.all_events if event.is_successful_output]
