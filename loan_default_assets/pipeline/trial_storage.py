@@ -91,8 +91,10 @@ def _translated_errors(url: str) -> Iterator[None]:
         yield
     except (*lost, SQLAlchemyError) as error:
         address = Database(url, OPTUNA_SCHEMA, _reserved=True).address
-        cause = " ".join(str(error.__cause__ or error).split())
+        # The driver's own words: SQLAlchemy adds the statement and its parameters.
+        cause = error.__cause__ or error
+        words = " ".join(str(getattr(cause, "orig", None) or cause).split())
         raise WarehouseError(
-            f"the connection to PostgreSQL at {address} was lost during a trial: {cause}\n"
+            f"PostgreSQL at {address} failed during a trial: {words}\n"
             "The finished trials are stored; run the same command again"
         ) from None

@@ -13,6 +13,8 @@ from loan_default_assets.model.training_loop import Epoch
 from loan_default_assets.pipeline.trial_queue import Claim, TrialQueue
 from loan_default_assets.pipeline.trial_storage import open_queue
 from loan_default_assets.pipeline.tune_settings import run_trial
+from loan_default_assets.warehouse.database import Database
+from loan_default_assets.warehouse.database_errors import WarehouseError
 
 SPACE = (Dimension("rate", 0.001, 0.1, log=True), Dimension("bins", choices=(0, 24)))
 PRESENT = {"rate": 0.0123, "bins": 24}
@@ -199,6 +201,44 @@ def test_settings_that_cannot_be_trained_are_reported_and_not_tried_again(opened
     with opened() as queue:
         assert claim.settings not in [again.settings for again in run_all(queue, 3)]
         assert len(queue.finished()) == 3
+
+
+def run_until_the_connection_is_lost(opened: Open, database_url: str) -> None:
+    with opened() as queue:
+        claims = queue.claims(3)
+        queue.complete(next(claims), 0.5)
+        next(claims)
+        with Database(database_url, "sample").transaction() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        next(claims)
+
+
+def test_a_lost_connection_ends_the_start_and_the_next_one_goes_on(opened: Open, database_url: str) -> None:
+    with pytest.raises(
+        WarehouseError, match=r"connection to PostgreSQL .* was lost.*run the same command again"
+    ):
+        run_until_the_connection_is_lost(opened, database_url)
+    with opened() as queue:
+        run_all(queue, 3)
+        assert len(queue.finished()) == 3
+
+
+def report_without_a_table(opened: Open, database_url: str) -> None:
+    with opened() as queue:
+        claim = next(queue.claims(1))
+        with Database(database_url, "sample").transaction() as cursor:
+            cursor.execute("DROP TABLE optuna.trial_intermediate_values")
+        claim.trial.report(0.5, 1)
+
+
+def test_an_error_of_the_storage_is_reported_without_its_statement(opened: Open, database_url: str) -> None:
+    with pytest.raises(WarehouseError, match=r"run the same command again") as raised:
+        report_without_a_table(opened, database_url)
+    assert "INSERT INTO" not in str(raised.value)
+    assert "[SQL:" not in str(raised.value)
 
 
 def test_tables_of_an_earlier_optuna_are_migrated(opened: Open, database_url: str) -> None:
