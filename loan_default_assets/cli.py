@@ -210,6 +210,26 @@ def retrain(portfolio: str | None, source: str | None) -> None:
 
 
 @loan_default.command()
+@_portfolio_options
+@click.option(
+    "--trials",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="Trials in all, those of earlier and parallel starts included.",
+)
+@click.option("--write", is_flag=True, help="Write the best settings into the portfolio file.")
+@_verb
+def tune(portfolio: str | None, source: str | None, trials: int, write: bool) -> None:
+    """Try settings of the model on training and validation rows; show the best as a change of the portfolio."""
+    from loan_default_assets.commands.session import open_session
+    from loan_default_assets.commands.tune import tune as try_settings
+
+    with open_session(_settings(portfolio, source)) as session:
+        click.echo(try_settings(session, trials, write=write, say=lambda line: click.echo(line, err=True)))
+
+
+@loan_default.command()
 @click.argument("version")
 @_portfolio_options
 @click.option("--reason", default="promoted by an operator", show_default=True, help="Kept with the version.")

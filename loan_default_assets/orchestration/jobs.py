@@ -13,6 +13,7 @@ TRAIN = "train"
 FINETUNE = "finetune"
 EVALUATE = "evaluate"
 PACKAGE = "package"
+TUNE = "tune"
 
 # Pools: of the runs that name one, only one at a time executes; `dagster.yaml` has the limit.
 INGESTION = "ingestion"

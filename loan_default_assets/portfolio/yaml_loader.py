@@ -53,11 +53,27 @@ def library_names() -> tuple[str, ...]:
     return tuple(sorted(f.name.removesuffix(".yaml") for f in _LIBRARY.iterdir() if f.name.endswith(".yaml")))
 
 
+def portfolio_path(name_or_path: str) -> Path:
+    """The file of a portfolio: of the library, or a user's."""
+    if name_or_path in library_names():
+        return Path(str(_LIBRARY / f"{name_or_path}.yaml"))
+    return Path(name_or_path).expanduser()
+
+
+def load_text(text: str) -> Any:
+    """The document in a portfolio file's text.
+
+    Raises:
+        yaml.YAMLError: The text is no YAML, or gives a key twice.
+    """
+    return yaml.load(text, _Loader)  # noqa: S506 - derived from SafeLoader
+
+
 def load_validated(model: type[Model], name_or_path: str, source: str | None) -> Model:
     """Read a portfolio file and validate it as `model`; arguments and errors are those of `spec.load`."""
     text, location, folder = _read_yaml(name_or_path)
     try:
-        spec = yaml.load(text, _Loader)  # noqa: S506 - derived from SafeLoader
+        spec = load_text(text)
     except yaml.YAMLError as error:
         raise PortfolioError(f"{location}: not readable as YAML: {error}") from error
     if not isinstance(spec, dict):

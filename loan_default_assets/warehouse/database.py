@@ -20,7 +20,8 @@ from loan_default_assets.warehouse import migrations
 from loan_default_assets.warehouse.database_errors import WarehouseError, translate
 
 DAGSTER_SCHEMA = "dagster"
-_RESERVED = ("public", "information_schema", migrations.SCHEMA, DAGSTER_SCHEMA)
+OPTUNA_SCHEMA = "optuna"
+_RESERVED = ("public", "information_schema", migrations.SCHEMA, DAGSTER_SCHEMA, OPTUNA_SCHEMA)
 
 
 def normalise(url: str) -> str:
@@ -62,18 +63,29 @@ def redact(url: str) -> str:
 def dagster_url(url: str) -> str:
     """The URL under which Dagster keeps its tables in the same database, in the schema `dagster`.
 
+    See `library_url` for the exceptions.
+    """
+    return library_url(url, DAGSTER_SCHEMA)
+
+
+def library_url(url: str, schema: str) -> str:
+    """The URL under which a library keeps its tables in the same database, in a schema of its own.
+
     The schema is created unless it exists. The URL sets the connection's search path, so a connection pooler must
     forward `options`.
+
+    Args:
+        schema: DAGSTER_SCHEMA or OPTUNA_SCHEMA.
 
     Raises:
         WarehouseError: The database cannot be reached, or refuses the schema.
     """
-    with Database(url, DAGSTER_SCHEMA, _reserved=True).transaction() as cursor:
-        migrations.create_schema(cursor, DAGSTER_SCHEMA)
+    with Database(url, schema, _reserved=True).transaction() as cursor:
+        migrations.create_schema(cursor, schema)
     parsed = make_url(normalise(url))
     existing = parsed.query.get("options", "")
     options = existing if isinstance(existing, str) else " ".join(existing)
-    options = f"{options} -csearch_path={DAGSTER_SCHEMA}".strip()
+    options = f"{options} -csearch_path={schema}".strip()
     return normalise(parsed.update_query_dict({"options": options}).render_as_string(hide_password=False))
 
 

@@ -58,7 +58,7 @@ def test_descriptions_are_two_sentences(tmp_path: Path) -> None:
 
 
 def test_the_graph_loads_without_slow_libraries() -> None:
-    unwanted = {"torch", "sklearn", "matplotlib", "bentoml"}
+    unwanted = {"torch", "sklearn", "matplotlib", "bentoml", "optuna"}
     code = f"import loan_default_assets.definitions, sys; print(sorted({unwanted} & set(sys.modules)))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert loaded.stdout.strip() == "[]"

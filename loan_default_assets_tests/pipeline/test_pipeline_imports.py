@@ -23,7 +23,7 @@ def test_no_module_imports_dagster_anywhere(module: Path) -> None:
 
 def test_the_steps_load_without_dagster_and_without_slow_libraries() -> None:
     imports = "; ".join(f"import loan_default_assets.pipeline.{path.stem}" for path in MODULES[1:])
-    unwanted = {"dagster", "torch", "sklearn", "matplotlib", "pandera", "bentoml"}
+    unwanted = {"dagster", "torch", "sklearn", "matplotlib", "pandera", "bentoml", "optuna"}
     code = f"{imports}; import sys; print(sorted({unwanted} & set(sys.modules)))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert loaded.stdout.strip() == "[]"

@@ -83,7 +83,9 @@ def test_an_unreachable_server(url: str) -> None:
     assert "secret" not in message
 
 
-@pytest.mark.parametrize("name", ["public", "loan_default", "dagster", "pg_x", "information_schema"])
+@pytest.mark.parametrize(
+    "name", ["public", "loan_default", "dagster", "optuna", "pg_x", "information_schema"]
+)
 def test_reserved_schemas(name: str) -> None:
     with pytest.raises(WarehouseError, match="reserved"):
         Database("postgresql://u@h/d", name)
