@@ -23,7 +23,7 @@ from loan_default_assets.commands.session import open_session
 from loan_default_assets.limits import split_limits
 from loan_default_assets.model.metrics import evaluate, paired_bootstrap
 from loan_default_assets.pipeline.evaluation_window import evaluation_window
-from loan_default_assets.pipeline.model_evaluation import evaluate_baseline, evaluate_model
+from loan_default_assets.pipeline.model_evaluation import evaluate_model, evaluate_references
 from loan_default_assets.pipeline.training_snapshot import read_snapshot
 from loan_default_assets.portfolio.profiling.portfolio_draft import DraftRequest
 from loan_default_assets.settings import Settings
@@ -87,8 +87,8 @@ def trained(description: Path, source: Path, home: Path, seed: int) -> TrainedPo
         window = evaluation_window(snapshot, [record])
         probability = evaluate_model(record, session.portfolio, window).probability
         assert probability is not None
-        baseline = evaluate_baseline(session.portfolio, snapshot, window, seed)
-        return TrainedPortfolio(window.label, probability, baseline.metrics.values["roc_auc"])
+        references = evaluate_references(session.portfolio, snapshot, window, seed)
+        return TrainedPortfolio(window.label, probability, references.best.metrics.values["roc_auc"])
 
 
 def main(folder: Path, seeds: int = 1, names: Sequence[str] = ()) -> None:
