@@ -118,7 +118,7 @@ def changes_to(present: ModelConfig, best: Mapping[str, Any], rows: int) -> dict
     Examples:
         >>> best = searched(ModelConfig(batch_size=256, learning_rate=2e-3))
         >>> changes_to(ModelConfig(), best, 1000)
-        {'batch_size': 256, 'learning_rate': 0.002}
+        {'learning_rate': 0.002, 'batch_size': 256}
     """
     changes: dict[str, Any] = {}
     while differing := dict(_differing(replace(present, **changes).for_rows(rows), best)):
