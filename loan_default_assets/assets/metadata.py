@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Metadata = dict[str, Any]
 
+# The page of an asset cuts off what is wider than a few columns.
+_SHORT_NAMES = {"HistGradientBoosting": "boosting", "LogisticRegression": "logistic"}
+
 
 def column_schema(portfolio: Portfolio) -> dg.TableSchema:
     """The columns of `raw_data` under the portfolio."""
@@ -177,12 +180,15 @@ def _metrics_table(evaluated: WindowEvaluation) -> dg.MetadataValue:
     records = []
     for name, value in _defined(metrics.values).items():
         low, high = metrics.intervals[name]
-        shown = {"value": value, "low": low, "high": high}
-        shown |= {reference.name: reference.metrics.values[name] for reference in references}
-        records.append(dg.TableRecord({"metric": name} | {key: round(v, 4) for key, v in shown.items()}))
+        shown = {_SHORT_NAMES[r.name]: round(r.metrics.values[name], 4) for r in references}
+        interval = f"{low:.3f} to {high:.3f}"
+        records.append(
+            dg.TableRecord({"metric": name, "value": round(value, 4), "interval": interval} | shown)
+        )
     columns = [
         dg.TableColumn("metric", "string"),
-        *(dg.TableColumn(name, "float") for name in ("value", "low", "high")),
-        *(dg.TableColumn(reference.name, "float") for reference in references),
+        dg.TableColumn("value", "float"),
+        dg.TableColumn("interval", "string", description="95 %, by a bootstrap of the window's rows"),
+        *(dg.TableColumn(_SHORT_NAMES[r.name], "float", description=r.name) for r in references),
     ]
     return dg.MetadataValue.table(records=records, schema=dg.TableSchema(columns))
