@@ -83,9 +83,7 @@ def test_the_training_preset_of_a_large_file_is_drafted_with_its_reason(
     monkeypatch.setattr(draft_training, "LARGE_FILE", ROWS)
     loans().to_csv("loans.csv", index=False)
     result = init("loans.csv", "--label", "bad", "--date", "issued")
-    reason = (
-        "training: preset fast (fewer layers, larger batches), as the file has 1,500 rows with 3 features"
-    )
+    reason = "training: preset fast (fewer layers), as the file has 1,500 rows with 3 features"
     assert reason in result.output
     assert load("loans.yaml", source="loans.csv").training == {"preset": "fast"}
     drafted = Path("loans.yaml").read_text("utf-8").replace("\n# ", " ")

@@ -21,13 +21,13 @@ def draft_training(rows: int, features: int) -> DraftTraining | None:
     if rows >= VERY_LARGE_FILE:
         return DraftTraining(
             {"preset": "fast", "pretrain_epochs": 1, "max_epochs": 4},
-            f"preset fast (fewer layers, larger batches) with few epochs, as one epoch of {rows:,} rows has as many "
+            f"preset fast (fewer layers) with few epochs, as one epoch of {rows:,} rows has as many "
             "steps as the whole training of a small file; remove max_epochs to train as long as it helps",
         )
     if rows >= LARGE_FILE or rows * features >= LARGE_TABLE:
         return DraftTraining(
             {"preset": "fast"},
-            f"preset fast (fewer layers, larger batches), as the file has {rows:,} rows with {features:,} features; "
-            "remove the line for the larger network, which takes several times as long",
+            f"preset fast (fewer layers), as the file has {rows:,} rows with {features:,} features; "
+            "remove the line for the larger network, which takes twice as long",
         )
     return None
