@@ -13,8 +13,9 @@ COPY pyproject.toml deploy/docker/requirements.py ./
 # The configuration of a package mirror is a secret and not part of the image:
 # docker build --secret id=pip_conf,src=pip.conf
 RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
-    --mount=type=cache,target=/root/.cache/pip \
-    python requirements.py pyproject.toml > requirements.txt \
+    --mount=type=cache,target=/var/cache/pip \
+    export PIP_CACHE_DIR=/var/cache/pip \
+    && python requirements.py pyproject.toml > requirements.txt \
     && if [ -n "$TORCH_INDEX_URL" ]; then \
         pip install --index-url "$TORCH_INDEX_URL" "$(grep '^torch==' requirements.txt)"; \
     fi \

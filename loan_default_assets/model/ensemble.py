@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from loan_default_assets.model.encoding import EncodedRows
+from loan_default_assets.model.fine_tuning import blockwise
 from loan_default_assets.model.member_weights import combine
 from loan_default_assets.model.network import Classifier
 from loan_default_assets.model.training import FittedModel
-
-SCORED_ROWS_PER_BLOCK = 1024
 
 
 class Ensemble:
@@ -50,14 +48,7 @@ class Ensemble:
         Returns:
             (n,) float64 log-odds, before calibration.
         """
-        parts = [_logits(network, rows) for network in self._networks]
+        parts = [blockwise(network, rows).numpy() for network in self._networks]
         if self._trees is not None:
             parts.append(self._trees.logits(rows))
         return combine(self._members, parts)
-
-
-def _logits(network: Classifier, rows: EncodedRows) -> np.ndarray:
-    with torch.inference_mode():
-        blocks = torch.arange(len(rows)).split(SCORED_ROWS_PER_BLOCK)
-        logits: list[Tensor] = [network(rows.take(index)) for index in blocks]
-        return torch.cat(logits).numpy()

@@ -178,7 +178,7 @@ def fit(
     fitted, history = [], []
     for number in range(config.members):
         state = encoder.state if warm_start is None else warm_start.states[number]
-        epochs = EpochReports("fit", config.max_epochs, on_epoch, member=number + 1)
+        epochs = EpochReports("fit", config.max_epochs, on_epoch, number + 1, config.members)
         start_from = StartingWeights(state, whole=warm_start is not None, head_only=head_only)
         fitted.append(fine_tune(start_from, rows, encoding, config, number, epochs))
         history += epochs.history

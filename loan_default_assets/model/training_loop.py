@@ -30,7 +30,7 @@ class Epoch:
         total: Epochs of the phase without early stopping.
         loss: Mean loss per row; NaN for number 0.
         validation_auc: ROC-AUC on the validation rows; None in pretraining.
-        seconds_left: Time that the remaining epochs of the member take at the present rate.
+        seconds_left: Time that the remaining epochs of the phase, of all transformers, take at the present rate.
         member: Number of the transformer, from 1; 0 where there is one encoder only.
 
     Examples:
@@ -58,6 +58,7 @@ class EpochReports:
         total: Number of epochs.
         on_epoch: Called with the report of each epoch.
         member: Number of the transformer, from 1.
+        members: Transformers of the phase.
 
     Examples:
         >>> reports = EpochReports("pretrain", 2, None)
@@ -67,8 +68,11 @@ class EpochReports:
         [(1, 2), (2, 2)]
     """
 
-    def __init__(self, phase: str, total: int, on_epoch: OnEpoch | None, member: int = 0) -> None:
+    def __init__(
+        self, phase: str, total: int, on_epoch: OnEpoch | None, member: int = 0, members: int = 0
+    ) -> None:
         self.phase, self.total, self.on_epoch, self.member = phase, total, on_epoch, member
+        self.later_epochs = (members - member) * total
         self.history: list[Epoch] = []
         self.started = time.monotonic()
 
@@ -84,7 +88,7 @@ class EpochReports:
             validation_auc: ROC-AUC on the validation rows, None in pretraining.
         """
         elapsed = time.monotonic() - self.started
-        left = elapsed / max(number, 1) * (self.total - number)
+        left = elapsed / max(number, 1) * (self.total - number + self.later_epochs)
         epoch = Epoch(self.phase, number, self.total, loss, validation_auc, left, self.member)
         self.history.append(epoch)
         if self.on_epoch is not None:

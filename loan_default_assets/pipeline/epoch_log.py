@@ -14,7 +14,7 @@ def log_epochs(log: Logger) -> Callable[["Epoch"], None]:
 
 
 def epoch_line(epoch: "Epoch") -> str:
-    """Phase, number, loss, validation ROC-AUC where there is one, and what remains of the phase or transformer."""
+    """Phase, number, loss, validation ROC-AUC where there is one, and the remaining time of the phase."""
     # Fine-tuning may stop early.
     left = "about" if epoch.validation_auc is None else "at most"
     auc = "" if epoch.validation_auc is None else f", validation ROC-AUC {epoch.validation_auc:.4f}"

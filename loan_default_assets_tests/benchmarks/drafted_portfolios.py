@@ -36,7 +36,7 @@ class PublicFile:
     """A public file, the portfolio of the library that describes it, and what a user answers to `init`."""
 
     name: str
-    library: str
+    portfolio: str
     request: DraftRequest
 
 
@@ -98,15 +98,15 @@ def main(folder: Path, seeds: int = 1, names: Sequence[str] = ()) -> None:
     )
     for file in FILES:
         source = folder / file.name
-        if (names and file.library not in names) or not source.exists():
+        if (names and file.portfolio not in names) or not source.exists():
             continue
         for seed in range(seeds):
             with tempfile.TemporaryDirectory() as home:
                 drafted = Path(home) / "draft.yaml"
                 write(str(source), file.request, str(drafted))
-                written = trained(_LIBRARY / f"{file.library}.yaml", source, Path(home), seed)
+                written = trained(_LIBRARY / f"{file.portfolio}.yaml", source, Path(home), seed)
                 found = trained(drafted, source, Path(home), seed)
-            _report(file.library, seed, written, found)
+            _report(file.portfolio, seed, written, found)
 
 
 def _report(name: str, seed: int, written: TrainedPortfolio, found: TrainedPortfolio) -> None:
