@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -30,6 +30,8 @@ from loan_default_assets.model.training_loop import (
 )
 
 SHAPE = ("d_model", "nhead", "num_layers", "dim_feedforward", "activation", "bins", "token_width")
+# What a fitted model must have in common with the configuration to continue from it.
+FITTED_SHAPE = (*SHAPE, "head_hidden", "members")
 
 
 @dataclass(frozen=True)
@@ -156,10 +158,8 @@ def fit(
         (2, True)
     """
     start = warm_start or encoder
-    _check_shape(start.config, config, (*SHAPE, "head_hidden") if warm_start else SHAPE)
+    _check_shape(start.config, config, FITTED_SHAPE if warm_start else SHAPE)
     config = config.for_rows(len(train))
-    if warm_start is not None:
-        config = replace(config, members=len(warm_start.states))
     train_outcome, validation_outcome = train.outcome(), validation.outcome()
     device, encoding = pick_device(config), start.encoding
     train_rows = encoding.transform(train.numerical, train.categorical)

@@ -74,7 +74,7 @@ def train_classifier(
     champion = registry.champion()
     config = config.for_rows(len(snapshot.split.train))
     encoder = select_encoder(registry, portfolio, snapshot, config)
-    mode = _mode(attempt, champion, config, log)
+    mode = training_mode(attempt, champion, config, log)
     hyper_parameters = config.as_dict() | {"encoder": encoder.version, "mode": mode}
     known = find_same_training(registry, "classifier", snapshot, hyper_parameters, attempt.number)
     if known is not None:
@@ -105,17 +105,17 @@ def train_classifier(
     return TrainedClassifier(record, snapshot.describe(), checks, model)
 
 
-def _mode(
+def training_mode(
     attempt: TrainingAttempt, champion: ModelRecord | None, config: "ModelConfig", log: Logger
 ) -> Literal["full", "head"]:
     """`head` only where the champion has the shape of the configuration; a former release's may have another."""
     from loan_default_assets.model.config import FORMER
-    from loan_default_assets.model.training import SHAPE
+    from loan_default_assets.model.training import FITTED_SHAPE
 
     if attempt.mode == "full" or champion is None:
         return "full"
     present, requested = FORMER | dict(champion.hyper_parameters), config.as_dict()
-    if changed := [name for name in (*SHAPE, "head_hidden") if present.get(name) != requested[name]]:
+    if changed := [name for name in FITTED_SHAPE if present.get(name) != requested[name]]:
         log.info(f"classifier: the champion has other {', '.join(changed)}; all of the model is trained")
         return "full"
     return "head"
