@@ -94,7 +94,7 @@ def _model_text(session: Session, plan: RunPlan) -> str:
     changed = [name for name in session.portfolio.training if name != "preset"]
     also = f" with {', '.join(changed)} of the portfolio" if changed else ""
     members = "a transformer" if config.members == 1 else f"{config.members} transformers"
-    boosting = " and gradient boosting" if config.boosting else ""
+    boosting = ", gradient boosting and an additive model" if config.boosting else ""
     # Left to be derived while the number of rows is not known.
     epochs = f"at most {config.max_epochs}" if config.max_epochs else "some epochs"
     batches = f"batches of {config.batch_size}" if config.batch_size else "batches"

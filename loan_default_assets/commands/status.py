@@ -15,6 +15,7 @@ from loan_default_assets.warehouse.registry import ModelRecord
 
 # Settings that were given or derived, and that a reader of the status compares first.
 TRAINING = ("num_layers", "d_model", "batch_size", "learning_rate", "max_epochs", "pretrain_epochs")
+STACKED_MEMBERS = ("boosting", "additive")
 
 
 def status(session: Session, instance: dg.DagsterInstance | None = None) -> dict[str, Any]:
@@ -64,10 +65,14 @@ def _champion(champion: ModelRecord, evaluated: EvaluationRecord | None) -> dict
 
 def _members(champion: ModelRecord) -> list[dict[str, Any]]:
     """The members of the ensemble and their weights; one transformer in a model of a former release."""
-    boosting = champion.metrics.get("boosting_weight", 0.0)
+    stacked = [
+        {"kind": kind, "weight": weight}
+        for kind in STACKED_MEMBERS
+        if (weight := champion.metrics.get(f"{kind}_weight", 0.0))
+    ]
     count = int(champion.hyper_parameters.get("members", 1))
-    members: list[dict[str, Any]] = [{"kind": "transformer", "weight": (1 - boosting) / count}] * count
-    return [*members, {"kind": "boosting", "weight": boosting}] if boosting else members
+    each = (1 - sum(member["weight"] for member in stacked)) / count
+    return [{"kind": "transformer", "weight": each}] * count + stacked
 
 
 def _evaluation(last: EvaluationRecord) -> dict[str, Any]:
@@ -103,7 +108,9 @@ def text(found: dict[str, Any]) -> str:
 def _members_text(members: list[dict[str, Any]]) -> str:
     transformers = [member for member in members if member["kind"] == "transformer"]
     shares = [f"{len(transformers)} x transformer {transformers[0]['weight']:.2f}"]
-    shares += [f"boosting {member['weight']:.2f}" for member in members if member["kind"] == "boosting"]
+    shares += [
+        f"{member['kind']} {member['weight']:.2f}" for member in members if member["kind"] in STACKED_MEMBERS
+    ]
     return f"members and weights: {', '.join(shares)}"
 
 

@@ -1,7 +1,7 @@
 """A model as a folder of safetensors and JSON, named by its content; loading it executes nothing in it.
 
 `<root>/<version>/` holds weights.safetensors, encoding.safetensors, model.json, portfolio.json and manifest.json, and
-trees.safetensors where gradient boosting is a member.
+trees.safetensors and additive.safetensors where gradient boosting and an additive model are members.
 The manifest has the SHA-256 of the others, the artifact's SHA-256 is that of the manifest, and the version is c
 (classifier) or e (encoder) and the first 12 digits of it. No file holds a time, so the same model gives the same
 version. docs/decisions/no-pickle.md has the reasons.
@@ -21,7 +21,9 @@ import safetensors.numpy
 import safetensors.torch
 from torch import Tensor
 
+from loan_default_assets.model.additive_model import AdditiveModel
 from loan_default_assets.model.artifact_files import (
+    ADDITIVE,
     MANIFEST,
     TREES,
     ArtifactError,
@@ -153,8 +155,9 @@ def save(
         "model.json": to_json(details),
         "portfolio.json": to_json(dict(portfolio)),
     }
-    if isinstance(model, FittedModel) and model.trees is not None:
-        files[TREES] = safetensors.numpy.save(model.trees.arrays())
+    if isinstance(model, FittedModel):
+        parts = {TREES: model.trees, ADDITIVE: model.additive}
+        files |= {name: safetensors.numpy.save(part.arrays()) for name, part in parts.items() if part}
     files[MANIFEST] = to_json({name: digest_of(content) for name, content in files.items()})
     digest = digest_of(files[MANIFEST])
     version = details["kind"][0] + digest[:12]
@@ -264,16 +267,17 @@ def _model(details: Mapping[str, Any], files: Mapping[str, bytes]) -> FittedMode
         Epoch("fit", number, total, math.nan if loss is None else loss, auc, 0.0, *member)
         for number, total, loss, auc, *member in details["epochs"]
     )
-    trees = (
-        BoostedTrees.from_arrays(safetensors.numpy.load(files[TREES]))
-        if members[-1].kind == "boosting"
-        else None
+    kinds = {member.kind for member in members}
+    trees = BoostedTrees.from_arrays(safetensors.numpy.load(files[TREES])) if "boosting" in kinds else None
+    additive = (
+        AdditiveModel.from_arrays(safetensors.numpy.load(files[ADDITIVE])) if "additive" in kinds else None
     )
     return FittedModel(
         config=config,
         encoding=encoding,
         states=_states(weights, sum(member.kind == "transformer" for member in members)),
         trees=trees,
+        additive=additive,
         members=members,
         calibration=Calibration(**details["calibration"]),
         threshold=details["threshold"],

@@ -14,7 +14,7 @@ import numpy as np
 
 MANIFEST = "manifest.json"
 CONTENT = ("weights.safetensors", "encoding.safetensors", "model.json", "portfolio.json")
-TREES = "trees.safetensors"
+TREES, ADDITIVE = "trees.safetensors", "additive.safetensors"
 
 
 class ArtifactError(Exception):
@@ -35,8 +35,7 @@ def read(path: Path) -> dict[str, bytes]:
     """
     try:
         files = {name: (path / name).read_bytes() for name in (*CONTENT, MANIFEST)}
-        if (path / TREES).exists():
-            files[TREES] = (path / TREES).read_bytes()
+        files |= {name: (path / name).read_bytes() for name in (TREES, ADDITIVE) if (path / name).exists()}
     except OSError as error:
         name = Path(str(error.filename)).name
         raise ArtifactError(

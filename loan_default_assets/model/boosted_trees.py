@@ -179,12 +179,13 @@ class BoostedTrees:
         return cls(**(given | flags))
 
 
-def mean_of(parts: Sequence[BoostedTrees]) -> BoostedTrees:
-    """The trees whose log-odds are the mean of those of the parts.
+def weighted_sum(weighted: Sequence[tuple[float, BoostedTrees]]) -> BoostedTrees:
+    """The trees whose log-odds are the weighted sum of those of the parts.
 
     Args:
-        parts: Trees of the same rows, at least one, with equal target statistics.
+        weighted: Weights and trees of the same rows, at least one, with equal target statistics.
     """
+    parts = [part for _, part in weighted]
     nodes = np.cumsum([0, *(len(part.feature) for part in parts)])[:-1]
     splits = np.cumsum([0, *(len(part.codes_left) for part in parts)])[:-1]
 
@@ -207,11 +208,11 @@ def mean_of(parts: Sequence[BoostedTrees]) -> BoostedTrees:
         left=moved("left"),
         right=moved("right"),
         missing_left=joined("missing_left"),
-        value=joined("value") / len(parts),
+        value=np.concatenate([weight * part.value for weight, part in weighted]),
         split_codes=np.concatenate(split_codes).astype(np.int32),
         codes_left=joined("codes_left"),
         depth=joined("depth").max(keepdims=True),
-        base=joined("base").mean(keepdims=True),
+        base=np.sum([weight * part.base for weight, part in weighted], axis=0),
         starts=parts[0].starts,
         rates=parts[0].rates,
     )

@@ -1,36 +1,36 @@
-"""Gradient boosting as a teacher of the transformers and as a member of the ensemble, fitted on encoded rows."""
+"""Kinds of gradient boosting, fitted on encoded rows with rounds chosen on held-out folds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from loan_default_assets.model.boosted_trees import BoostedTrees, mean_of
+from loan_default_assets.model.boosted_trees import BoostedTrees
 from loan_default_assets.model.encoding import EncodedRows
 from loan_default_assets.model.target_statistics import TargetStatistics, fit_statistics
 
-FOLDS = 5
 MAX_ROUNDS = 600
 # Rounds without a lower loss on the held-out rows after which a fit stops.
 PATIENCE = 25
 MAX_NATIVE_CATEGORIES = 255
-# Two kinds of trees whose mean is better than either on most sets: docs/quality.md.
+# docs/decisions/stacking.md says how they were chosen.
 KINDS: tuple[dict[str, float], ...] = (
     {"learning_rate": 0.04, "max_leaf_nodes": 12, "l2_regularization": 3.0},
     {"learning_rate": 0.06, "max_leaf_nodes": 6, "l2_regularization": 5.0, "max_features": 0.3},
+    {"learning_rate": 0.05, "max_leaf_nodes": 31, "l2_regularization": 3.0, "max_features": 0.3},
 )
 
 
 @dataclass(frozen=True)
 class FittedBoosting:
-    """Boosting on the training rows.
+    """One kind of boosting on the training rows.
 
     Attributes:
-        trees: The mean of the two kinds, fitted on all rows.
-        out_of_fold: (n,) float64 PDs of the training rows, each by trees that were not fitted on that row.
+        trees: Fitted on all rows.
+        out_of_fold: (n,) float64 log-odds of the training rows, each by trees that were not fitted on that row.
     """
 
     trees: BoostedTrees
@@ -38,42 +38,39 @@ class FittedBoosting:
 
 
 def fit_boosting(
-    rows: EncodedRows, outcome: np.ndarray, cardinalities: Sequence[int], seed: int
-) -> FittedBoosting:
-    """Fit gradient boosting; the rounds are those with the lowest loss on held-out folds of the training rows.
+    rows: EncodedRows,
+    outcome: np.ndarray,
+    cardinalities: Sequence[int],
+    folds: Sequence[tuple[np.ndarray, np.ndarray]],
+    seed: int,
+) -> tuple[FittedBoosting, ...]:
+    """Fit every kind; the rounds are those with the lowest loss on the held-out folds.
 
     Args:
         rows: N encoded training rows.
         outcome: (n,) bool, True for a default.
         cardinalities: Number of codes of each categorical feature.
-        seed: Seed of folds and trees.
-
-    Returns:
-        The fitted trees. With fewer defaults or non-defaults than folds there are fewer folds; with a single row of a
-        class, the base rate stands in for the out-of-fold PDs.
+        folds: Positions of fitted and of held-out rows; with none, the rounds are a sixth of the most, and the base
+            rate stands in for the out-of-fold log-odds.
+        seed: Seed of the trees.
 
     Examples:
         >>> import torch
         >>> rows = EncodedRows(torch.arange(60.0)[:, None], torch.zeros(60, 0, dtype=torch.int64))
-        >>> fitted = fit_boosting(rows, np.arange(60) >= 30, (), seed=0)
-        >>> fitted.out_of_fold.shape, fitted.trees.logits(rows).shape
-        ((60,), (60,))
+        >>> fitted = fit_boosting(rows, np.arange(60) >= 30, (), [], seed=0)
+        >>> len(fitted) == len(KINDS), fitted[0].out_of_fold.shape, fitted[0].trees.logits(rows).shape
+        (True, (60,), (60,))
     """
-    from threadpoolctl import threadpool_limits
-
     from loan_default_assets.model.sklearn_trees import from_histogram_boosting
 
     table = _Table(rows, outcome, cardinalities, seed)
-    every = np.arange(len(outcome))
-    parts, log_odds = [], np.zeros(len(outcome))
-    # Threads of one process that share cores with another process wait for each other at every split.
-    with threadpool_limits(1):
-        for kind in KINDS:
-            rounds, held_out = table.cross_fit(kind)
-            log_odds += held_out / len(KINDS)
-            model, statistics = table.fit(every, kind | {"max_iter": rounds})
-            parts.append(from_histogram_boosting(model, rows.numerical.shape[1], statistics))
-    return FittedBoosting(mean_of(parts), 1 / (1 + np.exp(-log_odds)))
+    fitted = []
+    for kind in KINDS:
+        rounds, log_odds = table.cross_fit(kind, folds)
+        model, statistics = table.fit(np.arange(len(outcome)), kind | {"max_iter": rounds})
+        trees = from_histogram_boosting(model, rows.numerical.shape[1], statistics)
+        fitted.append(FittedBoosting(trees, log_odds))
+    return tuple(fitted)
 
 
 def filled(table: np.ndarray) -> np.ndarray:
@@ -123,12 +120,14 @@ class _Table:
         later = self._later(held_out, statistics)
         return model.fit(table, outcome, X_val=later, y_val=self.outcome[held_out]), statistics
 
-    def cross_fit(self, kind: dict[str, float]) -> tuple[int, np.ndarray]:
+    def cross_fit(
+        self, kind: dict[str, float], folds: Sequence[tuple[np.ndarray, np.ndarray]]
+    ) -> tuple[int, np.ndarray]:
         """The rounds to fit on all rows, and the log-odds (n,) of each row by a model that did not see it."""
         share = self.outcome.mean()
         log_odds = np.full(len(self.outcome), np.log(share / (1 - share)))
         best = []
-        for fitted, held_out in self._folds():
+        for fitted, held_out in folds:
             model, statistics = self.fit(fitted, kind | {"max_iter": MAX_ROUNDS}, held_out)
             losses = -np.asarray(model.validation_score_)
             best.append(max(int(losses.argmin()), 1))
@@ -141,13 +140,3 @@ class _Table:
 
     def _later(self, index: np.ndarray, statistics: TargetStatistics) -> np.ndarray:
         return np.concatenate([self.numerical[index], statistics.apply(self.codes[index])], axis=1)
-
-    def _folds(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Fitted and held-out positions; none where a class has a single row."""
-        from sklearn.model_selection import StratifiedKFold
-
-        folds = min(FOLDS, int(self.outcome.sum()), int((~self.outcome).sum()))
-        if folds > 1:
-            yield from StratifiedKFold(folds, shuffle=True, random_state=self.seed).split(
-                self.codes, self.outcome
-            )

@@ -1,4 +1,4 @@
-"""The log-odds of a fitted classifier: its transformers and its boosted trees, weighted."""
+"""The log-odds of a fitted classifier: its transformers, boosted trees and additive model, weighted."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from loan_default_assets.model.encoding import EncodedRows
 from loan_default_assets.model.fine_tuning import blockwise
 from loan_default_assets.model.member_weights import combine
 from loan_default_assets.model.network import Classifier
+from loan_default_assets.model.stacking import stacked_logits
 from loan_default_assets.model.training import FittedModel
 
 
@@ -32,7 +33,7 @@ class Ensemble:
     """
 
     def __init__(self, model: FittedModel) -> None:
-        self._members, self._trees = model.members, model.trees
+        self._members, self._trees, self._additive = model.members, model.trees, model.additive
         with torch.random.fork_rng(devices=[]):
             self._networks = [Classifier(model.encoding, model.config) for _ in model.states]
         for network, state in zip(self._networks, model.states, strict=True):
@@ -49,6 +50,4 @@ class Ensemble:
             (n,) float64 log-odds, before calibration.
         """
         parts = [blockwise(network, rows).numpy() for network in self._networks]
-        if self._trees is not None:
-            parts.append(self._trees.logits(rows))
-        return combine(self._members, parts)
+        return combine(self._members, [*parts, *stacked_logits(self._trees, self._additive, rows)])

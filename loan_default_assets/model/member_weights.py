@@ -29,26 +29,27 @@ class Member:
         1.0
     """
 
-    kind: Literal["transformer", "boosting"]
+    kind: Literal["transformer", "boosting", "additive"]
     weight: float = 1.0
     factor: float = 1.0
 
 
 def weigh_members(
-    transformers: np.ndarray, boosting: np.ndarray | None, outcome: np.ndarray
+    transformers: np.ndarray, stack: np.ndarray | None, outcome: np.ndarray, trees_share: float = 1.0
 ) -> tuple[Member, ...]:
-    """Give the transformers equal shares, and gradient boosting the share that the validation rows support.
+    """Give the transformers equal shares, and the stack the share that the validation rows support.
 
     The share minimises the log loss of the mixture of the two kinds plus a penalty on its distance from one half, so
     that few validation rows decide little.
 
     Args:
         transformers: (k, m) float64 raw log-odds of the transformers on the validation rows.
-        boosting: (m,) float64 raw log-odds of gradient boosting; None where it is no member.
+        stack: (m,) float64 raw log-odds of gradient boosting and additive models; None where they are no members.
         outcome: (m,) bool, True for a default.
+        trees_share: Share of gradient boosting in the stack; a member without a share is omitted.
 
     Returns:
-        The members, gradient boosting last.
+        The members: transformers, gradient boosting, additive model.
 
     Examples:
         >>> outcome = np.array([False, True] * 500)
@@ -57,9 +58,9 @@ def weigh_members(
         [0.0, 0.0, 1.0]
     """
     count = len(transformers)
-    if boosting is None:
+    if stack is None:
         return (Member("transformer", 1 / count, 1 / count),) * count
-    parts = (transformers.mean(axis=0), boosting)
+    parts = (transformers.mean(axis=0), stack)
     calibrations = [platt(part, outcome) for part in parts]
     first, second = (
         calibration.log_odds(part) for calibration, part in zip(calibrations, parts, strict=True)
@@ -73,7 +74,12 @@ def weigh_members(
     share = float(SHARES[int(np.argmin(losses))])
     each = (1 - share) / count
     transformer = Member("transformer", each, each * calibrations[0].slope)
-    return (*(transformer,) * count, Member("boosting", share, share * calibrations[1].slope))
+    slope = calibrations[1].slope
+    first_share, second_share = share * trees_share, share * (1 - trees_share)
+    boosting = Member("boosting", first_share, first_share * slope)
+    additive = Member("additive", second_share, second_share * slope)
+    kept = [*([boosting] if trees_share > 0 else []), *([additive] if trees_share < 1 else [])]
+    return (*(transformer,) * count, *kept)
 
 
 def combine(members: Sequence[Member], logits: Sequence[np.ndarray]) -> np.ndarray:

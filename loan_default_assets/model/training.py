@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from loan_default_assets.model.additive_model import AdditiveModel
 from loan_default_assets.model.boosted_trees import BoostedTrees
-from loan_default_assets.model.boosting import fit_boosting
 from loan_default_assets.model.calibration import Calibration, best_f1_threshold, platt
 from loan_default_assets.model.config import ConfigError, ModelConfig
 from loan_default_assets.model.contrastive import nt_xent, two_views
@@ -18,6 +18,7 @@ from loan_default_assets.model.fine_tuning import LabelledRows, StartingWeights,
 from loan_default_assets.model.member_weights import Member, combine, weigh_members
 from loan_default_assets.model.network import TabTransformer, head
 from loan_default_assets.model.rows import Rows
+from loan_default_assets.model.stacking import fit_stack, stacked_logits
 from loan_default_assets.model.training_loop import (
     Epoch,
     EpochReports,
@@ -60,7 +61,8 @@ class FittedModel:
         encoding: The features' encoding.
         states: Weights by name of each transformer, on the CPU.
         trees: Gradient boosting on encoded rows; None where it is no member.
-        members: The transformers, then gradient boosting.
+        additive: Additive model of encoded rows; None where it is no member.
+        members: The transformers, then gradient boosting, then the additive model.
         calibration: From the ensemble's log-odds to PD.
         threshold: PD from which a decision is adverse.
         history: Reports of the epochs of all transformers.
@@ -70,6 +72,7 @@ class FittedModel:
     encoding: Encoding
     states: tuple[dict[str, Tensor], ...]
     trees: BoostedTrees | None
+    additive: AdditiveModel | None
     members: tuple[Member, ...]
     calibration: Calibration
     threshold: float
@@ -132,8 +135,8 @@ def fit(
     """Fit the members of a classifier, weigh and calibrate them, and choose the threshold.
 
     Every transformer starts from the same pretrained encoder and has a seed of its own. Where a teacher is configured,
-    part of the target is the out-of-fold PD of gradient boosting (Hinton et al. 2015); the teacher never sees the row
-    it teaches, nor a validation row.
+    part of the target is the out-of-fold PD of the stack of gradient boosting and additive models (Hinton et al. 2015);
+    the teacher never sees the row it teaches, nor a validation row.
 
     Args:
         encoder: Pretrained encoder to start from.
@@ -165,10 +168,10 @@ def fit(
     train_rows = encoding.transform(train.numerical, train.categorical)
     validation_rows = encoding.transform(validation.numerical, validation.categorical)
     target = train_outcome.astype(np.float64)
-    boosting = None
+    stack = None
     if config.boosting or config.teacher:
-        boosting = fit_boosting(train_rows, train_outcome, encoding.cardinalities, config.seed)
-        target = (1 - config.teacher) * target + config.teacher * boosting.out_of_fold
+        stack = fit_stack(train_rows, train_outcome, encoding.cardinalities, config.seed)
+        target = (1 - config.teacher) * target + config.teacher * stack.out_of_fold
     rows = LabelledRows(
         train_rows.to(device),
         torch.from_numpy(target.astype(np.float32)).to(device),
@@ -182,11 +185,15 @@ def fit(
         start_from = StartingWeights(state, whole=warm_start is not None, head_only=head_only)
         fitted.append(fine_tune(start_from, rows, encoding, config, number, epochs))
         history += epochs.history
-    trees = boosting.trees if boosting is not None and config.boosting else None
     parts = [member.validation_logits.astype(np.float64) for member in fitted]
-    from_trees = None if trees is None else trees.logits(validation_rows)
-    members = weigh_members(np.stack(parts), from_trees, validation_outcome)
-    logits = combine(members, parts if from_trees is None else [*parts, from_trees])
+    if stack is None or not config.boosting:
+        members = weigh_members(np.stack(parts), None, validation_outcome)
+        trees, additive = None, None
+    else:
+        stacked = stack.logits(validation_rows)
+        members = weigh_members(np.stack(parts), stacked, validation_outcome, stack.trees_share)
+        trees, additive = stack.trees, stack.additive
+    logits = combine(members, [*parts, *stacked_logits(trees, additive, validation_rows)])
     calibration = platt(logits, validation_outcome)
     threshold = best_f1_threshold(validation_outcome, calibration.probability(logits))
     return FittedModel(
@@ -194,6 +201,7 @@ def fit(
         encoding,
         tuple(member.state for member in fitted),
         trees,
+        additive,
         members,
         calibration,
         threshold,

@@ -28,8 +28,8 @@ _LOADING, _FEATURES = 0.5, 0.3
 # The leakage check examines at most a fixed number of rows, so that its time depends on the features alone.
 _LEAKAGE, _LEAKAGE_PER_FEATURE = 0.5, 0.1
 _EVALUATION, _EVALUATION_PER_CELL = 2.0, 5e-6
-# Two kinds of trees on five folds and on all rows.
-_BOOSTING, _BOOSTING_PER_CELL = 1.0, 1e-5
+# The stack: three kinds of trees and two additive models, on five folds and on all rows.
+_STACK, _STACK_PER_CELL = 1.5, 2e-5
 _CHAMPION, _PACKAGE = 0.1, 2.0
 _STORING = ("raw_loans", "processed_features")
 
@@ -155,7 +155,7 @@ def _with_training(plan: RunPlan, cost: "StepCost", features: int, package: bool
         training["pretrained_encoder"] += cost.pretraining(rows.pretraining)
         training["classifier"] += cost.fine_tuning(rows.training, rows.validation)
         if plan.config.boosting or plan.config.teacher:
-            training["classifier"] += _BOOSTING + rows.training * features * _BOOSTING_PER_CELL
+            training["classifier"] += _STACK + rows.training * features * _STACK_PER_CELL
     config = cost.config.for_rows(rows.training) if rows.training else cost.config
     return replace(plan, config=config, seconds={**plan.seconds, **training})
 

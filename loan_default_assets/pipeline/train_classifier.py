@@ -84,7 +84,10 @@ def train_classifier(
     model = _fit(portfolio, snapshot, config, encoder, warm_start, log)
     metrics = {
         "validation_roc_auc": max(epoch.validation_auc or 0.0 for epoch in model.history),
-        "boosting_weight": sum(member.weight for member in model.members if member.kind == "boosting"),
+        **{
+            f"{kind}_weight": sum(member.weight for member in model.members if member.kind == kind)
+            for kind in ("boosting", "additive")
+        },
     }
     if measure_pretraining and mode == "full":
         metrics["pretraining_gain"] = pretraining_gain(model, snapshot)

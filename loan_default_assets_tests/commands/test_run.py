@@ -33,7 +33,8 @@ def test_the_plan_is_said_before_anything_is_stored_and_refreshed_after_each_ste
     for expected in (
         "rows        2,400 rows of loans.csv; none is stored yet",
         "partitions  40 daily, 2025-01-01 to 2025-02-09; 0 of them stored already",
-        "model       3 transformers of 1 layer of width 8 and gradient boosting (preset default with d_model, ",
+        "model       3 transformers of 1 layer of width 8, gradient boosting and an additive model ",
+        "(preset default with d_model, ",
         "1 epoch of pretraining, at most 3 of fine-tuning in batches of 64",
         "time        at most about ",
     ):

@@ -91,6 +91,7 @@ def test_the_same_model_is_one_version(tmp_path: Path, model: FittedModel) -> No
     [
         "weights.safetensors",
         "trees.safetensors",
+        "additive.safetensors",
         "encoding.safetensors",
         "model.json",
         "portfolio.json",
@@ -154,4 +155,4 @@ def test_nothing_in_the_folder_is_a_pickle_or_a_time(tmp_path: Path, model: Fitt
     for name in ("model.json", "portfolio.json", "manifest.json"):
         json.loads((saved.path / name).read_bytes())
     assert "seconds" not in (saved.path / "model.json").read_text()
-    assert sorted(path.suffix for path in saved.path.iterdir()) == [".json"] * 3 + [".safetensors"] * 3
+    assert sorted(path.suffix for path in saved.path.iterdir()) == [".json"] * 3 + [".safetensors"] * 4

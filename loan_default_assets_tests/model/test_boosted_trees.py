@@ -7,10 +7,9 @@ import pytest
 import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from loan_default_assets.model.boosted_trees import BoostedTrees, TreesError, mean_of
+from loan_default_assets.model.boosted_trees import BoostedTrees, TreesError, weighted_sum
 from loan_default_assets.model.boosting import filled, fit_boosting
 from loan_default_assets.model.encoding import EncodedRows
-from loan_default_assets.model.metrics import roc_auc
 from loan_default_assets.model.sklearn_trees import from_histogram_boosting
 from loan_default_assets.model.target_statistics import TargetStatistics, fit_statistics
 
@@ -90,55 +89,18 @@ def test_rates_in_place_of_codes_score_as_in_scikit_learn() -> None:
     np.testing.assert_allclose(trees.logits(later), model.decision_function(with_rates), atol=1e-10)
 
 
-def test_each_row_is_taught_by_trees_that_did_not_see_it() -> None:
-    rng = np.random.default_rng(0)
-    outcome = rng.random(600) < 0.5
-    noise = EncodedRows(
-        torch.from_numpy(rng.normal(size=(600, 3)).astype(np.float32)), torch.zeros(600, 0).long()
-    )
-    fitted = fit_boosting(noise, outcome, (), seed=0)
-    in_sample = roc_auc(outcome, fitted.trees.logits(noise))
-    assert in_sample > 0.6 > roc_auc(outcome, fitted.out_of_fold)
-
-
-def test_a_category_with_many_codes_is_a_rate_that_its_own_row_does_not_move() -> None:
-    rng = np.random.default_rng(0)
-    codes = rng.integers(2, 300, (3000, 1))
-    rows = EncodedRows(torch.zeros(3000, 1), torch.from_numpy(codes))
-    by_chance = rng.random(3000) < 0.5
-    assert roc_auc(by_chance, fit_boosting(rows, by_chance, (300,), seed=0).out_of_fold) < 0.55
-    risk = rng.random(300)[codes[:, 0]]
-    outcome = rng.random(3000) < risk
-    fitted = fit_boosting(rows, outcome, (300,), seed=0)
-    assert roc_auc(outcome, fitted.out_of_fold) > 0.7
-    assert roc_auc(outcome, fitted.trees.logits(rows)) > 0.7
-    unknown = EncodedRows(torch.zeros(1, 1), torch.ones(1, 1, dtype=torch.int64))
-    assert np.isfinite(fitted.trees.logits(unknown)).all()
-
-
-def test_the_mean_of_trees_scores_as_the_mean_of_their_scores() -> None:
+def test_a_weighted_sum_of_trees_scores_as_the_weighted_sum_of_their_scores() -> None:
     rows, outcome = example(3, (5, 100))
-    parts = [
-        fit_boosting(rows, outcome, (5, 100), seed=0).trees,
-        fit_boosting(rows, ~outcome, (5, 100), seed=1).trees,
-    ]
-    parts[1] = replace(parts[1], starts=parts[0].starts, rates=parts[0].rates)
-    expected = (parts[0].logits(rows) + parts[1].logits(rows)) / 2
-    np.testing.assert_allclose(mean_of(parts).logits(rows), expected, atol=1e-12)
-
-
-@pytest.mark.parametrize("defaults", [1, 2, 3])
-def test_few_rows_of_a_class_are_no_error(defaults: int) -> None:
-    rows, _ = example(2, (4,), rows=40)
-    outcome = np.arange(40) < defaults
-    fitted = fit_boosting(rows, outcome, (4,), seed=0)
-    assert np.isfinite(fitted.out_of_fold).all()
-    assert np.isfinite(fitted.trees.logits(rows)).all()
+    parts = [part.trees for part in fit_boosting(rows, outcome, (5, 100), [], seed=0)]
+    weights = [0.5, 0.2, 0.3]
+    expected = sum(weight * part.logits(rows) for weight, part in zip(weights, parts, strict=True))
+    together = weighted_sum(list(zip(weights, parts, strict=True)))
+    np.testing.assert_allclose(together.logits(rows), expected, atol=1e-12)
 
 
 def test_arrays_are_the_inverse_of_from_arrays() -> None:
     rows, outcome = example(3, (5,))
-    trees = fit_boosting(rows, outcome, (5,), seed=0).trees
+    trees = fit_boosting(rows, outcome, (5,), [], seed=0)[0].trees
     again = BoostedTrees.from_arrays(trees.arrays())
     assert np.array_equal(trees.logits(rows), again.logits(rows))
     with pytest.raises(TreesError, match="lack roots"):
@@ -149,7 +111,7 @@ def test_arrays_are_the_inverse_of_from_arrays() -> None:
 @pytest.mark.parametrize("position", [-2, 10**6])
 def test_positions_out_of_range_are_refused(name: str, position: int) -> None:
     rows, outcome = example(3, (5,), rows=100)
-    trees = fit_boosting(rows, outcome, (5,), seed=0).trees
+    trees = fit_boosting(rows, outcome, (5,), [], seed=0)[0].trees
     altered = getattr(trees, name).copy()
     altered[0] = position
     with pytest.raises(TreesError, match="positions in the trees"):
@@ -158,7 +120,7 @@ def test_positions_out_of_range_are_refused(name: str, position: int) -> None:
 
 def test_rows_with_fewer_columns_are_refused() -> None:
     rows, outcome = example(3, (5,))
-    trees = fit_boosting(rows, outcome, (5,), seed=0).trees
+    trees = fit_boosting(rows, outcome, (5,), [], seed=0)[0].trees
     fewer, _ = example(1, ())
     with pytest.raises(TreesError, match="the rows have 1"):
         trees.logits(fewer)

@@ -14,18 +14,21 @@ import loan_default_assets.model as package
 WITHOUT_EXAMPLE = {
     "artifact.load",
     "artifact_files.read",
-    "boosted_trees.mean_of",
+    "additive_model.weighted_sum",
+    "boosted_trees.weighted_sum",
     "fine_tuning.LabelledRows",
     "fine_tuning.StartingWeights",
     "fine_tuning.blockwise",
     "fine_tuning.fine_tune",
     "smoke.smoke",
+    "stacking.stacked_logits",
 }
 # Results of functions whose examples show them.
 RESULTS = {
     "artifact.LoadedArtifact",
     "artifact.SavedArtifact",
     "baseline.BaselineScores",
+    "additive_fitting.FittedAdditive",
     "boosting.FittedBoosting",
     "fine_tuning.FittedMember",
     "feature_evidence.TellingShare",
@@ -37,6 +40,7 @@ RESULTS = {
     "metrics.PairedDifferences",
     "predictor.ScoredRows",
     "splits.Split",
+    "stacking.Stack",
     "training.Encoder",
     "training.FittedModel",
 }

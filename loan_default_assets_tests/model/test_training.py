@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from loan_default_assets.model import training
-from loan_default_assets.model.boosting import FittedBoosting, fit_boosting
 from loan_default_assets.model.config import ConfigError
 from loan_default_assets.model.encoding import EncodedRows
 from loan_default_assets.model.ensemble import Ensemble
 from loan_default_assets.model.member_weights import Member
 from loan_default_assets.model.metrics import roc_auc
 from loan_default_assets.model.rows import Rows, RowsError, concatenate
+from loan_default_assets.model.stacking import Stack, fit_stack
 from loan_default_assets.model.training import FittedModel, fit, pretrain
 from loan_default_assets.model.training_loop import Epoch
 from loan_default_assets_tests.model.examples import encoded, fitted, loans, pretrained, tiny
@@ -39,7 +39,9 @@ def aucs(model: FittedModel, member: int = 1) -> list[float]:
 
 def alone(model: FittedModel, member: int) -> FittedModel:
     """One transformer of the classifier."""
-    return replace(model, states=(model.states[member - 1],), trees=None, members=(Member("transformer"),))
+    return replace(
+        model, states=(model.states[member - 1],), trees=None, additive=None, members=(Member("transformer"),)
+    )
 
 
 def test_the_same_rows_and_seed_give_the_same_weights(model: FittedModel) -> None:
@@ -53,7 +55,7 @@ def test_the_same_rows_and_seed_give_the_same_weights(model: FittedModel) -> Non
 
 
 def test_every_transformer_has_its_own_seed_and_the_shares_add_up(model: FittedModel) -> None:
-    assert [member.kind for member in model.members] == ["transformer", "transformer", "boosting"]
+    assert [member.kind for member in model.members] == [*["transformer"] * 2, "boosting", "additive"]
     assert sum(member.weight for member in model.members) == pytest.approx(1)
     assert not same(*model.states)
     assert {epoch.member for epoch in model.history} == {1, 2}
@@ -62,11 +64,11 @@ def test_every_transformer_has_its_own_seed_and_the_shares_add_up(model: FittedM
 def test_the_teacher_changes_the_target_of_training_rows_only(monkeypatch: pytest.MonkeyPatch) -> None:
     taught: list[tuple[EncodedRows, np.ndarray]] = []
 
-    def recorded(rows: EncodedRows, outcome: np.ndarray, *others: Any) -> FittedBoosting:
+    def recorded(rows: EncodedRows, outcome: np.ndarray, *others: Any) -> Stack:
         taught.append((rows, outcome))
-        return fit_boosting(rows, outcome, *others)
+        return fit_stack(rows, outcome, *others)
 
-    monkeypatch.setattr(training, "fit_boosting", recorded)
+    monkeypatch.setattr(training, "fit_stack", recorded)
     by_teacher, by_label = fitted(teacher=0.5), fitted(teacher=0.0)
     assert not same(by_teacher.states[0], by_label.states[0])
     train = loans(300)
