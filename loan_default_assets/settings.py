@@ -60,7 +60,8 @@ class Settings(BaseSettings):
         description="`require` promotes no model that may discriminate worse than the best plain reference.",
     )
     ensemble: Literal["transformer", "transformer+boosting"] = Field(
-        "transformer+boosting", description="Members of the classifier."
+        "transformer+boosting",
+        description="Members of the classifier; boosting stands for gradient boosting and an additive model.",
     )
 
     dagster_port: int = Field(3000, ge=1, le=65535, description="Port of Dagster's UI.")

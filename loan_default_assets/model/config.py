@@ -33,8 +33,8 @@ class ModelConfig:
             mean alone.
         head_dropout: Rate before both layers of the head.
         members: Transformers of the classifier, each with a seed of its own.
-        boosting: Whether gradient boosting is a member of the classifier too.
-        teacher: Share of the training target that is the out-of-fold PD of gradient boosting; the rest is the label.
+        boosting: Whether gradient boosting and additive models are members of the classifier too.
+        teacher: Share of the training target that is their out-of-fold PD; the rest is the label.
         weight_average: Decay per step of the exponential moving average of the weights; 0 for the last weights.
         schedule: How the learning rate runs over the epochs: `one_cycle` (Smith 2018) or `constant`.
         batch_size: Rows per step of fine-tuning; 0 derives it from the number of training rows.
