@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from loan_default_assets.model.encoding import EncodedRows
+from loan_default_assets.model.target_statistics import TargetStatistics
 
 MAX_CODES = 256
 # Rows times trees that are scored at once: the working arrays stay in the processor's cache.
@@ -96,6 +97,7 @@ class BoostedTrees:
             (self.left, 0, nodes),
             (self.right, 0, nodes),
             (self.split_codes, -1, len(self.codes_left)),
+            (self.starts, -1, max(len(self.rates), 1)),
         )
         for positions, low, high in limits:
             if len(positions) and not (low <= positions.min() and positions.max() < high):
@@ -113,18 +115,33 @@ class BoostedTrees:
         Raises:
             TreesError: The rows have fewer columns than the trees split on.
         """
-        codes = rows.categorical.cpu().numpy()
-        numerical = rows.numerical.cpu().numpy()
-        cells = np.concatenate([numerical, codes.astype(np.float32)], axis=1)
-        if len(self.feature) and self.feature.max() >= cells.shape[1]:
-            raise TreesError(
-                f"the trees split on column {self.feature.max()}, the rows have {cells.shape[1]}"
-            )
+        cells = self.cells(rows)
         result = np.empty(len(rows))
         size = max(_CELLS_PER_BLOCK // max(len(self.roots), 1), 1)
         for start in range(0, len(rows), size):
             result[start : start + size] = self._block(cells[start : start + size])
         return result
+
+    def cells(self, rows: EncodedRows) -> np.ndarray:
+        """The cells that the trees split on.
+
+        Args:
+            rows: N encoded rows.
+
+        Returns:
+            (n, N + C) float32: numerical features, then codes, or their rates where the trees were fitted on rates.
+
+        Raises:
+            TreesError: The rows have fewer columns than the trees split on.
+        """
+        codes = rows.categorical.cpu().numpy()
+        replaced = TargetStatistics(self.starts, self.rates).apply(codes)
+        cells = np.concatenate([rows.numerical.cpu().numpy(), replaced], axis=1)
+        if len(self.feature) and self.feature.max() >= cells.shape[1]:
+            raise TreesError(
+                f"the trees split on column {self.feature.max()}, the rows have {cells.shape[1]}"
+            )
+        return cells
 
     def _block(self, cells: np.ndarray) -> np.ndarray:
         flat, columns = cells.ravel(), cells.shape[1]

@@ -12,7 +12,7 @@ from loan_default_assets.model.boosting import filled, fit_boosting
 from loan_default_assets.model.encoding import EncodedRows
 from loan_default_assets.model.metrics import roc_auc
 from loan_default_assets.model.sklearn_trees import from_histogram_boosting
-from loan_default_assets.model.target_statistics import TargetStatistics
+from loan_default_assets.model.target_statistics import TargetStatistics, fit_statistics
 
 
 def example(
@@ -76,6 +76,20 @@ def test_a_code_that_was_not_fitted_on_goes_where_missing_values_go() -> None:
     np.testing.assert_allclose(trees.logits(unknown), model.decision_function(missing), atol=1e-10)
 
 
+def test_rates_in_place_of_codes_score_as_in_scikit_learn() -> None:
+    rows, outcome = example(2, (5, 100))
+    statistics, cells = fit_statistics(rows.categorical.numpy(), outcome, (5, 100), seed=0)
+    fitted_on = np.concatenate([rows.numerical.numpy(), cells], axis=1)
+    model = HistGradientBoostingClassifier(max_iter=20, categorical_features=[False, False, True, False])
+    trees = from_histogram_boosting(model.fit(fitted_on, outcome), 2, statistics)
+    later, _ = example(2, (5, 100), rows=500, seed=1)
+    with_rates = np.concatenate(
+        [later.numerical.numpy(), statistics.apply(later.categorical.numpy())], axis=1
+    )
+    assert (trees.feature == 3).any()
+    np.testing.assert_allclose(trees.logits(later), model.decision_function(with_rates), atol=1e-10)
+
+
 def test_each_row_is_taught_by_trees_that_did_not_see_it() -> None:
     rng = np.random.default_rng(0)
     outcome = rng.random(600) < 0.5
@@ -97,6 +111,7 @@ def test_a_category_with_many_codes_is_a_rate_that_its_own_row_does_not_move() -
     outcome = rng.random(3000) < risk
     fitted = fit_boosting(rows, outcome, (300,), seed=0)
     assert roc_auc(outcome, fitted.out_of_fold) > 0.7
+    assert roc_auc(outcome, fitted.trees.logits(rows)) > 0.7
     unknown = EncodedRows(torch.zeros(1, 1), torch.ones(1, 1, dtype=torch.int64))
     assert np.isfinite(fitted.trees.logits(unknown)).all()
 
@@ -130,7 +145,7 @@ def test_arrays_are_the_inverse_of_from_arrays() -> None:
         BoostedTrees.from_arrays({name: value for name, value in trees.arrays().items() if name != "roots"})
 
 
-@pytest.mark.parametrize("name", ["roots", "left", "right", "split_codes"])
+@pytest.mark.parametrize("name", ["roots", "left", "right", "split_codes", "starts"])
 @pytest.mark.parametrize("position", [-2, 10**6])
 def test_positions_out_of_range_are_refused(name: str, position: int) -> None:
     rows, outcome = example(3, (5,), rows=100)
