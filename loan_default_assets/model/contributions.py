@@ -86,16 +86,17 @@ class Contributions:
         chosen, from_trees = self._differs(rows), self._from_trees(rows)
         many = np.flatnonzero(chosen.sum(axis=1) > ALWAYS_OCCLUDED)
         if len(many) and self._ensemble.networks:
-            estimates = self._slope * from_trees[many] + self.estimated(rows.take(torch.from_numpy(many)))
+            estimates = from_trees[many] + self._from_gradients(rows.take(torch.from_numpy(many)))
+            estimates *= self._slope
             chosen[many] = ranking.candidates(estimates, chosen[many], adverse[many])
         return self._slope * self._drops(rows, transformer_logits, from_trees, chosen)
 
     def estimated(self, rows: EncodedRows) -> np.ndarray:
-        """Contributions of the transformers, by gradients between the reference and the row.
+        """Contributions of all features: exact for the boosted trees, from gradients for the transformers.
 
-        The line from one to the other is divided into as many parts as there are transformers, and each transformer's
-        gradient is taken in the middle of another part: integrated gradients (Sundararajan et al. 2017) of the
-        ensemble with one step per member.
+        The line from the reference to the row is divided into as many parts as there are transformers, and each
+        transformer's gradient is taken in the middle of another part: integrated gradients (Sundararajan et al. 2017)
+        of the ensemble with one step per member.
 
         Args:
             rows: N encoded rows.
@@ -103,15 +104,7 @@ class Contributions:
         Returns:
             (n, N + C) float64 log-odds, numerical features first.
         """
-        columns = rows.numerical.shape[1] + rows.categorical.shape[1]
-        total = np.zeros((len(rows), columns))
-        for block in torch.arange(len(rows)).split(ROWS_PER_GRADIENT):
-            part = rows.take(block)
-            for number, (network, factor) in enumerate(self._ensemble.networks):
-                point = (number + 0.5) / len(self._ensemble.networks)
-                drops = _first_order_drops(network, part, self._reference_tokens[number], point)
-                total[block.numpy()] += factor * drops.numpy()
-        return self._slope * total
+        return self._slope * (self._from_trees(rows) + self._from_gradients(rows))
 
     def _drops(
         self, rows: EncodedRows, transformer_logits: np.ndarray, from_trees: np.ndarray, chosen: np.ndarray
@@ -128,6 +121,16 @@ class Contributions:
         if self._trees is None:
             return np.zeros((len(rows), rows.numerical.shape[1] + rows.categorical.shape[1]))
         return self._ensemble.trees_factor * self._trees.drops(rows)
+
+    def _from_gradients(self, rows: EncodedRows) -> np.ndarray:
+        total = np.zeros((len(rows), rows.numerical.shape[1] + rows.categorical.shape[1]))
+        for block in torch.arange(len(rows)).split(ROWS_PER_GRADIENT):
+            part = rows.take(block)
+            for number, (network, factor) in enumerate(self._ensemble.networks):
+                point = (number + 0.5) / len(self._ensemble.networks)
+                drops = _first_order_drops(network, part, self._reference_tokens[number], point)
+                total[block.numpy()] += factor * drops.numpy()
+        return total
 
     def _differs(self, rows: EncodedRows) -> np.ndarray:
         """(n, N + C) bool: which cells are not the reference's."""
