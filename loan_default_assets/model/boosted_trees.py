@@ -5,7 +5,7 @@ docs/decisions/boosted-trees.md has the reasons and the measurement.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -143,19 +143,46 @@ class BoostedTrees:
             )
         return cells
 
-    def _block(self, cells: np.ndarray) -> np.ndarray:
+    def levels(self, cells: np.ndarray) -> Iterator[np.ndarray]:
+        """The nodes that rows pass, from the roots to the leaves.
+
+        Args:
+            cells: (n, N + C) as from `cells`.
+
+        Yields:
+            (n, T) nodes of the next level; a leaf is repeated on the levels below it.
+        """
         flat, columns = cells.ravel(), cells.shape[1]
         first_cell = np.arange(len(cells))[:, None] * columns
         node = np.broadcast_to(self.roots, (len(cells), len(self.roots)))
+        yield node
         for _ in range(int(self.depth[0])):
-            cell = flat[first_cell + self.feature[node]]
-            goes_left = (cell <= self.threshold[node]) | (np.isnan(cell) & self.missing_left[node])
-            if len(self.codes_left):
-                split = self.split_codes[node]
-                by_code = split >= 0
-                goes_left[by_code] = self.codes_left[split[by_code], cell[by_code].astype(np.int64)]
+            goes_left = self.goes_left(node, flat[first_cell + self.feature[node]])
             node = np.where(goes_left, self.left[node], self.right[node])
-        return self.base[0] + self.value[node].sum(axis=1)
+            yield node
+
+    def goes_left(self, node: np.ndarray, cell: np.ndarray) -> np.ndarray:
+        """Whether rows go left.
+
+        Args:
+            node: Positions of nodes, of any shape.
+            cell: Their rows' cells of the features that they split on, of the same shape.
+
+        Returns:
+            Bool, of the same shape.
+        """
+        goes_left: np.ndarray = (cell <= self.threshold[node]) | (np.isnan(cell) & self.missing_left[node])
+        if len(self.codes_left):
+            split = self.split_codes[node]
+            by_code = split >= 0
+            goes_left[by_code] = self.codes_left[split[by_code], cell[by_code].astype(np.int64)]
+        return goes_left
+
+    def _block(self, cells: np.ndarray) -> np.ndarray:
+        for node in self.levels(cells):
+            leaf = node
+        log_odds: np.ndarray = self.base[0] + self.value[leaf].sum(axis=1)
+        return log_odds
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything as named arrays, for an artifact."""

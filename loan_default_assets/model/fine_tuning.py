@@ -26,6 +26,8 @@ from loan_default_assets.model.training_loop import (
 )
 
 SCORING_ROWS = 512
+# Rows times features that are scored at once on a CPU: what a layer writes stays in the processor's cache.
+SCORING_TOKENS = 4096
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,10 @@ def fine_tune(
 
 def blockwise(module: Callable[[EncodedRows], Tensor], rows: EncodedRows) -> Tensor:
     """The module's output for all rows, without dropout, in blocks that stay small in memory."""
+    device, size = rows.numerical.device, SCORING_ROWS
+    if device.type == "cpu":
+        columns = max(rows.numerical.shape[1] + rows.categorical.shape[1], 1)
+        size = min(size, max(SCORING_TOKENS // columns, 1))
     with torch.inference_mode():
-        blocks = torch.arange(len(rows), device=rows.numerical.device).split(SCORING_ROWS)
+        blocks = torch.arange(len(rows), device=device).split(size)
         return torch.cat([module(rows.take(index)) for index in blocks])

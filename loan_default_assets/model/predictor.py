@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from loan_default_assets.model.artifact import load
+from loan_default_assets.model.contributions import Contributions
 from loan_default_assets.model.encoding import EncodedRows
 from loan_default_assets.model.ensemble import Ensemble
 from loan_default_assets.model.reason_codes import ReasonCode, ReasonRanking
@@ -68,9 +69,10 @@ class Predictor:
         self.model = model
         self._ensemble = Ensemble(model)
         self._ranking = ReasonRanking(reason_texts) if reason_texts else None
-        self._reference = encoding.transform(
+        reference = encoding.transform(
             encoding.reference_numerical[None], encoding.reference_categorical[None]
         )
+        self._contributions = Contributions(self._ensemble, model.calibration.slope, reference)
 
     @classmethod
     def from_artifact(
@@ -134,9 +136,11 @@ class Predictor:
             (6, 5)
         """
         rows = self.model.encoding.transform(numerical, categorical)
-        pd = self.model.calibration.probability(self._ensemble.logits(rows))
+        transformer_logits = self._ensemble.transformer_logits(rows)
+        pd = self.model.calibration.probability(self._ensemble.logits(rows, transformer_logits))
         decision = (pd >= self.threshold).astype(np.int8)
-        return ScoredRows(pd, decision, self._reasons(rows, decision, reasons))
+        explained = _explained_rows(decision, reasons)
+        return ScoredRows(pd, decision, self._reasons(rows, transformer_logits, decision, explained))
 
     def contributions(self, numerical: np.ndarray, categorical: np.ndarray) -> np.ndarray:
         """How much each feature adds to the calibrated log-odds of default.
@@ -157,42 +161,31 @@ class Predictor:
         rows = self.model.encoding.transform(numerical, categorical)
         result = np.zeros((len(rows), numerical.shape[1] + categorical.shape[1]))
         for block in torch.arange(len(rows)).split(EXPLAINED_ROWS_PER_BLOCK):
-            result[block.numpy()] = self._contributions(rows.take(block))
+            part = rows.take(block)
+            before = self._ensemble.transformer_logits(part)
+            result[block.numpy()] = self._contributions.exact(part, before)
         return result
 
     def _reasons(
-        self, rows: EncodedRows, decision: np.ndarray, modes: ReasonMode | Sequence[ReasonMode]
+        self, rows: EncodedRows, transformer_logits: np.ndarray, decision: np.ndarray, explained: np.ndarray
     ) -> tuple[tuple[ReasonCode, ...], ...]:
         reasons: list[tuple[ReasonCode, ...]] = [()] * len(rows)
-        explained = _explained_rows(decision, modes)
         # An empty tensor splits into one empty block, not into none.
         if not len(explained):
             return tuple(reasons)
         if self._ranking is None:
             raise ValueError("reason codes need the predictor's reason_texts: pass portfolio.reason_texts()")
         for block in torch.from_numpy(explained).split(EXPLAINED_ROWS_PER_BLOCK):
-            contributions = self._contributions(rows.take(block))
-            for row, contribution in zip(block.tolist(), contributions, strict=True):
-                reasons[row] = self._ranking.rank(contribution, adverse=bool(decision[row]))
+            index = block.numpy()
+            adverse = decision[index].astype(bool)
+            contributions = self._contributions.decisive(
+                rows.take(block), transformer_logits[index], adverse, self._ranking
+            )
+            for row, is_adverse, contribution in zip(
+                index.tolist(), adverse.tolist(), contributions, strict=True
+            ):
+                reasons[row] = self._ranking.rank(contribution, adverse=is_adverse)
         return tuple(reasons)
-
-    def _contributions(self, rows: EncodedRows) -> np.ndarray:
-        reference = self._reference
-        numerical_differs = (rows.numerical != reference.numerical) & ~(
-            rows.numerical.isnan() & reference.numerical.isnan()
-        )
-        differs = torch.cat([numerical_differs, rows.categorical != reference.categorical], 1)
-        row, feature = differs.nonzero(as_tuple=True)
-        varied, width = rows.take(row), rows.numerical.shape[1]
-        cell = torch.arange(len(row))
-        numerical, categorical = cell[feature < width], cell[feature >= width]
-        numerical_column, categorical_column = feature[numerical], feature[categorical] - width
-        varied.numerical[numerical, numerical_column] = reference.numerical[0, numerical_column]
-        varied.categorical[categorical, categorical_column] = reference.categorical[0, categorical_column]
-        before, after = self._ensemble.logits(rows), self._ensemble.logits(varied)
-        drops = np.zeros(differs.shape)
-        drops[row.numpy(), feature.numpy()] = self.model.calibration.slope * (before[row.numpy()] - after)
-        return drops
 
 
 def _explained_rows(decision: np.ndarray, modes: ReasonMode | Sequence[ReasonMode]) -> np.ndarray:

@@ -13,6 +13,8 @@ import numpy as np
 
 # The usual number of principal reasons in a notice of adverse action.
 MAX_REASONS = 4
+# Features per decision that are worth an exact contribution; docs/decisions/reason-codes.md has the measurement.
+CANDIDATES = 8
 
 
 class ReasonText(NamedTuple):
@@ -76,6 +78,7 @@ class ReasonRanking:
         position = {text: i for i, text in enumerate(merged)}
         self._texts = tuple(merged.values())
         self._position = np.array([position[text[1:]] for text in texts], np.intp)
+        self._belongs = np.eye(len(merged))[self._position]
 
     def __len__(self) -> int:
         """Number of features."""
@@ -99,3 +102,34 @@ class ReasonRanking:
         weight = sums if adverse else np.abs(sums)
         order: list[int] = np.argsort(-weight, kind="stable")[:MAX_REASONS].tolist()
         return tuple(ReasonCode(*self._texts[i], float(sums[i])) for i in order if weight[i] > 0)
+
+    def candidates(self, estimates: np.ndarray, differs: np.ndarray, adverse: np.ndarray) -> np.ndarray:
+        """The features whose exact contributions decide on the reasons.
+
+        Features of one text are taken together, since their contributions are summed: at least `MAX_REASONS` texts, and
+        more until there are `CANDIDATES` features.
+
+        Args:
+            estimates: (n, N + C) estimated log-odds per feature.
+            differs: (n, N + C) bool: False for a feature that contributes nothing.
+            adverse: (n,) bool, as for `rank`.
+
+        Returns:
+            (n, N + C) bool.
+
+        Examples:
+            >>> ranking = ReasonRanking([(name, name, name) for name in "abcdefghij"])
+            >>> differs = np.ones((1, 10), bool)
+            >>> ranking.candidates(np.arange(10.0)[None], differs, np.array([True])).astype(int).tolist()
+            [[0, 0, 1, 1, 1, 1, 1, 1, 1, 1]]
+        """
+        sums, counts = (estimates * differs) @ self._belongs, differs @ self._belongs
+        weight = np.where(adverse[:, None], sums, np.abs(sums))
+        order = np.argsort(np.where(counts > 0, -weight, np.inf), axis=1, kind="stable")
+        in_order = np.take_along_axis(counts, order, axis=1)
+        before = in_order.cumsum(axis=1) - in_order
+        chosen = np.zeros(counts.shape, bool)
+        wanted = (before < CANDIDATES) | (np.arange(counts.shape[1]) < MAX_REASONS)
+        np.put_along_axis(chosen, order, wanted, axis=1)
+        result: np.ndarray = chosen[:, self._position] & differs
+        return result

@@ -156,12 +156,14 @@ def test_one_mode_is_the_same_mode_for_every_row(
     # In blocks of 7 the same reasons, and never more rows at a time.
     sizes: list[int] = []
 
-    def counted(rows: EncodedRows) -> np.ndarray:
+    decisive = predictor._contributions.decisive
+
+    def counted(rows: EncodedRows, *others: Any) -> np.ndarray:
         sizes.append(len(rows))
-        return Predictor._contributions(predictor, rows)
+        return decisive(rows, *others)
 
     monkeypatch.setattr(predictor_module, "EXPLAINED_ROWS_PER_BLOCK", 7)
-    monkeypatch.setattr(predictor, "_contributions", counted)
+    monkeypatch.setattr(predictor._contributions, "decisive", counted)
     blocks = predictor.predict(rows.numerical, rows.categorical, reasons=mode)
     assert sum(sizes) == explained
     assert all(0 < size <= 7 for size in sizes)
