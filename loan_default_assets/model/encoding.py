@@ -230,7 +230,14 @@ def _edges(rows: Rows, maps: Sequence[tuple[np.ndarray, np.ndarray]], bins: int)
 
 
 def _inner_edges(values: np.ndarray, label: np.ndarray | None, bins: int) -> np.ndarray:
-    """Where a decision tree splits the values by their label; quantiles without labels."""
+    """Where a decision tree splits the values by their label; quantiles without labels.
+
+    A feature with few values, a count or a grade, has an edge at each, which gives every value a vector of its own as a
+    category has.
+    """
+    distinct = np.unique(values)
+    if len(distinct) <= bins:
+        return distinct[1:-1]
     if label is None:
         return np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1])
     from sklearn.tree import DecisionTreeClassifier

@@ -1,5 +1,8 @@
 """Rows per second of a supervised and of a contrastive step, compared with a plain reference in the same run.
 
+Beside them the share of the machine's matmul peak: the products of forward and backward pass as torch counts them, per
+second, divided by those of one large product of single-precision matrices on the same thread.
+
 The reference has the same sizes and regularisation: one module per column in a loop, `nn.TransformerEncoder`, a
 DataLoader of single rows, batches of 32, and for pretraining two passes and a broadcast cosine similarity.
 """
@@ -13,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.flop_counter import FlopCounterMode
 
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.contrastive import nt_xent, two_views
@@ -78,7 +82,7 @@ def main() -> None:
             "reference, batch 32": _reference(rows, contrastive=False),
             "model, default, batch 32": _supervised(rows, _CONFIG, 32),
             "model, default, batch 256": _supervised(rows, _CONFIG, 256),
-            f"model, fast, batch {fast.batch_size}": _supervised(rows, fast, fast.batch_size),
+            "model, fast, batch 256": _supervised(rows, fast, 256),
         },
         "contrastive step": {
             "reference, batch 32": _reference(rows, contrastive=True),
@@ -89,11 +93,12 @@ def main() -> None:
             ),
         },
     }
-    print(f"{'':18}{'':28}{'rows/s':>8}{'x reference':>13}")
+    peak = _matmul_peak()
+    print(f"matmul peak {peak / 1e9:.0f} GFLOP/s on one thread")
+    print(f"{'':18}{'':28}{'rows/s':>8}{'x reference':>13}{'of peak':>9}")
     for name, variants in groups.items():
         seconds: dict[str, list[float]] = {variant: [] for variant in variants}
-        for run in variants.values():
-            run()
+        products = {variant: _products(run) for variant, run in variants.items()}
         for _ in range(_ROUNDS):
             for variant, run in variants.items():
                 started = time.perf_counter()
@@ -102,7 +107,26 @@ def main() -> None:
         medians = {variant: statistics.median(durations) for variant, durations in seconds.items()}
         plain = medians["reference, batch 32"]
         for variant, median in medians.items():
-            print(f"{name:18}{variant:28}{_ROWS_PER_ROUND / median:8.0f}{plain / median:13.2f}")
+            share = products[variant] / median / peak
+            print(f"{name:18}{variant:28}{_ROWS_PER_ROUND / median:8.0f}{plain / median:13.2f}{share:9.1%}")
+
+
+def _products(run: Run) -> int:
+    """Floating-point operations of the matrix products of one run."""
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return counter.get_total_flops()
+
+
+def _matmul_peak(size: int = 1536) -> float:
+    """Floating-point operations per second of the best of several large products."""
+    matrix = torch.randn(size, size)
+    seconds = []
+    for _ in range(_ROUNDS):
+        started = time.perf_counter()
+        matrix @ matrix
+        seconds.append(time.perf_counter() - started)
+    return 2 * size**3 / min(seconds)
 
 
 def _supervised(rows: Rows, config: ModelConfig, size: int) -> Run:
@@ -123,7 +147,7 @@ def _contrastive(rows: Rows, config: ModelConfig, size: int) -> Run:
     encoding = Encoding.fit(rows, [_CODES] * _CATEGORIES, config)
     data = encoding.transform(rows.numerical, rows.categorical)
     encoder, noise = Classifier(encoding, config).encoder, Noise(0)
-    project = head(config.d_model, config.d_model, config.projection)
+    project = head(encoder.width, config.d_model, config.projection)
     step = OptimizerStep([encoder, project], config.pretrain_learning_rate, config)
 
     def run() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from loan_default_assets.model.encoding import Encoding, EncodingError
+from loan_default_assets.model.encoding import PADDING, Encoding, EncodingError
 from loan_default_assets.model.rows import Rows
 from loan_default_assets_tests.model.examples import CARDINALITIES, encoded, loans, tiny
 
@@ -45,6 +45,18 @@ def test_degenerate_columns(column: np.ndarray, values: list[float], expected: l
     found = encoding.transform(given, np.zeros((len(given), 0), np.int16)).numerical.numpy().ravel()
     np.testing.assert_allclose(found, expected, atol=0.15)
     assert np.isfinite(encoding.edges).all()
+
+
+@pytest.mark.parametrize(("values", "edges"), [(2, 2), (6, 6), (8, 8), (40, 1)])
+def test_a_feature_with_few_values_has_an_edge_at_each(values: int, edges: int) -> None:
+    column = np.arange(80, dtype=np.float32) % values
+    rows = Rows(column[:, None], np.zeros((80, 0), np.int16), (np.arange(80) % 2).astype(np.int8))
+    encoding = Encoding.fit(rows, (), tiny(bins=8))
+    found = encoding.edges[0][encoding.edges[0] < PADDING]
+    if values <= 8:
+        distinct = encoding.transform(np.unique(column)[:, None], rows.categorical[:values]).numerical
+        np.testing.assert_array_equal(found, distinct.numpy().ravel())
+    assert len(found) >= edges
 
 
 def test_a_code_without_training_rows_is_unknown() -> None:
