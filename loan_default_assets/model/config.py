@@ -41,7 +41,7 @@ class ModelConfig:
         learning_rate: Largest step size of AdamW in fine-tuning; 0 derives it from the batch size.
         weight_decay: Weight decay of matrices; vectors have none.
         gradient_clip: Largest norm of a step's gradient.
-        pretrain_epochs: Epochs of pretraining; 0 for none.
+        pretrain_epochs: Epochs of pretraining; 0 for none. There is none either where the three weights below are 0.
         pretrain_batch_size: Rows per step of pretraining.
         pretrain_learning_rate: Step size of AdamW in pretraining.
         contrastive_weight: Weight of the contrastive loss in pretraining; 0 for none.
@@ -139,12 +139,6 @@ class ModelConfig:
             _require(getattr(self, name) >= 0, name, ">= 0", self)
         for name in PRETRAINING_WEIGHTS:
             _require(getattr(self, name) >= 0, name, ">= 0", self)
-        _require(
-            not self.pretrain_epochs or any(getattr(self, name) for name in PRETRAINING_WEIGHTS),
-            "pretrain_epochs",
-            f"0 where {', '.join(PRETRAINING_WEIGHTS)} are 0",
-            self,
-        )
         for name in ("batch_size", "learning_rate", "max_epochs"):
             _require(getattr(self, name) >= 0, name, ">= 0 (0 derives it from the rows)", self)
         _require(0 <= self.teacher <= 1, "teacher", "in [0, 1]", self)
@@ -205,6 +199,17 @@ class ModelConfig:
             32
         """
         return asdict(self)
+
+    @property
+    def pretrains(self) -> bool:
+        """Whether there is something to pretrain for.
+
+        Examples:
+            >>> ModelConfig().pretrains, ModelConfig(contrastive_weight=0.0).pretrains
+            (True, False)
+        """
+        weighted = any(getattr(self, name) for name in PRETRAINING_WEIGHTS)
+        return bool(self.pretrain_epochs) and weighted
 
     def for_rows(self, rows: int) -> ModelConfig:
         """The settings of a training on so many rows: what was left to be derived has a value.

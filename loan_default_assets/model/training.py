@@ -89,7 +89,7 @@ def pretrain(
         on_epoch: Called with the report of each epoch.
 
     Returns:
-        The encoder; as initialised with fewer than two rows or `pretrain_epochs=0`.
+        The encoder; as initialised with fewer than two rows or where the settings ask for no pretraining.
 
     Raises:
         EncodingError: The rows have other columns than the encoding.
@@ -106,7 +106,9 @@ def pretrain(
     data = encoding.transform(rows.numerical, rows.categorical).to(device)
     unknown = np.full(len(rows), -1)
     label = torch.from_numpy(unknown if rows.label is None else rows.label.astype(np.int64)).to(device)
-    epochs = EpochReports("pretrain", config.pretrain_epochs if len(rows) > 1 else 0, on_epoch)
+    epochs = EpochReports(
+        "pretrain", config.pretrain_epochs if len(rows) > 1 and config.pretrains else 0, on_epoch
+    )
     with reproducible(config, stream=0) as (generator, noise):
         encoder = TabTransformer(encoding, config).to(device)
         objective = PretrainingObjective(encoder, encoding, config).to(device)

@@ -54,6 +54,13 @@ def test_a_batch_without_labels_changes_nothing_of_the_outcome() -> None:
     assert same(without, trained(rows, None, pretrain_epochs=0))
 
 
+def test_without_a_weight_there_is_no_pretraining() -> None:
+    rows = loans(60)
+    without = trained(rows, rows.label, contrastive_weight=0.0)
+    assert without.losses == ()
+    assert same(without, trained(rows, rows.label, pretrain_epochs=0))
+
+
 @pytest.mark.parametrize("columns", [{"numerical": 0}, {"categorical": 0}])
 def test_rows_of_one_kind_of_column_are_pretrained_on(columns: dict[str, int]) -> None:
     rows = loans(60, **columns)

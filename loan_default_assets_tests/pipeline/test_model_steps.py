@@ -39,7 +39,7 @@ def test_every_step_needs_what_the_step_before_it_makes(steps: BankSteps) -> Non
     assert steps.registry.history() == []
 
 
-def test_an_encoder_is_pretrained_once_on_rows_older_than_the_window(
+def test_an_encoder_is_pretrained_once_on_training_and_unlabelled_rows(
     bank_with_features: BankSteps, caplog: pytest.LogCaptureFixture
 ) -> None:
     bank = bank_with_features
