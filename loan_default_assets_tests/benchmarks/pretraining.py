@@ -5,7 +5,7 @@ python -m loan_default_assets_tests.benchmarks.pretraining --data FOLDER --write
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from loan_default_assets_tests.benchmarks.quality import CACHE, command_line, se
 from loan_default_assets_tests.benchmarks.quality_cache import FitJob, code_digest
 from loan_default_assets_tests.benchmarks.quality_comparison import measured
 from loan_default_assets_tests.benchmarks.quality_jobs import run_all
+from loan_default_assets_tests.benchmarks.quality_rows import QualitySet
 from loan_default_assets_tests.benchmarks.quality_scores import read_fit
 
 # Changes of the default settings; the first is what the others are compared with.
@@ -64,23 +65,38 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     stored, drawn.digest, "transformer", seed, fits, code_digest("transformer"), settings
                 )
                 jobs.setdefault((condition, name), []).append(job)
-    if failed := run_all([job for of_variant in jobs.values() for job in of_variant], options.processes):
+    every = [job for of_variant in jobs.values() for job in of_variant]
+    if not options.stored and (failed := run_all(every, options.processes)):
         sys.exit(f"{failed} fits failed; the others are kept, run the same command again")
-    found = []
-    for condition, data in sets.items():
-        labels = data.validation.outcome().astype("int8"), data.window.outcome().astype("int8")
-        variants = {
-            name: measured([fit for job in jobs[condition, name] if (fit := read_fit(job.path))], *labels)
-            for name in VARIANTS
-        }
-        found.append(MeasuredCondition(condition, data, variants))
+    found = [
+        measured_condition(condition, data, {name: jobs[condition, name] for name in VARIANTS})
+        for condition, data in sets.items()
+    ]
     page = pretraining_report(
-        found, VARIANTS, _config(options.config), options.seeds, command_line("pretraining", given)
+        [each for each in found if each.seeds],
+        VARIANTS,
+        _config(options.config),
+        command_line("pretraining", given),
     )
     if options.write:
         options.write.write_text(page, "utf-8")
     else:
         print(page)
+
+
+def measured_condition(
+    condition: Condition, data: QualitySet, jobs: Mapping[str, Sequence[FitJob]]
+) -> MeasuredCondition:
+    """The condition with the seeds of which the fits of all variants are stored."""
+    fits = {name: {job.seed: read_fit(job.path) for job in of_seeds} for name, of_seeds in jobs.items()}
+    seeds = [seed for seed in next(iter(fits.values())) if all(of_seed[seed] for of_seed in fits.values())]
+    labels = [rows.outcome().astype("int8") for rows in (data.validation, data.window)]
+    variants = {
+        name: measured([fit for seed in seeds if (fit := of_seed[seed])], *labels)
+        for name, of_seed in fits.items()
+        if seeds
+    }
+    return MeasuredCondition(condition, data, tuple(seeds), variants)
 
 
 def _config(settings: dict[str, Any]) -> ModelConfig:
@@ -101,6 +117,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--seeds", type=lambda text: tuple(map(int, text.split(","))), default=(0, 1, 2, 3, 4))
     add("--cache", type=Path, default=CACHE)
     add("--processes", type=int, default=1, help="fits side by side, one thread each")
+    add(
+        "--stored", action="store_true", help="fit nothing: report the seeds of which all variants are stored"
+    )
     add("--write", type=Path, help="file of the report, written whole; printed without it")
     return parser
 

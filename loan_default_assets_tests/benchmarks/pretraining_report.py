@@ -19,11 +19,13 @@ class MeasuredCondition:
 
     Attributes:
         data: The set with all labels.
+        seeds: Draws of the labels, in the order of the values of `variants`.
         variants: By name; the first starts from random weights.
     """
 
     condition: Condition
     data: QualitySet
+    seeds: tuple[int, ...]
     variants: Mapping[str, Measured]
 
     @property
@@ -65,7 +67,6 @@ def pretraining_report(
     found: Sequence[MeasuredCondition],
     variants: Mapping[str, Mapping[str, Any]],
     config: ModelConfig,
-    seeds: Sequence[int],
     command: str,
 ) -> str:
     """The whole page, Markdown.
@@ -79,7 +80,7 @@ def pretraining_report(
         "\n\n".join(
             [
                 "# Quality: what pretraining adds",
-                _introduction(variants, config, seeds),
+                _introduction(variants, config),
                 "## How to repeat it",
                 f"```sh\npip install -e '.[dev,quality]'\n{command}\n```",
                 "Fits are cached: an interrupted run goes on where it stopped.",
@@ -97,9 +98,7 @@ def pretraining_report(
     )
 
 
-def _introduction(
-    variants: Mapping[str, Mapping[str, Any]], config: ModelConfig, seeds: Sequence[int]
-) -> str:
+def _introduction(variants: Mapping[str, Mapping[str, Any]], config: ModelConfig) -> str:
     return (
         f'The gain in ROC-AUC over "{next(iter(variants))}": the same training of the same seed whose encoder starts '
         f"from random weights. One transformer of {config.num_layers} layers without the boosting member; the "
@@ -107,8 +106,8 @@ def _introduction(
         "This page is written by the command below.\n\n"
         "Training rows without a label are pretrained on, as unlabelled and immature rows are; encoding, teacher, "
         "fine-tuning and the target-aware term know the labelled ones only. Which rows have a label is drawn per seed, "
-        f"stratified. Validation rows all keep their labels and decide when to stop. A gain is the mean over "
-        f"{len(seeds)} seeds ({', '.join(map(str, seeds))}) of paired differences, with a 95 % interval over the seeds "
+        "stratified. Validation rows all keep their labels and decide when to stop. A gain is the mean over the seeds "
+        "of paired differences, with a 95 % interval over the seeds "
         "(Student's t): it covers the draw of labels and the training, not the choice of validation or window rows. "
         "Defaults are chosen by the validation rows; the window is shown beside them."
     )
@@ -175,10 +174,11 @@ def _section(found: MeasuredCondition) -> list[str]:
         for part in ("validation", "window"):
             cells.append(f"{getattr(model, part)['roc_auc'].mean():.4f}")
             cells.append(_gain(gains[part][name]) if name in gains[part] else "")
-        rows.append([*cells, f"{model.cost.training_seconds:.1f}"])
+        rows.append(cells)
     return [
         f"## {found.title}",
-        table(["variant", "validation", "gain", "window", "gain", "CPU s"], rows),
+        f"{len(found.seeds)} seeds ({', '.join(map(str, found.seeds))}).",
+        table(["variant", "validation", "gain", "window", "gain"], rows),
     ]
 
 

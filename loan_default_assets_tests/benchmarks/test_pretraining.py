@@ -14,9 +14,10 @@ from loan_default_assets_tests.benchmarks.pretraining_report import (
     interval,
     pretraining_report,
 )
+from loan_default_assets_tests.benchmarks.quality_cache import FitJob
 from loan_default_assets_tests.benchmarks.quality_comparison import MEASURES, Measured
 from loan_default_assets_tests.benchmarks.quality_rows import QualitySet
-from loan_default_assets_tests.benchmarks.quality_scores import Fit, FitCost, FittedScores
+from loan_default_assets_tests.benchmarks.quality_scores import Fit, FitCost, FittedScores, save_fit
 
 TINY = "d_model:8,nhead:2,num_layers:1,dim_feedforward:8,max_epochs:1,min_steps:1,teacher:0.0,device:cpu"
 
@@ -71,7 +72,7 @@ def of_gains(**gains: list[float]) -> MeasuredCondition:
     random = np.array([0.7, 0.8])
     variants = {name: variant(random + np.array(gain)) for name, gain in gains.items()}
     condition = Condition("heavy_tails", 100)
-    return MeasuredCondition(condition, condition.read(None), {"random": variant(random), **variants})
+    return MeasuredCondition(condition, condition.read(None), (0, 1), {"random": variant(random), **variants})
 
 
 def test_a_gain_is_the_difference_of_the_same_seed() -> None:
@@ -83,7 +84,7 @@ def test_a_gain_is_the_difference_of_the_same_seed() -> None:
 def test_the_page_says_what_is_shown_and_what_is_not() -> None:
     found = of_gains(up=[0.02, 0.021], down=[-0.02, -0.021], unsure=[0.02, -0.02])
     names = ["random", "up", "down", "unsure"]
-    page = pretraining_report([found], {name: {} for name in names}, ModelConfig(), [0, 1], "the command")
+    page = pretraining_report([found], {name: {} for name in names}, ModelConfig(), "the command")
     title = "heavy_tails, 4,800 labelled and 0 unlabelled rows"
     assert f"- up: a gain ({title}) is shown." in page
     assert f"- down: a loss ({title}) is shown." in page
@@ -106,3 +107,18 @@ def test_the_page_has_every_variant_and_its_settings(tmp_path: Path, monkeypatch
     assert all(f"| {name} | 0." in section for name in few)
     assert "| random weights | `pretrain_epochs: 0` |" in text
     assert str(tmp_path) not in text
+
+
+def test_only_seeds_of_which_every_variant_is_stored_are_reported(tmp_path: Path) -> None:
+    condition = Condition("heavy_tails", 1)
+    data = condition.read(None)
+    validation, window = np.linspace(0.1, 0.9, len(data.validation)), np.linspace(0.1, 0.9, len(data.window))
+    jobs = {
+        name: [FitJob(tmp_path / "set-0.npz", "", name, seed, tmp_path, "") for seed in range(3)]
+        for name in ("random", "pretrained")
+    }
+    for job in (*jobs["random"], *jobs["pretrained"][::2]):
+        save_fit(Fit(FittedScores(validation, window, 0.5), FitCost(1.0, 1.0)), job.path)
+    found = pretraining.measured_condition(condition, data, jobs)
+    assert found.seeds == (0, 2)
+    assert found.gains("validation")["pretrained"].tolist() == [0, 0]
