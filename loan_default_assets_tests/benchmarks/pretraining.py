@@ -72,11 +72,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         measured_condition(condition, data, {name: jobs[condition, name] for name in VARIANTS})
         for condition, data in sets.items()
     ]
+    reported = [each for each in found if each.seeds]
     page = pretraining_report(
-        [each for each in found if each.seeds],
+        reported,
         VARIANTS,
         _config(options.config),
         command_line("pretraining", given),
+        [condition for condition in CONDITIONS if condition not in [each.condition for each in reported]],
     )
     if options.write:
         options.write.write_text(page, "utf-8")

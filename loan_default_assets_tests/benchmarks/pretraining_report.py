@@ -68,6 +68,7 @@ def pretraining_report(
     variants: Mapping[str, Mapping[str, Any]],
     config: ModelConfig,
     command: str,
+    not_run: Sequence[Condition] = (),
 ) -> str:
     """The whole page, Markdown.
 
@@ -75,6 +76,7 @@ def pretraining_report(
         variants: The settings of each variant that differ from `config`; the first starts from random weights.
         config: Settings of all variants.
         command: The command that repeats it.
+        not_run: Conditions that the benchmark has and the page has not.
     """
     return (
         "\n\n".join(
@@ -91,6 +93,7 @@ def pretraining_report(
                 ),
                 "## Summary",
                 *_summary(found),
+                _not_run(not_run),
                 *(part for measured in found for part in _section(measured)),
             ]
         )
@@ -131,6 +134,15 @@ def _summary(found: Sequence[MeasuredCondition]) -> list[str]:
         table(["variant", "validation", "above / below 0", "window", "above / below 0"], rows),
         _reading(found),
     ]
+
+
+def _not_run(conditions: Sequence[Condition]) -> str:
+    titles = [
+        f"{condition.data} with {condition.labels} % of the labels"
+        + (f" and {condition.more} more unlabelled rows per row" if condition.more else "")
+        for condition in conditions
+    ]
+    return f"Conditions of the benchmark that were not run for this page: {'; '.join(titles) or 'none'}."
 
 
 def shown(found: Sequence[MeasuredCondition], name: str, part: str) -> tuple[list[str], list[str]]:

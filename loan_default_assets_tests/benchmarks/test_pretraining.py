@@ -106,6 +106,9 @@ def test_the_page_has_every_variant_and_its_settings(tmp_path: Path, monkeypatch
     section = text.split("## sharp_thresholds")[1]
     assert all(f"| {name} | 0." in section for name in few)
     assert "| random weights | `pretrain_epochs: 0` |" in text
+    not_run = text.split("were not run for this page: ")[1].splitlines()[0]
+    assert "informative_missing with 1 % of the labels; " in not_run
+    assert "sharp_thresholds with 1 %" not in not_run
     assert str(tmp_path) not in text
 
 
