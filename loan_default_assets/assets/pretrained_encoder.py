@@ -25,8 +25,8 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
         key=key,
         group_name=portfolio.name,
-        description="TabTransformer encoder of a loan's features. Pretrained contrastively on labelled and unlabelled "
-        "loans that are older than the evaluation window, its encoding fitted on training rows only.",
+        description="TabTransformer encoder of a loan's features. Pretrained contrastively on training rows and on "
+        "loans without a known outcome, its encoding fitted on training rows only.",
         kinds={"torch"},
         deps=[dg.AssetDep(rows, partition_mapping=dg.AllPartitionMapping())],
         check_specs=blocking_checks(key, BOTH_CLASSES, LABEL_MATURITY, NO_LEAKAGE),

@@ -41,15 +41,19 @@ class ModelConfig:
         learning_rate: Largest step size of AdamW in fine-tuning; 0 derives it from the batch size.
         weight_decay: Weight decay of matrices; vectors have none.
         gradient_clip: Largest norm of a step's gradient.
-        pretrain_epochs: Epochs of contrastive pretraining; 0 for none.
+        pretrain_epochs: Epochs of pretraining; 0 for none. There is none either where the three weights below are 0.
         pretrain_batch_size: Rows per step of pretraining.
         pretrain_learning_rate: Step size of AdamW in pretraining.
+        contrastive_weight: Weight of the contrastive loss in pretraining; 0 for none.
+        reconstruction_weight: Weight of the reconstruction of altered cells in pretraining; 0 for none.
+        target_weight: Weight of the outcome of labelled training rows in pretraining; 0 for none.
         view: How a contrastive view is made. `mask` replaces cells by learned vectors, `scarf` redraws them from
             other rows (Bahri et al. 2022).
         mask_rate: Share of cells that `mask` replaces.
         scarf_rate: Share of cells that `scarf` redraws.
         temperature: Temperature of the contrastive loss.
         max_epochs: Largest number of fine-tuning epochs; 0 derives it from the number of training rows.
+        frozen_epochs: Epochs at the start of fine-tuning that leave the encoder's weights unchanged.
         min_steps: Fewest steps per fine-tuning epoch, so that a small data set is not evaluated after a few batches;
             its rows are repeated as needed.
         patience: Epochs without a better validation ROC-AUC after which fine-tuning stops.
@@ -92,11 +96,15 @@ class ModelConfig:
     pretrain_epochs: int = 2
     pretrain_batch_size: int = 256
     pretrain_learning_rate: float = 1e-3
+    contrastive_weight: float = 1.0
+    reconstruction_weight: float = 0.0
+    target_weight: float = 0.0
     view: Literal["mask", "scarf"] = "mask"
     mask_rate: float = 0.15
     scarf_rate: float = 0.6
     temperature: float = 0.5
     max_epochs: int = 0
+    frozen_epochs: int = 0
     min_steps: int = 50
     patience: int = 4
     seed: int = 0
@@ -127,7 +135,9 @@ class ModelConfig:
             _require(0 <= getattr(self, name) < 1, name, "in [0, 1)", self)
         for name in ("pretrain_learning_rate", "temperature", "gradient_clip"):
             _require(getattr(self, name) > 0, name, "> 0", self)
-        for name in ("bins", "token_width", "pretrain_epochs", "weight_decay", "seed"):
+        for name in ("bins", "token_width", "pretrain_epochs", "weight_decay", "frozen_epochs", "seed"):
+            _require(getattr(self, name) >= 0, name, ">= 0", self)
+        for name in PRETRAINING_WEIGHTS:
             _require(getattr(self, name) >= 0, name, ">= 0", self)
         for name in ("batch_size", "learning_rate", "max_epochs"):
             _require(getattr(self, name) >= 0, name, ">= 0 (0 derives it from the rows)", self)
@@ -190,6 +200,17 @@ class ModelConfig:
         """
         return asdict(self)
 
+    @property
+    def pretrains(self) -> bool:
+        """Whether there is something to pretrain for.
+
+        Examples:
+            >>> ModelConfig().pretrains, ModelConfig(contrastive_weight=0.0).pretrains
+            (True, False)
+        """
+        weighted = any(getattr(self, name) for name in PRETRAINING_WEIGHTS)
+        return bool(self.pretrain_epochs) and weighted
+
     def for_rows(self, rows: int) -> ModelConfig:
         """The settings of a training on so many rows: what was left to be derived has a value.
 
@@ -224,6 +245,8 @@ class ModelConfig:
         return replace(self, seed=seed)
 
 
+# The terms of the pretraining loss.
+PRETRAINING_WEIGHTS = ("contrastive_weight", "reconstruction_weight", "target_weight")
 # Training rows per row of a derived batch.
 ROWS_PER_STEP = 64
 # Steps of fine-tuning that the derived number of epochs aims at.
@@ -238,6 +261,10 @@ FORMER: dict[str, Any] = {
     "teacher": 0.0,
     "weight_average": 0.0,
     "schedule": "constant",
+    "contrastive_weight": 1.0,
+    "reconstruction_weight": 0.0,
+    "target_weight": 0.0,
+    "frozen_epochs": 0,
 }
 
 PRESETS: dict[str, dict[str, Any]] = {

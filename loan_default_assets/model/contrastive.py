@@ -1,15 +1,16 @@
-"""Contrastive pretraining: two views of a loan, and the loss that brings them together."""
+"""Two views of a loan, and the contrastive loss that brings them together."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from loan_default_assets.model.config import ModelConfig
-from loan_default_assets.model.dropout import Noise
 from loan_default_assets.model.encoding import EncodedRows
-from loan_default_assets.model.network import TabTransformer
+from loan_default_assets.model.network import Tokenizer
 
 
 def nt_xent(a: Tensor, b: Tensor, temperature: float = 0.5) -> Tensor:
@@ -36,29 +37,42 @@ def nt_xent(a: Tensor, b: Tensor, temperature: float = 0.5) -> Tensor:
     return F.cross_entropy(similarity, partner)
 
 
+@dataclass(frozen=True)
+class Views:
+    """Two views of B rows; the first B are one view, the rest the other.
+
+    Attributes:
+        tokens: (2B, T, D) tokens.
+        altered: (2B, T) bool, True for a cell that was replaced; a redrawn cell may equal the row's own.
+
+    Examples:
+        >>> views = Views(torch.zeros(12, 5, 32), torch.zeros(12, 5, dtype=torch.bool))
+        >>> views.altered.shape
+        torch.Size([12, 5])
+    """
+
+    tokens: Tensor
+    altered: Tensor
+
+
 def two_views(
-    encoder: TabTransformer,
+    tokenizer: Tokenizer,
     rows: EncodedRows,
     population: EncodedRows,
     config: ModelConfig,
-    noise: Noise,
     generator: torch.Generator,
-) -> Tensor:
-    """Encode two views of the same rows in one pass.
+) -> Views:
+    """Two views of the same rows.
 
     With `config.view` = `mask`, each view replaces its own random cells by learned vectors. With `scarf`, the first
     view is the row itself and the second has random cells redrawn from the same column of `population`.
 
     Args:
-        encoder: The network.
+        tokenizer: Makes the tokens.
         rows: B rows.
         population: Rows that `scarf` draws from.
         config: Kind and rate of the views.
-        noise: Source of the dropout masks.
         generator: CPU generator that chooses the cells.
-
-    Returns:
-        (2B, W): the first B are one view, the rest the other.
 
     Examples:
         >>> from loan_default_assets.model.encoding import Encoding
@@ -67,24 +81,26 @@ def two_views(
         >>> loans = Rows(np.ones((6, 3), np.float32), np.full((6, 2), 2, np.int16))
         >>> config, encoding = ModelConfig(), Encoding.fit(loans, (4, 4), ModelConfig())
         >>> data = encoding.transform(loans.numerical, loans.categorical)
-        >>> encoder = TabTransformer(encoding, config)
-        >>> two_views(encoder, data, data, config, Noise(0), torch.Generator()).shape
-        torch.Size([12, 72])
+        >>> two_views(Tokenizer(encoding, config), data, data, config, torch.Generator()).tokens.shape
+        torch.Size([12, 5, 32])
     """
-    tokenizer = encoder.tokenizer
     if config.view == "mask":
         clean = tokenizer(rows)
-        hidden = torch.rand(2, *clean.shape[:2], generator=generator) < config.mask_rate
-        return encoder.pool(tokenizer.hide(clean, hidden.to(clean.device)), noise)
-    redrawn = EncodedRows(
-        _redraw(rows.numerical, population.numerical, config.scarf_rate, generator),
-        _redraw(rows.categorical, population.categorical, config.scarf_rate, generator),
+        hidden = (torch.rand(2, *clean.shape[:2], generator=generator) < config.mask_rate).to(clean.device)
+        return Views(tokenizer.hide(clean, hidden), hidden.flatten(0, 1))
+    numerical, new_numerical = _redraw(rows.numerical, population.numerical, config.scarf_rate, generator)
+    categorical, new_categorical = _redraw(
+        rows.categorical, population.categorical, config.scarf_rate, generator
     )
-    return encoder.pool(torch.cat([tokenizer(rows), tokenizer(redrawn)]), noise)
+    redrawn = torch.cat([new_numerical, new_categorical], 1)
+    tokens = torch.cat([tokenizer(rows), tokenizer(EncodedRows(numerical, categorical))])
+    return Views(tokens, torch.cat([torch.zeros_like(redrawn), redrawn]))
 
 
-def _redraw(cells: Tensor, population: Tensor, rate: float, generator: torch.Generator) -> Tensor:
-    """Replace each cell of (B, F) with probability `rate` by another row's cell of the same column."""
+def _redraw(
+    cells: Tensor, population: Tensor, rate: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Replace each cell of (B, F) with probability `rate` by another row's cell of the same column; which ones."""
     source = torch.randint(len(population), cells.shape, generator=generator).to(cells.device)
     chosen = torch.rand(cells.shape, generator=generator).to(cells.device) < rate
-    return torch.where(chosen, population.gather(0, source), cells)
+    return torch.where(chosen, population.gather(0, source), cells), chosen

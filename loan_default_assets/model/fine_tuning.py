@@ -100,7 +100,8 @@ def fine_tune(
     with reproducible(config, stream=1, member=member) as (generator, noise):
         model = Classifier(encoding, config).to(device)
         (model if start.whole else model.encoder).load_state_dict(dict(start.state))
-        if start.head_only:
+        frozen = start.head_only or bool(config.frozen_epochs)
+        if frozen:
             pooled_train = blockwise(model.encoder, rows.train)
             pooled_validation = blockwise(model.encoder, rows.validation)
         per_epoch = steps_per_epoch(len(rows.target), config)
@@ -114,13 +115,13 @@ def fine_tune(
         kept = model if average is None else cast(Classifier, average.module)
 
         def logits(index: Tensor) -> Tensor:
-            if start.head_only:
+            if frozen:
                 return model.classify(pooled_train[index], noise)
             return model(rows.train.take(index), noise)
 
         def validation_logits() -> np.ndarray:
             with torch.inference_mode():
-                if start.head_only:
+                if frozen:
                     return kept.classify(pooled_validation).cpu().numpy()
                 return blockwise(kept, rows.validation).cpu().numpy()
 
@@ -129,6 +130,7 @@ def fine_tune(
             best_auc = roc_auc(rows.outcome, validation_logits())
             epochs.report(0, float("nan"), best_auc)
         for number in epochs:
+            frozen = start.head_only or number <= config.frozen_epochs
             total, seen = 0.0, 0
             for index in batches(len(rows.target), config.batch_size, config.min_steps, generator):
                 index = index.to(device)

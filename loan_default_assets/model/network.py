@@ -190,14 +190,22 @@ class TabTransformer(nn.Module):
             >>> encoder.pool(torch.zeros(6, 5, 32)).shape
             torch.Size([6, 72])
         """
+        return self.summarize(self.contextual(tokens, noise))
+
+    def contextual(self, tokens: Tensor, noise: Noise | None = None) -> Tensor:
+        """(B, T, D) tokens -> (B, T, D) tokens that know of each other."""
         for layer in self.layers:
             tokens = layer(tokens, noise)
         # The norm scales each token by itself, so it cannot be taken after the mean.
-        tokens = self.norm(tokens)
+        normed: Tensor = self.norm(tokens)
+        return normed
+
+    def summarize(self, contextual: Tensor) -> Tensor:
+        """(B, T, D) contextual tokens -> (B, W)."""
         if self.narrow is None:
-            return tokens.mean(1)
-        narrowed = torch.bmm(tokens.transpose(0, 1), self.narrow).transpose(0, 1)
-        return torch.cat([tokens.mean(1), narrowed.flatten(1)], 1)
+            return contextual.mean(1)
+        narrowed = torch.bmm(contextual.transpose(0, 1), self.narrow).transpose(0, 1)
+        return torch.cat([contextual.mean(1), narrowed.flatten(1)], 1)
 
 
 class Classifier(nn.Module):

@@ -76,6 +76,9 @@ SEARCH_SPACE = (
     Dimension("attention_dropout", 0.0, 0.5),
     Dimension("head_dropout", 0.0, 0.5),
     Dimension("teacher", 0.0, 0.7),
+    Dimension("reconstruction_weight", choices=(0.0, 1.0)),
+    Dimension("target_weight", choices=(0.0, 1.0)),
+    Dimension("frozen_epochs", choices=(0, 1)),
     Dimension("bins", choices=(0, 24, 48)),
     Dimension("token_width", choices=(0, 4, 8, 16)),
 )

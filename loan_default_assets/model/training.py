@@ -12,11 +12,11 @@ from loan_default_assets.model.additive_model import AdditiveModel
 from loan_default_assets.model.boosted_trees import BoostedTrees
 from loan_default_assets.model.calibration import Calibration, best_f1_threshold, platt
 from loan_default_assets.model.config import ConfigError, ModelConfig
-from loan_default_assets.model.contrastive import nt_xent, two_views
 from loan_default_assets.model.encoding import Encoding
 from loan_default_assets.model.fine_tuning import LabelledRows, StartingWeights, fine_tune
 from loan_default_assets.model.member_weights import Member, combine, weigh_members
-from loan_default_assets.model.network import TabTransformer, head
+from loan_default_assets.model.network import TabTransformer
+from loan_default_assets.model.pretraining_objective import PretrainingObjective
 from loan_default_assets.model.rows import Rows
 from loan_default_assets.model.stacking import fit_stack, stacked_logits
 from loan_default_assets.model.training_loop import (
@@ -43,7 +43,7 @@ class Encoder:
         config: Settings it was pretrained with.
         encoding: The features' encoding.
         state: Weights by name, on the CPU.
-        losses: Mean contrastive loss of each epoch.
+        losses: Mean loss of each epoch.
     """
 
     config: ModelConfig
@@ -82,16 +82,17 @@ class FittedModel:
 def pretrain(
     rows: Rows, encoding: Encoding, config: ModelConfig, *, on_epoch: OnEpoch | None = None
 ) -> Encoder:
-    """Contrastive pretraining.
+    """Pretraining: contrastive, with the further terms that the settings give a weight.
 
     Args:
-        rows: Rows of any maturity; labels are not used.
+        rows: Rows of any maturity. Labels count only with `target_weight`, and only those of training rows may be
+            given: every other row has -1, or no row has a label.
         encoding: Encoding fitted on the training rows.
         config: Settings.
         on_epoch: Called with the report of each epoch.
 
     Returns:
-        The encoder; as initialised with fewer than two rows or `pretrain_epochs=0`.
+        The encoder; as initialised with fewer than two rows or where the settings ask for no pretraining.
 
     Raises:
         EncodingError: The rows have other columns than the encoding.
@@ -106,17 +107,21 @@ def pretrain(
     """
     device = pick_device(config)
     data = encoding.transform(rows.numerical, rows.categorical).to(device)
-    epochs = EpochReports("pretrain", config.pretrain_epochs if len(rows) > 1 else 0, on_epoch)
+    unknown = np.full(len(rows), -1)
+    label = torch.from_numpy(unknown if rows.label is None else rows.label.astype(np.int64)).to(device)
+    epochs = EpochReports(
+        "pretrain", config.pretrain_epochs if len(rows) > 1 and config.pretrains else 0, on_epoch
+    )
     with reproducible(config, stream=0) as (generator, noise):
         encoder = TabTransformer(encoding, config).to(device)
-        project = head(encoder.width, config.d_model, config.projection).to(device)
-        step = OptimizerStep([encoder, project], config.pretrain_learning_rate, config)
+        objective = PretrainingObjective(encoder, encoding, config).to(device)
+        step = OptimizerStep([encoder, objective], config.pretrain_learning_rate, config)
         for number in epochs:
             total, seen = 0.0, 0
             for index in batches(len(data), config.pretrain_batch_size, 1, generator):
-                views = two_views(encoder, data.take(index.to(device)), data, config, noise, generator)
-                a, b = project(views).chunk(2)
-                total += step(nt_xent(a, b, config.temperature)) * len(index)
+                index = index.to(device)
+                loss = objective(encoder, data.take(index), label[index], data, noise, generator)
+                total += step(loss) * len(index)
                 seen += len(index)
             epochs.report(number, total / seen, None)
     return Encoder(config, encoding, cpu_state(encoder), tuple(epoch.loss for epoch in epochs.history))

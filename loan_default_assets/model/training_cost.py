@@ -50,7 +50,7 @@ class StepCost:
 
     def pretraining(self, rows: int) -> float:
         """Seconds of pretraining on `rows` rows."""
-        if rows < 2:
+        if rows < 2 or not self.config.pretrains:
             return 0.0
         # A batch that is not full takes less.
         steps = rows / self.config.pretrain_batch_size

@@ -7,8 +7,6 @@ from logging import Logger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from loan_default_assets.pipeline.check_results import CheckResult
 from loan_default_assets.pipeline.epoch_log import log_epochs
 from loan_default_assets.pipeline.model_storage import register, save
@@ -33,8 +31,8 @@ class PretrainedEncoder:
         snapshot: Counts and dates of the snapshot, of `TrainingSnapshot.describe`.
         checks: The readiness checks that the snapshot passed.
         reused: An earlier training on the same snapshot made this version; the two fields below are empty then.
-        pretraining_rows: Rows of the contrastive training.
-        losses: Mean contrastive loss of each epoch.
+        pretraining_rows: Rows of pretraining.
+        losses: Mean loss of each epoch.
     """
 
     record: ModelRecord
@@ -60,7 +58,7 @@ def pretrain_encoder(
     """Pretrain an encoder contrastively and register it, unless the same training was made before.
 
     The encoding is fitted on training rows; immature and unlabelled rows are pretrained on as well, rows of the
-    validation set and of the evaluation window are not.
+    validation set and of the evaluation window are not. Labels of training rows count where `target_weight` is set.
 
     Args:
         artifacts: Folder under which every version has a folder of its own.
@@ -85,8 +83,8 @@ def pretrain_encoder(
         log.info(f"pretrained_encoder: {known.version} was trained on the same snapshot and is reused")
         return PretrainedEncoder(known, snapshot.describe(), checks, reused=True)
     encoding = Encoding.fit(snapshot.select(split.train), portfolio.features.cardinalities, config)
-    index = np.concatenate([split.train, split.immature, split.unlabelled])
-    encoder = pretrain(snapshot.select(index), encoding, config, on_epoch=log_epochs(log))
+    rows = snapshot.pretraining_rows()
+    encoder = pretrain(rows, encoding, config, on_epoch=log_epochs(log))
     record = register(
         registry,
         "encoder",
@@ -97,5 +95,5 @@ def pretrain_encoder(
         metrics={"loss": encoder.losses[-1]} if encoder.losses else {},
     )
     return PretrainedEncoder(
-        record, snapshot.describe(), checks, pretraining_rows=len(index), losses=tuple(encoder.losses)
+        record, snapshot.describe(), checks, pretraining_rows=len(rows), losses=tuple(encoder.losses)
     )

@@ -33,6 +33,19 @@ class TrainingSnapshot:
             label=self.rows.label[index],
         )
 
+    def pretraining_rows(self) -> "Rows":
+        """Training, immature and unlabelled rows, those of validation and window not; labels of training rows alone.
+
+        The label of an immature row is in the warehouse, but was not known by the cutoff: it is -1 here.
+        """
+        from loan_default_assets.model.rows import Rows
+
+        train = self.split.train
+        index = np.concatenate([train, self.split.immature, self.split.unlabelled])
+        label = np.full(len(index), -1, np.int8)
+        label[: len(train)] = self.rows.label[train]
+        return Rows(self.rows.numerical[index], self.rows.categorical[index], label)
+
     @property
     def matured(self) -> int:
         """Rows whose outcome is known by the cutoff."""

@@ -130,7 +130,7 @@ def trial_config(config: "ModelConfig") -> "ModelConfig":
 
 
 class TrialTraining:
-    """Trains trials on one snapshot; encoders are pretrained once per shape, with the present settings."""
+    """Trains trials on one snapshot; an encoder is pretrained once per shape and objective of pretraining."""
 
     def __init__(self, portfolio: Portfolio, snapshot: TrainingSnapshot, config: "ModelConfig") -> None:
         """
@@ -161,18 +161,19 @@ class TrialTraining:
         return max(epoch.validation_auc or 0.0 for epoch in model.history)
 
     def _encoder(self, settings: Mapping[str, Any]) -> "Encoder":
-        import numpy as np
-
+        from loan_default_assets.model.config import PRETRAINING_WEIGHTS
         from loan_default_assets.model.encoding import Encoding
         from loan_default_assets.model.training import SHAPE, pretrain
 
-        shape = {name: settings[name] for name in SHAPE if name in settings}
-        key = tuple(shape.values())
+        decisive = {name: settings[name] for name in (*SHAPE, *PRETRAINING_WEIGHTS) if name in settings}
+        key = tuple(decisive.values())
         if key not in self._encoders:
-            config, split = replace(self._config, **shape), self._snapshot.split
-            encoding = Encoding.fit(self._snapshot.select(split.train), self._cardinalities, config)
-            index = np.concatenate([split.train, split.immature, split.unlabelled])
-            self._encoders[key] = pretrain(self._snapshot.select(index), encoding, config)
+            config, train = (
+                replace(self._config, **decisive),
+                self._snapshot.select(self._snapshot.split.train),
+            )
+            encoding = Encoding.fit(train, self._cardinalities, config)
+            self._encoders[key] = pretrain(self._snapshot.pretraining_rows(), encoding, config)
         return self._encoders[key]
 
 

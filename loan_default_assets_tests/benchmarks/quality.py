@@ -5,7 +5,6 @@ python -m loan_default_assets_tests.benchmarks.quality --data FOLDER --config fa
 
 import argparse
 import ast
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -50,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     jobs: dict[tuple[str, str], list[FitJob]] = {}
     for data in sets:
         folder.mkdir(parents=True, exist_ok=True)
-        stored = _store(data, options.cache)
+        stored = data.store(options.cache / "sets")
         for name in options.references:
             jobs[data.name, name] = [_job(stored, data, name, seed, folder) for seed in options.seeds]
         for name, config in configurations.items():
@@ -65,7 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if failed := run_all(ordered, options.processes):
         sys.exit(f"{failed} fits failed; the others are kept, run the same command again")
     reports = [_set_report(data, jobs, options) for data in sets]
-    page = report(reports, _described(options), options.references, options.seeds, _command(given))
+    page = report(
+        reports, _described(options), options.references, options.seeds, command_line("quality", given)
+    )
     if options.write:
         options.write.write_text(page, "utf-8")
     else:
@@ -128,10 +129,15 @@ def _members(text: str) -> tuple[str, tuple[str, ...]]:
 
 def _configuration(text: str) -> tuple[str, dict[str, Any]]:
     name, _, settings = text.partition("=")
-    pairs = (pair.partition(":") for pair in settings.split(",") if pair)
     return name, {"name": "default"} | {
-        {"preset": "name"}.get(key, key): _value(value) for key, _, value in pairs
+        {"preset": "name"}.get(key, key): value for key, value in settings_of(settings).items()
     }
+
+
+def settings_of(text: str) -> dict[str, Any]:
+    """Settings written as `key:value,...`."""
+    pairs = (pair.partition(":") for pair in text.split(",") if pair)
+    return {key: _value(value) for key, _, value in pairs}
 
 
 def _value(text: str) -> Any:
@@ -149,16 +155,6 @@ def _sets(options: argparse.Namespace) -> list[QualitySet]:
     if options.portfolio:
         sets.append(portfolio_set(load(options.portfolio, source=options.source)))
     return sets
-
-
-def _store(data: QualitySet, cache: Path) -> Path:
-    path = cache / "sets" / f"{data.name}-{data.digest[:12]}.npz"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        written = path.with_suffix(f".{os.getpid()}.npz")
-        data.save(written)
-        written.replace(path)
-    return path
 
 
 def _job(
@@ -222,14 +218,14 @@ def _first_line(text: str | None) -> str:
     return (text or "").strip().splitlines()[0]
 
 
-def _command(given: Sequence[str]) -> str:
-    """The command with which the report can be repeated, without the paths of one machine."""
+def command_line(benchmark: str, given: Sequence[str]) -> str:
+    """The command with which a report can be repeated, without the paths of one machine."""
     words = [word for text in given for word in (text.split("=", 1) if text.startswith("--") else [text])]
     shown = []
     for option, word in zip(["", *words], words, strict=False):
         path = option in PATHS and (option in ("--data", "--cache") or Path(word).is_absolute())
         shown.append(PATHS[option] if path else shlex.quote(word))
-    return " ".join(["python -m loan_default_assets_tests.benchmarks.quality", *shown])
+    return " ".join([f"python -m loan_default_assets_tests.benchmarks.{benchmark}", *shown])
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def report(
                 f"```sh\npip install -e '.[dev,quality]'\n{command}\n```",
                 _CACHED,
                 "## Models",
-                _table(["model", "what it is"], [[f"`{name}`", text] for name, text in settings.items()]),
+                table(["model", "what it is"], [[f"`{name}`", text] for name, text in settings.items()]),
                 "## Ranks",
                 *_ranks(sets),
                 "## Losses",
@@ -81,7 +81,8 @@ def _introduction(references: Sequence[str], seeds: Sequence[int]) -> str:
     return (
         "The transformer beside "
         f"{', '.join(references) if references else 'no reference'}: the same rows, the same split, "
-        f"{len(seeds)} seeds ({', '.join(map(str, seeds))}). This page is written by the command below.\n\n"
+        f"{len(seeds)} seeds ({', '.join(map(str, seeds))}). This page is written by the command below. What "
+        "pretraining adds, with few labels too, is in [quality-pretraining.md](quality-pretraining.md).\n\n"
         "Every model is fitted on the training rows. The validation rows decide when to stop, and the calibration and "
         "the threshold are fitted on them; the window is scored once. A cell is the mean over the seeds ± their "
         "standard deviation. A difference is that to the reference with the highest mean ROC-AUC on the window of the "
@@ -117,7 +118,7 @@ def _ranks(sets: Sequence[SetReport]) -> list[str]:
     return [
         f"Mean rank over the sets ({counts}) of the mean over the seeds; 1 is best. On the window, unless it says "
         "validation. The last column is the sum of the CPU seconds of one fit per set.",
-        _table(["model", *columns, "CPU s"], rows),
+        table(["model", *columns, "CPU s"], rows),
     ]
 
 
@@ -142,7 +143,7 @@ def _losses(sets: Sequence[SetReport], references: Sequence[str]) -> str:
         return "Nothing to compare: no reference, or no model of ours, was run."
     if not rows:
         return "On no set is a model of ours below the best reference, in ROC-AUC or F1."
-    return "Where a model of ours is below the best reference of the set, in ROC-AUC or F1:\n\n" + _table(
+    return "Where a model of ours is below the best reference of the set, in ROC-AUC or F1:\n\n" + table(
         ["set", "model", "best reference", "ROC-AUC", "F1"], rows
     )
 
@@ -171,9 +172,9 @@ def _set(found: SetReport) -> list[str]:
         f"## {data.name}",
         text + " The best reference is bold.",
         "Window:",
-        _table(["model", *titles, "Δ ROC-AUC", "Δ F1", "CPU s", "MB"], window),
+        table(["model", *titles, "Δ ROC-AUC", "Δ F1", "CPU s", "MB"], window),
         "Validation:",
-        _table(["model", *titles], validation),
+        table(["model", *titles], validation),
     ]
 
 
@@ -189,6 +190,7 @@ def _deltas(delta: PairedDifferences) -> list[str]:
     ]
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

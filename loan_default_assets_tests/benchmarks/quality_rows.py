@@ -1,6 +1,7 @@
 """The rows of one set as every model gets them, in memory and as a file."""
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,16 @@ class QualitySet:
         bayes = np.array(np.nan if self.bayes_auc is None else self.bayes_auc)
         sizes = np.array(self.cardinalities, np.int64)
         np.savez(path, cardinalities=sizes, bayes_auc=bayes, **texts, **self._arrays())
+
+    def store(self, folder: Path) -> Path:
+        """Write the set into a folder unless it is there; a crash leaves no readable half."""
+        path = folder / f"{self.name}-{self.digest[:12]}.npz"
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            written = path.with_suffix(f".{os.getpid()}.npz")
+            self.save(written)
+            written.replace(path)
+        return path
 
     @classmethod
     def read(cls, path: Path) -> "QualitySet":

@@ -13,7 +13,7 @@ from loan_default_assets.model.splits import split
 from loan_default_assets.portfolio.features import transform
 from loan_default_assets.portfolio.ingest.sources import read_rows
 from loan_default_assets.portfolio.spec import Portfolio, load
-from loan_default_assets_tests.benchmarks.generated_sets import GENERATED, generate_loans
+from loan_default_assets_tests.benchmarks.generated_sets import GENERATED, WINDOW_ROWS, generate_loans
 from loan_default_assets_tests.benchmarks.quality_rows import QualitySet
 
 STRATIFIED = "stratified 64/16/20 with random state 0"
@@ -80,16 +80,22 @@ def portfolio_set(portfolio: Portfolio, name: str | None = None) -> QualitySet:
     return _divided(name or portfolio.name, described, loans, parts, portfolio, more)
 
 
-def generated_set(name: str) -> QualitySet:
-    """Generated loans; the window is larger than that of a file of this size would be, so that it measures well."""
-    loans = generate_loans(name)
+def generated_set(name: str, unlabelled_per_row: int = 0) -> QualitySet:
+    """Generated loans; the window is larger than that of a file of this size would be, so that it measures well.
+
+    Args:
+        unlabelled_per_row: Rows without a label per training row; with them the other rows are another draw.
+    """
+    unlabelled = unlabelled_per_row * GENERATED[name].train
+    loans = generate_loans(name, window_rows=WINDOW_ROWS + unlabelled)
+    labelled = len(loans.rows) - unlabelled
     order = np.arange(len(loans.rows))
-    train, validation, window = np.split(order, [loans.train, loans.train + loans.validation])
+    train, validation, window, more = np.split(order, [loans.train, loans.train + loans.validation, labelled])
     return QualitySet(
         name,
         "independent rows",
         *(loans.rows.take(part) for part in (train, validation, window)),
-        loans.rows.take(order[:0]).without_label(),
+        loans.rows.take(more).without_label(),
         loans.cardinalities,
         roc_auc(loans.rows.label[window], loans.true_pd[window]),
     )

@@ -1,7 +1,10 @@
 """The chain's own encoding, pretraining, fine-tuning, calibration and threshold, as a model of the comparison."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.encoding import Encoding
@@ -19,8 +22,9 @@ def fit_transformer(data: QualitySet, settings: Mapping[str, Any], seed: int) ->
         What scores validation and window rows.
     """
     config = ModelConfig.from_dict(settings).with_seed(seed)
+    hidden = np.full(len(data.unlabelled), -1, np.int8)
     encoding = Encoding.fit(data.train, data.cardinalities, config)
-    encoder = pretrain(concatenate([data.train, data.unlabelled]), encoding, config)
+    encoder = pretrain(concatenate([data.train, replace(data.unlabelled, label=hidden)]), encoding, config)
     model = fit(encoder, data.train, data.validation, config)
 
     def scores() -> FittedScores:

@@ -19,10 +19,10 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
 from loan_default_assets.model.config import ModelConfig
-from loan_default_assets.model.contrastive import nt_xent, two_views
 from loan_default_assets.model.dropout import Noise
 from loan_default_assets.model.encoding import Encoding
 from loan_default_assets.model.network import Classifier, head
+from loan_default_assets.model.pretraining_objective import PretrainingObjective
 from loan_default_assets.model.rows import Rows
 from loan_default_assets.model.training_loop import OptimizerStep, batches
 
@@ -147,14 +147,14 @@ def _contrastive(rows: Rows, config: ModelConfig, size: int) -> Run:
     encoding = Encoding.fit(rows, [_CODES] * _CATEGORIES, config)
     data = encoding.transform(rows.numerical, rows.categorical)
     encoder, noise = Classifier(encoding, config).encoder, Noise(0)
-    project = head(encoder.width, config.d_model, config.projection)
-    step = OptimizerStep([encoder, project], config.pretrain_learning_rate, config)
+    objective = PretrainingObjective(encoder, encoding, config)
+    step = OptimizerStep([encoder, objective], config.pretrain_learning_rate, config)
+    no_label = torch.full((len(data),), -1)
 
     def run() -> None:
         generator = torch.Generator()
         for index in batches(_ROWS_PER_ROUND, size, 1, generator):
-            a, b = project(two_views(encoder, data.take(index), data, config, noise, generator)).chunk(2)
-            step(nt_xent(a, b, config.temperature))
+            step(objective(encoder, data.take(index), no_label[index], data, noise, generator))
 
     return run
 

@@ -33,6 +33,7 @@ def test_round_trip() -> None:
         ({"schedule": "cosine"}, "must be constant or one_cycle, got 'cosine'"),
         ({"activation": "tanh"}, "must be relu or gelu, got 'tanh'"),
         ({"view": "cutmix"}, "must be mask or scarf, got 'cutmix'"),
+        ({"reconstruction_weight": -1}, "reconstruction_weight: must be >= 0, got -1.0"),
         ({"pretrain_batch_size": 1}, "must be >= 2, got 1"),
     ],
 )

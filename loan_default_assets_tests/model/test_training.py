@@ -131,6 +131,15 @@ def test_pretraining_lowers_its_loss_and_uses_no_label() -> None:
     assert not same(one.state, untouched.state)
 
 
+@pytest.mark.parametrize(("frozen", "unchanged"), [(2, True), (1, False)])
+def test_frozen_epochs_leave_the_pretrained_encoder_unchanged(frozen: int, unchanged: bool) -> None:
+    rows, config = loans(300), tiny(max_epochs=2, frozen_epochs=frozen, members=1, patience=2)
+    encoder = pretrained(rows, config)
+    model = fit(encoder, rows, rows, config)
+    fitted_encoder = {name: model.states[0][f"encoder.{name}"] for name in encoder.state}
+    assert same(encoder.state, fitted_encoder) == unchanged
+
+
 def test_head_only_leaves_the_encoder_unchanged(model: FittedModel) -> None:
     new = loans(200, seed=7)
     config = model.config.with_seed(9)

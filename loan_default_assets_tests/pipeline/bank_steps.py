@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from loan_default_assets.limits import promotion_limits, split_limits
+from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.orchestration.partitions import completed_keys
 from loan_default_assets.pipeline.decide_champion import ChampionDecision, decide_champion
 from loan_default_assets.pipeline.evaluate_models import WindowEvaluation, evaluate_models
@@ -74,13 +75,13 @@ class BankSteps:
     def snapshot(self) -> TrainingSnapshot:
         return read_snapshot(self.loans, split_limits(self.settings))
 
-    def pretrain(self) -> PretrainedEncoder:
+    def pretrain(self, config: ModelConfig | None = None) -> PretrainedEncoder:
         return pretrain_encoder(
             self.portfolio,
             self.loans,
             self.registry,
             artifacts=self.artifacts,
-            config=model_config(self.portfolio, self.settings),
+            config=config or model_config(self.portfolio, self.settings),
             limits=split_limits(self.settings),
             leakage_limit=self.settings.leakage_auc_limit,
             log=LOG,

@@ -3,16 +3,20 @@ import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from loan_default_assets.model import training
 from loan_default_assets.model.predictor import Predictor
+from loan_default_assets.model.rows import Rows
 from loan_default_assets.pipeline.evaluation_window import evaluation_window
 from loan_default_assets.pipeline.model_evaluation import compare, evaluate_model
 from loan_default_assets.pipeline.model_storage import load_classifier, load_encoder
 from loan_default_assets.pipeline.pipeline_errors import NoModelError, NoRowsError
 from loan_default_assets.pipeline.training_settings import TrainingAttempt, model_config
+from loan_default_assets.pipeline.tune_settings import TrialTraining, trial_config
 from loan_default_assets_tests.pipeline.bank_steps import BankSteps
 
 
@@ -35,7 +39,7 @@ def test_every_step_needs_what_the_step_before_it_makes(steps: BankSteps) -> Non
     assert steps.registry.history() == []
 
 
-def test_an_encoder_is_pretrained_once_on_rows_older_than_the_window(
+def test_an_encoder_is_pretrained_once_on_training_and_unlabelled_rows(
     bank_with_features: BankSteps, caplog: pytest.LogCaptureFixture
 ) -> None:
     bank = bank_with_features
@@ -55,6 +59,37 @@ def test_an_encoder_is_pretrained_once_on_rows_older_than_the_window(
     again = bank.pretrain()
     assert again.reused
     assert again.record == made.record
+
+
+@pytest.mark.parametrize("step", ["pretrain_encoder", "tune"])
+def test_only_labels_of_training_rows_are_pretrained_on(
+    bank_with_features: BankSteps, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    bank, given = bank_with_features, list[Rows]()
+
+    def recorded(rows: Rows, *others: Any, **options: Any) -> training.Encoder:
+        given.append(rows)
+        return pretrain(rows, *others, **options)
+
+    pretrain = training.pretrain
+    monkeypatch.setattr(training, "pretrain", recorded)
+    snapshot = bank.snapshot()
+    split, labels = snapshot.split, snapshot.rows.label
+    config = replace(model_config(bank.portfolio, bank.settings), target_weight=1.0)
+    if step == "tune":
+        resolved = trial_config(config.for_rows(len(split.train)))
+        TrialTraining(bank.portfolio, snapshot, resolved)({}, lambda epoch: None)
+    else:
+        bank.pretrain(config)
+    [rows] = given
+    assert rows.label is not None
+    known = rows.label >= 0
+    assert (labels[split.immature] >= 0).any()
+    assert known.sum() == len(split.train)
+    np.testing.assert_array_equal(rows.label[known], labels[split.train])
+    np.testing.assert_array_equal(rows.numerical[known], snapshot.rows.numerical[split.train])
+    without = np.concatenate([split.immature, split.unlabelled])
+    np.testing.assert_array_equal(rows.numerical[~known], snapshot.rows.numerical[without])
 
 
 def test_from_challenger_to_champion_and_to_the_next_challenger(

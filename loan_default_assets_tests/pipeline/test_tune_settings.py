@@ -68,7 +68,7 @@ def test_no_row_of_the_window_changes_a_trial(bank_with_features: BankSteps) -> 
 def _value(bank: BankSteps, snapshot: TrainingSnapshot) -> float:
     config = trial_config(model_config(bank.portfolio, bank.settings).for_rows(len(snapshot.split.train)))
     value = TrialTraining(bank.portfolio, snapshot, replace(config, teacher=0.0))(
-        {"bins": 0, "token_width": 4}, lambda epoch: None
+        {"bins": 0, "token_width": 4, "target_weight": 1.0}, lambda epoch: None
     )
     assert not math.isnan(value)
     return value
