@@ -27,7 +27,7 @@ from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.registry import Registry
 
 if TYPE_CHECKING:
-    from loan_default_assets.model.splits import SplitLimits
+    from loan_default_assets.model.split_bounds import SplitLimits
 
 Role = Literal["candidate", "champion"]
 

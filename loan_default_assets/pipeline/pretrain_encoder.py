@@ -22,7 +22,7 @@ from loan_default_assets.warehouse.registry import ModelRecord, Registry
 
 if TYPE_CHECKING:
     from loan_default_assets.model.config import ModelConfig
-    from loan_default_assets.model.splits import SplitLimits
+    from loan_default_assets.model.split_bounds import SplitLimits
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from loan_default_assets.warehouse.registry import Registry
 
 if TYPE_CHECKING:
     from loan_default_assets.model.config import ModelConfig
-    from loan_default_assets.model.splits import SplitLimits
+    from loan_default_assets.model.split_bounds import SplitLimits
     from loan_default_assets.model.training_cost import StepCost
 
 # Seconds on one core of a small server, where nothing can be timed in advance; the estimate of what remains replaces
@@ -162,7 +162,7 @@ def _with_training(plan: RunPlan, cost: "StepCost", features: int, package: bool
 
 def _usual_split(portfolio: Portfolio, keys: Sequence[str], rows: int, limits: "SplitLimits") -> TrainingRows:
     """The split of rows that all have an outcome and are spread evenly over the requested partitions."""
-    from loan_default_assets.model.splits import VALIDATION_SHARE, WINDOW_CEILING, WINDOW_SHARE
+    from loan_default_assets.model.split_bounds import VALIDATION_SHARE, WINDOW_CEILING, WINDOW_SHARE
 
     immature = 0
     if portfolio.as_of is not None and portfolio.label.horizon_days is not None:

@@ -11,7 +11,8 @@ from loan_default_assets.warehouse.loans import LoanRows, Loans
 
 if TYPE_CHECKING:
     from loan_default_assets.model.rows import Rows
-    from loan_default_assets.model.splits import Split, SplitLimits
+    from loan_default_assets.model.split_bounds import SplitLimits
+    from loan_default_assets.model.splits import Split
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from loan_default_assets.warehouse.loans import Loans
 
 if TYPE_CHECKING:
     from loan_default_assets.model.config import ModelConfig
-    from loan_default_assets.model.splits import SplitLimits
+    from loan_default_assets.model.split_bounds import SplitLimits
     from loan_default_assets.model.training import Encoder
     from loan_default_assets.model.training_loop import Epoch
 
