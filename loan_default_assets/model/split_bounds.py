@@ -36,7 +36,7 @@ class SplitLimits:
 
 
 @dataclass(frozen=True)
-class DayCounts:
+class MaturedDays:
     """Matured rows, counted by day and by the part that they may be in; the order does not matter.
 
     Attributes:
@@ -52,7 +52,7 @@ class DayCounts:
     positives: np.ndarray
 
     @classmethod
-    def count(cls, day: np.ndarray, part: np.ndarray, positive: np.ndarray) -> DayCounts:
+    def count(cls, day: np.ndarray, part: np.ndarray, positive: np.ndarray) -> MaturedDays:
         """Count rows.
 
         Args:
@@ -62,7 +62,7 @@ class DayCounts:
 
         Examples:
             >>> days = np.array(["2026-01-02", "2026-01-01", "2026-01-02"], "datetime64[D]")
-            >>> DayCounts.count(days, np.zeros(3, int), np.array([True, False, False])).rows.tolist()
+            >>> MaturedDays.count(days, np.zeros(3, int), np.array([True, False, False])).rows.tolist()
             [1, 2]
         """
         group = day.astype(np.int64) * 4 + part
@@ -70,15 +70,15 @@ class DayCounts:
         positives = np.bincount(position, weights=positive, minlength=len(found)).astype(np.int64)
         return cls((found // 4).astype("datetime64[D]"), found % 4, rows, positives)
 
-    def of(self, chosen: np.ndarray) -> DayCounts:
+    def of(self, chosen: np.ndarray) -> MaturedDays:
         """The groups that are chosen by a mask (k,).
 
         Examples:
-            >>> counts = DayCounts.count(np.zeros(2, "datetime64[D]"), np.array([0, 1]), np.zeros(2, bool))
+            >>> counts = MaturedDays.count(np.zeros(2, "datetime64[D]"), np.array([0, 1]), np.zeros(2, bool))
             >>> len(counts.of(counts.part == TRAIN).rows)
             1
         """
-        return DayCounts(self.day[chosen], self.part[chosen], self.rows[chosen], self.positives[chosen])
+        return MaturedDays(self.day[chosen], self.part[chosen], self.rows[chosen], self.positives[chosen])
 
 
 @dataclass(frozen=True)
@@ -88,13 +88,17 @@ class SplitBounds:
     Attributes:
         window_from: First day of the window; a later day than any row's where there is no window.
         validation_from: First day of the validation rows; None where a hash of the loan id chooses them.
+
+    Examples:
+        >>> SplitBounds(np.datetime64("2026-01-09"), None).validation_from is None
+        True
     """
 
     window_from: np.datetime64
     validation_from: np.datetime64 | None
 
 
-def find_bounds(counts: DayCounts, limits: SplitLimits) -> SplitBounds:
+def find_bounds(counts: MaturedDays, limits: SplitLimits) -> SplitBounds:
     """Find the first days of window and validation rows.
 
     The window is the newest 20 % of the rows that may be in it, between `min_rows` and five times that, extended into
@@ -107,7 +111,7 @@ def find_bounds(counts: DayCounts, limits: SplitLimits) -> SplitBounds:
 
     Examples:
         >>> days = np.datetime64("2026-01-01") + np.arange(10)
-        >>> counts = DayCounts.count(days, np.zeros(10, int), np.arange(10) % 2 == 1)
+        >>> counts = MaturedDays.count(days, np.zeros(10, int), np.arange(10) % 2 == 1)
         >>> bounds = find_bounds(counts, SplitLimits(2, 1))
         >>> str(bounds.window_from), str(bounds.validation_from)
         ('2026-01-09', '2026-01-08')
@@ -123,7 +127,7 @@ def find_bounds(counts: DayCounts, limits: SplitLimits) -> SplitBounds:
     return SplitBounds(start, inner if (rest.day >= inner).any() else None)
 
 
-def _newest(counts: DayCounts, rows: int, positives: int, ceiling: int) -> np.datetime64:
+def _newest(counts: MaturedDays, rows: int, positives: int, ceiling: int) -> np.datetime64:
     """First of the newest whole days that reach `rows` and `positives`, as far as `ceiling` rows allow."""
     if not len(counts.day):
         return _NO_DAY

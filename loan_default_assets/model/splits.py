@@ -16,7 +16,7 @@ from loan_default_assets.model.split_bounds import (
     VALIDATION_FROM,
     WINDOW,
     WINDOW_FROM,
-    DayCounts,
+    MaturedDays,
     SplitLimits,
     find_bounds,
 )
@@ -128,7 +128,7 @@ def _by_time(
     mature: np.ndarray, days: np.ndarray, label: np.ndarray, loan_id: np.ndarray, limits: SplitLimits
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     part, days = _part_of_loans(mature, loan_id), days[mature]
-    bounds = find_bounds(DayCounts.count(days, part, label[mature] == 1), limits)
+    bounds = find_bounds(MaturedDays.count(days, part, label[mature] == 1), limits)
     window = mature[(days >= bounds.window_from) & np.isin(part, (ANY_PART, WINDOW))]
     earlier = (days < bounds.window_from) & (part != WINDOW)
     rest, part = mature[earlier], part[earlier]

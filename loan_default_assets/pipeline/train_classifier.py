@@ -67,6 +67,8 @@ def train_classifier(
         NoModelError: There is no pretrained encoder.
     """
     snapshot = read_snapshot(loans, limits, attempt.cutoff)
+    if snapshot.sampling is not None:
+        log.info(f"classifier: {snapshot.sampling.sentence()}")
     checks = check_readiness(portfolio, snapshot, leakage_limit)
     failed = [check.description for check in checks if not check.passed]
     if failed:
