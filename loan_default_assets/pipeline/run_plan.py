@@ -88,7 +88,12 @@ def training_cost(portfolio: Portfolio, settings: Settings) -> "StepCost":
     from loan_default_assets.model.training_cost import measure_steps
 
     features = portfolio.features
-    return measure_steps(len(features.numerical), features.cardinalities, model_config(portfolio, settings))
+    return measure_steps(
+        len(features.numerical),
+        features.cardinalities,
+        model_config(portfolio, settings),
+        processes=settings.training_processes,
+    )
 
 
 def plan_run(

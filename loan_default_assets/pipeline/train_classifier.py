@@ -52,12 +52,14 @@ def train_classifier(
     leakage_limit: float,
     attempt: TrainingAttempt,
     measure_pretraining: bool = False,
+    processes: int = 1,
     log: Logger,
 ) -> TrainedClassifier:
     """Fine-tune, calibrate and register a classifier, unless the same training was made before.
 
     Args:
         measure_pretraining: Fit a second time from random weights and record the gain of pretraining.
+        processes: Most processes that fit transformers side by side; 0 for as many as are worthwhile.
         artifacts: Folder under which every version has a folder of its own.
         leakage_limit: Fall in ROC-AUC that is acceptable when features with a high ROC-AUC alone are removed.
 
@@ -83,13 +85,13 @@ def train_classifier(
         log.info(f"classifier: {known.version} was trained on the same snapshot and is reused")
         return TrainedClassifier(known, snapshot.describe(), checks)
     warm_start = champion if mode == "head" else None
-    model = _fit(portfolio, snapshot, config, encoder, warm_start, log)
+    model = _fit(portfolio, snapshot, config, encoder, warm_start, processes, log)
     metrics = {
         "validation_roc_auc": max(epoch.validation_auc or 0.0 for epoch in model.history),
         "boosting_weight": sum(member.weight for member in model.members if member.kind == "boosting"),
     }
     if measure_pretraining and mode == "full":
-        metrics["pretraining_gain"] = pretraining_gain(model, snapshot)
+        metrics["pretraining_gain"] = pretraining_gain(model, snapshot, processes)
     parent = champion.version if champion else None
     number = attempt.number or next_attempt(registry, snapshot, parent)
     record = register(
@@ -129,6 +131,7 @@ def _fit(
     config: "ModelConfig",
     encoder: ModelRecord,
     warm_start: ModelRecord | None,
+    processes: int,
     log: Logger,
 ) -> "FittedModel":
     """The classifier; with `warm_start`, only the head of that version is fitted again."""
@@ -142,4 +145,5 @@ def _fit(
         head_only=warm_start is not None,
         warm_start=None if warm_start is None else load_classifier(warm_start, portfolio),
         on_epoch=log_epochs(log),
+        processes=processes,
     )

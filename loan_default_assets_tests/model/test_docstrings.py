@@ -19,6 +19,7 @@ WITHOUT_EXAMPLE = {
     "fine_tuning.StartingWeights",
     "fine_tuning.blockwise",
     "fine_tuning.fine_tune",
+    "member_processes.fit_members",
     "smoke.smoke",
 }
 # Results of functions whose examples show them.
