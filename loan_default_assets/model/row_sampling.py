@@ -11,6 +11,8 @@ import numpy as np
 PART_SHARE = 0.2
 # Of the training rows: beyond it, defaults are sampled too.
 DEFAULT_SHARE = 0.5
+# How many times what a window needs is left to it, as the number of sampled rows varies.
+WINDOW_MARGIN = 1.5
 WITHOUT_OUTCOME = ("immature", "unlabelled")
 
 
@@ -35,7 +37,9 @@ class ClassCounts:
         return ClassCounts(self.others + other.others, self.defaults + other.defaults)
 
 
-def sample_shares(counts: Mapping[str, ClassCounts], max_rows: int) -> dict[str, tuple[float, float]]:
+def sample_shares(
+    counts: Mapping[str, ClassCounts], max_rows: int, window: ClassCounts = ClassCounts()
+) -> dict[str, tuple[float, float]]:
     """The shares of rows to read, so that about `max_rows` are read in all.
 
     Training rows are a case-control sample: all defaults, up to half of the training rows, and a sample of the rest.
@@ -44,6 +48,7 @@ def sample_shares(counts: Mapping[str, ClassCounts], max_rows: int) -> dict[str,
     Args:
         counts: All rows of `training`, `validation`, `window`, `immature` and `unlabelled`.
         max_rows: Most rows.
+        window: Rows and defaults that an evaluation window must have, and that sampling leaves it.
 
     Returns:
         By part, the share of its rows without default, and that of its defaults.
@@ -59,13 +64,21 @@ def sample_shares(counts: Mapping[str, ClassCounts], max_rows: int) -> dict[str,
     for names in (("validation",), ("window",), WITHOUT_OUTCOME):
         total = sum(counts[name].rows for name in names if name in counts)
         share = min(max_rows * PART_SHARE / total, 1.0) if total else 1.0
+        if names == ("window",) and total:
+            share = max(share, _share_for_window(counts["window"], window))
         shares |= {name: (share, share) for name in names if name in counts}
-        left -= total * share
+        left = max(left - total * share, 0.0)
     train = counts["training"]
     defaults = min(train.defaults, max(left * DEFAULT_SHARE, left - train.others))
     others = min(train.others, left - defaults)
     of_others = others / train.others if train.others else 1.0
     return shares | {"training": (of_others, defaults / train.defaults if train.defaults else 1.0)}
+
+
+def _share_for_window(counts: ClassCounts, needed: ClassCounts) -> float:
+    """The smallest share of a window that has enough rows and defaults, of both a little more than needed."""
+    pairs = ((needed.rows, counts.rows), (needed.defaults, counts.defaults))
+    return min(max(WINDOW_MARGIN * least / max(found, 1) for least, found in pairs), 1.0)
 
 
 @dataclass(frozen=True)

@@ -194,7 +194,11 @@ def _usual_split(portfolio: Portfolio, keys: Sequence[str], rows: int, limits: "
         return TrainingRows(training + immature, training, validation, window)
     parts = {"training": training, "validation": validation, "window": window, "immature": immature}
     # The number of rows of a sample does not depend on how many of them are defaults.
-    shares = sample_shares({name: ClassCounts(count) for name, count in parts.items()}, limits.max_rows)
+    shares = sample_shares(
+        {name: ClassCounts(count) for name, count in parts.items()},
+        limits.max_rows,
+        ClassCounts(limits.min_rows),
+    )
     training, validation, window, immature = (round(count * shares[name][0]) for name, count in parts.items())
     return TrainingRows(training + immature, training, validation, window, rows)
 

@@ -31,13 +31,14 @@ def read_sample(
     Raises:
         ValueError: Only some matured rows have dates.
     """
-    from loan_default_assets.model.row_sampling import sample_shares
+    from loan_default_assets.model.row_sampling import ClassCounts, sample_shares
 
     rule = _rule(stored, limits, cutoff)
     counts = stored.part_counts(rule)
     shares = sample_shares(
         {part.name.lower(): _classes(counts[part]) for part in SnapshotPart if part != SnapshotPart.EXCLUDED},
         limits.max_rows,
+        ClassCounts(limits.min_rows - limits.min_positives, limits.min_positives),
     )
     rows, part = stored.sample(
         rule, counts, {SnapshotPart[name.upper()]: share for name, share in shares.items()}

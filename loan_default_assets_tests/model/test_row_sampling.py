@@ -34,12 +34,23 @@ def rare(rows: Rows, share: float, seed: int = 0) -> Rows:
             500,
             {"training": (300, 100), "immature": (75, 0), "unlabelled": (25, 0)},
         ),
+        (
+            {"training": (8000, 1000), "window": (9990, 10), "rare": (40, 5)},
+            1000,
+            {"training": (0, 0), "window": (7492, 8)},
+        ),
+        (
+            {"training": (8000, 1000), "window": (900, 100), "rare": (190, 10)},
+            1000,
+            {"training": (350, 350), "window": (270, 30)},
+        ),
     ],
 )
 def test_the_shares_fill_the_limit(
     counts: dict[str, tuple[int, int]], max_rows: int, expected: dict[str, tuple[int, int]]
 ) -> None:
-    shares = sample_shares({name: ClassCounts(*count) for name, count in counts.items()}, max_rows)
+    needed = ClassCounts(0, 0) if "rare" not in counts else ClassCounts(*counts.pop("rare"))
+    shares = sample_shares({name: ClassCounts(*count) for name, count in counts.items()}, max_rows, needed)
     read = {name: tuple(np.round(np.multiply(counts[name], shares[name])).astype(int)) for name in counts}
     assert read == expected
 

@@ -136,7 +136,7 @@ def test_the_database_splits_the_rows_as_the_split_in_memory_does(
     assert sampled.matured == whole.matured
 
 
-@pytest.mark.parametrize(("max_rows", "all_defaults"), [(2000, True), (700, False), (100, False)])
+@pytest.mark.parametrize(("max_rows", "all_defaults"), [(2000, True), (700, False), (400, False)])
 def test_at_most_the_limit_is_read_and_all_defaults_up_to_half_of_the_training_rows(
     store: Callable[..., Loans], max_rows: int, all_defaults: bool
 ) -> None:

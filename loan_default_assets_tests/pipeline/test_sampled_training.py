@@ -25,7 +25,12 @@ MAX_ROWS = 1200
 
 @pytest.fixture(scope="module")
 def bank(bank_with_features: BankSteps) -> BankSteps:
-    settings = bank_with_features.settings.model_copy(update={"training_max_rows": MAX_ROWS})
+    changed = {
+        "training_max_rows": MAX_ROWS,
+        "retraining_sample_threshold": 100,
+        "retraining_positive_threshold": 10,
+    }
+    settings = bank_with_features.settings.model_copy(update=changed)
     return replace(bank_with_features, settings=settings)
 
 
@@ -118,7 +123,7 @@ def test_the_plan_reckons_with_the_sample(bank: BankSteps) -> None:
     assert refreshed.rows.before_sampling == snapshot.sampling.rows(before=True)
     assert plan.rows.before_sampling == len(bank.loans.read_processed())
     assert rows_text(refreshed).startswith(
-        f"a sample of {refreshed.rows.before_sampling:,} rows: pretrain on"
+        f"sampled from {refreshed.rows.before_sampling:,} rows: pretrain on"
     )
     for name, found in vars(refreshed.rows).items():
         assert getattr(plan.rows, name) == pytest.approx(found, rel=0.25), name
