@@ -61,7 +61,7 @@ class Settings(BaseSettings):
         0,
         ge=0,
         description="Most processes that fit transformers of a classifier side by side; 1: none but the run's own. "
-        "0: as many as the cores and the length of the training make worthwhile.",
+        "0: as many as free cores and the length of the training make worthwhile.",
     )
     measure_pretraining: bool = Field(
         False,

@@ -27,7 +27,9 @@ from loan_default_assets.model.training_loop import Epoch, EpochReports, OnEpoch
 
 # Seconds of one member from which processes of their own are worth their start.
 WORTHWHILE_SECONDS = 10.0
-# Operations per second of one core in a training step, about: docs/quality.md.
+# Fewer, and the members would only take turns on what other programs leave of the machine.
+FEWEST_FREE_CORES = 1.5
+# Operations of a training step per second on one core, about: docs/decisions/member-processes.md.
 _OPERATIONS_PER_SECOND = 2.5e10
 
 
@@ -100,23 +102,25 @@ def processes_for(config: ModelConfig, members: int, seconds: float, requested: 
     """
     if requested:
         return min(requested, members)
-    cores = available_cores()
-    if cores == 1 or config.threads > 1 or seconds < WORTHWHILE_SECONDS:
+    cores = free_cores()
+    if cores < FEWEST_FREE_CORES or config.threads > 1 or seconds < WORTHWHILE_SECONDS:
         return 1
     # Three members on two cores end earlier where they take turns than where the third waits for the first.
-    return min(members, 2 * cores)
+    return min(members, 2 * round(cores))
 
 
-def available_cores() -> int:
-    """Cores that this process may use.
+def free_cores() -> float:
+    """Cores that this process may use, less the share that other programs have used in the last minute.
 
     Examples:
-        >>> available_cores() >= 1
+        >>> free_cores() >= 1
         True
     """
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    machine = os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else machine
+    # One is this process.
+    others = max(os.getloadavg()[0] - 1, 0.0)
+    return max(allowed * (1 - others / machine), 1.0)
 
 
 def estimated_seconds(config: ModelConfig, rows: int, tokens: int) -> float:

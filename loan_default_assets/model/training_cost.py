@@ -12,7 +12,7 @@ import numpy as np
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.encoding import Encoding
 from loan_default_assets.model.fine_tuning import SCORING_ROWS
-from loan_default_assets.model.member_processes import available_cores, processes_for
+from loan_default_assets.model.member_processes import free_cores, processes_for
 from loan_default_assets.model.rows import Rows
 from loan_default_assets.model.training import fit, pretrain
 from loan_default_assets.model.training_loop import pick_device, steps_per_epoch
@@ -80,7 +80,7 @@ class StepCost:
     def _side_by_side(self, members: int, seconds: float, count: int) -> float:
         """Seconds of members in `count` processes at a time, which take turns where there are fewer cores."""
         rounds = [min(count, members - first) for first in range(0, members, count)]
-        return PROCESS_START + sum(seconds * max(size / available_cores(), 1.0) for size in rounds)
+        return PROCESS_START + sum(seconds * max(size / free_cores(), 1.0) for size in rounds)
 
 
 def measure_steps(

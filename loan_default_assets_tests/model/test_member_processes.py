@@ -162,6 +162,8 @@ def test_no_process_survives_the_training(tmp_path: Path, number: signal.Signals
     [
         (1, 1e4, 0, 1),
         (2, 1e4, 0, 3),
+        (1.4, 1e4, 0, 1),
+        (1.6, 1e4, 0, 3),
         (2, 1.0, 0, 1),
         (8, 1e4, 0, 3),
         (1, 1.0, 2, 2),
@@ -170,11 +172,31 @@ def test_no_process_survives_the_training(tmp_path: Path, number: signal.Signals
     ],
 )
 def test_as_many_processes_as_are_worthwhile(
-    monkeypatch: pytest.MonkeyPatch, cores: int, seconds: float, requested: int, expected: int
+    monkeypatch: pytest.MonkeyPatch, cores: float, seconds: float, requested: int, expected: int
 ) -> None:
-    monkeypatch.setattr(member_processes, "available_cores", lambda: cores)
+    monkeypatch.setattr(member_processes, "free_cores", lambda: cores)
     assert processes_for(ModelConfig(), 3, seconds, requested) == expected
     assert processes_for(ModelConfig(threads=2), 3, seconds, 0) == 1
+
+
+@pytest.mark.parametrize(
+    ("load", "machine", "allowed", "free"),
+    [
+        (0.0, 4, 4, 4.0),
+        (1.0, 4, 4, 4.0),
+        (3.0, 4, 4, 2.0),
+        (9.0, 4, 4, 1.0),
+        (5.0, 8, 2, 1.0),
+        (1.5, 8, 2, 1.875),
+    ],
+)
+def test_what_other_programs_use_is_not_free(
+    monkeypatch: pytest.MonkeyPatch, load: float, machine: int, allowed: int, free: float
+) -> None:
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setattr(os, "cpu_count", lambda: machine)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(allowed)), raising=False)
+    assert member_processes.free_cores() == free
 
 
 def test_without_space_for_a_file_the_members_are_fitted_here(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,7 +96,7 @@ def test_transformers_side_by_side_cost_the_time_of_fewer(
     monkeypatch: pytest.MonkeyPatch, cores: int, processes: int, members: float
 ) -> None:
     for module in (training_cost, member_processes):
-        monkeypatch.setattr(module, "available_cores", lambda: cores)
+        monkeypatch.setattr(module, "free_cores", lambda: float(cores))
     one = 2 * (100 * 0.25 + 50 * 0.01)
     start = PROCESS_START if (cores, processes) not in ((1, 0), (2, 1)) else 0
     found = StepCost(FIT, 0.5, 0.25, 0.01, processes).fine_tuning(100, 50)
