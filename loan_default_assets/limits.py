@@ -8,7 +8,7 @@ from loan_default_assets.policy.state import Limits
 from loan_default_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from loan_default_assets.model.splits import SplitLimits
+    from loan_default_assets.model.split_bounds import SplitLimits
 
 
 def retraining_limits(settings: Settings) -> Limits:
@@ -34,9 +34,11 @@ def promotion_limits(settings: Settings) -> PromotionLimits:
 
 
 def split_limits(settings: Settings) -> "SplitLimits":
-    """The rows and defaults that an evaluation window needs."""
-    from loan_default_assets.model.splits import SplitLimits
+    """The rows and defaults that an evaluation window needs, and the most rows that are read."""
+    from loan_default_assets.model.split_bounds import SplitLimits
 
     return SplitLimits(
-        min_rows=settings.retraining_sample_threshold, min_positives=settings.retraining_positive_threshold
+        min_rows=settings.retraining_sample_threshold,
+        min_positives=settings.retraining_positive_threshold,
+        max_rows=settings.training_max_rows,
     )

@@ -51,6 +51,18 @@ class Settings(BaseSettings):
     promotion_policy: Literal["better_than_champion", "strict"] = Field(
         "better_than_champion", description="`strict` never promotes a model below the F1 target."
     )
+    training_max_rows: int = Field(
+        2_000_000,
+        ge=0,
+        description="Most rows that a training reads; beyond it, it takes all defaults and a sample of the other rows. "
+        "0: no limit.",
+    )
+    training_processes: int = Field(
+        0,
+        ge=0,
+        description="Most processes that fit transformers of a classifier side by side; 1: none but the run's own. "
+        "0: as many as free cores and the length of the training make worthwhile.",
+    )
     measure_pretraining: bool = Field(
         False,
         description="Fit each classifier a second time from random weights, and record the gain of pretraining.",

@@ -68,7 +68,9 @@ class ModelInfo:
         try:
             if record:
                 self._evaluated[record.version] = self._evaluations.latest(record.version)
-            facts = retraining_facts.state(self._database, self._portfolio)
+            facts = retraining_facts.state(
+                self._database, self._portfolio, max_rows=self._settings.training_max_rows
+            )
             self._retraining = dict(status(decide(facts, retraining_limits(self._settings))))
         except WarehouseError as error:
             return str(error).splitlines()[0]
@@ -107,6 +109,12 @@ def _model(record: ModelRecord, current: LoadedChampion | None) -> dict[str, Any
         "trained_to": _iso(record.trained_to),
         "portfolio_hash": record.portfolio_hash,
         "artifact_sha256": record.artifact_sha256,
+        # Rows of the training before and after sampling; null where all rows were used.
+        "sampling": (
+            {"rows": record.metrics["sampled_rows"], "rows_before": record.metrics["rows_before_sampling"]}
+            if "sampled_rows" in record.metrics
+            else None
+        ),
         # Known once this worker has loaded the version.
         "members": loaded and [{"kind": member.kind, "weight": member.weight} for member in loaded.members],
     }

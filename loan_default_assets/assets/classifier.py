@@ -48,6 +48,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
                 leakage_limit=settings.leakage_auc_limit,
                 attempt=attempt.training_attempt(),
                 measure_pretraining=settings.measure_pretraining,
+                processes=settings.training_processes,
                 log=context.log,
             )
         except ChecksFailedError as error:

@@ -104,6 +104,8 @@ def evaluation_metadata(evaluated: WindowEvaluation) -> Metadata:
         "snapshot": snapshot.digest,
         "immature_rows_excluded": len(snapshot.split.immature),
     }
+    if window.share < 1:
+        shown["window_rows_before_sampling"] = round(len(window.label) / window.share)
     shown |= _defined(model.metrics.values)
     if window.first is not None:
         shown |= {"window_from": str(window.first), "window_to": str(window.last)}

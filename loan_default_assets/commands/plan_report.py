@@ -44,8 +44,9 @@ def rows_text(plan: RunPlan) -> str:
     rows = plan.rows
     if rows is None:
         return "the number of rows is known once they are read"
+    sample = f"sampled from {rows.before_sampling:,} rows: " if rows.before_sampling else ""
     return (
-        f"pretrain on {rows.pretraining:,} rows, fit on {rows.training:,}, stop early by {rows.validation:,}, "
+        f"{sample}pretrain on {rows.pretraining:,} rows, fit on {rows.training:,}, stop early by {rows.validation:,}, "
         f"evaluate on {rows.window:,}"
     )
 

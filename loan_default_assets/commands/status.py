@@ -42,7 +42,12 @@ def retraining_action(
     """The action of the retraining rule now; `forced`: for an operator who starts a training."""
     found = run_tracking.trainings(instance, session.portfolio.name) if instance else run_tracking.Trainings()
     state = retraining_facts.state(
-        session.database, session.portfolio, running=found.running, ended_runs=found.ended_runs, forced=forced
+        session.database,
+        session.portfolio,
+        max_rows=session.settings.training_max_rows,
+        running=found.running,
+        ended_runs=found.ended_runs,
+        forced=forced,
     )
     return retraining.decide(state, retraining_limits(session.settings))
 
@@ -57,6 +62,7 @@ def _champion(champion: ModelRecord, evaluated: EvaluationRecord | None) -> dict
         "artifact_sha256": champion.artifact_sha256,
         "reason": champion.reason,
         "members": _members(champion),
+        "sampling": _sampling(champion),
         "pretraining_gain": champion.metrics.get("pretraining_gain"),
         "training": {name: champion.hyper_parameters.get(name) for name in TRAINING},
         "metrics": {name: evaluated.metrics.get(name) for name in METRICS} if evaluated else None,
@@ -75,6 +81,16 @@ def _members(champion: ModelRecord) -> list[dict[str, Any]]:
     return [{"kind": "transformer", "weight": each}] * count + stacked
 
 
+def _sampling(champion: ModelRecord) -> dict[str, int] | None:
+    """The rows of the training before and after sampling; None where all rows were used."""
+    if "sampled_rows" not in champion.metrics:
+        return None
+    return {
+        "rows": int(champion.metrics["sampled_rows"]),
+        "rows_before": int(champion.metrics["rows_before_sampling"]),
+    }
+
+
 def _evaluation(last: EvaluationRecord) -> dict[str, Any]:
     return {
         "version": last.model_version,
@@ -82,6 +98,7 @@ def _evaluation(last: EvaluationRecord) -> dict[str, Any]:
         "window_to": _iso(last.window_to),
         "rows": last.rows,
         "positives": last.positives,
+        "window_share": last.metrics.get("window_share", 1.0),
         "metrics": {name: last.metrics.get(name) for name in METRICS},
         "intervals": {name: list(last.intervals[name]) for name in METRICS if name in last.intervals},
         "baseline": last.baseline,
@@ -128,6 +145,10 @@ def champion_lines(champion: dict[str, Any] | None, evaluation: dict[str, Any] |
         lines.append(f"  gain of pretraining: ROC-AUC {gain:+.4f} on the validation rows")
     if champion["trained_from"]:
         lines.append(f"  trained on applications from {champion['trained_from']} to {champion['trained_to']}")
+    if sampling := champion.get("sampling"):
+        lines.append(
+            f"  trained on a sample of {sampling['rows']:,} of {sampling['rows_before']:,} rows, PD corrected for it"
+        )
     if evaluation is None:
         return lines
     period = (
@@ -137,6 +158,10 @@ def champion_lines(champion: dict[str, Any] | None, evaluation: dict[str, Any] |
         f"evaluation  {evaluation['version']} on {evaluation['rows']:,} untouched rows"
         f" ({evaluation['positives']:,} defaults){period}"
     )
+    if (share := evaluation.get("window_share", 1.0)) < 1:
+        lines.append(
+            f"  a uniform random sample of about {round(evaluation['rows'] / share):,} rows of the window"
+        )
     baseline = (evaluation["baseline"] or {}).get("metrics", {})
     name = (evaluation["baseline"] or {}).get("name", "")
     for key, label in (("f1", "F1"), ("roc_auc", "ROC-AUC"), ("pr_auc", "PR-AUC"), ("ks", "KS")):

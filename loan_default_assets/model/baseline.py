@@ -10,6 +10,7 @@ import numpy as np
 
 from loan_default_assets.model.boosting import MAX_NATIVE_CATEGORIES, filled
 from loan_default_assets.model.calibration import best_f1_threshold
+from loan_default_assets.model.row_sampling import with_prior
 from loan_default_assets.model.rows import Rows
 
 
@@ -29,7 +30,13 @@ class BaselineScores:
 
 
 def baselines(
-    train: Rows, validation: Rows, window: Rows, cardinalities: Sequence[int], seed: int = 0
+    train: Rows,
+    validation: Rows,
+    window: Rows,
+    cardinalities: Sequence[int],
+    seed: int = 0,
+    *,
+    prior_odds: float = 1.0,
 ) -> tuple[BaselineScores, ...]:
     """Fit the references, with their defaults, and score the evaluation window.
 
@@ -39,6 +46,7 @@ def baselines(
         window: Rows to score, labels unused.
         cardinalities: Number of codes of each categorical feature.
         seed: Seed of the models.
+        prior_odds: Factor on the odds of all probabilities, where the training rows are a case-control sample.
 
     Returns:
         scikit-learn's histogram gradient boosting, then logistic regression.
@@ -56,12 +64,12 @@ def baselines(
         "HistGradientBoosting": boosting(train, cardinalities, seed=seed),
         "LogisticRegression": logistic_regression(train, seed=seed),
     }
+
+    def scores(model: Any, rows: Rows) -> np.ndarray:
+        return with_prior(model.predict_proba(columns(rows))[:, 1], prior_odds)
+
     return tuple(
-        BaselineScores(
-            name,
-            model.predict_proba(columns(window))[:, 1],
-            best_f1_threshold(outcome, model.predict_proba(columns(validation))[:, 1]),
-        )
+        BaselineScores(name, scores(model, window), best_f1_threshold(outcome, scores(model, validation)))
         for name, model in models.items()
     )
 

@@ -112,6 +112,7 @@ def assess_leakage(
     as_of: np.ndarray | None = None,
     immature: Rows | None = None,
     immature_as_of: np.ndarray | None = None,
+    other_weight: float = 1.0,
     limit: float = 0.1,
     seed: int = 0,
 ) -> LeakageAssessment:
@@ -130,6 +131,7 @@ def assess_leakage(
         as_of: (n,) datetime64 of the rows; None where they have no dates.
         immature: Rows whose outcome is not known yet.
         immature_as_of: (m,) datetime64 of the immature rows.
+        other_weight: Loans that a row without default stands for, where the rows are a case-control sample.
         limit: Largest acceptable fall in ROC-AUC when features with a high ROC-AUC alone are removed.
         seed: Seed of sample and folds.
 
@@ -146,7 +148,8 @@ def assess_leakage(
     """
     outcome = rows.outcome()
     rng = np.random.default_rng(seed)
-    chosen, other_weight = _sample(outcome, rng)
+    chosen, sampled_weight = _sample(outcome, rng)
+    other_weight *= sampled_weight
     table, outcome = columns(rows.take(chosen)), outcome[chosen]
     fold = _stratified_folds(outcome, rng)
     alone = [

@@ -9,23 +9,17 @@ from datetime import date
 
 import numpy as np
 
-WINDOW_SHARE = 0.20
-WINDOW_CEILING = 0.40
-VALIDATION_SHARE = 0.20
-_ANY_PART, _TRAIN, _VALIDATION, _WINDOW = range(4)
-
-
-@dataclass(frozen=True)
-class SplitLimits:
-    """Fewest matured rows and fewest defaults of an evaluation window.
-
-    Examples:
-        >>> SplitLimits().min_rows
-        1000
-    """
-
-    min_rows: int = 1000
-    min_positives: int = 100
+from loan_default_assets.model.split_bounds import (
+    ANY_PART,
+    TRAIN,
+    VALIDATION,
+    VALIDATION_FROM,
+    WINDOW,
+    WINDOW_FROM,
+    MaturedDays,
+    SplitLimits,
+    find_bounds,
+)
 
 
 @dataclass(frozen=True)
@@ -133,51 +127,33 @@ def split(
 def _by_time(
     mature: np.ndarray, days: np.ndarray, label: np.ndarray, loan_id: np.ndarray, limits: SplitLimits
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    part = _part_of_loans(mature, loan_id)
-    later = mature[np.isin(part, (_ANY_PART, _WINDOW))]
-    share = int(len(later) * WINDOW_SHARE)
-    target = min(max(share, limits.min_rows), 5 * limits.min_rows)
-    ceiling = int(len(later) * WINDOW_CEILING)
-    start = _newest(days[later], label[later] == 1, target, limits.min_positives, ceiling)
-    window = later[days[later] >= start]
-    earlier = (days[mature] < start) & (part != _WINDOW)
+    part, days = _part_of_loans(mature, loan_id), days[mature]
+    bounds = find_bounds(MaturedDays.count(days, part, label[mature] == 1), limits)
+    window = mature[(days >= bounds.window_from) & np.isin(part, (ANY_PART, WINDOW))]
+    earlier = (days < bounds.window_from) & (part != WINDOW)
     rest, part = mature[earlier], part[earlier]
-    if not len(rest):
-        return rest, rest, window
-    newer = rest[part != _TRAIN]
-    inner = _newest(days[newer], label[newer] == 1, int(len(newer) * VALIDATION_SHARE), 1, len(newer) // 2)
-    validates = days[rest] >= inner
-    if not validates.any():
-        validates = np.where(part == _ANY_PART, _bucket(rest, loan_id) >= 80, part == _VALIDATION)
-    return rest[~validates & (part != _VALIDATION)], rest[validates & (part != _TRAIN)], window
+    if bounds.validation_from is None:
+        validates = np.where(part == ANY_PART, _bucket(rest, loan_id) >= WINDOW_FROM, part == VALIDATION)
+    else:
+        validates = days[earlier] >= bounds.validation_from
+    return rest[~validates & (part != VALIDATION)], rest[validates & (part != TRAIN)], window
 
 
 def _part_of_loans(mature: np.ndarray, loan_id: np.ndarray) -> np.ndarray:
     """The only part that each row may be in, by the hash of its loan; any part for a loan with one row."""
     ids = loan_id[mature].tolist()
     counts = Counter(ids)
-    part = np.full(len(mature), _ANY_PART)
+    part = np.full(len(mature), ANY_PART)
     repeated = np.array([counts[loan] > 1 for loan in ids], dtype=bool)
-    part[repeated] = _TRAIN + np.searchsorted((64, 80), _bucket(mature[repeated], loan_id), side="right")
+    bounds = (VALIDATION_FROM, WINDOW_FROM)
+    part[repeated] = TRAIN + np.searchsorted(bounds, _bucket(mature[repeated], loan_id), side="right")
     return part
-
-
-def _newest(days: np.ndarray, positive: np.ndarray, rows: int, positives: int, ceiling: int) -> np.datetime64:
-    """First of the newest whole days that reach `rows` and `positives`, as far as `ceiling` rows allow."""
-    if not len(days):
-        return np.datetime64("9999-12-31")
-    day, position, count = np.unique(days, return_inverse=True, return_counts=True)
-    newest_rows = count[::-1].cumsum()
-    newest_positives = np.bincount(position, weights=positive)[::-1].cumsum()
-    reached = np.flatnonzero((newest_rows >= rows) & (newest_positives >= positives))
-    needed = int(reached[0]) + 1 if len(reached) else len(day)
-    included = min(needed, int((newest_rows <= ceiling).sum()))
-    return day[len(day) - included] if included else day[-1] + np.timedelta64(1, "D")
 
 
 def _by_hash(mature: np.ndarray, loan_id: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     bucket = _bucket(mature, loan_id)
-    return mature[bucket < 64], mature[(bucket >= 64) & (bucket < 80)], mature[bucket >= 80]
+    part = np.searchsorted((VALIDATION_FROM, WINDOW_FROM), bucket, side="right")
+    return mature[part == 0], mature[part == 1], mature[part == 2]
 
 
 def _bucket(rows: np.ndarray, loan_id: np.ndarray) -> np.ndarray:

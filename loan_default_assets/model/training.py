@@ -13,7 +13,8 @@ from loan_default_assets.model.boosted_trees import BoostedTrees
 from loan_default_assets.model.calibration import Calibration, best_f1_threshold, platt
 from loan_default_assets.model.config import ConfigError, ModelConfig
 from loan_default_assets.model.encoding import Encoding
-from loan_default_assets.model.fine_tuning import LabelledRows, StartingWeights, fine_tune
+from loan_default_assets.model.fine_tuning import LabelledRows, StartingWeights
+from loan_default_assets.model.member_processes import fit_members
 from loan_default_assets.model.member_weights import Member, combine, weigh_members
 from loan_default_assets.model.network import TabTransformer
 from loan_default_assets.model.pretraining_objective import PretrainingObjective
@@ -136,6 +137,7 @@ def fit(
     head_only: bool = False,
     warm_start: FittedModel | None = None,
     on_epoch: OnEpoch | None = None,
+    processes: int = 1,
 ) -> FittedModel:
     """Fit the members of a classifier, weigh and calibrate them, and choose the threshold.
 
@@ -151,6 +153,8 @@ def fit(
         head_only: Leave the encoder's weights unchanged.
         warm_start: Fitted model to continue from, with its encoding, in place of `encoder`.
         on_epoch: Called with the report of each epoch.
+        processes: Most processes that fit transformers side by side, which changes no bit of the result; 0 for as many
+            as are worthwhile on this machine.
 
     Raises:
         RowsError: Training or validation rows lack a class or a label.
@@ -183,13 +187,15 @@ def fit(
         validation_rows.to(device),
         validation_outcome,
     )
-    fitted, history = [], []
-    for number in range(config.members):
-        state = encoder.state if warm_start is None else warm_start.states[number]
-        epochs = EpochReports("fit", config.max_epochs, on_epoch, number + 1, config.members)
-        start_from = StartingWeights(state, whole=warm_start is not None, head_only=head_only)
-        fitted.append(fine_tune(start_from, rows, encoding, config, number, epochs))
-        history += epochs.history
+    starts = [
+        StartingWeights(
+            encoder.state if warm_start is None else warm_start.states[number],
+            whole=warm_start is not None,
+            head_only=head_only,
+        )
+        for number in range(config.members)
+    ]
+    fitted, history = fit_members(starts, rows, encoding, config, on_epoch, processes)
     parts = [member.validation_logits.astype(np.float64) for member in fitted]
     if stack is None or not config.boosting:
         members = weigh_members(np.stack(parts), None, validation_outcome)

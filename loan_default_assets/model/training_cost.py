@@ -12,13 +12,16 @@ import numpy as np
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.encoding import Encoding
 from loan_default_assets.model.fine_tuning import SCORING_ROWS
+from loan_default_assets.model.member_processes import free_cores, processes_for
 from loan_default_assets.model.rows import Rows
 from loan_default_assets.model.training import fit, pretrain
-from loan_default_assets.model.training_loop import steps_per_epoch
+from loan_default_assets.model.training_loop import pick_device, steps_per_epoch
 
 # Steps per timed epoch: enough for the costs of an epoch itself to be small, as they are in a real one.
 _STEPS = 4
 _MOST_EPOCHS = 40
+# Seconds until a process of its own begins to fit, on one core of a small server.
+PROCESS_START = 3.0
 # Rows of a timed step where the batch is derived from the rows of the training.
 _TIMED_BATCH = 256
 # Attention scores (rows times features squared) per head of a timed step. A wide network is timed on fewer rows, to
@@ -35,6 +38,7 @@ class StepCost:
         pretrain_step: Seconds of one step of pretraining.
         fit_row: Seconds per row of fine-tuning one transformer.
         scored_row: Seconds of scoring one validation row with one transformer.
+        processes: Most processes that fit transformers side by side; 0 for as many as are worthwhile.
 
     Examples:
         >>> config = ModelConfig(pretrain_epochs=2, max_epochs=3, min_steps=1, members=2)
@@ -47,6 +51,7 @@ class StepCost:
     pretrain_step: float
     fit_row: float
     scored_row: float
+    processes: int = 1
 
     def pretraining(self, rows: int) -> float:
         """Seconds of pretraining on `rows` rows."""
@@ -68,11 +73,23 @@ class StepCost:
         config = self.config.for_rows(rows)
         trained = steps_per_epoch(rows, config) / math.ceil(rows / config.batch_size) * rows
         epoch = trained * self.fit_row + validation_rows * self.scored_row
-        return config.members * config.max_epochs * epoch
+        member = config.max_epochs * epoch
+        count = processes_for(config, config.members, member, self.processes)
+        return config.members * member if count == 1 else self._side_by_side(config.members, member, count)
+
+    def _side_by_side(self, members: int, seconds: float, count: int) -> float:
+        """Seconds of members in `count` processes at a time, which take turns where there are fewer cores."""
+        rounds = [min(count, members - first) for first in range(0, members, count)]
+        return PROCESS_START + sum(seconds * max(size / free_cores(), 1.0) for size in rounds)
 
 
 def measure_steps(
-    numerical: int, cardinalities: Sequence[int], config: ModelConfig, *, seconds: float = 0.3
+    numerical: int,
+    cardinalities: Sequence[int],
+    config: ModelConfig,
+    *,
+    seconds: float = 0.3,
+    processes: int = 1,
 ) -> StepCost:
     """Time steps of both phases on random rows of the real width.
 
@@ -84,6 +101,7 @@ def measure_steps(
         cardinalities: Number of codes of each categorical feature.
         config: The settings of the training.
         seconds: About how long each of the three measurements takes; a slow network takes longer.
+        processes: Most processes that fit transformers side by side in the training; the measurement uses none.
 
     Examples:
         >>> config = ModelConfig(num_layers=1, d_model=8, dim_feedforward=8, device="cpu")
@@ -130,7 +148,9 @@ def measure_steps(
     scored_epoch = _seconds_per_epoch(fitting(many), seconds)
     scored_row = max(scored_epoch - fit_epoch, 0.0) / (len(many) - len(few))
     fit_row = max(fit_epoch - len(few) * scored_row, 1e-6) / _STEPS / len(train)
-    return StepCost(config, pretrain_step, fit_row, scored_row)
+    return StepCost(
+        config, pretrain_step, fit_row, scored_row, processes if pick_device(config).type == "cpu" else 1
+    )
 
 
 def _seconds_per_epoch(train: Callable[[int], None], seconds: float) -> float:

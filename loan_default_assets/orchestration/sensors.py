@@ -96,6 +96,7 @@ def _retraining_sensor(
         state = retraining_facts.state(
             warehouse.database(portfolio),
             portfolio,
+            max_rows=settings.training_max_rows,
             running=trainings.running,
             ended_runs=trainings.ended_runs,
         )

@@ -27,8 +27,10 @@ from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.registry import Registry
 
 if TYPE_CHECKING:
-    from loan_default_assets.model.splits import SplitLimits
+    from loan_default_assets.model.split_bounds import SplitLimits
 
+# Recorded with the metrics of a window that was sampled.
+WINDOW_SHARE_METRIC = "window_share"
 Role = Literal["candidate", "champion"]
 
 
@@ -106,6 +108,7 @@ def evaluate_models(
             compare(model, compared, window),
             limits,
         )
+    verdict = _with_sampling(verdict, window)
 
     entries: list[tuple[ModelEvaluation, Role, Verdict]] = []
     if challenger is not None:
@@ -113,7 +116,7 @@ def evaluate_models(
     elif not _evaluated_before(evaluations, model.version, snapshot.digest):
         entries.append((model, "champion", verdict))
     if compared is not None:
-        entries.append((compared, "champion", _standing(compared, limits)))
+        entries.append((compared, "champion", _with_sampling(_standing(compared, limits), window)))
     recorded = []
     for evaluation, role, decided in entries:
         compared_with = compared.version if compared and role == "candidate" else None
@@ -148,6 +151,11 @@ def _standing(champion: ModelEvaluation, limits: PromotionLimits) -> Verdict:
     return decide_promotion(champion.policy_input, champion.policy_input, None, limits)
 
 
+def _with_sampling(verdict: Verdict, window: EvaluationWindow) -> Verdict:
+    """The verdict, with a sentence where the window is a sample."""
+    return replace(verdict, reasons=(*verdict.reasons, window.sampling)) if window.sampling else verdict
+
+
 def _evaluated_before(evaluations: EvaluationLog, version: str, snapshot: str) -> bool:
     """Whether the newest evaluation of the version, in either role, is on the same rows."""
     last = evaluations.latest(version)
@@ -171,7 +179,10 @@ def _record(
         window_to=window.last,
         rows=evaluation.policy_input.rows,
         positives=evaluation.policy_input.positives,
-        metrics=evaluation.metrics.values,
+        metrics={
+            **evaluation.metrics.values,
+            **({WINDOW_SHARE_METRIC: window.share} if window.share < 1 else {}),
+        },
         intervals=evaluation.metrics.intervals,
         baseline=references.as_dict() | _difference(evaluation),
         verdict=verdict.decision,

@@ -22,17 +22,30 @@ class EvaluationWindow:
     Attributes:
         label: (n,) with 1 for a default.
         first: The first day of the window; None for rows without dates, as `last`.
+        share: Share of the window's rows that were read, a uniform random sample; 1 where they are all of them.
     """
 
     rows: "Rows"
     label: np.ndarray
     first: date | None
     last: date | None
+    share: float = 1.0
 
     @property
     def positives(self) -> int:
         """Defaults among the rows."""
         return int((self.label == 1).sum())
+
+    @property
+    def sampling(self) -> str | None:
+        """A sentence that says so where the rows are a sample."""
+        if self.share == 1:
+            return None
+        rows = len(self.label)
+        return (
+            f"The window is a uniform random sample: {rows:,} of about {round(rows / self.share):,} rows "
+            "(TRAINING_MAX_ROWS)."
+        )
 
 
 def evaluation_window(snapshot: TrainingSnapshot, models: Sequence[ModelRecord]) -> EvaluationWindow:
@@ -57,4 +70,5 @@ def evaluation_window(snapshot: TrainingSnapshot, models: Sequence[ModelRecord])
         label=snapshot.rows.label[index],
         first=days.min().astype(object) if dated else None,
         last=days.max().astype(object) if dated else None,
+        share=snapshot.sampling.share("window") if snapshot.sampling else 1.0,
     )

@@ -140,6 +140,7 @@ def evaluate_references(
         window.rows,
         portfolio.features.cardinalities,
         seed,
+        prior_odds=snapshot.sampling.prior_odds if snapshot.sampling else 1.0,
     )
     evaluated = [
         BaselineEvaluation(

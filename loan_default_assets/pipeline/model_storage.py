@@ -60,7 +60,7 @@ def save(
         portfolio=portfolio.model_dump(mode="json", exclude={"source", "start", "end", "refresh"}),
         snapshot_hash=snapshot.digest,
         feature_names={"numbers": names.numerical, "categories": names.categorical},
-        extra=extra,
+        extra={**(extra or {}), **({"sampling": snapshot.sampling.as_dict()} if snapshot.sampling else {})},
     )
 
 
@@ -96,7 +96,7 @@ def register(
             attempt=attempt,
             hyper_parameters=dict(hyper_parameters),
             threshold=threshold,
-            metrics=dict(metrics) | {"matured_labels": snapshot.matured},
+            metrics={**metrics, **_row_counts(snapshot)},
             trained_from=split.trained_from,
             trained_to=split.trained_to,
             window_from=split.window_from,
@@ -106,6 +106,14 @@ def register(
         )
     )
     return registry.get(saved.version)
+
+
+def _row_counts(snapshot: TrainingSnapshot) -> dict[str, float]:
+    counts: dict[str, float] = {"matured_labels": snapshot.matured}
+    if snapshot.sampling is not None:
+        counts["rows_before_sampling"] = snapshot.sampling.rows(before=True)
+        counts["sampled_rows"] = snapshot.sampling.rows()
+    return counts
 
 
 def _load(record: ModelRecord, portfolio: Portfolio) -> "LoadedArtifact":

@@ -20,7 +20,7 @@ from loan_default_assets.warehouse.registry import ModelRecord, Registry
 
 if TYPE_CHECKING:
     from loan_default_assets.model.config import ModelConfig
-    from loan_default_assets.model.splits import SplitLimits
+    from loan_default_assets.model.split_bounds import SplitLimits
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,8 @@ def pretrain_encoder(
     from loan_default_assets.model.training import pretrain
 
     snapshot = read_snapshot(loans, limits, cutoff)
+    if snapshot.sampling is not None:
+        log.info(f"pretrained_encoder: {snapshot.sampling.sentence()}")
     checks = check_readiness(portfolio, snapshot, leakage_limit)
     if failed := [check.description for check in checks if not check.passed]:
         raise ChecksFailedError("; ".join(failed), checks)

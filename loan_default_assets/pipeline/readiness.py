@@ -87,6 +87,7 @@ def no_leakage(portfolio: Portfolio, snapshot: TrainingSnapshot, limit: float) -
         as_of=as_of[fitted] if dated else None,
         immature=snapshot.select(split.immature) if dated else None,
         immature_as_of=as_of[split.immature] if dated else None,
+        other_weight=snapshot.sampling.other_weight() if snapshot.sampling else 1.0,
         limit=limit,
     )
     sources = {name: sorted(expression.names) for name, expression in portfolio.derived.items()}

@@ -17,7 +17,7 @@ from loan_default_assets.warehouse.registry import Registry
 
 if TYPE_CHECKING:
     from loan_default_assets.model.config import ModelConfig
-    from loan_default_assets.model.splits import SplitLimits
+    from loan_default_assets.model.split_bounds import SplitLimits
     from loan_default_assets.model.training_cost import StepCost
 
 # Seconds on one core of a small server, where nothing can be timed in advance; the estimate of what remains replaces
@@ -36,12 +36,17 @@ _STORING = ("raw_loans", "processed_features")
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """Rows of one training: of pretraining, to fit on, to validate on, and of the evaluation window."""
+    """Rows of one training: of pretraining, to fit on, to validate on, and of the evaluation window.
+
+    Attributes:
+        before_sampling: All rows, where those of the training are a sample of them; otherwise 0.
+    """
 
     pretraining: int
     training: int
     validation: int
     window: int
+    before_sampling: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,12 @@ def training_cost(portfolio: Portfolio, settings: Settings) -> "StepCost":
     from loan_default_assets.model.training_cost import measure_steps
 
     features = portfolio.features
-    return measure_steps(len(features.numerical), features.cardinalities, model_config(portfolio, settings))
+    return measure_steps(
+        len(features.numerical),
+        features.cardinalities,
+        model_config(portfolio, settings),
+        processes=settings.training_processes,
+    )
 
 
 def plan_run(
@@ -129,7 +139,13 @@ def plan_training(
     """The plan once the loans are stored: with the rows of their split, and without a training that was made before."""
     split = snapshot.split
     others = len(split.immature) + len(split.unlabelled)
-    rows = TrainingRows(len(split.train) + others, len(split.train), len(split.validation), len(split.window))
+    rows = TrainingRows(
+        len(split.train) + others,
+        len(split.train),
+        len(split.validation),
+        len(split.window),
+        snapshot.sampling.rows(before=True) if snapshot.sampling else 0,
+    )
     features = len(portfolio.features.numerical) + len(portfolio.features.categorical)
     settings = cost.config.for_rows(max(rows.training, 1)).as_dict()
     encoder = find_same_training(registry, "encoder", snapshot, settings)
@@ -162,7 +178,8 @@ def _with_training(plan: RunPlan, cost: "StepCost", features: int, package: bool
 
 def _usual_split(portfolio: Portfolio, keys: Sequence[str], rows: int, limits: "SplitLimits") -> TrainingRows:
     """The split of rows that all have an outcome and are spread evenly over the requested partitions."""
-    from loan_default_assets.model.splits import VALIDATION_SHARE, WINDOW_CEILING, WINDOW_SHARE
+    from loan_default_assets.model.row_sampling import ClassCounts, sample_shares
+    from loan_default_assets.model.split_bounds import VALIDATION_SHARE, WINDOW_CEILING, WINDOW_SHARE
 
     immature = 0
     if portfolio.as_of is not None and portfolio.label.horizon_days is not None:
@@ -173,7 +190,17 @@ def _usual_split(portfolio: Portfolio, keys: Sequence[str], rows: int, limits: "
         window = min(max(window, limits.min_rows), 5 * limits.min_rows, round(matured * WINDOW_CEILING))
     validation = round((matured - window) * VALIDATION_SHARE)
     training = matured - window - validation
-    return TrainingRows(training + immature, training, validation, window)
+    if not 0 < limits.max_rows < rows:
+        return TrainingRows(training + immature, training, validation, window)
+    parts = {"training": training, "validation": validation, "window": window, "immature": immature}
+    # The number of rows of a sample does not depend on how many of them are defaults.
+    shares = sample_shares(
+        {name: ClassCounts(count) for name, count in parts.items()},
+        limits.max_rows,
+        ClassCounts(limits.min_rows),
+    )
+    training, validation, window, immature = (round(count * shares[name][0]) for name, count in parts.items())
+    return TrainingRows(training + immature, training, validation, window, rows)
 
 
 def _days(portfolio: Portfolio, keys: Sequence[str]) -> int:

@@ -21,7 +21,7 @@ from loan_default_assets.warehouse.registry import ModelRecord, Registry
 
 if TYPE_CHECKING:
     from loan_default_assets.model.config import ModelConfig
-    from loan_default_assets.model.splits import SplitLimits
+    from loan_default_assets.model.split_bounds import SplitLimits
     from loan_default_assets.model.training import FittedModel
 
 
@@ -52,12 +52,14 @@ def train_classifier(
     leakage_limit: float,
     attempt: TrainingAttempt,
     measure_pretraining: bool = False,
+    processes: int = 1,
     log: Logger,
 ) -> TrainedClassifier:
     """Fine-tune, calibrate and register a classifier, unless the same training was made before.
 
     Args:
         measure_pretraining: Fit a second time from random weights and record the gain of pretraining.
+        processes: Most processes that fit transformers side by side; 0 for as many as are worthwhile.
         artifacts: Folder under which every version has a folder of its own.
         leakage_limit: Fall in ROC-AUC that is acceptable when features with a high ROC-AUC alone are removed.
 
@@ -67,6 +69,8 @@ def train_classifier(
         NoModelError: There is no pretrained encoder.
     """
     snapshot = read_snapshot(loans, limits, attempt.cutoff)
+    if snapshot.sampling is not None:
+        log.info(f"classifier: {snapshot.sampling.sentence()}")
     checks = check_readiness(portfolio, snapshot, leakage_limit)
     failed = [check.description for check in checks if not check.passed]
     if failed:
@@ -81,7 +85,7 @@ def train_classifier(
         log.info(f"classifier: {known.version} was trained on the same snapshot and is reused")
         return TrainedClassifier(known, snapshot.describe(), checks)
     warm_start = champion if mode == "head" else None
-    model = _fit(portfolio, snapshot, config, encoder, warm_start, log)
+    model = _fit(portfolio, snapshot, config, encoder, warm_start, processes, log)
     metrics = {
         "validation_roc_auc": max(epoch.validation_auc or 0.0 for epoch in model.history),
         **{
@@ -90,7 +94,7 @@ def train_classifier(
         },
     }
     if measure_pretraining and mode == "full":
-        metrics["pretraining_gain"] = pretraining_gain(model, snapshot)
+        metrics["pretraining_gain"] = pretraining_gain(model, snapshot, processes)
     parent = champion.version if champion else None
     number = attempt.number or next_attempt(registry, snapshot, parent)
     record = register(
@@ -130,6 +134,7 @@ def _fit(
     config: "ModelConfig",
     encoder: ModelRecord,
     warm_start: ModelRecord | None,
+    processes: int,
     log: Logger,
 ) -> "FittedModel":
     """The classifier; with `warm_start`, only the head of that version is fitted again."""
@@ -143,4 +148,5 @@ def _fit(
         head_only=warm_start is not None,
         warm_start=None if warm_start is None else load_classifier(warm_start, portfolio),
         on_epoch=log_epochs(log),
+        processes=processes,
     )

@@ -7,21 +7,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from loan_default_assets.pipeline.pipeline_errors import NoRowsError
+from loan_default_assets.pipeline.sampled_snapshot import read_sample
 from loan_default_assets.warehouse.loans import LoanRows, Loans
 
 if TYPE_CHECKING:
+    from loan_default_assets.model.row_sampling import RowSampling
     from loan_default_assets.model.rows import Rows
-    from loan_default_assets.model.splits import Split, SplitLimits
+    from loan_default_assets.model.split_bounds import SplitLimits
+    from loan_default_assets.model.splits import Split
 
 
 @dataclass(frozen=True)
 class TrainingSnapshot:
-    """Rows made under the portfolio's current description, their split, and the hash that names them."""
+    """Rows made under the portfolio's current description, their split, and the hash that names them.
+
+    Attributes:
+        digest: The hash; of all rows, also those that were not sampled.
+        sampling: How many rows there are of each part, where there are more than may be read; otherwise None.
+    """
 
     rows: LoanRows
     split: "Split"
     cutoff: date | None
     digest: str
+    sampling: "RowSampling | None" = None
 
     def select(self, index: np.ndarray) -> "Rows":
         """Model rows at the positions `index` (k,)."""
@@ -48,7 +57,9 @@ class TrainingSnapshot:
 
     @property
     def matured(self) -> int:
-        """Rows whose outcome is known by the cutoff."""
+        """Rows whose outcome is known by the cutoff, also those that were not sampled."""
+        if self.sampling is not None:
+            return self.sampling.matured
         split = self.split
         return len(split.train) + len(split.validation) + len(split.window) + len(split.excluded)
 
@@ -72,11 +83,13 @@ class TrainingSnapshot:
             counts["training_default_rate"] = float((labels[split.train] == 1).mean())
         if self.cutoff is not None:
             counts["cutoff"] = str(self.cutoff)
-        return counts
+        return counts | (self.sampling.describe() if self.sampling is not None else {})
 
 
 def read_snapshot(loans: Loans, limits: "SplitLimits", cutoff: date | None = None) -> TrainingSnapshot:
     """Read the rows known by `cutoff` and split them by time, or by a hash of the loan id where they have no dates.
+
+    Beyond `limits.max_rows` the database splits the rows, and a sample of them is read; see `sampled_snapshot`.
 
     Args:
         cutoff: None for all rows that are materialized.
@@ -89,11 +102,15 @@ def read_snapshot(loans: Loans, limits: "SplitLimits", cutoff: date | None = Non
     known = loans.cutoff()
     if known is not None and cutoff is not None:
         known = min(known, cutoff)
-    rows = loans.read_processed(cutoff=cutoff)
-    if not len(rows.loan_id):
-        raise NoRowsError(
-            "there are no processed rows under the portfolio's current description; "
-            "materialize raw_loans and processed_features first: loan-default run"
-        )
+    with loans.snapshot_rows(cutoff=cutoff) as stored:
+        if not len(stored):
+            raise NoRowsError(
+                "there are no processed rows under the portfolio's current description; "
+                "materialize raw_loans and processed_features first: loan-default run"
+            )
+        if stored.exceeds(limits.max_rows):
+            rows, divided, sampling = read_sample(stored, limits, known)
+            return TrainingSnapshot(rows, divided, known, stored.digest(limits.max_rows), sampling)
+        rows = stored.read_all()
     divided = split(rows.as_of, rows.loan_id, rows.label, rows.label_observed_at, known, limits)
     return TrainingSnapshot(rows=rows, split=divided, cutoff=known, digest=rows.digest())

@@ -15,7 +15,7 @@ from loan_default_assets.warehouse.loans import Loans
 
 if TYPE_CHECKING:
     from loan_default_assets.model.config import ModelConfig
-    from loan_default_assets.model.splits import SplitLimits
+    from loan_default_assets.model.split_bounds import SplitLimits
     from loan_default_assets.model.training import Encoder
     from loan_default_assets.model.training_loop import Epoch
 
@@ -87,6 +87,8 @@ def tune_settings(
     from loan_default_assets.model.search_space import changes_to, fixed_settings, searched, space_around
 
     snapshot = read_snapshot(loans, limits)
+    if snapshot.sampling is not None:
+        say(f"tune: {snapshot.sampling.sentence()}")
     checks = check_readiness(portfolio, snapshot, leakage_limit)
     if failed := [check.description for check in checks if not check.passed]:
         raise ChecksFailedError("; ".join(failed), checks)

@@ -1,6 +1,7 @@
 """The tables `raw_data` and `processed_data`: partitions replaced as a whole, rows read by COPY."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -14,10 +15,11 @@ from loan_default_assets.portfolio.checks.pandera_schema import postgres_columns
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.copy.csv_copy import read_csv
 from loan_default_assets.warehouse.copy.frame_rows import ARROW_TYPES, frame_chunks
-from loan_default_assets.warehouse.copy.loan_rows import LoanRows, LoanRowsReader, binary_chunks
+from loan_default_assets.warehouse.copy.loan_rows import LoanRows, binary_chunks
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.partition_writes import CopyChunk, PartitionedTable, Replaced, rows_per_key
+from loan_default_assets.warehouse.snapshot_rows import SnapshotRows
 from loan_default_assets.warehouse.table_hashes import (
     TABLES,
     column_list,
@@ -141,6 +143,14 @@ class Loans:
             keys: Only these partitions; None: all.
             cutoff: Only partitions that end on or before this date; a portfolio without dates is not restricted.
         """
+        with self.snapshot_rows(keys=keys, cutoff=cutoff) as stored:
+            return stored.read_all()
+
+    @contextmanager
+    def snapshot_rows(
+        self, *, keys: Sequence[str] | None = None, cutoff: date | None = None
+    ) -> Iterator[SnapshotRows]:
+        """What `read_processed` reads, to count or sample in the database; of one state of the table."""
         with self._database.transaction(repeatable=True) as cursor:
             condition = sql.SQL("feature_hash = {}").format(sql.Literal(self._feature_hash))
             if keys is not None or cutoff is not None:
@@ -152,24 +162,8 @@ class Loans:
                 condition = sql.SQL("{} AND partition_key = ANY({})").format(
                     condition, sql.Literal(selected or [""])
                 )
-            cursor.execute(
-                sql.SQL(
-                    "SELECT count(*), coalesce(max(octet_length(partition_key)), 1), "
-                    "coalesce(max(octet_length(loan_id)), 1) FROM processed_data WHERE {}"
-                ).format(condition)
-            )
-            ((count, key_bytes, id_bytes),) = cursor.fetchall()
             names = self._portfolio.features
-            reader = LoanRowsReader(count, key_bytes, id_bytes, len(names.numerical), len(names.categorical))
-            columns = sql.SQL(LoanRowsReader.SELECT_LIST).format(
-                key_bytes=sql.Literal(key_bytes), id_bytes=sql.Literal(id_bytes)
-            )
-            query = sql.SQL(
-                "COPY (SELECT {} FROM processed_data WHERE {} ORDER BY partition_key, loan_id) "
-                "TO STDOUT (FORMAT binary)"
-            ).format(columns, condition)
-            cursor.copy_expert(query, reader, size=1 << 20)
-            return reader.rows()
+            yield SnapshotRows(cursor, condition, len(names.numerical), len(names.categorical))
 
     def partitions(self) -> dict[str, PartitionState]:
         """Every partition that has rows in either table, in order of time."""

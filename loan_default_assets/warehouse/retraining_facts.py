@@ -15,18 +15,20 @@ def state(
     database: Database,
     portfolio: Portfolio,
     *,
+    max_rows: int = 0,
     running: Iterable[str] = (),
     ended_runs: Iterable[str] = (),
     forced: bool = False,
 ) -> State:
     """The recorded facts.
 
-    The features are read only where the policy needs the hash of the training snapshot: without a usable champion,
-    and when forced.
+    The features are read or hashed only where the policy needs the hash of the training snapshot: without a usable
+    champion, and when forced.
 
     Args:
         database: The portfolio's schema.
         portfolio: The portfolio under which models and features are usable.
+        max_rows: Most rows of a training snapshot that are read; 0 for no limit.
         running: Keys of the retraining runs that are queued or running.
         ended_runs: Keys of the retraining runs that ended and are not retried.
         forced: Whether an operator requests a retraining now.
@@ -61,7 +63,10 @@ def state(
             )
         )
     usable_champion = any(model.status == "champion" and model.usable for model in models)
-    snapshot = loans.read_processed().digest() if labels and (forced or not usable_champion) else None
+    snapshot = None
+    if labels and (forced or not usable_champion):
+        with loans.snapshot_rows() as stored:
+            snapshot = stored.digest(max_rows)
     return State(
         now=now,
         labels=labels,

@@ -20,6 +20,7 @@ WITHOUT_EXAMPLE = {
     "fine_tuning.StartingWeights",
     "fine_tuning.blockwise",
     "fine_tuning.fine_tune",
+    "member_processes.fit_members",
     "smoke.smoke",
     "stacking.stacked_logits",
 }

@@ -3,7 +3,8 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from loan_default_assets.model.splits import Split, SplitLimits, one_row_per_loan, split
+from loan_default_assets.model.split_bounds import SplitLimits
+from loan_default_assets.model.splits import Split, one_row_per_loan, split
 
 DAY = np.timedelta64(1, "D")
 

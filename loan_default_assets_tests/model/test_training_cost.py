@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from loan_default_assets.model import training_cost
+from loan_default_assets.model import member_processes, training_cost
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.rows import Rows
-from loan_default_assets.model.training_cost import StepCost, measure_steps
+from loan_default_assets.model.training_cost import PROCESS_START, StepCost, measure_steps
 
 CONFIG = ModelConfig(
     num_layers=1, d_model=8, dim_feedforward=8, head_hidden=8, projection=8, batch_size=16, device="cpu"
@@ -86,6 +86,21 @@ def test_the_cost_of_a_training_is_that_of_its_steps(
     seconds: Callable[[StepCost], float], expected: float
 ) -> None:
     assert seconds(StepCost(FIT, 0.5, 0.25, 0.01)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("cores", "processes", "members"),
+    [(1, 0, 3.0), (2, 0, 1.5), (3, 0, 1.0), (8, 0, 1.0), (2, 1, 3.0), (2, 2, 2.0), (1, 3, 3.0)],
+)
+def test_transformers_side_by_side_cost_the_time_of_fewer(
+    monkeypatch: pytest.MonkeyPatch, cores: int, processes: int, members: float
+) -> None:
+    for module in (training_cost, member_processes):
+        monkeypatch.setattr(module, "free_cores", lambda: float(cores))
+    one = 2 * (100 * 0.25 + 50 * 0.01)
+    start = PROCESS_START if (cores, processes) not in ((1, 0), (2, 1)) else 0
+    found = StepCost(FIT, 0.5, 0.25, 0.01, processes).fine_tuning(100, 50)
+    assert found == pytest.approx(start + members * one)
 
 
 def test_random_rows_have_both_outcomes_and_codes_in_range() -> None:

@@ -87,7 +87,7 @@ class BankSteps:
             log=LOG,
         )
 
-    def train(self, attempt: TrainingAttempt | None = None) -> TrainedClassifier:
+    def train(self, attempt: TrainingAttempt | None = None, *, processes: int = 1) -> TrainedClassifier:
         attempt = attempt or TrainingAttempt()
         return train_classifier(
             self.portfolio,
@@ -98,6 +98,7 @@ class BankSteps:
             limits=split_limits(self.settings),
             leakage_limit=self.settings.leakage_auc_limit,
             attempt=attempt,
+            processes=processes,
             log=LOG,
         )
 

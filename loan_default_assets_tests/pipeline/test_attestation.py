@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loan_default_assets.model.splits import SplitLimits, split
+from loan_default_assets.model.split_bounds import SplitLimits
+from loan_default_assets.model.splits import split
 from loan_default_assets.pipeline.attestation import discrimination_is_attested
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
 from loan_default_assets.portfolio.features import transform

@@ -212,3 +212,19 @@ def test_the_environment_overrides_the_preset_and_the_portfolio_overrides_both(s
     config = model_config(plain, settings, seed_offset=2)
     assert (config.d_model, config.seed, config.num_layers) == (64, 5, 3)
     assert model_config(steps.portfolio, settings).d_model == 8
+
+
+def test_the_processes_of_a_training_reach_the_fit(
+    bank_with_features: BankSteps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank, given = bank_with_features, []
+
+    def recorded(*_: object, processes: int, **__: object) -> None:
+        given.append(processes)
+        raise InterruptedError
+
+    monkeypatch.setattr(training, "fit", recorded)
+    bank.pretrain()
+    with pytest.raises(InterruptedError):
+        bank.train(TrainingAttempt(number=9), processes=3)
+    assert given == [3]

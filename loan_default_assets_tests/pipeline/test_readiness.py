@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loan_default_assets.model.splits import SplitLimits, split
+from loan_default_assets.model.split_bounds import SplitLimits
+from loan_default_assets.model.splits import split
 from loan_default_assets.pipeline.pipeline_errors import ChecksFailedError
 from loan_default_assets.pipeline.readiness import attested_features, both_classes, label_maturity, no_leakage
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from loan_default_assets.model.config import ModelConfig
-from loan_default_assets.model.splits import SplitLimits
+from loan_default_assets.model.split_bounds import SplitLimits
 from loan_default_assets.model.training_cost import StepCost
 from loan_default_assets.pipeline.run_plan import RunPlan, TrainingRows, plan_run
 from loan_default_assets.pipeline.training_snapshot import read_snapshot

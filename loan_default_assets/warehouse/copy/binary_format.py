@@ -93,18 +93,25 @@ class BinaryUnpacker:
         if len(self._buffer) > _BUFFERED:
             self._flush()
 
-    def finish(self) -> None:
+    def finish(self, *, fewer: bool = False) -> int:
         """Unpack the rest.
+
+        Args:
+            fewer: Whether there may be fewer rows than the arrays have space for.
+
+        Returns:
+            The number of rows.
 
         Raises:
             WarehouseError: The number or the layout of the rows differs from the one expected.
         """
         self._flush()
         expected = len(next(iter(self._columns.values())))
-        if self._row != expected or self._buffer != TRAILER:
+        if (self._row != expected and not fewer) or self._buffer != TRAILER:
             raise WarehouseError(
                 f"expected {expected} rows of equal layout, the layout ends after row {self._row}"
             )
+        return self._row
 
     def _flush(self) -> None:
         count = (len(self._buffer) - self._skip) // self._dtype.itemsize

@@ -110,14 +110,23 @@ class LoanRowsReader:
         coalesce(as_of - DATE '1970-01-01', -2147483648), numbers, categories,
         coalesce(label, -1::smallint), coalesce(label_observed_at - DATE '1970-01-01', -2147483648)"""
 
-    def __init__(self, count: int, key_bytes: int, id_bytes: int, numerical: int, categorical: int) -> None:
+    def __init__(
+        self,
+        count: int,
+        key_bytes: int,
+        id_bytes: int,
+        numerical: int,
+        categorical: int,
+        parts: bool = False,
+    ) -> None:
         """
         Args:
-            count: Number of rows.
+            count: Number of rows; with `parts`, the most that there may be.
             key_bytes: Length of the longest partition key in bytes.
             id_bytes: Length of the longest loan id in bytes.
             numerical: Number of numerical features.
             categorical: Number of categorical features.
+            parts: Whether another column follows: the number of the part that a row is in.
         """
         fields = [
             Field("partition_key", f"S{max(key_bytes, 1)}"),
@@ -127,6 +136,7 @@ class LoanRowsReader:
             Field("categories", "i2", categorical),
             Field("label", "i2"),
             Field("label_observed_at", "i4"),
+            *([Field("part", "i2")] if parts else []),
         ]
         self._columns = {
             field.name: np.empty((count,) if field.length is None else (count, field.length), str(field.type))
@@ -141,8 +151,8 @@ class LoanRowsReader:
         Raises:
             WarehouseError: The number or the layout of the rows differs from the one expected.
         """
-        self._unpacker.finish()
-        columns = self._columns
+        count = self._unpacker.finish(fewer="part" in self._columns)
+        columns = {name: values[:count] for name, values in self._columns.items()}
         return LoanRows(
             _text(columns["partition_key"]),
             _text(columns["loan_id"]),
@@ -152,6 +162,10 @@ class LoanRowsReader:
             columns["label"].astype(np.int8),
             _days(columns["label_observed_at"]),
         )
+
+    def parts(self) -> np.ndarray:
+        """(n,) int16: the parts of the rows of `rows`."""
+        return self._columns["part"][: self._unpacker.finish(fewer=True)]
 
 
 def _utf8(texts: np.ndarray) -> np.ndarray:
