@@ -16,6 +16,8 @@ from bento.prediction_log.spool import Spool
 logger = logging.getLogger("bentoml.loan_default.prediction_log")
 
 LINGER_SECONDS = 0.2
+# Between two deliveries of a busy service: each is a transaction, whose work delays the requests that run meanwhile.
+COLLECT_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 2.0
 ADOPT_SECONDS = 10.0
 
@@ -86,6 +88,14 @@ class Shipper:
             self.database_unreachable, pause = False, 0.0
             self._spool.done(size)
             self.delivered += len(records)
+            self._collect()
+
+    def _collect(self) -> None:
+        """Let records gather in the spool, while it has space for them."""
+        until = time.monotonic() + COLLECT_SECONDS
+        while time.monotonic() < until and not self._spool.filling:
+            if self._stopping.wait(LINGER_SECONDS):
+                return
 
     def _deliver_all(self, records: Sequence[bytes]) -> None:
         """Store the records; each that the table refuses goes to `refused_file`."""

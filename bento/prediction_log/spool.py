@@ -60,6 +60,11 @@ class Spool:
         with self._lock:
             return sum(segment.written - segment.delivered for segment in self._segments)
 
+    @property
+    def filling(self) -> bool:
+        """Whether enough records wait that they should be delivered at once."""
+        return self.waiting_bytes >= min(READ_BYTES, self._limit // 4)
+
     def append(self, records: Sequence[bytes]) -> None:
         """Write all records, or none.
 

@@ -161,7 +161,8 @@ def _first_order_drops(network: Classifier, rows: EncodedRows, reference: Tensor
 
     The gradient is taken at `point` on the line from the reference (0) to the row (1).
     """
-    with torch.enable_grad():
+    # The caller may have turned gradients off.
+    with torch.inference_mode(False), torch.enable_grad():
         distance = (network.encoder.tokenizer(rows) - reference).detach()
         tokens = (reference + point * distance).requires_grad_(True)
         log_odds = network.classify(network.encoder.pool(tokens))

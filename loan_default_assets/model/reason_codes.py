@@ -14,7 +14,7 @@ import numpy as np
 # The usual number of principal reasons in a notice of adverse action.
 MAX_REASONS = 4
 # Features per decision that are worth an exact contribution; docs/decisions/reason-codes.md has the measurement.
-CANDIDATES = 8
+CANDIDATES = 7
 
 
 class ReasonText(NamedTuple):
@@ -121,7 +121,7 @@ class ReasonRanking:
             >>> ranking = ReasonRanking([(name, name, name) for name in "abcdefghij"])
             >>> differs = np.ones((1, 10), bool)
             >>> ranking.candidates(np.arange(10.0)[None], differs, np.array([True])).astype(int).tolist()
-            [[0, 0, 1, 1, 1, 1, 1, 1, 1, 1]]
+            [[0, 0, 0, 1, 1, 1, 1, 1, 1, 1]]
         """
         sums, counts = (estimates * differs) @ self._belongs, differs @ self._belongs
         weight = np.where(adverse[:, None], sums, np.abs(sums))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from loan_default_assets.model.additive_fitting import fit_additive
@@ -78,6 +79,14 @@ def test_the_reasons_of_a_row_do_not_depend_on_the_other_rows(model: FittedModel
         assert [reason.code for reason in alone] == [reason.code for reason in together[i]]
         for found, expected in zip(alone, together[i], strict=True):
             assert found.contribution == pytest.approx(expected.contribution, abs=1e-6)
+
+
+def test_a_caller_without_gradients_gets_the_same_reasons(model: FittedModel) -> None:
+    predictor, rows = predictor_of(model), wide(20, seed=3)
+    expected = predictor.predict(rows.numerical, rows.categorical, reasons="all")
+    with torch.inference_mode():
+        found = predictor.predict(rows.numerical, rows.categorical, reasons="all")
+    assert found.reasons == expected.reasons
 
 
 def test_a_reason_costs_few_copies_of_the_row(model: FittedModel, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,8 +59,8 @@ def test_candidates_are_the_features_with_the_largest_estimates() -> None:
 @pytest.mark.parametrize(
     ("sizes", "largest", "expected"),
     [
-        # Texts of one feature each, and one of three: whole, although that is more than the eight.
-        ([1] * 7 + [3] + [1] * 9, 7, 10),
+        # Texts of one feature each, and one of three: whole, although that is more than the seven.
+        ([1] * 6 + [3] + [1] * 9, 6, 9),
         # Four texts always, however many features they have.
         ([5] * 6, 3, 20),
         ([9, 1, 1, 1, 1, 1, 1], 3, 12),
