@@ -80,6 +80,9 @@ def _settings(portfolio: str | None, source: str | None) -> Any:
 @click.version_option(package_name="loan-default-assets")
 def loan_default(debug: bool) -> None:
     """From a bank's loans to an evaluated, served model of loan default."""
+    from loan_default_assets.ports import bypass_proxies
+
+    bypass_proxies(os.environ)
 
 
 @loan_default.command()
@@ -272,6 +275,20 @@ def score(file: str, portfolio: str | None, source: str | None, output: str | No
 
     with open_session(_settings(portfolio, source)) as session:
         click.echo(score_file(session, file, output), err=True)
+
+
+@loan_default.command("hash-password")
+@_verb
+def hash_password() -> None:
+    """Ask for a password and print its hash, for DAGSTER_UI_PASSWORD in place of the password itself."""
+    from loan_default_assets.commands.session import CommandError
+    from loan_default_assets.orchestration.ui import passwords
+
+    password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    try:
+        click.echo(passwords.hash_password(password))
+    except passwords.PasswordError as error:
+        raise CommandError(f"the password {error}") from None
 
 
 @loan_default.command()

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -17,14 +18,30 @@ from loan_default_assets_tests.orchestration.platform import Platform
 @pytest.fixture
 def platform(tmp_path: Path) -> Platform:
     small_bank.bank(tmp_path)
+    proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
     return Platform(
-        tmp_path / "home", str(tmp_path / "small_bank.yaml"), LOAN_SOURCE=str(tmp_path / "loans.csv")
+        tmp_path / "home",
+        str(tmp_path / "small_bank.yaml"),
+        LOAN_SOURCE=str(tmp_path / "loans.csv"),
+        no_proxy="intranet",
+        **proxies,
     )
+
+
+def get(address: str, **options: Any) -> httpx.Response:
+    return httpx.get(address, timeout=10, trust_env=False, **options)
 
 
 def test_up_serves_refuses_a_second_one_and_leaves_no_process(platform: Platform) -> None:
     with platform.up("--no-service") as process:
-        assert httpx.get(f"http://127.0.0.1:{platform.port}/server_info", timeout=10).is_success
+        ui = f"http://127.0.0.1:{platform.port}"
+        assert get(f"{ui}/server_info").is_success
+        mutation = {"query": "mutation { setAutoMaterializePaused(paused: false) }"}
+        assert get(f"{ui}/graphql", params=mutation).status_code == 405
+        assert get(f"{ui}/server_info", headers={"host": "evil.example"}).status_code == 400
+        assert platform.graphql("{ instance { autoMaterializePaused } }", {}) == {
+            "instance": {"autoMaterializePaused": True}
+        }
         assert len(platform.processes()) >= 2
         second = platform.command("up", "--no-service")
         assert second.returncode == 1

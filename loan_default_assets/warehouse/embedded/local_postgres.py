@@ -120,6 +120,10 @@ class LocalPostgres:
         """Process id of the live postmaster of exactly this data directory."""
         return cluster.postmaster_pid(locate(self.folder))
 
+    def log(self) -> Path:
+        """The server's log."""
+        return locate(self.folder).data_root / "server.log"
+
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         try:
