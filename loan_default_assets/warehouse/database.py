@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError
 
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse import migrations
-from loan_default_assets.warehouse.database_errors import WarehouseError, translate
+from loan_default_assets.warehouse.database_errors import NewerDatabase, WarehouseError, translate
 
 DAGSTER_SCHEMA = "dagster"
 OPTUNA_SCHEMA = "optuna"
@@ -168,6 +168,22 @@ class Database:
         """
         with self.transaction() as cursor:
             return migrations.apply(cursor, self.schema, portfolio)
+
+    def refuse_newer(self) -> None:
+        """Check that no newer release has migrated the schema, where the server can be asked; change nothing.
+
+        For processes that start without a database too: what they do later reports that it cannot be reached.
+
+        Raises:
+            NewerDatabase: The schema is of a newer release.
+        """
+        try:
+            with self.transaction() as cursor:
+                migrations.refuse_newer(cursor, self.schema)
+        except NewerDatabase:
+            raise
+        except WarehouseError:
+            return
 
     def server_version(self) -> str:
         """PostgreSQL's version as the server reports it.
