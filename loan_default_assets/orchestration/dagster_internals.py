@@ -28,6 +28,7 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
     AUTO_RETRY_RUN_ID_TAG,
     GRPC_INFO_TAG,
+    MAX_RETRIES_TAG,
     PARTITION_NAME_TAG,
     WILL_RETRY_TAG,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "DAEMON_MODULE",
     "GRPC_INFO_TAG",
     "IN_PROGRESS_RUN_STATUSES",
+    "MAX_RETRIES_TAG",
     "PARTITION_NAME_TAG",
     "WILL_RETRY_TAG",
     "ConfigurableClassData",
