@@ -9,14 +9,32 @@ from typing import Any
 
 import click
 
+from loan_default_assets import interrupts
 from loan_default_assets.commands.init_options import init_options
 
 _DATE = click.DateTime(formats=["%Y-%m-%d"])
 
 
 def main() -> None:
-    """Entry point of the console script."""
-    loan_default(prog_name="loan-default")
+    """Entry point of the console script; Ctrl-C ends every command with one line and exit code 130."""
+    try:
+        code = loan_default.main(prog_name="loan-default", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except click.Abort as error:
+        # Click raises it for Ctrl-C, and at the end of standard input, when a question remains unanswered.
+        ended = isinstance(error.__cause__ or error.__context__, EOFError)
+        click.echo("stopped: standard input ended before an answer" if ended else interrupts.LINE, err=True)
+        code = 1 if ended else interrupts.EXIT_CODE
+    finally:
+        interrupts.ignore_from_here()
+    if code == interrupts.EXIT_CODE:
+        # At once: Python may end itself by the signal where Ctrl-C came during `eval`, and wait for threads.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _day(value: datetime | None) -> date | None:
@@ -28,6 +46,13 @@ def _verb(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return reported(*args, **kwargs)
+        except KeyboardInterrupt:
+            click.echo(interrupts.LINE, err=True)
+            raise click.exceptions.Exit(interrupts.EXIT_CODE) from None
+
+    def reported(*args: Any, **kwargs: Any) -> Any:
         from pydantic import ValidationError
 
         from loan_default_assets.commands.session import CommandError
@@ -48,9 +73,6 @@ def _verb(function: Callable[..., Any]) -> Callable[..., Any]:
                 name = ".".join(str(part) for part in problem["loc"]).upper()
                 click.secho(f"error: setting {name}: {problem['msg']}", fg="red", err=True)
             sys.exit(1)
-        except KeyboardInterrupt:
-            click.echo("stopped; the same command goes on from here", err=True)
-            sys.exit(130)
 
     return wrapped
 
