@@ -115,8 +115,13 @@ def demo() -> None:
     from loan_default_assets.commands import summary
     from loan_default_assets.commands.first_score import first_score
     from loan_default_assets.commands.session import dagster_instance, open_session
+    from loan_default_assets.commands.sole_command import sole_command
 
-    with open_session(_settings("demo", None)) as session, dagster_instance(session) as instance:
+    with (
+        open_session(_settings("demo", None)) as session,
+        sole_command(session, "demo"),
+        dagster_instance(session) as instance,
+    ):
         outcome = chain.run(session, instance, package=True, say=click.echo)
         click.echo(summary.text(session, outcome, first_score(session)))
 
@@ -141,8 +146,13 @@ def _run_chain(
     from loan_default_assets.commands import run as chain
     from loan_default_assets.commands import summary
     from loan_default_assets.commands.session import dagster_instance, open_session
+    from loan_default_assets.commands.sole_command import sole_command
 
-    with open_session(_settings(portfolio, source)) as session, dagster_instance(session) as instance:
+    with (
+        open_session(_settings(portfolio, source)) as session,
+        sole_command(session, "run"),
+        dagster_instance(session) as instance,
+    ):
         click.echo(summary.columns_text(session.portfolio))
         outcome = chain.run(
             session, instance, first=_day(first), last=_day(last), package=True, say=click.echo
@@ -214,8 +224,13 @@ def backfill(
     from loan_default_assets.commands import backfill as past_partitions
     from loan_default_assets.commands import summary
     from loan_default_assets.commands.session import dagster_instance, open_session
+    from loan_default_assets.commands.sole_command import sole_command
 
-    with open_session(_settings(portfolio, source)) as session, dagster_instance(session) as instance:
+    with (
+        open_session(_settings(portfolio, source)) as session,
+        sole_command(session, "backfill"),
+        dagster_instance(session) as instance,
+    ):
         outcome = past_partitions.backfill(
             session, instance, first=first.date(), last=last.date(), cutoff=_day(cutoff)
         )
@@ -229,8 +244,13 @@ def retrain(portfolio: str | None, source: str | None) -> None:
     """Start a retraining attempt now, regardless of target, cooldown and HOLD."""
     from loan_default_assets.commands import retrain as training
     from loan_default_assets.commands.session import dagster_instance, open_session
+    from loan_default_assets.commands.sole_command import sole_command
 
-    with open_session(_settings(portfolio, source)) as session, dagster_instance(session) as instance:
+    with (
+        open_session(_settings(portfolio, source)) as session,
+        sole_command(session, "retrain"),
+        dagster_instance(session) as instance,
+    ):
         click.echo(training.retrain(session, instance))
 
 
