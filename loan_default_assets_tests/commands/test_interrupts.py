@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from loan_default_assets.assets import pretrained_encoder
 from loan_default_assets.interrupts import LINE
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests import small_bank
+from loan_default_assets_tests.opened_bank import OpenBank
 
 MOMENTS = {
     # What the process has done when it is interrupted: a name in the output of `python -X importtime`, or a file.
@@ -55,3 +57,17 @@ def test_a_command_ends_with_one_line(name: str, tmp_path: Path) -> None:
     assert process.returncode == 130
     said = [line for line in imports.read_text().splitlines() if not line.startswith("import time:")]
     assert said == [LINE]
+
+
+def test_a_step_that_is_interrupted_interrupts_the_command(
+    open_bank: OpenBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank = open_bank()
+
+    def interrupted(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+
+    monkeypatch.setattr(pretrained_encoder, "pretrain_encoder", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        bank.run()
