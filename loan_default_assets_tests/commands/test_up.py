@@ -1,3 +1,4 @@
+import os
 import signal
 import socket
 import subprocess
@@ -11,6 +12,9 @@ import pytest
 
 from loan_default_assets.commands import child_processes
 from loan_default_assets.commands.session import ROOT
+from loan_default_assets.orchestration.dagster_internals import DAEMON_MODULE
+from loan_default_assets.orchestration.ui.webserver import MODULE as WEBSERVER_MODULE
+from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.orchestration.platform import Platform
 
@@ -64,8 +68,28 @@ def test_a_port_in_use_is_named_before_anything_starts(platform: Platform) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("victim", ["dagster_webserver", "dagster._daemon"])
-def test_a_dead_child_ends_up_with_its_name_and_log(platform: Platform, victim: str) -> None:
+def test_up_starts_its_killed_database_again_and_ctrl_c_ends_it_with_130(platform: Platform) -> None:
+    server = LocalPostgres(platform.home)
+    with platform.up("--no-service") as process:
+        assert process.stdout
+        for _ in range(2):
+            killed = server.pid()
+            assert killed
+            os.kill(killed, signal.SIGKILL)
+            assert "ended and was started again" in process.stdout.readline()
+            assert server.pid() not in (None, killed)
+        assert platform.graphql("{ version }", {})
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+        assert process.returncode == 130
+    assert output == "stopped; the same command goes on from here\n"
+    assert platform.processes() == []
+    assert server.pid() is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("victim", "name"), [(WEBSERVER_MODULE, "webserver"), (DAEMON_MODULE, "daemon")])
+def test_a_dead_child_ends_up_with_its_name_and_log(platform: Platform, victim: str, name: str) -> None:
     with platform.up("--no-service") as process:
         [child] = [
             p
@@ -75,7 +99,7 @@ def test_a_dead_child_ends_up_with_its_name_and_log(platform: Platform, victim: 
         child.kill()
         output, _ = process.communicate(timeout=120)
         assert process.returncode == 1
-    assert f"the {victim.split('_')[-1]} ended by itself" in output
+    assert f"the {name} ended by itself" in output
     assert platform.processes() == []
 
 
