@@ -79,6 +79,13 @@ def test_no_port_is_published_beyond_this_machine_by_default(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(SERVICES) - {"postgres"}))
+def test_containers_reach_each_other_past_a_proxy(name: str) -> None:
+    for spelling in ("no_proxy", "NO_PROXY"):
+        exempt = SERVICES[name]["environment"][spelling].split(",")
+        assert {"localhost", "127.0.0.1", "::1", "postgres", "code"} <= set(exempt)
+
+
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"postgres"}))
 def test_application_containers_are_read_only_and_without_capabilities(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"]
