@@ -12,6 +12,7 @@ from bento.access.startup_checks import check, require_free_port
 from bento.operations import bentoml_internals
 from bento.packaging import PackagingError, served_portfolio
 from loan_default_assets.portfolio.spec import PortfolioError
+from loan_default_assets.ports import bypass_proxies
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
@@ -33,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     settings = Settings()
+    bypass_proxies(os.environ)
     # BentoML and the workers read the settings from the environment.
     os.environ.update(
         LOAN_DEFAULT_HOME=str(settings.home),

@@ -33,6 +33,7 @@ from bento.schemas.request_parsing import Parser
 from bento.schemas.requests import MOST_LOANS, RequestTypes
 from bento.schemas.responses import PredictBatchResponse, PredictResponse, ReloadResponse
 from loan_default_assets.settings import Settings
+from loan_default_assets.warehouse.database import Database
 
 if TYPE_CHECKING:
     from bento.operations.worker import Runtime
@@ -126,6 +127,7 @@ class LoanDefault:
                 "DATABASE_URL is not set: set it, or use `python -m bento`, which starts a database"
             )
         require_free_port(settings.service_host, settings.service_grpc_port, "SERVICE_GRPC_PORT")
+        Database(settings.database_url.get_secret_value(), types.portfolio.name).refuse_newer()
 
     @bentoml.on_startup
     async def start(self) -> None:

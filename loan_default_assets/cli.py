@@ -9,14 +9,32 @@ from typing import Any
 
 import click
 
+from loan_default_assets import interrupts
 from loan_default_assets.commands.init_options import init_options
 
 _DATE = click.DateTime(formats=["%Y-%m-%d"])
 
 
 def main() -> None:
-    """Entry point of the console script."""
-    loan_default(prog_name="loan-default")
+    """Entry point of the console script; Ctrl-C ends every command with one line and exit code 130."""
+    try:
+        code = loan_default.main(prog_name="loan-default", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except click.Abort as error:
+        # Click raises it for Ctrl-C, and at the end of standard input, when a question remains unanswered.
+        ended = isinstance(error.__cause__ or error.__context__, EOFError)
+        click.echo("stopped: standard input ended before an answer" if ended else interrupts.LINE, err=True)
+        code = 1 if ended else interrupts.EXIT_CODE
+    finally:
+        interrupts.ignore_from_here()
+    if code == interrupts.EXIT_CODE:
+        # At once: Python may end itself by the signal where Ctrl-C came during `eval`, and wait for threads.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _day(value: datetime | None) -> date | None:
@@ -28,6 +46,13 @@ def _verb(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return reported(*args, **kwargs)
+        except KeyboardInterrupt:
+            click.echo(interrupts.LINE, err=True)
+            raise click.exceptions.Exit(interrupts.EXIT_CODE) from None
+
+    def reported(*args: Any, **kwargs: Any) -> Any:
         from pydantic import ValidationError
 
         from loan_default_assets.commands.session import CommandError
@@ -48,9 +73,6 @@ def _verb(function: Callable[..., Any]) -> Callable[..., Any]:
                 name = ".".join(str(part) for part in problem["loc"]).upper()
                 click.secho(f"error: setting {name}: {problem['msg']}", fg="red", err=True)
             sys.exit(1)
-        except KeyboardInterrupt:
-            click.echo("stopped; the same command goes on from here", err=True)
-            sys.exit(130)
 
     return wrapped
 
@@ -80,6 +102,9 @@ def _settings(portfolio: str | None, source: str | None) -> Any:
 @click.version_option(package_name="loan-default-assets")
 def loan_default(debug: bool) -> None:
     """From a bank's loans to an evaluated, served model of loan default."""
+    from loan_default_assets.ports import bypass_proxies
+
+    bypass_proxies(os.environ)
 
 
 @loan_default.command()
@@ -90,8 +115,13 @@ def demo() -> None:
     from loan_default_assets.commands import summary
     from loan_default_assets.commands.first_score import first_score
     from loan_default_assets.commands.session import dagster_instance, open_session
+    from loan_default_assets.commands.sole_command import sole_command
 
-    with open_session(_settings("demo", None)) as session, dagster_instance(session) as instance:
+    with (
+        open_session(_settings("demo", None)) as session,
+        sole_command(session, "demo"),
+        dagster_instance(session) as instance,
+    ):
         outcome = chain.run(session, instance, package=True, say=click.echo)
         click.echo(summary.text(session, outcome, first_score(session)))
 
@@ -116,8 +146,13 @@ def _run_chain(
     from loan_default_assets.commands import run as chain
     from loan_default_assets.commands import summary
     from loan_default_assets.commands.session import dagster_instance, open_session
+    from loan_default_assets.commands.sole_command import sole_command
 
-    with open_session(_settings(portfolio, source)) as session, dagster_instance(session) as instance:
+    with (
+        open_session(_settings(portfolio, source)) as session,
+        sole_command(session, "run"),
+        dagster_instance(session) as instance,
+    ):
         click.echo(summary.columns_text(session.portfolio))
         outcome = chain.run(
             session, instance, first=_day(first), last=_day(last), package=True, say=click.echo
@@ -189,8 +224,13 @@ def backfill(
     from loan_default_assets.commands import backfill as past_partitions
     from loan_default_assets.commands import summary
     from loan_default_assets.commands.session import dagster_instance, open_session
+    from loan_default_assets.commands.sole_command import sole_command
 
-    with open_session(_settings(portfolio, source)) as session, dagster_instance(session) as instance:
+    with (
+        open_session(_settings(portfolio, source)) as session,
+        sole_command(session, "backfill"),
+        dagster_instance(session) as instance,
+    ):
         outcome = past_partitions.backfill(
             session, instance, first=first.date(), last=last.date(), cutoff=_day(cutoff)
         )
@@ -204,8 +244,13 @@ def retrain(portfolio: str | None, source: str | None) -> None:
     """Start a retraining attempt now, regardless of target, cooldown and HOLD."""
     from loan_default_assets.commands import retrain as training
     from loan_default_assets.commands.session import dagster_instance, open_session
+    from loan_default_assets.commands.sole_command import sole_command
 
-    with open_session(_settings(portfolio, source)) as session, dagster_instance(session) as instance:
+    with (
+        open_session(_settings(portfolio, source)) as session,
+        sole_command(session, "retrain"),
+        dagster_instance(session) as instance,
+    ):
         click.echo(training.retrain(session, instance))
 
 
@@ -272,6 +317,20 @@ def score(file: str, portfolio: str | None, source: str | None, output: str | No
 
     with open_session(_settings(portfolio, source)) as session:
         click.echo(score_file(session, file, output), err=True)
+
+
+@loan_default.command("hash-password")
+@_verb
+def hash_password() -> None:
+    """Ask for a password and print its hash, for DAGSTER_UI_PASSWORD in place of the password itself."""
+    from loan_default_assets.commands.session import CommandError
+    from loan_default_assets.orchestration.ui import passwords
+
+    password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    try:
+        click.echo(passwords.hash_password(password))
+    except passwords.PasswordError as error:
+        raise CommandError(f"the password {error}") from None
 
 
 @loan_default.command()

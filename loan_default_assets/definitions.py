@@ -19,6 +19,7 @@ from loan_default_assets.orchestration import jobs, sensors, tuning_job
 from loan_default_assets.orchestration.resources import Attempt, ModelStore, Warehouse
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.settings import Settings
+from loan_default_assets.warehouse.database import Database
 
 
 def build_definitions(
@@ -74,5 +75,14 @@ def build_definitions(
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """The definitions that `workspace.yaml` names: the portfolio and settings of the environment."""
-    return build_definitions()
+    """The definitions that `workspace.yaml` names: the portfolio and settings of the environment.
+
+    Raises:
+        PortfolioError: The portfolio cannot be read or is inconsistent.
+        NewerDatabase: A newer release has migrated its tables.
+    """
+    settings = Settings()
+    portfolio = load(settings.portfolio, source=settings.loan_source)
+    if settings.database_url:
+        Database(settings.database_url.get_secret_value(), portfolio.name).refuse_newer()
+    return build_definitions(settings=settings, portfolio=portfolio)

@@ -76,7 +76,19 @@ class Settings(BaseSettings):
         description="Members of the classifier; boosting stands for gradient boosting and an additive model.",
     )
 
+    dagster_host: str = Field(
+        "127.0.0.1",
+        description="IP address of Dagster's UI; any but a loopback address requires DAGSTER_UI_PASSWORD.",
+    )
     dagster_port: int = Field(3000, ge=1, le=65535, description="Port of Dagster's UI.")
+    dagster_ui_password: SecretStr | None = Field(
+        None,
+        description="Password of Dagster's UI, or its hash as `loan-default hash-password` prints it.",
+    )
+    dagster_ui_hosts: str | None = Field(
+        None,
+        description="Host names under which browsers reach Dagster's UI, separated by commas, besides loopback names.",
+    )
     service_http_port: int = Field(8000, ge=1, le=65535, description="Port of the service over HTTP.")
     service_grpc_port: int = Field(50051, ge=1, le=65535, description="Port of the service over gRPC.")
     service_host: str = Field(

@@ -42,6 +42,7 @@ def run_checks(settings: Settings) -> list[Finding]:
         ("home", _home),
         ("portfolio", _portfolio),
         ("postgresql", _postgresql),
+        ("ui", _ui),
         ("ports", _ports),
     )
     found: list[Finding] = []
@@ -108,6 +109,14 @@ def _postgresql(settings: Settings) -> Iterator[Finding]:
 
     with open_session(settings) as session:
         yield Finding("postgresql", f"{session.database.server_version()}, {session.database_label}")
+
+
+def _ui(settings: Settings) -> Iterator[Finding]:
+    from loan_default_assets.orchestration.ui.access_rules import access_rules
+
+    rules = access_rules(settings)
+    login = "with a password" if rules.password else "without a password"
+    yield Finding("ui", f"on {settings.dagster_host} {login}, as {', '.join(rules.hosts)}")
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:

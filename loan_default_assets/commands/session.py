@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 
 from loan_default_assets.definitions import build_definitions
+from loan_default_assets.interrupts import unwind_from_here
 from loan_default_assets.orchestration import former_names, jobs
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.settings import Settings
@@ -64,6 +65,7 @@ def open_session(settings: Settings) -> Iterator[Session]:
     Raises: PortfolioError, WarehouseError.
     """
     portfolio = load(settings.portfolio, source=settings.loan_source)
+    unwind_from_here()
     settings.home.mkdir(parents=True, exist_ok=True)
     given = settings.database_url.get_secret_value() if settings.database_url else None
     with serve(settings.home, given) as url:

@@ -16,6 +16,7 @@ from loan_default_assets.orchestration.dagster_internals import (
     AUTO_RETRY_RUN_ID_TAG,
     GRPC_INFO_TAG,
     IN_PROGRESS_RUN_STATUSES,
+    MAX_RETRIES_TAG,
     PARTITION_NAME_TAG,
     WILL_RETRY_TAG,
 )
@@ -100,8 +101,8 @@ def partitions_of(run: dg.DagsterRun) -> str | None:
 
 
 def process_tags() -> dict[str, str]:
-    """Tags of a run that this process executes."""
-    return {_PROCESS_TAG: _process_name()}
+    """Tags of a run that this process executes. Nothing but this process can retry it, so no retry is announced."""
+    return {_PROCESS_TAG: _process_name(), MAX_RETRIES_TAG: "0"}
 
 
 def fail_abandoned(instance: dg.DagsterInstance) -> int:
@@ -153,7 +154,10 @@ def _recent(instance: dg.DagsterInstance, portfolio: str) -> list[dg.RunRecord]:
 def _retry_is_pending(record: dg.RunRecord) -> bool:
     tags = record.dagster_run.tags
     announced = (
-        record.dagster_run.status == dg.DagsterRunStatus.FAILURE and tags.get(WILL_RETRY_TAG) == "true"
+        record.dagster_run.status == dg.DagsterRunStatus.FAILURE
+        and tags.get(WILL_RETRY_TAG) == "true"
+        # Dagster announces a retry for every crash, but cannot repeat a command (runs of the last release).
+        and _PROCESS_TAG not in tags
     )
     recent = record.end_time is None or time.time() - record.end_time < _RETRY_SECONDS
     return announced and AUTO_RETRY_RUN_ID_TAG not in tags and recent

@@ -1,17 +1,20 @@
 """The rows of a SQL query over any SQLAlchemy URL, as the same chunks of Arrow columns that files give."""
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
 
+from loan_default_assets.portfolio.database_urls import ENCODED, has_ambiguous_parts, without_secrets
 from loan_default_assets.portfolio.errors import SourceError
 from loan_default_assets.portfolio.ingest.file_readers import Chunk, columns_to_read
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.portfolio.yaml_loader import PLACEHOLDER
 
 _ROWS = 20_000
+_ENCODED_PASSWORD = f"write {ENCODED} in user name and password"
 
 
 def query_chunks(p: Portfolio, first: date | None, after: date | None) -> Iterator[Chunk]:
@@ -29,13 +32,20 @@ def query_chunks(p: Portfolio, first: date | None, after: date | None) -> Iterat
     from sqlalchemy.exc import SQLAlchemyError
 
     url = p.source.url or ""
-    if PLACEHOLDER.search(url):
-        raise SourceError(f"source.url: {url} is not set; give the URL with --source URL or LOAN_SOURCE")
+    if placeholder := PLACEHOLDER.search(url):
+        raise SourceError(
+            f"source.url: {placeholder[0]} is not set; give the URL with --source URL or LOAN_SOURCE"
+        )
     try:
         engine = sa.create_engine(_with_driver(url))
     except (SQLAlchemyError, ImportError) as error:
-        raise SourceError(f"source.url: not a usable SQLAlchemy URL: {_reason(error)}") from error
-    location = engine.url.render_as_string(hide_password=True)
+        raise SourceError(f"source.url: not a usable SQLAlchemy URL: {_reason(error)}") from None
+    except ValueError:
+        # Its text quotes what was taken for the port, which may be the end of a password.
+        raise SourceError(f"source.url: not a usable SQLAlchemy URL; {_ENCODED_PASSWORD}") from None
+    if has_ambiguous_parts(url, engine.url):
+        raise SourceError(f"source.url: it is unclear where the password ends; {_ENCODED_PASSWORD}")
+    location = without_secrets(engine.url)
     statement = sa.text(p.source.query or "")
     try:
         with engine.connect().execution_options(stream_results=True, max_row_buffer=_ROWS) as connection:
@@ -47,9 +57,13 @@ def query_chunks(p: Portfolio, first: date | None, after: date | None) -> Iterat
     except sa.exc.OperationalError as error:
         raise SourceError(
             f"{location}: {_reason(error)}; check source.url and source.query, and that the server is up"
-        ) from error
+        ) from None
+    except (sa.exc.DataError, sa.exc.IntegrityError) as error:
+        # The driver quotes the value of the row that it refuses.
+        reason = re.sub(r"""(["']).*?\1""", '"..."', _reason(error))
+        raise SourceError(f"{location}: source.query failed: {reason}") from None
     except SQLAlchemyError as error:
-        raise SourceError(f"{location}: source.query failed: {_reason(error)}") from error
+        raise SourceError(f"{location}: source.query failed: {_reason(error)}") from None
     finally:
         engine.dispose()
 

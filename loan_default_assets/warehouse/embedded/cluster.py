@@ -14,12 +14,24 @@ from pathlib import Path
 import psutil
 import psycopg2
 from psycopg2 import sql
+from psycopg2.extensions import make_dsn
 
 from loan_default_assets.warehouse.database_errors import full_disk
 from loan_default_assets.warehouse.embedded.data_location import MAJOR, DataLocation, ServerError
+from loan_default_assets.warehouse.embedded.libpq_variables import CONNECTION_OPTIONS, dropped_variables
 
 # Orphans of a killed server hold its shared memory for seconds; the replay of a large log takes longer.
 _START_TIMEOUT_S, _RECOVERY_TIMEOUT_S = 20.0, 600.0
+# What a client is told while the server starts, recovers or stops; no other failure passes by itself.
+_PASSING_FAILURES = (
+    "starting up",
+    "shutting down",
+    "not yet accepting",
+    "recovery",
+    "No such file",
+    "Connection refused",
+    "timeout expired",
+)
 _IMMEDIATE_STOP = ("pg_ctl", "stop", "-w", "-m", "immediate")
 # Caused by children of a killed server, or by a server that a killed process had begun to start.
 _TRANSIENT_FAILURES = ("shared memory block", "already exists")
@@ -44,8 +56,11 @@ def start_cluster(programs: Path, location: DataLocation, settings: Mapping[str,
     while failure := _connection_failure(location):
         waited = time.monotonic() - begun
         if postmaster_pid(location):  # starting or stopping
-            if waited > _RECOVERY_TIMEOUT_S:
-                raise ServerError(f"PostgreSQL has not accepted connections for {waited:.0f} s: see {log}")
+            passing = any(message in failure for message in _PASSING_FAILURES)
+            if waited > (_RECOVERY_TIMEOUT_S if passing else _START_TIMEOUT_S):
+                raise ServerError(
+                    f"PostgreSQL has not accepted connections for {waited:.0f} s: {failure.strip()}\nSee {log}"
+                )
             if waited > _START_TIMEOUT_S and "shutting down" in failure:
                 _run_checked(programs, location, *_IMMEDIATE_STOP)
             time.sleep(0.1)
@@ -90,13 +105,10 @@ def _connection_failure(location: DataLocation) -> str | None:
 
 
 def _connect(location: DataLocation) -> psycopg2.extensions.connection:
-    return psycopg2.connect(
-        host=str(location.socket_directory),
-        port=5432,
-        user="postgres",
-        dbname="postgres",
-        connect_timeout=10,
-    )
+    with dropped_variables():
+        host = str(location.socket_directory)
+        options = {"host": host, "port": "5432", "user": "postgres", "connect_timeout": "10"}
+        return psycopg2.connect(make_dsn(dbname="postgres", **options, **CONNECTION_OPTIONS))
 
 
 def postmaster_pid(location: DataLocation) -> int | None:
