@@ -31,12 +31,13 @@ def _verb(function: Callable[..., Any]) -> Callable[..., Any]:
         from pydantic import ValidationError
 
         from loan_default_assets.commands.session import CommandError
+        from loan_default_assets.model.artifact_files import ArtifactError
         from loan_default_assets.portfolio.spec import PortfolioError
         from loan_default_assets.warehouse.database_errors import WarehouseError
 
         try:
             return function(*args, **kwargs)
-        except (CommandError, PortfolioError, WarehouseError) as error:
+        except (ArtifactError, CommandError, PortfolioError, WarehouseError) as error:
             if click.get_current_context().find_root().params.get("debug"):
                 raise
             click.secho(f"error: {error}", fg="red", err=True)

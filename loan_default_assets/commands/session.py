@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 
 from loan_default_assets.definitions import build_definitions
+from loan_default_assets.model.artifact_store import ArtifactStore
 from loan_default_assets.orchestration import former_names, jobs
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.settings import Settings
@@ -50,6 +51,10 @@ class Session:
     @property
     def predictions(self) -> PredictionLog:
         return PredictionLog(self.database)
+
+    @property
+    def artifacts(self) -> ArtifactStore:
+        return ArtifactStore(Path(self.settings.models_root), self.settings.home)
 
     @property
     def database_label(self) -> str:
