@@ -59,6 +59,13 @@ class ArtifactStore:
     Attributes:
         root: Folder with one folder per version.
         home: LOAN_DEFAULT_HOME. Files in the home of another installation are never used: this one may be its copy.
+
+    Examples:
+        >>> from types import SimpleNamespace
+        >>> store = ArtifactStore(Path("no-such-home/models"), Path("no-such-home"))
+        >>> model = SimpleNamespace(version="c1", artifact_uri="/no/such/c1", artifact_sha256="0" * 64)
+        >>> store.check(model).state
+        'missing'
     """
 
     root: Path

@@ -10,10 +10,11 @@ import pytest
 
 import loan_default_assets.model as package
 
-# Read from disk in `save`'s example, run as a command, or called by `training.fit`.
+# Read from disk in `save`'s example, run as a command, called by `training.fit`, or what a caller must provide.
 WITHOUT_EXAMPLE = {
     "artifact.load",
     "artifact_files.read",
+    "artifact_store.RegisteredModel",
     "boosted_trees.mean_of",
     "fine_tuning.LabelledRows",
     "fine_tuning.StartingWeights",
@@ -25,6 +26,7 @@ WITHOUT_EXAMPLE = {
 RESULTS = {
     "artifact.LoadedArtifact",
     "artifact.SavedArtifact",
+    "artifact_store.ArtifactCheck",
     "baseline.BaselineScores",
     "boosting.FittedBoosting",
     "fine_tuning.FittedMember",
