@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from datetime import date, datetime
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
@@ -273,6 +274,31 @@ def score(file: str, portfolio: str | None, source: str | None, output: str | No
 
     with open_session(_settings(portfolio, source)) as session:
         click.echo(score_file(session, file, output), err=True)
+
+
+@loan_default.command()
+@click.argument("folder", metavar="DIR", type=click.Path())
+@_portfolio_options
+@click.option(
+    "--allow-missing", is_flag=True, help="Also where files of models are lost; the backup names them."
+)
+@_verb
+def backup(folder: str, portfolio: str | None, source: str | None, allow_missing: bool) -> None:
+    """Write database, models, portfolio and undelivered predictions to the folder DIR, verified, while all goes on."""
+    from loan_default_assets.commands.backup import backup as write
+
+    click.echo(write(_settings(portfolio, source), Path(folder), allow_missing=allow_missing))
+
+
+@loan_default.command()
+@click.argument("folder", metavar="DIR", type=click.Path())
+@click.option("--replace", is_flag=True, help="Also where the database has rows, which are deleted.")
+@_verb
+def restore(folder: str, replace: bool) -> None:
+    """Verify the backup DIR and restore it into LOAN_DEFAULT_HOME and the database; what fails changes nothing."""
+    from loan_default_assets.commands.restore import restore as read
+
+    click.echo(read(_settings(None, None), Path(folder), replace=replace))
 
 
 @loan_default.command()

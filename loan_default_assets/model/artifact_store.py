@@ -14,7 +14,7 @@ from loan_default_assets.model.artifact_files import MANIFEST, ArtifactError, Ar
 FilesSignature = tuple[tuple[str, int, int, int], ...]
 
 # A folder with one of these files is the home of an installation.
-_FILES_OF_A_HOME = ("postgres/start.lock", "dagster/dagster.yaml")
+_FILES_OF_A_HOME = ("postgres/start.lock", "dagster/dagster.yaml", "up.lock")
 
 
 class RegisteredModel(Protocol):

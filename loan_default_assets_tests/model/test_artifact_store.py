@@ -114,11 +114,11 @@ def test_the_root_comes_before_the_folder_that_was_registered(store: ArtifactSto
         (made / "kept").rename(Path(original.artifact_uri) / WEIGHTS)
 
 
-@pytest.mark.parametrize("file", ["postgres/start.lock", "dagster/dagster.yaml"])
+@pytest.mark.parametrize("file", ["postgres/start.lock", "dagster/dagster.yaml", "up.lock"])
 def test_a_copied_home_never_uses_the_files_of_the_original(
     store: ArtifactStore, one: Registered, tmp_path: Path, file: str
 ) -> None:
-    (store.home / file).parent.mkdir()
+    (store.home / file).parent.mkdir(exist_ok=True)
     (store.home / file).touch()
     copy = ArtifactStore(tmp_path / "copy" / "models", tmp_path / "copy")
     shutil.copytree(store.home, copy.home)
