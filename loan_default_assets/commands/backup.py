@@ -15,7 +15,7 @@ from loan_default_assets.commands.session import CommandError
 from loan_default_assets.model import artifact_files
 from loan_default_assets.model.artifact_store import ArtifactStore
 from loan_default_assets.portfolio.spec import Portfolio, library_names, load
-from loan_default_assets.portfolio.yaml_loader import portfolio_path
+from loan_default_assets.portfolio.yaml_loader import PLACEHOLDER, portfolio_path
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse import dump
 from loan_default_assets.warehouse.dump import DumpedModel
@@ -101,8 +101,8 @@ def _source(portfolio: Portfolio, *, masked: bool) -> str | None:
     if masked:
         return "URL_WITH_PASSWORD"
     # A path in the portfolio is relative to its file, which will be elsewhere.
-    path = getattr(portfolio.source, "path", None)
-    return str(path) if path else None
+    path = portfolio.source.path
+    return "YOUR_LOANS" if path and PLACEHOLDER.search(path) else path
 
 
 def spooled_files(service: Path) -> list[Path]:

@@ -3,16 +3,19 @@
 import io
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from click.testing import CliRunner, Result
+from pydantic import SecretStr
 
 from bento.inference.champion_loader import Champion
 from loan_default_assets.cli import loan_default
+from loan_default_assets.commands.backup import backup
 from loan_default_assets.commands.promote import promote
+from loan_default_assets.commands.restore import restore
 from loan_default_assets.commands.retrain import retrain
 from loan_default_assets.commands.run import fingerprint, run
 from loan_default_assets.commands.score import score
@@ -144,6 +147,24 @@ def test_a_moved_home_serves_as_before(bank: MovedBank) -> None:
     assert bank.command("doctor").output.count(f"{bank.champion} loads and scores") == 1
     assert len(bank.scores().splitlines()) == 2401
     assert bank.command("rollback").exit_code == 0
+
+
+def test_after_a_backup_and_a_restore_a_run_trains_nothing(
+    bank: MovedBank, postgres: LocalPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores, before = bank.scores(), fingerprint(bank.session)
+    backup(bank.session.settings, tmp_path / "backup")
+    (tmp_path / "home").rename(tmp_path / "gone")
+    with fresh_database(postgres) as url:
+        portfolio = tmp_path / "home" / "portfolio" / "small_bank.yaml"
+        changed = {"database_url": SecretStr(url), "portfolio": str(portfolio)}
+        settings = bank.session.settings.model_copy(update=changed)
+        restore(settings, tmp_path / "backup")
+        monkeypatch.setenv("DATABASE_URL", url)
+        with open_session(settings) as session, dg.DagsterInstance.ephemeral() as instance:
+            assert fingerprint(session) == before
+            assert replace(bank, session=session).scores() == scores
+            assert run(session, instance, today=small_bank.TODAY).changed == ()
 
 
 TRAINING_DAMAGES = [
