@@ -19,7 +19,7 @@ import pytest
 
 from loan_default_assets.commands import backup_archive, pending_restore
 from loan_default_assets.commands.backup import backup
-from loan_default_assets.commands.restore import restore
+from loan_default_assets.commands.restore import _contents, restore
 from loan_default_assets.commands.score import score_file
 from loan_default_assets.commands.session import CommandError, dagster_instance, open_session
 from loan_default_assets.commands.status import status
@@ -304,6 +304,32 @@ def test_a_restore_that_fails_leaves_the_former_state(
     assert {
         n: c for n, c in after.items() if not n.startswith("dagster") and not n.endswith(".lock")
     } == files
+
+
+def test_a_dump_that_ends_early_is_not_committed(archive: Path, occupied: Restored, tmp_path: Path) -> None:
+    before = occupied.contents()
+    contents = _contents(backup_archive.verify(archive))
+    content = (archive / "database.dump").read_bytes()
+    for share in (0.5, 0.9):
+        cut = tmp_path / "cut.dump"
+        cut.write_bytes(content[: int(len(content) * share)])
+        with pytest.raises(DumpError, match="was not restored and is unchanged"):
+            dump.restore(occupied.url, cut, contents, "a mark", embedded=False)
+        assert occupied.contents() == before
+
+
+def test_runs_in_progress_at_the_time_of_the_backup_are_reported_as_failed(
+    occupied: Restored, empty: Restored, tmp_path: Path
+) -> None:
+    """Nothing executes them after a restore, and the retraining rule would wait for them."""
+    with open_session(occupied.settings) as session, dagster_instance(session) as instance:
+        before = {run.run_id: run.status for run in instance.get_runs()}
+        started = instance.add_run(dg.DagsterRun(job_name="train", status=dg.DagsterRunStatus.STARTED))
+    backup(occupied.settings, tmp_path / "backup")
+    restore(empty.settings, tmp_path / "backup")
+    with open_session(_portfolio_of(empty).settings) as session, dagster_instance(session) as instance:
+        after = {run.run_id: run.status for run in instance.get_runs()}
+    assert after == before | {started.run_id: dg.DagsterRunStatus.FAILURE}
 
 
 def test_a_home_in_use_is_refused(archive: Path, occupied: Restored) -> None:
