@@ -19,7 +19,7 @@ import pytest
 
 from loan_default_assets.commands import backup_archive, pending_restore
 from loan_default_assets.commands.backup import backup
-from loan_default_assets.commands.restore import _contents, restore
+from loan_default_assets.commands.restore import restore
 from loan_default_assets.commands.score import score_file
 from loan_default_assets.commands.session import CommandError, dagster_instance, open_session
 from loan_default_assets.commands.status import status
@@ -306,16 +306,22 @@ def test_a_restore_that_fails_leaves_the_former_state(
     } == files
 
 
-def test_a_dump_that_ends_early_is_not_committed(archive: Path, occupied: Restored, tmp_path: Path) -> None:
+def test_a_dump_that_ends_early_is_not_committed(
+    archive: Path, occupied: Restored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where what was sent until then is complete statements."""
     before = occupied.contents()
-    contents = _contents(backup_archive.verify(archive))
-    content = (archive / "database.dump").read_bytes()
-    for share in (0.5, 0.9):
-        cut = tmp_path / "cut.dump"
-        cut.write_bytes(content[: int(len(content) * share)])
-        with pytest.raises(DumpError, match="was not restored and is unchanged"):
-            dump.restore(occupied.url, cut, contents, "a mark", embedded=False)
-        assert occupied.contents() == before
+    programs, version = client_programs.find_programs(0)
+    (tmp_path / "psql").symlink_to(programs / "psql")
+    failing = tmp_path / "pg_restore"
+    failing.write_text(
+        "#!/bin/sh\necho 'CREATE SCHEMA loan_default;'\necho 'error: ended early' >&2\nexit 1\n"
+    )
+    failing.chmod(0o755)
+    monkeypatch.setattr(dump, "find_programs", lambda server: (tmp_path, version))
+    with pytest.raises(DumpError, match="was not restored and is unchanged: error: ended early"):
+        restore(occupied.settings, archive, replace=True)
+    assert occupied.contents() == before
 
 
 def test_runs_in_progress_at_the_time_of_the_backup_are_reported_as_failed(

@@ -1,6 +1,7 @@
 """Every command that needs a model, with the model's files lost in every way: a state and a next command."""
 
 import io
+import logging
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -21,6 +22,9 @@ from loan_default_assets.commands.run import fingerprint, run
 from loan_default_assets.commands.score import score
 from loan_default_assets.commands.session import Session, open_session
 from loan_default_assets.commands.status import status
+from loan_default_assets.limits import promotion_limits, split_limits
+from loan_default_assets.pipeline.evaluate_models import WindowEvaluation, evaluate_models
+from loan_default_assets.pipeline.pipeline_errors import ModelFilesError
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.damages import DAMAGES
@@ -147,6 +151,38 @@ def test_a_moved_home_serves_as_before(bank: MovedBank) -> None:
     assert bank.command("doctor").output.count(f"{bank.champion} loads and scores") == 1
     assert len(bank.scores().splitlines()) == 2401
     assert bank.command("rollback").exit_code == 0
+
+
+def test_no_verdict_is_recorded_on_lost_files(bank: MovedBank) -> None:
+    """A verdict is final, and the files may come back."""
+    session = bank.session
+    before = fingerprint(session)
+
+    def evaluate() -> WindowEvaluation:
+        return evaluate_models(
+            session.portfolio,
+            session.loans,
+            session.registry,
+            session.evaluations,
+            session.artifacts,
+            limits=promotion_limits(session.settings),
+            split_limits=split_limits(session.settings),
+            seed=0,
+            log=logging.getLogger(__name__),
+        )
+
+    assert evaluate().model.version == bank.champion
+    recorded = fingerprint(session)
+    bank.damage("deleted folder", bank.champion)
+    with pytest.raises(ModelFilesError, match="or loan-default retrain where the same rows were trained on"):
+        evaluate()
+    challenger = replace(session.registry.get(bank.former), version="c00000000000", parent=bank.champion)
+    session.registry.register(replace(challenger, artifact_sha256="0" * 64))
+    with pytest.raises(ModelFilesError, match="the files of model c00000000000 are missing"):
+        evaluate()
+    after = fingerprint(session)
+    assert after["model_performance"] == recorded["model_performance"]
+    assert {name for name in after if after[name] != before[name]} <= {"model_metadata", "model_performance"}
 
 
 def test_after_a_backup_and_a_restore_a_run_trains_nothing(
