@@ -45,7 +45,7 @@ class Restored:
 def lay_out(folder: Path, database_url: str) -> Restored:
     """Fill an empty folder and an empty database."""
     home = folder / "home"
-    home.mkdir()
+    home.mkdir(exist_ok=True)
     with tarfile.open(FILES / "models.tar.gz") as archive:
         archive.extractall(home, filter="data")
     text = gzip.decompress((FILES / "database.sql.gz").read_bytes()).decode()
