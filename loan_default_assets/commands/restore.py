@@ -43,31 +43,42 @@ def restore(settings: Settings, source: Path, *, replace: bool = False) -> str:
     contents = _contents(details)
     _check_models(source, contents, details)
     _check_release(contents, details)
-    given = settings.database_url.get_secret_value() if settings.database_url else None
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with pending_restore.exclusive(settings.home), _nothing_runs(settings.home):
-        try:
-            with serve(settings.home, given) as url:
-                pending_restore.settle(settings, url)
-                if not replace:
-                    _require_empty(settings, url)
-                _add_models(source / backup_archive.MODELS, Path(settings.models_root))
-                staged = pending_restore.stage(settings.home, source, details)
-                try:
-                    mark = pending_restore.mark_of(staged)
-                    dump.restore(url, source / backup_archive.DUMP, contents, mark, embedded=given is None)
-                except BaseException:
-                    pending_restore.settle(settings, url)
-                    raise
-                aside = pending_restore.settle(settings, url)
-        except ServerError as error:
-            raise WarehouseError(
-                f"{error}\nNext: move {settings.home} away, or set LOAN_DEFAULT_HOME to an empty folder; then the same "
-                "command"
-            ) from None
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        with pending_restore.exclusive(settings.home), _nothing_runs(settings.home):
+            aside = _put_in_place(settings, source, details, contents, replace=replace)
+    except ServerError as error:
+        raise WarehouseError(
+            f"{error}\nNext: move {settings.home} away, or give an empty LOAN_DEFAULT_HOME; then the same command"
+        ) from None
+    except OSError as error:
+        raise CommandError(
+            f"{error.filename or settings.home}: {error.strerror}; the restore did not finish\n"
+            "Next: free disk space or set LOAN_DEFAULT_HOME to a writable folder, then the same command"
+        ) from None
     portfolio = details["portfolio"]["file"]
     name = str(settings.home / portfolio) if portfolio else details["portfolio"]["name"]
     return _report(settings.model_copy(update={"portfolio": name}), source, details, aside)
+
+
+def _put_in_place(
+    settings: Settings, source: Path, details: Mapping[str, Any], contents: DumpContents, *, replace: bool
+) -> Path | None:
+    """Add the models and switch the database; the folder of predictions that were put aside, if there were any."""
+    given = settings.database_url.get_secret_value() if settings.database_url else None
+    with serve(settings.home, given) as url:
+        pending_restore.settle(settings, url)
+        if not replace:
+            _require_empty(settings, url)
+        _add_models(source / backup_archive.MODELS, Path(settings.models_root))
+        try:
+            staged = pending_restore.stage(settings.home, source, details)
+            mark = pending_restore.mark_of(staged)
+            dump.restore(url, source / backup_archive.DUMP, contents, mark, embedded=given is None)
+        except BaseException:
+            pending_restore.settle(settings, url)
+            raise
+        return pending_restore.settle(settings, url)
 
 
 def _contents(details: Mapping[str, Any]) -> DumpContents:
@@ -143,15 +154,9 @@ def _add_models(models: Path, root: Path) -> None:
     for folder in sorted(models.iterdir()) if models.exists() else ():
         files = artifact_files.read(folder)
         digest = artifact_files.digest_of(files[artifact_files.MANIFEST])
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-            if not artifact_files.intact(root / folder.name, digest):
-                artifact_files.write(root / folder.name, files)
-        except OSError as error:
-            raise CommandError(
-                f"{root / folder.name}: {error.strerror}; the database was not changed\n"
-                "Next: free disk space or set ARTIFACT_ROOT to a writable folder, then the same command"
-            ) from None
+        root.mkdir(parents=True, exist_ok=True)
+        if not artifact_files.intact(root / folder.name, digest):
+            artifact_files.write(root / folder.name, files)
 
 
 def _report(settings: Settings, source: Path, details: Mapping[str, Any], aside: Path | None) -> str:

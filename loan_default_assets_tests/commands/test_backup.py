@@ -1,5 +1,6 @@
 """Backups of what release 0.1.0 left: restored elsewhere, damaged, interrupted, and refused."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -336,6 +337,40 @@ def test_runs_in_progress_at_the_time_of_the_backup_are_reported_as_failed(
     with open_session(_portfolio_of(empty).settings) as session, dagster_instance(session) as instance:
         after = {run.run_id: run.status for run in instance.get_runs()}
     assert after == before | {started.run_id: dg.DagsterRunStatus.FAILURE}
+
+
+def test_files_that_cannot_be_written_end_a_backup_and_a_restore(
+    archive: Path, occupied: Restored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    cases: dict[str, Settings] = {
+        "home": occupied.settings.model_copy(update={"loan_default_home": file / "home"}),
+        "models": occupied.settings.model_copy(update={"artifact_root": str(file / "models")}),
+    }
+    for settings in cases.values():
+        with pytest.raises(
+            CommandError, match=r"file.*: Not a directory; the restore did not finish\nNext: "
+        ):
+            restore(settings, archive, replace=True)
+    with pytest.raises(CommandError, match=r"Not a directory; no backup was made\nNext: "):
+        backup(occupied.settings, file / "backup")
+
+    def no_space(*_: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a file")
+
+    for name in ("_copy", "restored_mark"):
+        with monkeypatch.context() as patch:
+            patch.setattr(dump, name, no_space)
+            with pytest.raises(
+                CommandError, match="a file: No space left on device; the restore did not finish"
+            ):
+                restore(occupied.settings, archive, replace=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(dump, "dump", no_space)
+        with pytest.raises(CommandError, match="a file: No space left on device; no backup was made"):
+            backup(occupied.settings, tmp_path / "backup")
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["occupied"]
 
 
 def test_a_home_in_use_is_refused(archive: Path, occupied: Restored) -> None:
