@@ -17,7 +17,9 @@ from typing import IO, Any
 import dagster as dg
 import psycopg2
 import pytest
+from click.testing import CliRunner
 
+from loan_default_assets.cli import loan_default
 from loan_default_assets.commands import backup_archive, pending_restore
 from loan_default_assets.commands.backup import backup
 from loan_default_assets.commands.restore import restore
@@ -371,6 +373,27 @@ def test_files_that_cannot_be_written_end_a_backup_and_a_restore(
         with pytest.raises(CommandError, match="a file: No space left on device; no backup was made"):
             backup(occupied.settings, tmp_path / "backup")
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["occupied"]
+
+
+def test_the_commands_end_with_their_code_and_say_what_is_next(
+    occupied: Restored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOAN_DEFAULT_HOME", str(occupied.settings.home))
+    monkeypatch.setenv("DATABASE_URL", occupied.url)
+    target, portfolio = str(tmp_path / "my backup"), occupied.settings.portfolio
+    cases: list[tuple[list[str], int, str]] = [
+        (["backup", target, "--portfolio", portfolio], 0, f"restore     loan-default restore '{target}'"),
+        (["backup", target, "--portfolio", portfolio], 1, "exists and is not empty\nNext: "),
+        (["backup"], 2, "Missing argument 'DIR'"),
+        (["restore", target], 1, "Next: set LOAN_DEFAULT_HOME to an empty folder"),
+        (["restore", target, "--replace"], 0, "            loan-default run --portfolio "),
+        (["restore", str(tmp_path / "nowhere"), "--replace"], 1, "SHA256SUMS: No such file or directory"),
+    ]
+    for arguments, code, named in cases:
+        result = CliRunner().invoke(loan_default, arguments)
+        assert result.exit_code == code, result.output
+        assert named in result.output
+        assert "Traceback" not in result.output
 
 
 def test_a_home_in_use_is_refused(archive: Path, occupied: Restored) -> None:
