@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from datetime import date, datetime
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
@@ -56,12 +57,13 @@ def _verb(function: Callable[..., Any]) -> Callable[..., Any]:
         from pydantic import ValidationError
 
         from loan_default_assets.commands.session import CommandError
+        from loan_default_assets.model.artifact_files import ArtifactError
         from loan_default_assets.portfolio.spec import PortfolioError
         from loan_default_assets.warehouse.database_errors import WarehouseError
 
         try:
             return function(*args, **kwargs)
-        except (CommandError, PortfolioError, WarehouseError) as error:
+        except (ArtifactError, CommandError, PortfolioError, WarehouseError) as error:
             if click.get_current_context().find_root().params.get("debug"):
                 raise
             click.secho(f"error: {error}", fg="red", err=True)
@@ -331,6 +333,31 @@ def hash_password() -> None:
         click.echo(passwords.hash_password(password))
     except passwords.PasswordError as error:
         raise CommandError(f"the password {error}") from None
+
+
+@loan_default.command()
+@click.argument("folder", metavar="DIR", type=click.Path())
+@_portfolio_options
+@click.option(
+    "--allow-missing", is_flag=True, help="Also where files of models are lost; the backup names them."
+)
+@_verb
+def backup(folder: str, portfolio: str | None, source: str | None, allow_missing: bool) -> None:
+    """Write database, models, portfolio and undelivered predictions to the folder DIR, verified, while all goes on."""
+    from loan_default_assets.commands.backup import backup as write
+
+    click.echo(write(_settings(portfolio, source), Path(folder), allow_missing=allow_missing))
+
+
+@loan_default.command()
+@click.argument("folder", metavar="DIR", type=click.Path())
+@click.option("--replace", is_flag=True, help="Also where the database has rows, which are deleted.")
+@_verb
+def restore(folder: str, replace: bool) -> None:
+    """Verify the backup DIR and restore it into LOAN_DEFAULT_HOME and the database; what fails changes nothing."""
+    from loan_default_assets.commands.restore import restore as read
+
+    click.echo(read(_settings(None, None), Path(folder), replace=replace))
 
 
 @loan_default.command()

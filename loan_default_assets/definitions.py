@@ -66,7 +66,7 @@ def build_definitions(
         loggers={"console": jobs.console} | dict(loggers or {}),
         resources={
             "warehouse": Warehouse(url=dg.EnvVar("DATABASE_URL")),
-            "models": ModelStore(root=str(settings.models_root)),
+            "models": ModelStore(root=settings.models_root, home=str(settings.home)),
             "attempt": Attempt.configure_at_launch(),
         }
         | dict(resources or {}),

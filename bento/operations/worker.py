@@ -24,6 +24,7 @@ from bento.prediction_log.records import deliver_to
 from bento.prediction_log.shipper import Shipper
 from bento.prediction_log.spool import Spool
 from bento.schemas.requests import CheckedLoan, RequestTypes
+from loan_default_assets.model.artifact_store import ArtifactStore
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.predictions import PredictionLog
@@ -56,7 +57,8 @@ class Runtime:
         self._parent = os.getppid()
         registry = Registry(database)
         record = pinned_record(pinned) if pinned else None
-        self.champion = Champion(portfolio, (lambda: record) if record else registry.champion)
+        store = ArtifactStore(Path(settings.models_root), settings.home)
+        self.champion = Champion(portfolio, store, (lambda: record) if record else registry.champion)
         self.worker_registry = WorkerRegistry(folder / "workers")
         self._handled = self.worker_registry.newest_request()
         self.spool = Spool(folder / "spool", settings.service_spool_bytes, former_folder=folder / "journal")
@@ -166,7 +168,7 @@ class Runtime:
                 worker=self.worker_registry.worker,
                 desired=wanted.version if wanted else None,
                 loaded=current.version if current else None,
-                error=self.champion.error,
+                error=self.champion.error or self.champion.files_problem,
                 handled=newest,
                 loaded_at=current.loaded_at.isoformat() if current else None,
             )

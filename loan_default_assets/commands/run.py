@@ -92,7 +92,7 @@ def _run_with_plan(
     def loaded() -> None:
         say(default_text(session))
         snapshot = read_snapshot(session.loans, limits, cutoff)
-        refreshed = plan_training(plan, portfolio, session.registry, snapshot, cost)
+        refreshed = plan_training(plan, portfolio, session.registry, session.artifacts, snapshot, cost)
         progress.plan(refreshed.training_seconds)
         say(training_text(refreshed))
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import dagster as dg
 
+from loan_default_assets.model.artifact_files import ArtifactError
 from loan_default_assets.pipeline.pipeline_errors import PipelineError
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.registry import RegistryError
@@ -21,7 +22,8 @@ def retried(step: Step, *, seconds: float = 10) -> Step:
     """The compute function of an asset under the retry policy.
 
     A WarehouseError or OSError is an interruption: the step is retried twice. A RegistryError is a refusal and a
-    PipelineError is the user's to fix: both are final, the latter becomes a Failure with the same message.
+    PipelineError or an ArtifactError is the user's to fix: all are final, the latter two become a Failure with the same
+    message.
 
     Args:
         seconds: Delay before each retry.
@@ -44,7 +46,7 @@ def retried(step: Step, *, seconds: float = 10) -> Step:
 def _reported_to_dagster(seconds: float) -> Iterator[None]:
     try:
         yield
-    except PipelineError as error:
+    except (PipelineError, ArtifactError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     except RegistryError:
         raise

@@ -137,6 +137,19 @@ def fail_unreachable(instance: dg.DagsterInstance) -> int:
     return reported
 
 
+def fail_restored(instance: dg.DagsterInstance) -> int:
+    """Report runs as failed that were in progress when their database was backed up; queued ones stay queued.
+
+    Returns:
+        The number of reported runs.
+    """
+    queued = dg.DagsterRunStatus.QUEUED
+    runs = instance.get_runs(dg.RunsFilter(statuses=[status for status in _UNFINISHED if status != queued]))
+    for run in runs:
+        instance.report_run_failed(run, "the run was in progress when the backup was made")
+    return len(runs)
+
+
 def _is_training(run: dg.DagsterRun, portfolio: str) -> bool:
     if run.tags.get(PORTFOLIO) == portfolio:
         return run.job_name in _TRAINING_JOBS

@@ -34,6 +34,7 @@ class ModelRecord:
         threshold: PD from which a classifier decides 1; None for an encoder.
         trained_from: First `as_of` of the training and validation rows; `trained_to`: the last.
         window_from: First `as_of` of the evaluation window; `window_to`: the last.
+        artifact_uri: The folder that the files were written to; they may have been moved since.
         promoted_at: When it last became champion.
     """
 
@@ -63,6 +64,8 @@ _COLUMNS = tuple(f.name for f in fields(ModelRecord))
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM model_metadata"
 _SET_BY_REGISTRY = ("status", "created_at", "promoted_at", "verdict", "reason")
 _IMMUTABLE = tuple(name for name in _COLUMNS if name not in _SET_BY_REGISTRY)
+# The folder in which the first registration found the files; the same model may lie in another one by now.
+_HINTS = ("artifact_uri",)
 
 
 class Registry:
@@ -97,7 +100,11 @@ class Registry:
                     f"attempt {record.attempt} on snapshot {record.snapshot_hash[:12]} under champion "
                     f"{record.parent} was version {other.version if other else 'another'}, not {record.version}"
                 )
-            differing = [name for name in _IMMUTABLE if _stored(record, name) != _stored(registered, name)]
+            differing = [
+                name
+                for name in _IMMUTABLE
+                if name not in _HINTS and _stored(record, name) != _stored(registered, name)
+            ]
             if differing:
                 raise RegistryError(
                     f"version {record.version} is registered with another {', '.join(differing)}"
@@ -116,6 +123,11 @@ class Registry:
         """The version that serves; None before the first promotion."""
         with self._database.transaction() as cursor:
             return _champion(cursor)
+
+    def previous_champion(self) -> ModelRecord | None:
+        """The version that a rollback would make champion; None where there is none."""
+        with self._database.transaction() as cursor:
+            return _previous(cursor)
 
     def history(self) -> list[ModelRecord]:
         """All versions, the newest first."""
@@ -167,12 +179,13 @@ class Registry:
                 raise RegistryError(f"version {version} is {record.status}; only a candidate can be rejected")
             return _set_status(cursor, version, status="rejected", reason=reason)
 
-    def rollback(self, reason: str, *, expected: str | None = None) -> ModelRecord:
+    def rollback(self, reason: str, *, expected: str | None = None, to: str | None = None) -> ModelRecord:
         """Reject the champion, restore the one before it and return its record; a repetition goes one further back.
 
         Args:
             reason: Why, in a sentence.
             expected: The champion to reject, so that two concurrent rollbacks count as one; None: any.
+            to: The champion before it, where its files were verified; None: any.
 
         Raises:
             StaleChampion: The champion is not `expected`.
@@ -182,9 +195,13 @@ class Registry:
             champion = _champion(cursor)
             if expected is not None:
                 _check_champion(expected, champion, "nothing was rolled back")
-            previous = _one(cursor, "status = 'retired' ORDER BY promoted_at DESC LIMIT 1", {})
+            previous = _previous(cursor)
             if champion is None or previous is None:
                 raise RegistryError("there is no earlier champion to go back to; see: loan-default status")
+            if to is not None and previous.version != to:
+                raise StaleChampion(
+                    f"the champion before is {previous.version} and no longer {to}: nothing was rolled back"
+                )
             _set_status(cursor, champion.version, status="rejected", reason=f"rolled back: {reason}")
             return _set_status(
                 cursor,
@@ -218,6 +235,10 @@ def _one(cursor: extensions.cursor, condition: str, values: Mapping[str, Any]) -
 
 def _champion(cursor: extensions.cursor) -> ModelRecord | None:
     return _one(cursor, "status = 'champion'", {})
+
+
+def _previous(cursor: extensions.cursor) -> ModelRecord | None:
+    return _one(cursor, "status = 'retired' ORDER BY promoted_at DESC LIMIT 1", {})
 
 
 def _get(cursor: extensions.cursor, version: str) -> ModelRecord:

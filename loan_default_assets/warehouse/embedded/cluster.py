@@ -41,7 +41,8 @@ def start_cluster(programs: Path, location: DataLocation, settings: Mapping[str,
     """Start the server, also after a killed one, and wait until it accepts connections.
 
     Raises:
-        ServerError: The server does not start, or does not finish its recovery.
+        ServerError: The server does not start, or does not finish its recovery; or the data directory was copied or
+            moved while its server was running.
     """
     log, pid_file = location.data_root / "server.log", location.data_directory / "postmaster.pid"
     # pg_ctl passes these options to a shell, but does not quote its own -D and -l well: PGDATA and a relative
@@ -52,6 +53,7 @@ def start_cluster(programs: Path, location: DataLocation, settings: Mapping[str,
             *(f"--{name}={value}" for name, value in settings.items()),
         ]
     )
+    _refuse_copy_of_running_server(location)
     begun = time.monotonic()
     while failure := _connection_failure(location):
         waited = time.monotonic() - begun
@@ -121,6 +123,34 @@ def postmaster_pid(location: DataLocation) -> int | None:
         if str(location.data_directory) in psutil.Process(pid).cmdline():
             return pid
     return None
+
+
+def _refuse_copy_of_running_server(location: DataLocation) -> None:
+    """The files of a running server are not consistent in a copy, and a moved one still writes to them.
+
+    The pid file names the process and the directory that it was started with.
+    """
+    try:
+        pid, directory, *_ = (location.data_directory / "postmaster.pid").read_text().splitlines()
+        original = Path(directory)
+    except (OSError, ValueError):
+        return
+    if original == location.data_directory:
+        return
+    with contextlib.suppress(OSError):
+        if (original / "PG_VERSION").exists() and not original.samefile(location.data_directory):
+            raise ServerError(
+                f"{location.data_directory} was copied from {original} while the server there was running, or after "
+                "it was killed: its files may not fit together\n"
+                "Next: loan-default backup DIR in the original, then loan-default restore DIR here with an empty "
+                "LOAN_DEFAULT_HOME; or end the original's `up`, run loan-default status there, and copy again"
+            )
+    with contextlib.suppress(ValueError, OSError, psutil.Error):
+        if Path(psutil.Process(int(pid)).cwd()) == location.data_directory:
+            raise ServerError(
+                f"{original} was moved to {location.data_directory} while its server (process {pid}) was running\n"
+                f"Next: stop what still runs in the former folder, then kill -INT {pid}; then the same command"
+            )
 
 
 def create_cluster(programs: Path, location: DataLocation, *, durable: bool) -> None:

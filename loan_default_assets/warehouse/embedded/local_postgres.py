@@ -137,8 +137,14 @@ class LocalPostgres:
                 )
             lock = self._open("start.lock")
         except OSError as error:
+            user, copied = os.geteuid(), isinstance(error, PermissionError) and self.folder.exists()
+            hint = (
+                f"after a copy by another user: as root, chown -R {user} {self.folder}; otherwise "
+                if copied
+                else ""
+            )
             raise ServerError(
-                f"{self.folder}: {error.strerror}; set LOAN_DEFAULT_HOME to a writable directory"
+                f"{self.folder}: {error.strerror}; {hint}set LOAN_DEFAULT_HOME to a writable directory"
             ) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
