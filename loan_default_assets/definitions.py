@@ -18,6 +18,7 @@ from loan_default_assets.assets import (
 from loan_default_assets.orchestration import jobs, sensors, tuning_job
 from loan_default_assets.orchestration.resources import Attempt, ModelStore, Warehouse
 from loan_default_assets.portfolio.spec import Portfolio, load
+from loan_default_assets.process_output import keep_values_out
 from loan_default_assets.settings import Settings
 
 
@@ -75,4 +76,6 @@ def build_definitions(
 @dg.definitions
 def defs() -> dg.Definitions:
     """The definitions that `workspace.yaml` names: the portfolio and settings of the environment."""
+    # Dagster's own processes import this, and write what is logged here into files.
+    keep_values_out()
     return build_definitions()

@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 
 from loan_default_assets.orchestration.resources import Warehouse
+from loan_default_assets.orchestration.retry_policy import reported
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
 
@@ -23,6 +24,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
         deps=[dg.AssetKey([portfolio.name, "champion"])],
         automation_condition=dg.AutomationCondition.eager(),
     )
+    @reported
     def classifier_bento(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
         from bento.packaging import build_bento, save_model
 

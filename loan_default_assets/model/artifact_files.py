@@ -41,7 +41,7 @@ def read(path: Path) -> dict[str, bytes]:
         name = Path(str(error.filename)).name
         raise ArtifactError(
             f"{path}: {name} cannot be read ({error.strerror}); restore the folder or retrain"
-        ) from error
+        ) from None
     expected = to_json({name: digest_of(content) for name, content in files.items() if name != MANIFEST})
     if files[MANIFEST] != expected:
         raise ArtifactError(
