@@ -1,5 +1,6 @@
 """The rows of a SQL query over any SQLAlchemy URL, as the same chunks of Arrow columns that files give."""
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -12,6 +13,7 @@ from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.portfolio.yaml_loader import PLACEHOLDER
 
 _ROWS = 20_000
+_QUOTED = re.compile(r"""(["'`])(.*?)\1""")
 
 
 def query_chunks(p: Portfolio, first: date | None, after: date | None) -> Iterator[Chunk]:
@@ -34,7 +36,7 @@ def query_chunks(p: Portfolio, first: date | None, after: date | None) -> Iterat
     try:
         engine = sa.create_engine(_with_driver(url))
     except (SQLAlchemyError, ImportError) as error:
-        raise SourceError(f"source.url: not a usable SQLAlchemy URL: {_reason(error)}") from error
+        raise SourceError(f"source.url: not a usable SQLAlchemy URL: {_first_line(error)}") from None
     location = engine.url.render_as_string(hide_password=True)
     statement = sa.text(p.source.query or "")
     try:
@@ -44,12 +46,20 @@ def query_chunks(p: Portfolio, first: date | None, after: date | None) -> Iterat
             for rows in result.partitions(_ROWS):
                 columns = dict(zip(result.keys(), zip(*rows, strict=True), strict=True))
                 yield {name: _array(columns[given]) for given, name in wanted.items()}
+    except SourceError:
+        raise
     except sa.exc.OperationalError as error:
         raise SourceError(
-            f"{location}: {_reason(error)}; check source.url and source.query, and that the server is up"
-        ) from error
-    except SQLAlchemyError as error:
-        raise SourceError(f"{location}: source.query failed: {_reason(error)}") from error
+            f"{location}: {_reason(error, p)}; check source.url and source.query, and that the server is up"
+        ) from None
+    except sa.exc.ProgrammingError as error:
+        raise SourceError(f"{location}: source.query failed: {_reason(error, p)}") from None
+    except Exception as error:  # noqa: BLE001 - a driver raises errors of its own for values that Python cannot hold
+        kind = type(getattr(error, "orig", None) or error).__name__
+        raise SourceError(
+            f"{location}: source.query failed on a value of a row ({kind}); the text of the error may quote the row, "
+            "so it is not shown: run the query in the database's own client"
+        ) from None
     finally:
         engine.dispose()
 
@@ -59,8 +69,16 @@ def _with_driver(url: str) -> str:
     return f"postgresql+psycopg2://{rest}" if colon and scheme in ("postgres", "postgresql") else url
 
 
-def _reason(error: Exception) -> str:
-    """The first line of the database's message, which does not contain the statement's parameters."""
+def _reason(error: Exception, p: Portfolio) -> str:
+    """The first line of the database's message, without quoted words that are not the portfolio's own.
+
+    Only for errors about the connection or the statement: those about a value may quote it without quotes.
+    """
+    given = f"{p.source.url} {p.source.query}"
+    return _QUOTED.sub(lambda found: found[0] if found[2] in given else "...", _first_line(error))
+
+
+def _first_line(error: Exception) -> str:
     lines = str(getattr(error, "orig", None) or error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 
