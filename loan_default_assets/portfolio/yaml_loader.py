@@ -92,8 +92,14 @@ def _reason(error: yaml.YAMLError) -> str:
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
         return type(error).__name__
     mark = error.problem_mark
-    problem = re.sub(r"'(?![a-z_]+'|<)[^']{2,}'", "'...'", error.problem or type(error).__name__)
+    problem = re.sub(r"'([^']*)'", _shown_token, error.problem or type(error).__name__)
     return f"{problem}, line {mark.line + 1}, column {mark.column + 1}"
+
+
+def _shown_token(quoted: re.Match[str]) -> str:
+    """A key, a mark of YAML or a single character; any other text may be a cell."""
+    token = quoted[1]
+    return quoted[0] if len(token) < 2 or re.fullmatch(r"[a-z_]+|<[a-z ]+>", token) else "'...'"
 
 
 def _read_yaml(name_or_path: str) -> tuple[str, str, Path]:

@@ -1,5 +1,6 @@
 """Every bad input through every entrance: commands, a Dagster run, HTTP, gRPC, and the spool of predictions."""
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets_tests.bento.served_process import Served
 from loan_default_assets_tests.bento.small_portfolio import PORTFOLIO
 from loan_default_assets_tests.bento.tiny_models import ServedBank
-from loan_default_assets_tests.privacy import bad_requests, bad_sources
+from loan_default_assets_tests.privacy import bad_cells, bad_requests, bad_sources
 
 SOURCE_SCHEMA = "people"
 # Sources that also take the way of the whole command, which is slower.
@@ -62,7 +63,7 @@ class Drive:
         for number, source in enumerate(bad_sources.SOURCES):
             folder = self.inputs / f"case_{number:03d}"
             folder.mkdir()
-            given = bad_sources.rows(number)
+            given = bad_cells.rows(number)
             keys = source.write(folder, given)
             if keys.pop("in_postgres", False):
                 self._fill(folder.name, given)
@@ -125,7 +126,9 @@ class Drive:
                     self._command(f"{source.name}, as portfolio", "status", "--portfolio", path)
 
     def _command(self, name: str, *arguments: str) -> None:
-        result = CliRunner().invoke(loan_default, list(arguments))
+        # Options of a command change these variables for its child processes.
+        kept = {name: os.environ[name] for name in ("PORTFOLIO", "LOAN_SOURCE")}
+        result = CliRunner(env=kept).invoke(loan_default, list(arguments))
         # An error that leaves the command would be printed by Python.
         escaped = "" if isinstance(result.exception, SystemExit | None) else repr(result.exception)
         self.printed.append((f"{arguments[0]}, {name}", result.output + escaped))

@@ -89,6 +89,6 @@ def test_the_inputs_were_refused_where_they_are_bad(drive: Drive) -> None:
     assert accepted("run") - HARMLESS == {f"{kind}: no fault" for kind in kinds}
     assert {f"{kind}: no fault" for kind in kinds[:-1]} <= accepted("score")
     assert len(accepted("score")) < 40
-    assert accepted("HTTP") == {"no fault", "a body for a reload"}
+    assert {"no fault"} <= accepted("HTTP") <= {"no fault", "a body for a reload", "a name twice"}
     assert accepted("gRPC") == {"no fault"}
     assert len([way for way in drive.refused if way.startswith("init, ")]) > 100
