@@ -5,6 +5,7 @@ Requests are parsed and responses written here and not by BentoML, whose logs an
 docs/decisions/http-middleware-and-openapi.md.
 """
 
+import asyncio
 import gc
 import logging
 import time
@@ -24,14 +25,15 @@ from bento.http_api import serialization
 from bento.http_api.endpoints import json_response, read_only_app
 from bento.http_api.middleware import HttpMiddleware
 from bento.operations import bentoml_internals
-from bento.operations.error_location import error_location
+from bento.operations.error_location import unexpected
 from bento.operations.prometheus_metrics import counter_of
 from bento.packaging import pinned_tag, served_portfolio
-from bento.schemas import openapi, problems
+from bento.schemas import openapi
 from bento.schemas.problems import Refused
 from bento.schemas.request_parsing import Parser
 from bento.schemas.requests import MOST_LOANS, RequestTypes
 from bento.schemas.responses import PredictBatchResponse, PredictResponse, ReloadResponse
+from loan_default_assets.process_output import keep_values_out, report_loop_error
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import Database
 
@@ -79,8 +81,7 @@ async def respond(route: str, work: Callable[[], Awaitable[tuple[bytes, int]]]) 
     except Refused as refused:
         problem = refused.problem
     except Exception as error:  # noqa: BLE001 - the text of an error may quote the request
-        logger.error("%s failed: %s", route, error_location(error))
-        problem = problems.INTERNAL
+        problem = unexpected(logger, route, error)
     response = json_response(problem.body(), problem.status)
     if problem.status == 503:
         response.headers["retry-after"] = "1"
@@ -132,6 +133,8 @@ class LoanDefault:
     @bentoml.on_startup
     async def start(self) -> None:
         """Start the parts of this worker."""
+        keep_values_out()
+        asyncio.get_running_loop().set_exception_handler(report_loop_error)
         # Imported here because the supervisor does not need the model's libraries.
         import torch
 

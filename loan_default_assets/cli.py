@@ -18,6 +18,10 @@ _DATE = click.DateTime(formats=["%Y-%m-%d"])
 
 def main() -> None:
     """Entry point of the console script; Ctrl-C ends every command with one line and exit code 130."""
+    from loan_default_assets.process_output import keep_values_out
+
+    if not ("--debug" in sys.argv and _on_terminal()):
+        keep_values_out()
     try:
         code = loan_default.main(prog_name="loan-default", standalone_mode=False)
     except click.ClickException as error:
@@ -43,7 +47,7 @@ def _day(value: datetime | None) -> date | None:
 
 
 def _verb(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Errors of the project end with their message and exit code 1; with --debug, with their traceback."""
+    """Errors end with one line and exit code 1; with --debug on a terminal, with their traceback."""
 
     @wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -57,6 +61,7 @@ def _verb(function: Callable[..., Any]) -> Callable[..., Any]:
         from pydantic import ValidationError
 
         from loan_default_assets.commands.session import CommandError
+        from loan_default_assets.error_outline import outline
         from loan_default_assets.model.artifact_files import ArtifactError
         from loan_default_assets.portfolio.spec import PortfolioError
         from loan_default_assets.warehouse.database_errors import WarehouseError
@@ -64,19 +69,45 @@ def _verb(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*args, **kwargs)
         except (ArtifactError, CommandError, PortfolioError, WarehouseError) as error:
-            if click.get_current_context().find_root().params.get("debug"):
+            if _shown_in_full(error):
                 raise
             click.secho(f"error: {error}", fg="red", err=True)
             sys.exit(1)
         except ValidationError as error:
-            if click.get_current_context().find_root().params.get("debug"):
+            if _shown_in_full(error):
                 raise
             for problem in error.errors(include_input=False):
                 name = ".".join(str(part) for part in problem["loc"]).upper()
                 click.secho(f"error: setting {name}: {problem['msg']}", fg="red", err=True)
             sys.exit(1)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if _shown_in_full(error):
+                raise
+            click.secho(f"error: unexpected {outline(error)}", fg="red", err=True)
+            click.echo(
+                "Next: the same command with --debug on a terminal shows the traceback, which may quote loans",
+                err=True,
+            )
+            sys.exit(1)
 
     return wrapped
+
+
+def _shown_in_full(error: Exception) -> bool:
+    """Whether --debug shows the error with all texts; where standard error is kept in a file, only the way to it."""
+    from loan_default_assets.error_outline import outline, stack
+
+    if not click.get_current_context().find_root().params.get("debug"):
+        return False
+    if not _on_terminal():
+        click.echo(f"{stack(error)}{outline(error)}", err=True)
+    return _on_terminal()
+
+
+def _on_terminal() -> bool:
+    return sys.stderr.isatty()
 
 
 def _portfolio_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -100,7 +131,11 @@ def _settings(portfolio: str | None, source: str | None) -> Any:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.option(
+    "--debug",
+    is_flag=True,
+    help="Show tracebacks; on a terminal with the texts of all errors, which may quote values of loans.",
+)
 @click.version_option(package_name="loan-default-assets")
 def loan_default(debug: bool) -> None:
     """From a bank's loans to an evaluated, served model of loan default."""

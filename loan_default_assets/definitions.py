@@ -18,6 +18,7 @@ from loan_default_assets.assets import (
 from loan_default_assets.orchestration import jobs, sensors, tuning_job
 from loan_default_assets.orchestration.resources import Attempt, ModelStore, Warehouse
 from loan_default_assets.portfolio.spec import Portfolio, load
+from loan_default_assets.process_output import keep_values_out
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import Database
 
@@ -81,6 +82,8 @@ def defs() -> dg.Definitions:
         PortfolioError: The portfolio cannot be read or is inconsistent.
         NewerDatabase: A newer release has migrated its tables.
     """
+    # Dagster's own processes import this, and write what is logged here into files.
+    keep_values_out()
     settings = Settings()
     portfolio = load(settings.portfolio, source=settings.loan_source)
     if settings.database_url:

@@ -19,7 +19,7 @@ from bento.grpc_api.conversion import model_info, responses, values
 from bento.grpc_api.health_service import HealthService
 from bento.grpc_api.interceptor import Interceptor, abort
 from bento.inference.engine import Engine
-from bento.operations.error_location import error_location
+from bento.operations.error_location import unexpected
 from bento.operations.prometheus_metrics import counter_of
 from bento.schemas import problems
 from bento.schemas.problems import Detail, Refused
@@ -98,8 +98,7 @@ class GrpcService(pb_grpc.LoanDefaultServicer):
         except Refused as refused:
             problem = refused.problem
         except Exception as error:  # noqa: BLE001 - the text of an error may quote the request
-            logger.error("%s failed: %s", name, error_location(error))
-            problem = problems.INTERNAL
+            problem = unexpected(logger, name, error)
         finally:
             self._count(f"/{SERVICE}/{name}", status, time.perf_counter() - started)
         await abort(context, problem)

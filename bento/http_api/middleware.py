@@ -13,7 +13,7 @@ from bento.access.addresses import is_loopback
 from bento.access.api_keys import Keys, presented_key
 from bento.access.permissions import ROUTES, route_of
 from bento.access.rate_limit import RateLimit
-from bento.operations.error_location import error_location
+from bento.operations.error_location import unexpected
 from bento.schemas import problems
 from bento.schemas.problems import Problem
 from loan_default_assets.settings import Settings
@@ -62,16 +62,15 @@ class HttpMiddleware:
 
         self._in_flight += 1
         try:
-            problem = self._refusal(route, scope)
-            if problem is None:
-                try:
+            try:
+                problem = self._refusal(route, scope)
+                if problem is None:
                     async with asyncio.timeout(self._timeout):
                         problem = await self._pass_on(scope, receive, counted_send)
-                except TimeoutError:
-                    problem = problems.TIMED_OUT
-                except Exception as error:  # noqa: BLE001 - the text of an error may quote the request
-                    logger.error("%s failed: %s", route, error_location(error))
-                    problem = problems.INTERNAL
+            except TimeoutError:
+                problem = problems.TIMED_OUT
+            except Exception as error:  # noqa: BLE001 - the text of an error may quote the request
+                problem = unexpected(logger, route or UNKNOWN, error)
             if problem is not None and not status:
                 await _respond(problem, counted_send)
         finally:

@@ -20,9 +20,9 @@ from bento.operations.error_location import error_location
 from bento.operations.model_info import ModelInfo, workers
 from bento.operations.worker_registry import WorkerRegistry, WorkerReport
 from bento.packaging import pinned_record
-from bento.prediction_log.records import deliver_to
+from bento.prediction_log.records import deliver_to, keep_refused_in
 from bento.prediction_log.shipper import Shipper
-from bento.prediction_log.spool import Spool
+from bento.prediction_log.spool import Spool, take_in
 from bento.schemas.requests import CheckedLoan, RequestTypes
 from loan_default_assets.model.artifact_store import ArtifactStore
 from loan_default_assets.settings import Settings
@@ -61,8 +61,10 @@ class Runtime:
         self.champion = Champion(portfolio, store, (lambda: record) if record else registry.champion)
         self.worker_registry = WorkerRegistry(folder / "workers")
         self._handled = self.worker_registry.newest_request()
+        take_in(folder.glob("refused*.jsonl"), folder / "spool")
         self.spool = Spool(folder / "spool", settings.service_spool_bytes, former_folder=folder / "journal")
-        self.shipper = Shipper(self.spool, deliver_to(PredictionLog(database)), folder / "refused.jsonl")
+        log = PredictionLog(database)
+        self.shipper = Shipper(self.spool, deliver_to(log), keep_refused_in(log))
         self.model_info = ModelInfo(
             portfolio, settings, self.champion, self.worker_registry, database, self._prediction_log_state
         )

@@ -5,13 +5,12 @@ process ends between the two steps, or when the server ends after its commit.
 """
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from bento.prediction_log.spool import Spool
+from loan_default_assets.error_outline import outline
 
 logger = logging.getLogger("bentoml.loan_default.prediction_log")
 
@@ -33,11 +32,17 @@ class Shipper:
         spool: Where the records wait.
         deliver: Stores records in one transaction. It raises DatabaseUnreachable, or another error for a record that
             the table will never accept.
-        refused_file: Keeps each record that the table refuses, so that it blocks no other.
+        keep_refused: Keeps a record that the table refuses and the reason, so that it blocks no other. It returns
+            whether the record is new, and raises DatabaseUnreachable.
     """
 
-    def __init__(self, spool: Spool, deliver: Callable[[Sequence[bytes]], None], refused_file: Path) -> None:
-        self._spool, self._deliver, self._refused_file = spool, deliver, refused_file
+    def __init__(
+        self,
+        spool: Spool,
+        deliver: Callable[[Sequence[bytes]], None],
+        keep_refused: Callable[[bytes, str], bool],
+    ) -> None:
+        self._spool, self._deliver, self._keep_refused = spool, deliver, keep_refused
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._stop_by = 0.0
         self.delivered = self.refused = 0
@@ -98,7 +103,7 @@ class Shipper:
                 return
 
     def _deliver_all(self, records: Sequence[bytes]) -> None:
-        """Store the records; each that the table refuses goes to `refused_file`."""
+        """Store the records, each that the table refuses with `keep_refused`."""
         try:
             self._deliver(records)
         except DatabaseUnreachable:
@@ -109,13 +114,7 @@ class Shipper:
                 self._deliver_all(records[:half])
                 self._deliver_all(records[half:])
                 return
-            with open(
-                self._refused_file, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)
-            ) as file:
-                file.write(records[0] + b"\n")
-            self.refused += 1
-            logger.error(
-                "the table refused a record of predictions (%s); it is kept in %s",
-                type(error).__name__,
-                self._refused_file,
-            )
+            reason = outline(error)
+            if self._keep_refused(records[0], reason):
+                self.refused += 1
+                logger.error("a record is kept in the table refused_predictions: %s", reason)

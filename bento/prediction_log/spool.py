@@ -9,7 +9,7 @@ import os
 import threading
 import uuid
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,15 @@ READ_BYTES = 1 << 20
 
 class SpoolFull(OSError):
     """The spool holds as many undelivered bytes as it may; nothing was written."""
+
+
+def take_in(files: Iterable[Path], folder: Path) -> None:
+    """Let the next adoption deliver files of records, which an earlier release kept beside the spool's folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        # Another worker may have been faster.
+        with suppress(FileNotFoundError):
+            file.rename(folder / f"{uuid.uuid4().hex}.jsonl")
 
 
 @dataclass(eq=False, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import dagster as dg
 
 from loan_default_assets.orchestration.resources import ModelStore, Warehouse
+from loan_default_assets.orchestration.retry_policy import reported
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
 
@@ -22,6 +23,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
         deps=[dg.AssetKey([portfolio.name, "champion"])],
         automation_condition=dg.AutomationCondition.eager(),
     )
+    @reported
     def classifier_bento(
         context: dg.AssetExecutionContext, warehouse: Warehouse, models: ModelStore
     ) -> dg.MaterializeResult:

@@ -47,7 +47,7 @@ def run(
     try:
         keys = completed_keys(session.portfolio, first, last, today or date.today())
     except ValueError as error:
-        raise CommandError(f"{error}\nNext: give --from and --to inside that range") from error
+        raise CommandError(f"{error}\nNext: give --from and --to inside that range") from None
     before = fingerprint(session)
     if say is None:
         _run_jobs(session, instance, definitions(session), keys, cutoff, package)

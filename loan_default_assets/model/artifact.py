@@ -169,7 +169,7 @@ def save(
     except OSError as error:
         raise ArtifactError(
             f"{target}: cannot be written ({error.strerror}); free disk space or set ARTIFACT_ROOT to another folder"
-        ) from error
+        ) from None
     return SavedArtifact(version, digest, target)
 
 

@@ -7,6 +7,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from loan_default_assets.cli import loan_default
+from loan_default_assets.commands.session import CommandError
 from loan_default_assets.portfolio.spec import load
 from loan_default_assets_tests import small_bank
 
@@ -89,3 +90,48 @@ def test_a_drafted_portfolio_reads_its_file_and_is_never_overwritten(invoke: Inv
     again = invoke(*arguments, str(portfolio))
     assert again.exit_code == 1
     assert "exists" in again.output
+
+
+VALUE = "Kim Minsu"
+
+
+def _fail(*_: object, **__: object) -> None:
+    try:
+        raise KeyError(VALUE)
+    except KeyError as error:
+        raise ValueError(VALUE) from error
+
+
+def _fail_with_own_error(*_: object, **__: object) -> None:
+    try:
+        raise KeyError(VALUE)
+    except KeyError as error:
+        raise CommandError("row 3 cannot be read") from error
+
+
+@pytest.mark.parametrize("options", [(), ("--debug",)])
+@pytest.mark.parametrize(
+    ("work", "named"), [(_fail, "ValueError at"), (_fail_with_own_error, "row 3 cannot be read")]
+)
+def test_the_text_of_another_error_is_not_shown(
+    invoke: Invoke,
+    monkeypatch: pytest.MonkeyPatch,
+    work: Callable[..., None],
+    named: str,
+    options: tuple[str, ...],
+) -> None:
+    monkeypatch.setattr("loan_default_assets.commands.status.status", work)
+    result = invoke(*options, "status")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert named in result.output
+    assert VALUE not in result.output
+    assert (f"in {work.__name__}" in result.output) == bool(options)
+
+
+def test_debug_on_a_terminal_shows_the_error_itself(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loan_default_assets.commands.status.status", _fail)
+    monkeypatch.setattr("loan_default_assets.cli._on_terminal", lambda: True)
+    result = invoke("--debug", "status")
+    assert isinstance(result.exception, ValueError)
+    assert result.exception.args == (VALUE,)

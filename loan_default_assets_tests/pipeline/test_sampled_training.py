@@ -73,7 +73,9 @@ def test_training_again_on_the_same_rows_gives_the_same_version(bank: BankSteps,
     assert trained.model is not None
     snapshot = bank.snapshot()
     train, validation = (snapshot.select(part) for part in (snapshot.split.train, snapshot.split.validation))
-    again = fit(load_encoder(encoder.record, bank.portfolio, bank.store), train, validation, trained.model.config)
+    again = fit(
+        load_encoder(encoder.record, bank.portfolio, bank.store), train, validation, trained.model.config
+    )
     assert (again.threshold, again.calibration, again.members) == (
         trained.model.threshold,
         trained.model.calibration,
