@@ -118,7 +118,7 @@ def test_the_plan_reckons_with_the_sample(bank: BankSteps) -> None:
     limits = split_limits(bank.settings)
     plan = plan_run(bank.portfolio, bank.loans, bank.keys, cost, limits=limits, package=False)
     snapshot = bank.snapshot()
-    refreshed = plan_training(plan, bank.portfolio, bank.registry, snapshot, cost)
+    refreshed = plan_training(plan, bank.portfolio, bank.registry, bank.store, snapshot, cost)
     assert plan.rows is not None
     assert refreshed.rows is not None
     assert snapshot.sampling is not None
@@ -138,6 +138,7 @@ def test_status_names_the_sample() -> None:
         "verdict": "approved",
         "threshold": 0.5,
         "trained_from": None,
+        "files": {"state": "intact", "folder": "c1", "problem": None},
         "sampling": {"rows": 2_000_000, "rows_before": 19_000_000},
     }
     evaluation = {
