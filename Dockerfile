@@ -24,6 +24,18 @@ RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
     && pip install --no-index --requirement requirements.txt \
     && pip check
 
+# Only for `docker build --target sbom --output type=local,dest=. .`: the packages as CycloneDX, listed by a tool that is
+# not one of them.
+FROM dependencies AS package-list
+RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
+    python3 -m venv /opt/sbom \
+    && /opt/sbom/bin/pip install "$(grep -o 'cyclonedx-bom[^"]*' pyproject.toml)" \
+    && /opt/sbom/bin/cyclonedx-py environment --spec-version 1.6 --output-reproducible --pyproject pyproject.toml \
+        --output-file image.cdx.json /opt/venv/bin/python
+
+FROM scratch AS sbom
+COPY --from=package-list /build/image.cdx.json /
+
 FROM ${BASE_IMAGE}
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \

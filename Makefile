@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install demo test unit test-slow lint format bench constraints audit licences clean
+.PHONY: install demo test unit test-slow lint format bench constraints sbom audit licences clean
 
 install: .venv/installed
 
@@ -50,6 +50,12 @@ constraints: install
 licences: install
 	$(BIN)/python -m loan_default_assets_tests.supply_chain.dependency_licences > docs/licences.md.partial
 	mv docs/licences.md.partial docs/licences.md
+
+# The packages of this environment, development tools included; the image has a bill of its own (docs/deployment.md).
+sbom: install
+	$(BIN)/python -m pip install --quiet --editable '.[sbom]'
+	$(BIN)/cyclonedx-py environment --spec-version 1.6 --output-reproducible --pyproject pyproject.toml \
+		--output-file sbom.cdx.json $(BIN)/python
 
 # Known vulnerabilities of the versions that the image installs. Needs the network, as `constraints` does; without
 # `--strict`, an index that knows no vulnerabilities would pass.
