@@ -9,17 +9,32 @@ ARG TORCH_INDEX_URL=
 ENV PATH=/opt/venv/bin:$PATH
 RUN python3 -m venv /opt/venv
 WORKDIR /build
-COPY pyproject.toml deploy/docker/requirements.py ./
+COPY pyproject.toml deploy/docker/requirements.py deploy/docker/constraints.txt ./
+# Every package but torch has a version and hashes in constraints.txt, torch's own dependencies included; torch comes
+# from another index, whose wheels have other hashes. The last two commands find a package that is missing or another
+# version than required.
 # The configuration of a package mirror is a secret and not part of the image:
 # docker build --secret id=pip_conf,src=pip.conf
 RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
     --mount=type=cache,target=/var/cache/pip \
     export PIP_CACHE_DIR=/var/cache/pip \
     && python requirements.py pyproject.toml > requirements.txt \
-    && if [ -n "$TORCH_INDEX_URL" ]; then \
-        pip install --index-url "$TORCH_INDEX_URL" "$(grep '^torch==' requirements.txt)"; \
-    fi \
-    && pip install --requirement requirements.txt
+    && pip install --require-hashes --no-deps --requirement constraints.txt \
+    && pip install ${TORCH_INDEX_URL:+--index-url "$TORCH_INDEX_URL"} "$(grep '^torch==' requirements.txt)" \
+    && pip install --no-index --requirement requirements.txt \
+    && pip check
+
+# Only for `docker build --target sbom --output type=local,dest=. .`: the packages as CycloneDX, listed by a tool that is
+# not one of them.
+FROM dependencies AS package-list
+RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
+    python3 -m venv /opt/sbom \
+    && /opt/sbom/bin/pip install "$(grep -o 'cyclonedx-bom[^"]*' pyproject.toml)" \
+    && /opt/sbom/bin/cyclonedx-py environment --spec-version 1.6 --output-reproducible --pyproject pyproject.toml \
+        --output-file image.cdx.json /opt/venv/bin/python
+
+FROM scratch AS sbom
+COPY --from=package-list /build/image.cdx.json /
 
 FROM ${BASE_IMAGE}
 ENV PATH=/opt/venv/bin:$PATH \

@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install demo test unit test-slow lint format bench mutants clean
+.PHONY: install demo test unit test-slow lint format bench mutants constraints sbom audit licences clean
 
 install: .venv/installed
 
@@ -41,6 +41,33 @@ bench: install
 # Planted faults, one after the other: about half an hour.
 mutants: install
 	$(BIN)/python -m loan_default_assets_tests.mutants --write docs/mutants.md
+
+# Newest versions that pyproject.toml allows, with their hashes.
+constraints: install
+	$(BIN)/python -m pip install --quiet --editable '.[audit]'
+	$(BIN)/python deploy/docker/requirements.py pyproject.toml | $(BIN)/uv pip compile - --universal \
+		--fork-strategy fewest --python-version 3.11 --generate-hashes --no-emit-package torch --no-emit-index-url \
+		--no-annotate --upgrade --custom-compile-command 'make constraints' --quiet \
+		--output-file deploy/docker/constraints.txt
+
+# After `make constraints`: the packages are those that are installed, their names those that are pinned.
+licences: install
+	$(BIN)/python -m loan_default_assets_tests.supply_chain.dependency_licences > docs/licences.md.partial
+	mv docs/licences.md.partial docs/licences.md
+
+# The packages of this environment, development tools included; the image has a bill of its own (docs/deployment.md).
+sbom: install
+	$(BIN)/python -m pip install --quiet --editable '.[sbom]'
+	$(BIN)/cyclonedx-py environment --spec-version 1.6 --output-reproducible --pyproject pyproject.toml \
+		--output-file sbom.cdx.json $(BIN)/python
+
+# Known vulnerabilities of the versions that the image installs. Needs the network, as `constraints` does; without
+# `--strict`, an index that knows no vulnerabilities would pass.
+audit: install
+	$(BIN)/python -m pip install --quiet --editable '.[audit]'
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement deploy/docker/constraints.txt
+	$(BIN)/python deploy/docker/requirements.py pyproject.toml | grep '^torch==' > .venv/torch.txt
+	$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement .venv/torch.txt
 
 clean:
 	rm -rf .venv .loan_default .import_linter_cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

@@ -396,6 +396,28 @@ def restore(folder: str, replace: bool) -> None:
 
 
 @loan_default.command()
+@click.argument("version", required=False)
+@_portfolio_options
+@click.option(
+    "--output", type=click.Path(dir_okay=False), help="JSON file to write; standard output, when omitted."
+)
+@_verb
+def sbom(version: str | None, portfolio: str | None, source: str | None, output: str | None) -> None:
+    """Write a model's bill of materials (CycloneDX): files, data, metrics, libraries; of the champion by default."""
+    from pathlib import Path
+
+    from loan_default_assets.commands.sbom import sbom as bill
+    from loan_default_assets.commands.session import open_session
+
+    with open_session(_settings(portfolio, source)) as session:
+        text = bill(session, version)
+    if output:
+        Path(output).write_text(f"{text}\n", "utf-8")
+    else:
+        click.echo(text)
+
+
+@loan_default.command()
 @_portfolio_options
 @_verb
 def migrate(portfolio: str | None, source: str | None) -> None:

@@ -43,6 +43,7 @@ def test_status_of_nothing_is_one_json_object(invoke: Invoke) -> None:
         (["status", "--yaml"], {}, 2, "No such option"),
         (["run", "--from", "yesterday"], {}, 2, "--from"),
         (["walk"], {}, 2, "No such command"),
+        (["sbom"], {}, 1, "no champion to describe"),
         (["status"], {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, 1, "DATABASE_URL"),
         (["status"], {"DATABASE_URL": "mysql://x@y/z"}, 1, "not PostgreSQL"),
         (["status", "--portfolio", "demmo"], {}, 1, "demo"),

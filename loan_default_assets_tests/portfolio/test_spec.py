@@ -109,6 +109,13 @@ def test_a_wrong_portfolio_is_refused_with_its_key_path(
     assert str(error.value).startswith(str(tmp_path / "bank.yaml"))
 
 
+def test_a_yaml_tag_runs_no_code(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    with pytest.raises(PortfolioError, match="not readable as YAML"):
+        portfolio(tmp_path, ("name: bank", f"name: !!python/object/apply:os.mkdir [{made}]"))
+    assert not made.exists()
+
+
 def test_all_problems_are_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(PortfolioError) as error:
         portfolio(tmp_path, ("derive:", "known_after_outcome: [incom]\nprotected: [nte]\nderive:"))

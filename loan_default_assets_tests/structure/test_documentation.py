@@ -10,6 +10,7 @@ DOCUMENTS = (
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "SECURITY.md",
     *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/**/*.md")),
 )
 # Paths in backticks may be relative to one of these; a path with a placeholder is not checked.
@@ -29,7 +30,8 @@ def missing_files(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/retraining.md"]
+    "document",
+    ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/retraining.md", "docs/threat-model.md"],
 )
 def test_every_named_file_exists(document: str) -> None:
     # Files of LOAN_DEFAULT_HOME.
