@@ -1,9 +1,10 @@
 """A disk that is full for a while: predictions are refused, health says so, and nothing needs a restart afterwards."""
 
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,27 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def fill(disk: Path) -> Path:
-    """A file that takes all free space."""
-    filler = disk / "filler"
-    with filler.open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(bytes(4096))
-    return filler
+@contextmanager
+def filled(disk: Path) -> Iterator[None]:
+    """The disk is full, whatever else is deleted, until the end of the block."""
+    filler, ended = disk / "filler", threading.Event()
+
+    def fill() -> None:
+        with filler.open("wb", buffering=0) as file:
+            while not ended.is_set():
+                try:
+                    file.write(bytes(4096))
+                except OSError:
+                    time.sleep(0.01)
+
+    thread = threading.Thread(target=fill)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        filler.unlink()
 
 
 def score(served: Served) -> httpx.Response:
@@ -65,22 +80,19 @@ def test_a_full_disk_that_is_free_again_needs_no_restart(
         workers = [each.pid for each in served.workers()]
         answered.append(score(served))
         for _ in range(2):
-            filler = fill(small_disk)
-            refused = False
-            for _ in range(200):
-                response = score(served)
-                if refused := response.status_code == 503:
-                    break
-                answered.append(response)
-            assert refused
-            assert response.json()["code"] == "prediction_log_full"
             with grpc.insecure_channel(served.grpc) as channel:
-                watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=60)
-                assert next(s.status for s in watch if s.status != STATUS.SERVING) == STATUS.NOT_SERVING
-                health = httpx.get(served.http + "/health")
-                assert health.status_code == 503
-                assert "prediction log" in health.json()["reason"]
-                filler.unlink()
+                watch = health_pb2_grpc.HealthStub(channel).Watch(
+                    health_pb2.HealthCheckRequest(), timeout=120
+                )
+                assert next(watch).status == STATUS.SERVING
+                with filled(small_disk):
+                    while (response := score(served)).status_code == 200:
+                        answered.append(response)
+                    assert (response.status_code, response.json()["code"]) == (503, "prediction_log_full")
+                    assert next(watch).status == STATUS.NOT_SERVING
+                    health = httpx.get(served.http + "/health")
+                    assert health.status_code == 503
+                    assert "prediction log" in health.json()["reason"]
                 assert next(watch).status == STATUS.SERVING
             assert httpx.get(served.http + "/health").status_code == 200
             answered.append(score(served))
