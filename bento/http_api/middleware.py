@@ -41,6 +41,7 @@ class HttpMiddleware:
         self._rate = RateLimit(settings.service_rate_limit / settings.service_workers)
         self._max_in_flight = -(-settings.service_max_concurrency // settings.service_workers)
         self._timeout, self._max_body = settings.service_timeout_seconds, settings.service_max_body_bytes
+        self._max_headers = settings.service_max_header_bytes
         self._in_flight = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -73,12 +74,15 @@ class HttpMiddleware:
                     logger.error("%s failed: %s", route, error_location(error))
                     problem = problems.INTERNAL
             if problem is not None and not status:
-                await _respond(problem, counted_send)
+                await _respond(problem, counted_send, close=_has_body(scope))
         finally:
             self._in_flight -= 1
             self._count(route or UNKNOWN, status or CLIENT_CLOSED, time.perf_counter() - started)
 
     def _refusal(self, route: str | None, scope: Any) -> Problem | None:
+        # A request whose headers arrive at once has passed the limit of `header_limits`.
+        if sum(len(name) + len(value) + 4 for name, value in scope["headers"]) > self._max_headers:
+            return problems.HEADERS_TOO_LARGE
         headers = dict(scope["headers"])
         key = presented_key(_text(headers.get(b"authorization")), _text(headers.get(b"x-api-key")))
         if not self._keys and not _is_local(scope, headers):
@@ -124,7 +128,13 @@ class HttpMiddleware:
         return None
 
 
-async def _respond(problem: Problem, send: Any) -> None:
+def _has_body(scope: Any) -> bool:
+    """Whether a body follows the headers, of which a refused client could otherwise send the rest without end."""
+    names = dict(scope["headers"])
+    return b"transfer-encoding" in names or names.get(b"content-length", b"0") != b"0"
+
+
+async def _respond(problem: Problem, send: Any, *, close: bool) -> None:
     body = problem.body()
     headers = [
         (b"content-type", b"application/json"),
@@ -135,7 +145,7 @@ async def _respond(problem: Problem, send: Any) -> None:
         headers.append((b"www-authenticate", b"Bearer"))
     if problem.status in (429, 503):
         headers.append((b"retry-after", b"1"))
-    if problem.status == 413:
+    if close:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
