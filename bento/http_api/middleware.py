@@ -21,6 +21,7 @@ from loan_default_assets.settings import Settings
 logger = logging.getLogger("bentoml.loan_default.http")
 
 UNKNOWN = "unknown"
+READING = ("GET", "HEAD")
 # The status that is counted when the client closes the connection before the response.
 CLIENT_CLOSED = 499
 Count = Callable[[str, int, float], None]
@@ -87,6 +88,8 @@ class HttpMiddleware:
         key = presented_key(_text(headers.get(b"authorization")), _text(headers.get(b"x-api-key")))
         if not self._keys and not _is_local(scope, headers):
             return problems.NOT_LOCAL
+        if not self._keys and scope["method"] not in READING and _is_cross_site(scope, headers):
+            return problems.OTHER_ORIGIN
         role = self._keys.role(key)
         client = (key if role else None) or (scope.get("client") or ("",))[0]
         if not self._rate.admits(client):
@@ -98,7 +101,9 @@ class HttpMiddleware:
         if self._in_flight > self._max_in_flight and ROUTES.get(route):
             return problems.TOO_MANY
         if scope["method"] == "POST":
-            media = headers.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
+            # With a key, a request without content need not name a type; a browser sends keys to no other site.
+            unnamed = b"application/json" if self._keys else b""
+            media = headers.get(b"content-type", unnamed).split(b";")[0].strip().lower()
             if media != b"application/json":
                 return problems.NOT_JSON
         length = headers.get(b"content-length", b"0")
@@ -106,7 +111,7 @@ class HttpMiddleware:
 
     async def _pass_on(self, scope: Any, receive: Any, send: Any) -> Problem | None:
         """Pass the request on with its complete body; TOO_LARGE as soon as the body exceeds the limit."""
-        if scope["method"] in ("GET", "HEAD"):
+        if scope["method"] in READING:
             await self._app(scope, receive, send)
             return None
         chunks, size, more = [], 0, True
@@ -155,6 +160,14 @@ def _is_local(scope: Any, headers: dict[bytes, bytes]) -> bool:
     """Whether address and Host header are both local; a web page of another site can forge one of them."""
     host = headers.get(b"host", b"").decode("latin-1").rsplit(":", 1)[0].strip("[]")
     return is_loopback((scope.get("server") or ("",))[0]) and (host == "localhost" or is_loopback(host))
+
+
+def _is_cross_site(scope: Any, headers: dict[bytes, bytes]) -> bool:
+    """Whether a browser says that a page of another origin sends the request."""
+    own = b"%s://%s" % (scope.get("scheme", "http").encode(), headers.get(b"host", b"").lower())
+    if headers.get(b"origin", own).lower() != own:
+        return True
+    return headers.get(b"sec-fetch-site", b"none") not in (b"none", b"same-origin")
 
 
 def _text(header: bytes | None) -> str | None:

@@ -79,6 +79,12 @@ NOT_LOCAL = Problem(
     "not_local",
     "without SERVICE_API_KEYS only requests to 127.0.0.1, ::1 and localhost are accepted",
 )
+OTHER_ORIGIN = Problem(
+    403,
+    "PERMISSION_DENIED",
+    "other_origin",
+    "without SERVICE_API_KEYS a web page of another site may not call the service",
+)
 TOO_MANY = Problem(429, "RESOURCE_EXHAUSTED", "too_many_requests", "too many requests; try again in a second")
 TIMED_OUT = Problem(504, "DEADLINE_EXCEEDED", "timed_out", "no response within SERVICE_TIMEOUT_SECONDS")
 OVERLOADED = Problem(503, "RESOURCE_EXHAUSTED", "overloaded", "too many loans are waiting; try again later")
