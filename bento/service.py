@@ -21,7 +21,7 @@ from starlette.responses import Response
 
 from bento.access.api_keys import ConfigurationError
 from bento.access.startup_checks import check, require_free_port
-from bento.http_api import serialization
+from bento.http_api import header_limits, serialization
 from bento.http_api.endpoints import json_response, read_only_app
 from bento.http_api.middleware import HttpMiddleware
 from bento.operations import bentoml_internals
@@ -196,4 +196,5 @@ class LoanDefault:
 
 # The decorator turns the class into a service, which its type hint does not show.
 service: Any = LoanDefault
+bentoml_internals.use_http_protocol(header_limits.protocol(settings))
 service.add_asgi_middleware(HttpMiddleware, settings=settings, keys=keys, count=counter_of("http"))

@@ -114,6 +114,14 @@ class Settings(BaseSettings):
         0, ge=0, description="Requests per second and client, over all workers; 0: no limit."
     )
     service_max_body_bytes: int = Field(4 << 20, ge=1024, description="Largest HTTP body in bytes.")
+    service_max_header_bytes: int = Field(
+        32 << 10,
+        ge=1024,
+        description="Most bytes of an HTTP request's headers, or of a gRPC call's metadata.",
+    )
+    service_header_seconds: float = Field(
+        10.0, gt=0, description="Seconds in which a client must have sent its headers or gRPC handshake."
+    )
     service_max_message_bytes: int = Field(4 << 20, ge=1024, description="Largest gRPC message in bytes.")
     service_max_concurrency: int = Field(
         512, ge=1, description="Most requests in flight over all workers; beyond it: status 429."

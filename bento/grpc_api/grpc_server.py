@@ -129,6 +129,12 @@ class GrpcServer:
                 ("grpc.so_reuseport", int(settings.service_workers > 1)),
                 ("grpc.max_receive_message_length", settings.service_max_message_bytes),
                 ("grpc.max_send_message_length", -1),
+                ("grpc.max_metadata_size", settings.service_max_header_bytes),
+                ("grpc.absolute_max_metadata_size", settings.service_max_header_bytes),
+                ("grpc.server_handshake_timeout_ms", int(1000 * settings.service_header_seconds)),
+                # The connection of a client that is gone without a word is closed.
+                ("grpc.keepalive_time_ms", 60_000),
+                ("grpc.keepalive_timeout_ms", 20_000),
                 # A channel stays with its first worker; after its end the kernel chooses a worker again.
                 ("grpc.max_connection_age_ms", 300_000),
             ],

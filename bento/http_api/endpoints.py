@@ -41,7 +41,7 @@ def read_only_app(runtime: Callable[[], "Runtime"], document: bytes) -> Starlett
     async def health(_: Request) -> Response:
         worker = runtime()
         current = worker.champion.current
-        problem = worker.champion.files_problem
+        problem = worker.prediction_log_problem or worker.champion.files_problem
         state = "unavailable" if not worker.ready else "degraded" if problem else "ok"
         body: dict[str, Any] = {"status": state}
         if current:

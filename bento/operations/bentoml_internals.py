@@ -30,6 +30,15 @@ def new_model(tag: str, *, store: Path, labels: dict[str, str]) -> Any:
     return bentoml.models.create(tag, labels=labels, _model_store=ModelStore(str(store / "models")))
 
 
+def use_http_protocol(protocol: type[Any]) -> None:
+    """Let the uvicorn that BentoML starts next use this protocol; BentoML passes no protocol on."""
+    import uvicorn.config
+    import uvicorn.protocols.http.auto as auto
+
+    vars(auto)["AutoHTTPProtocol"] = protocol
+    uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{auto.__name__}:AutoHTTPProtocol"
+
+
 def remove_unused_middleware(app: Any) -> None:
     """Remove from BentoML's application the layers for which it has no setting."""
     app.user_middleware = [each for each in app.user_middleware if each.cls.__name__ not in UNUSED_MIDDLEWARE]

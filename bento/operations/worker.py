@@ -86,6 +86,7 @@ class Runtime:
         rate = RateLimit(self.settings.service_rate_limit / self.settings.service_workers)
         servicer = GrpcService(self.engine, self._types, self.gather, rate)
         self.grpc = GrpcServer(servicer, self.settings, self._keys)
+        prometheus_metrics.reserve_disk_space(self._shared)
         await self._poll()
         await self.grpc.start()
         self._ready = True
@@ -106,8 +107,19 @@ class Runtime:
 
     @property
     def ready(self) -> bool:
-        """Whether loans can be scored."""
-        return self._ready and self.champion.current is not None
+        """Whether loans can be scored, which includes that predictions can be recorded."""
+        return self._ready and self.champion.current is not None and self.spool.fault is None
+
+    @property
+    def prediction_log_problem(self) -> str | None:
+        """Why predictions cannot be recorded or are not delivered; None when they are."""
+        if self.spool.fault:
+            return (
+                f"predictions cannot be recorded: the prediction log cannot be written ({self.spool.fault})"
+            )
+        if self.spool.unreadable:
+            return f"{len(self.spool.unreadable)} files of the prediction log cannot be read; see the log"
+        return "the prediction log waits to be delivered; see the log" if self.shipper.fault else None
 
     async def score(self, loans: list[CheckedLoan], channel: Channel, started: float) -> ScoredRequest:
         """See `Engine.score`."""
@@ -164,6 +176,8 @@ class Runtime:
         if outcome:
             prometheus_metrics.RELOADS.labels(outcome).inc()
         self._handled = newest
+        await asyncio.to_thread(self.spool.recheck)
+        await self.grpc.set_serving(self.champion.current is not None and self.spool.fault is None)
         current, wanted = self.champion.current, self.champion.wanted
         self.worker_registry.report(
             WorkerReport(
@@ -175,7 +189,6 @@ class Runtime:
                 loaded_at=current.loaded_at.isoformat() if current else None,
             )
         )
-        await self.grpc.set_serving(current is not None)
         self.engine.update_gauges()
 
     def _prediction_log_state(self) -> dict[str, Any]:
@@ -183,4 +196,5 @@ class Runtime:
             "waiting_bytes": self.spool.waiting_bytes,
             "database_unreachable": self.shipper.database_unreachable,
             "refused": self.shipper.refused,
+            "error": self.prediction_log_problem,
         }

@@ -78,6 +78,7 @@ def test_segments_of_a_living_process_are_not_adopted(tmp_path: Path) -> None:
 def _write_and_wait(folder: str, ready: threading.Event) -> None:
     spool = Spool(Path(folder), limit_bytes=1 << 20)
     spool.append(lines(5))
+    assert spool._active is not None
     os.write(spool._active.descriptor, b"incomplete record")
     ready.set()
     signal.pause()
