@@ -301,8 +301,8 @@ PLANTED: tuple[Mutant, ...] = (
     _mutant(
         "a record that was cut off is not delivered",
         "bento/prediction_log/spool.py",
-        "_Segment(path, descriptor, _complete_bytes(descriptor), sealed=True)",
-        "_Segment(path, descriptor, os.fstat(descriptor).st_size, sealed=True)",
+        "segment = Segment(path, descriptor, complete_bytes(descriptor), sealed=True)",
+        "segment = Segment(path, descriptor, os.fstat(descriptor).st_size, sealed=True)",
         "bento/prediction_log/test_spool.py",
         "bento/prediction_log/test_prediction_log.py",
     ),

@@ -137,6 +137,8 @@ class Table:
 
     def __init__(self, *faults: Exception) -> None:
         self.rows: list[bytes] = []
+        self.refused: list[bytes] = []
+        self.keeps_refused = True
         self.faults = list(faults)
 
     def store(self, records: Sequence[bytes]) -> None:
@@ -146,6 +148,12 @@ class Table:
             raise ValueError("poison")
         self.rows.extend(record for record in records if record not in self.rows)
 
+    def keep_refused(self, record: bytes, reason: str) -> bool:
+        if not self.keeps_refused:
+            raise PermissionError("poison")
+        self.refused.append(record)
+        return True
+
 
 @pytest.mark.timeout(60)
 def test_odd_files_in_the_folder_are_left_alone_and_stop_nothing(tmp_path: Path) -> None:
@@ -153,7 +161,7 @@ def test_odd_files_in_the_folder_are_left_alone_and_stop_nothing(tmp_path: Path)
     odd_files(folder)
     before = {path.name for path in folder.iterdir()} - {NAMES[4]}
     spool, table = Spool(folder, 1 << 20), Table()
-    shipper = Shipper(spool, table.store, tmp_path / "refused")
+    shipper = Shipper(spool, table.store, table.keep_refused)
     assert spool.unreadable == {NAMES[0], NAMES[1], NAMES[2], NAMES[3]}
     assert wait_for(lambda: table.rows == [b"adopted"])
     (folder / NAMES[5]).write_bytes(b"later\n")
@@ -169,19 +177,19 @@ def test_odd_files_in_the_folder_are_left_alone_and_stop_nothing(tmp_path: Path)
 
 
 def test_a_refused_record_that_cannot_be_kept_waits_behind_the_others(tmp_path: Path) -> None:
-    refused = tmp_path / "refused"
-    refused.mkdir()
     spool, table = Spool(tmp_path / "spool", 1 << 20), Table()
-    shipper = Shipper(spool, table.store, refused)
+    table.keeps_refused = False
+    shipper = Shipper(spool, table.store, table.keep_refused)
     spool.append([b"first", b"poison", b"second"])
     shipper.wake()
     assert wait_for(lambda: table.rows == [b"first", b"second"] and shipper.fault)
     spool.append([b"third"])
     assert wait_for(lambda: table.rows == [b"first", b"second", b"third"])
-    assert "IsADirectoryError" in str(shipper.fault)
-    refused.rmdir()
+    assert "PermissionError" in str(shipper.fault)
+    assert "poison" not in str(shipper.fault)
+    table.keeps_refused = True
     assert wait_for(lambda: shipper.fault is None)
-    assert refused.read_bytes() == b"poison\n"
+    assert table.refused == [b"poison"]
     assert (shipper.refused, spool.waiting_bytes) == (1, 0)
     shipper.stop(5)
 
@@ -205,7 +213,7 @@ def test_the_thread_goes_on_after_any_error(
         return original(*arguments)
 
     monkeypatch.setattr(spool, method, once)
-    shipper = Shipper(spool, table.store, tmp_path / "refused")
+    shipper = Shipper(spool, table.store, table.keep_refused)
     spool.append([b"first"])
     shipper.wake()
     assert wait_for(lambda: shipper.failures == 1 and shipper.fault is None)
