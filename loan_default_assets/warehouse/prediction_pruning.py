@@ -40,7 +40,9 @@ def months_before(database: Database, day: date) -> list[PredictionMonth]:
     """
     with database.transaction() as cursor:
         cursor.execute(_MONTHS, {"before": day})
-        return [PredictionMonth(month, model, *map(int, counts)) for month, model, *counts in cursor.fetchall()]
+        return [
+            PredictionMonth(month, model, *map(int, counts)) for month, model, *counts in cursor.fetchall()
+        ]
 
 
 def prune_months(database: Database, months: Sequence[date], *, unmatured: bool = False) -> int:
