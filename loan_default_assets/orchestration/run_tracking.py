@@ -36,7 +36,7 @@ _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.CANCELING,
 ]
-_ENDED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.SUCCESS]
+ENDED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.SUCCESS]
 # An announced retry that has not begun within this time is not expected any more.
 _RETRY_SECONDS = 900
 # Ended runs per job that are read.
@@ -80,7 +80,7 @@ def is_first_failure(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """
     if run.tags.get(WILL_RETRY_TAG) == "true":
         return False
-    ended = dg.RunsFilter(job_name=run.job_name, statuses=_ENDED)
+    ended = dg.RunsFilter(job_name=run.job_name, statuses=ENDED)
     earlier = [
         other
         for other in instance.get_runs(ended, cursor=run.run_id, limit=_RECENT)
@@ -145,7 +145,7 @@ def _is_training(run: dg.DagsterRun, portfolio: str) -> bool:
 def _recent(instance: dg.DagsterInstance, portfolio: str) -> list[dg.RunRecord]:
     records: list[dg.RunRecord] = []
     for job in _TRAINING_JOBS:
-        ended = dg.RunsFilter(job_name=job, tags={PORTFOLIO: portfolio}, statuses=_ENDED)
+        ended = dg.RunsFilter(job_name=job, tags={PORTFOLIO: portfolio}, statuses=ENDED)
         records += instance.get_run_records(ended, limit=_RECENT)
     return records
 
