@@ -30,7 +30,7 @@ _TRAINING_JOBS = (
     FINETUNE,
     *(old for old, new in former_names.JOBS.items() if new in (TRAIN, FINETUNE)),
 )
-_UNFINISHED = [
+UNFINISHED = [
     *IN_PROGRESS_RUN_STATUSES,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.QUEUED,
@@ -60,7 +60,7 @@ def trainings(instance: dg.DagsterInstance, portfolio: str) -> Trainings:
     """The runs that train a classifier of the portfolio. Abandoned runs are reported as failed first."""
     fail_abandoned(instance)
     unfinished = [
-        run for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)) if _is_training(run, portfolio)
+        run for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)) if _is_training(run, portfolio)
     ]
     running = {run.tags.get(RETRAINING_TAG, run.run_id) for run in unfinished}
     ended: set[str] = set()
@@ -111,7 +111,7 @@ def fail_abandoned(instance: dg.DagsterInstance) -> int:
         The number of reported runs.
     """
     reported = 0
-    for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)):
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
         name = run.tags.get(_PROCESS_TAG)
         if name is not None and name != _process_name() and not _process_exists(name):
             instance.report_run_failed(run, "the process that executed this run no longer exists")

@@ -34,6 +34,16 @@ def test_status_of_nothing_is_one_json_object(invoke: Invoke) -> None:
     assert found["tables"]["raw_data"] == 0
     assert found["champion"] is None
     assert found["evaluation"] is None
+    assert {"raw_data", "predictions", "pruned_predictions"} <= {*found["sizes"]["tables"]["demo"]}
+    assert found["sizes"]["tables"]["dagster"]["event_logs"] > 0
+    assert found["sizes"]["database"] > 0
+
+
+def test_prune_deletes_nothing_by_default(invoke: Invoke) -> None:
+    for arguments in (("prune",), ("prune", "--apply", "--unmatured")):
+        result = invoke(*arguments)
+        assert result.exit_code == 0, result.output
+        assert result.output.count("all are kept: RETENTION_") == 6
 
 
 @pytest.mark.parametrize(
@@ -47,6 +57,8 @@ def test_status_of_nothing_is_one_json_object(invoke: Invoke) -> None:
         (["status", "--portfolio", "demmo"], {}, 1, "demo"),
         (["status", "--portfolio", "missing.yaml"], {}, 1, "missing.yaml"),
         (["status"], {"F1_SCORE_THRESHOLD": "high"}, 1, "F1_SCORE_THRESHOLD"),
+        (["prune"], {"RETENTION_CHAMPIONS": "1"}, 1, "RETENTION_CHAMPIONS"),
+        (["prune"], {"RETENTION_PREDICTION_DAYS": "30"}, 1, "RETENTION_PREDICTION_DAYS"),
         (["run", "--from", "2019-01-01", "--to", "2019-01-05"], {}, 1, "--from"),
         (["run", "--portfolio", "taiwan_credit", "--source", "nowhere.csv"], {}, 1, "nowhere.csv"),
     ],
