@@ -30,7 +30,7 @@ COMMENT ON COLUMN pruned_predictions.model_version IS 'Version of the model that
 COMMENT ON COLUMN pruned_predictions.rows IS 'Number of deleted predictions';
 COMMENT ON COLUMN pruned_predictions.first_created_at IS 'Time of the earliest deleted prediction';
 COMMENT ON COLUMN pruned_predictions.last_created_at IS 'Time of the latest deleted prediction';
-COMMENT ON COLUMN pruned_predictions.pd_sum IS 'Exact sum of the PDs';
+COMMENT ON COLUMN pruned_predictions.pd_sum IS 'Sum of the PDs, each with 15 significant digits';
 COMMENT ON COLUMN pruned_predictions.sha256 IS
     'SHA-256 over the prediction_digest of every row, in the order of request_id and position';
 COMMENT ON COLUMN pruned_predictions.deleted_at IS 'Start of the transaction that deleted the rows';
@@ -41,12 +41,13 @@ CREATE FUNCTION prediction_month(created_at timestamptz) RETURNS date LANGUAGE s
     RETURN date_trunc('month', created_at AT TIME ZONE 'UTC')::date;
 COMMENT ON FUNCTION prediction_month IS 'First day of the calendar month in UTC';
 
--- The columns are named, so that a column that is added later does not change the digests of earlier rows.
+-- The columns are named, so that a column that is added later does not change the digests of earlier rows. Floating
+-- point enters as its eight bytes, because its text depends on settings of the session.
 CREATE FUNCTION prediction_digest(p predictions) RETURNS bytea LANGUAGE sql STABLE
-    SET extra_float_digits = 1
     RETURN sha256(convert_to(jsonb_build_array(
-        p.request_id, p.position, p.loan_id, p.model_version, p.features, p.probability, p.decision, p.threshold,
-        p.reasons, p.channel, p.latency_ms, p.created_at AT TIME ZONE 'UTC')::text, 'UTF8'));
+        p.request_id, p.position, p.loan_id, p.model_version, p.features, encode(float8send(p.probability), 'hex'),
+        p.decision, encode(float8send(p.threshold), 'hex'), p.reasons, p.channel,
+        encode(float8send(p.latency_ms), 'hex'), p.created_at AT TIME ZONE 'UTC')::text, 'UTF8'));
 COMMENT ON FUNCTION prediction_digest IS 'SHA-256 of the JSON array of a prediction''s values, in the order of columns';
 
 -- A view and not a function of a loan: raw_data has no index of loans, so it is joined as a whole.

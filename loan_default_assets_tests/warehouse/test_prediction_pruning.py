@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import struct
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
@@ -77,6 +78,9 @@ def digest(predictions: Sequence[Prediction]) -> str:
     outer = hashlib.sha256()
     for each in sorted(predictions, key=lambda found: (found.request_id, found.position)):
         values = asdict(each) | {
+            "probability": struct.pack(">d", each.probability).hex(),
+            "threshold": struct.pack(">d", each.threshold).hex(),
+            "latency_ms": None if each.latency_ms is None else struct.pack(">d", each.latency_ms).hex(),
             "features": by_key(each.features),
             "reasons": [by_key(reason) for reason in each.reasons or ()],
             "created_at": each.created_at.replace(tzinfo=None).isoformat(),
@@ -158,7 +162,7 @@ def test_predictions_without_matured_outcome_stay_unless_asked(
 def test_the_tombstone_says_what_was_deleted(database: Database) -> None:
     c1 = [prediction(LATE - timedelta(days=day), probability=0.1) for day in range(3)]
     c2 = [
-        prediction(LATE, model_version="c2", probability=0.0001),
+        prediction(LATE, model_version="c2", probability=1e-7),
         prediction(LATE, None, model_version="c2"),
     ]
     later = [prediction(datetime(2024, 4, 2, tzinfo=UTC))]
@@ -170,7 +174,7 @@ def test_the_tombstone_says_what_was_deleted(database: Database) -> None:
     assert prune_months(database, [MARCH]) == 5
     assert query(database, TOMBSTONES) == [
         (MARCH, "c1", 3, Decimal("0.3"), digest(c1)),
-        (MARCH, "c2", 2, Decimal("0.1001"), digest(c2)),
+        (MARCH, "c2", 2, Decimal("0.1000001"), digest(c2)),
     ]
     assert prune_months(database, [MARCH]) == 0
     assert len(query(database, TOMBSTONES)) == 2
