@@ -215,6 +215,21 @@ def status(portfolio: str | None, source: str | None, as_json: bool) -> None:
 
 @loan_default.command()
 @_portfolio_options
+@click.option("--apply", is_flag=True, help="Delete; without it, nothing is changed.")
+@click.option("--unmatured", is_flag=True, help="Also predictions whose outcome has not matured.")
+@_verb
+def prune(portfolio: str | None, source: str | None, apply: bool, unmatured: bool) -> None:
+    """Show what the settings RETENTION_* let go, with counts and sizes; delete it with --apply."""
+    from loan_default_assets.commands import prune as retention
+    from loan_default_assets.commands.session import dagster_instance, open_session
+
+    with open_session(_settings(portfolio, source)) as session, dagster_instance(session) as instance:
+        kinds = retention.prune(session, instance, apply=apply, unmatured=unmatured)
+        click.echo(retention.text(kinds, applied=apply))
+
+
+@loan_default.command()
+@_portfolio_options
 @_verb
 def doctor(portfolio: str | None, source: str | None) -> None:
     """Check Python, PostgreSQL, ports, memory, torch and portfolio; say how to fix what is wrong."""

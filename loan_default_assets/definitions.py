@@ -15,7 +15,7 @@ from loan_default_assets.assets import (
     processed_features,
     raw_loans,
 )
-from loan_default_assets.orchestration import jobs, sensors, tuning_job
+from loan_default_assets.orchestration import jobs, retention_job, sensors, tuning_job
 from loan_default_assets.orchestration.resources import Attempt, ModelStore, Warehouse
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.process_output import keep_values_out
@@ -61,6 +61,7 @@ def build_definitions(
     return dg.Definitions(
         assets=sensors.with_automation(portfolio, settings, assets),
         jobs=[*asset_jobs, tuning_job.build(portfolio, settings)],
+        schedules=retention_job.build(portfolio, settings),
         sensors=sensors.build(portfolio, settings, asset_jobs),
         # One process per run instead of one per step: the libraries are loaded once.
         executor=dg.in_process_executor,

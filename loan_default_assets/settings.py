@@ -184,10 +184,43 @@ class Settings(BaseSettings):
         "or a command (the JSON is its standard input).",
     )
 
+    retention_dagster_days: int | None = Field(
+        None, ge=1, description="Days for which `prune` keeps Dagster's runs and ticks; unset: all."
+    )
+    retention_candidate_days: int | None = Field(
+        None,
+        ge=1,
+        description="Days for which `prune` keeps the files of models that were never promoted; unset: all.",
+    )
+    retention_champions: int | None = Field(
+        None,
+        ge=2,
+        description="Champions whose files `prune` keeps, the present one and those before it; unset: all.",
+    )
+    retention_bentos: int | None = Field(
+        None,
+        ge=2,
+        description="Champions whose Bentos `prune` keeps, the present one and those before it; unset: all.",
+    )
+    retention_prediction_days: int | None = Field(
+        None,
+        ge=31,
+        description="Age in days at which `prune` deletes a calendar month of predictions; unset: never.",
+    )
+    retention_schedule: str | None = Field(
+        None,
+        description="Cron schedule of Dagster's job `prune`; unset: `loan-default prune --apply` alone deletes.",
+    )
+
     @property
     def models_root(self) -> str:
         """The folder of model artifacts."""
         return self.artifact_root or str(self.home / "models")
+
+    @property
+    def artifact_folder(self) -> Path:
+        """The folder of model artifacts as an absolute path."""
+        return Path(self.models_root).expanduser().resolve()
 
     @property
     def home(self) -> Path:

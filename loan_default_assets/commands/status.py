@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 
 from loan_default_assets.commands.session import Session
+from loan_default_assets.commands.sizes import size_lines, sizes
 from loan_default_assets.limits import retraining_limits
 from loan_default_assets.model.artifact_store import ArtifactCheck
 from loan_default_assets.model.metrics import METRICS
@@ -34,6 +35,7 @@ def status(session: Session, instance: dg.DagsterInstance | None = None) -> dict
         "champion": _champion(champion, evaluated, session.artifacts.check(champion)) if champion else None,
         "evaluation": _evaluation(last) if last else None,
         "retraining": retraining.status(retraining_action(session, instance)),
+        "sizes": sizes(session),
     }
 
 
@@ -123,6 +125,7 @@ def text(found: dict[str, Any]) -> str:
         lines.append(f"retraining  {retraining['state']}: {retraining['reason']}")
         if retraining["next"]:
             lines.append(f"            next: {retraining['next']}")
+    lines += size_lines(found["sizes"])
     return "\n".join(lines)
 
 

@@ -31,13 +31,13 @@ _TRAINING_JOBS = (
     FINETUNE,
     *(old for old, new in former_names.JOBS.items() if new in (TRAIN, FINETUNE)),
 )
-_UNFINISHED = [
+UNFINISHED = [
     *IN_PROGRESS_RUN_STATUSES,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.CANCELING,
 ]
-_ENDED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.SUCCESS]
+ENDED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.SUCCESS]
 # An announced retry that has not begun within this time is not expected any more.
 _RETRY_SECONDS = 900
 # Ended runs per job that are read.
@@ -61,7 +61,7 @@ def trainings(instance: dg.DagsterInstance, portfolio: str) -> Trainings:
     """The runs that train a classifier of the portfolio. Abandoned runs are reported as failed first."""
     fail_abandoned(instance)
     unfinished = [
-        run for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)) if _is_training(run, portfolio)
+        run for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)) if _is_training(run, portfolio)
     ]
     running = {run.tags.get(RETRAINING_TAG, run.run_id) for run in unfinished}
     ended: set[str] = set()
@@ -81,7 +81,7 @@ def is_first_failure(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """
     if run.tags.get(WILL_RETRY_TAG) == "true":
         return False
-    ended = dg.RunsFilter(job_name=run.job_name, statuses=_ENDED)
+    ended = dg.RunsFilter(job_name=run.job_name, statuses=ENDED)
     earlier = [
         other
         for other in instance.get_runs(ended, cursor=run.run_id, limit=_RECENT)
@@ -112,7 +112,7 @@ def fail_abandoned(instance: dg.DagsterInstance) -> int:
         The number of reported runs.
     """
     reported = 0
-    for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)):
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
         name = run.tags.get(_PROCESS_TAG)
         if name is not None and name != _process_name() and not _process_exists(name):
             instance.report_run_failed(run, "the process that executed this run no longer exists")
@@ -144,7 +144,7 @@ def fail_restored(instance: dg.DagsterInstance) -> int:
         The number of reported runs.
     """
     queued = dg.DagsterRunStatus.QUEUED
-    runs = instance.get_runs(dg.RunsFilter(statuses=[status for status in _UNFINISHED if status != queued]))
+    runs = instance.get_runs(dg.RunsFilter(statuses=[status for status in UNFINISHED if status != queued]))
     for run in runs:
         instance.report_run_failed(run, "the run was in progress when the backup was made")
     return len(runs)
@@ -159,7 +159,7 @@ def _is_training(run: dg.DagsterRun, portfolio: str) -> bool:
 def _recent(instance: dg.DagsterInstance, portfolio: str) -> list[dg.RunRecord]:
     records: list[dg.RunRecord] = []
     for job in _TRAINING_JOBS:
-        ended = dg.RunsFilter(job_name=job, tags={PORTFOLIO: portfolio}, statuses=_ENDED)
+        ended = dg.RunsFilter(job_name=job, tags={PORTFOLIO: portfolio}, statuses=ENDED)
         records += instance.get_run_records(ended, limit=_RECENT)
     return records
 

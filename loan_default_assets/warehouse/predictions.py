@@ -135,9 +135,13 @@ class PredictionLog:
             return cursor.rowcount == 1
 
     def has_predictions_of(self, version: str) -> bool:
-        """Whether a prediction of this model version is recorded."""
+        """Whether a prediction of this model version is recorded, or was until retention deleted it."""
         with self._database.transaction() as cursor:
-            cursor.execute("SELECT EXISTS (SELECT FROM predictions WHERE model_version = %s)", (version,))
+            cursor.execute(
+                "SELECT EXISTS (SELECT FROM predictions WHERE model_version = %(version)s) "
+                "OR EXISTS (SELECT FROM pruned_predictions WHERE model_version = %(version)s)",
+                {"version": version},
+            )
             return bool(cursor.fetchall()[0][0])
 
 

@@ -35,6 +35,16 @@ def test_status_of_nothing_is_one_json_object(invoke: Invoke) -> None:
     assert found["tables"]["raw_data"] == 0
     assert found["champion"] is None
     assert found["evaluation"] is None
+    assert {"raw_data", "predictions", "pruned_predictions"} <= {*found["sizes"]["tables"]["demo"]}
+    assert found["sizes"]["tables"]["dagster"]["event_logs"] > 0
+    assert found["sizes"]["database"] > 0
+
+
+def test_prune_deletes_nothing_by_default(invoke: Invoke) -> None:
+    for arguments in (("prune",), ("prune", "--apply", "--unmatured")):
+        result = invoke(*arguments)
+        assert result.exit_code == 0, result.output
+        assert result.output.count("all are kept: RETENTION_") == 6
 
 
 @pytest.mark.parametrize(
@@ -53,6 +63,8 @@ def test_status_of_nothing_is_one_json_object(invoke: Invoke) -> None:
         (["up"], {"DAGSTER_HOST": "0.0.0.0"}, 1, "DAGSTER_UI_PASSWORD"),
         (["up"], {"DAGSTER_UI_PASSWORD": "short"}, 1, "at least 12 characters"),
         (["doctor"], {"DAGSTER_HOST": "0.0.0.0"}, 1, "DAGSTER_UI_PASSWORD"),
+        (["prune"], {"RETENTION_CHAMPIONS": "1"}, 1, "RETENTION_CHAMPIONS"),
+        (["prune"], {"RETENTION_PREDICTION_DAYS": "30"}, 1, "RETENTION_PREDICTION_DAYS"),
         (["run", "--from", "2019-01-01", "--to", "2019-01-05"], {}, 1, "--from"),
         (["run", "--portfolio", "taiwan_credit", "--source", "nowhere.csv"], {}, 1, "nowhere.csv"),
     ],
