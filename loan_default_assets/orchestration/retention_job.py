@@ -7,6 +7,7 @@ import dagster as dg
 from loan_default_assets.orchestration.jobs import PORTFOLIO
 from loan_default_assets.orchestration.resources import Warehouse
 from loan_default_assets.orchestration.retention import Retention
+from loan_default_assets.orchestration.retry_policy import retried
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
 
@@ -23,6 +24,7 @@ def build(portfolio: Portfolio, settings: Settings) -> list[dg.ScheduleDefinitio
         return []
 
     @dg.op(description="Deletes what the settings RETENTION_* do not keep, but no Bentos.")
+    @retried
     def delete_old_data(context: dg.OpExecutionContext, warehouse: Warehouse) -> None:
         retention = Retention(
             settings,

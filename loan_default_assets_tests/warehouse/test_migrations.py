@@ -158,7 +158,12 @@ def released(database_url: str, tmp_path: Path) -> Database:
     for version in ("c1", "c2"):
         registry.register(classifier(version))
         EvaluationLog(database).record(performance(version, 0.8))
-    registry.promote("c1", expected=None, verdict="approved", reason="first")
+    # Present code reads a table that this release did not have.
+    with database.transaction() as cursor:
+        cursor.execute(
+            "UPDATE model_metadata SET status = 'champion', promoted_at = now(), verdict = 'approved', reason = 'first' "
+            "WHERE version = 'c1'"
+        )
     scores = np.random.default_rng(0).integers(0, 20, (2, len(names) + 1)) / 20
     PredictionLog(database).append(
         [
