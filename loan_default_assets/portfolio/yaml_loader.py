@@ -12,9 +12,11 @@ from pydantic import BaseModel, ValidationError
 from loan_default_assets.portfolio.errors import PortfolioError, did_you_mean
 from loan_default_assets.portfolio.file_format import file_format
 from loan_default_assets.portfolio.source_options import LAYOUT_KEYS
+from loan_default_assets.portfolio.yaml_bounds import require_bounded
 
 Model = TypeVar("Model", bound=BaseModel)
 PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+MOST_BYTES = 8 << 20
 _LIBRARY = resources.files("loan_default_assets.portfolio") / "library"
 
 
@@ -64,9 +66,21 @@ def load_text(text: str) -> Any:
     """The document in a portfolio file's text.
 
     Raises:
-        yaml.YAMLError: The text is no YAML, or gives a key twice.
+        yaml.YAMLError: The text is no YAML, gives a key twice, or exceeds a bound of `yaml_bounds`.
     """
-    return yaml.load(text, _Loader)  # noqa: S506 - derived from SafeLoader
+    loader = _Loader(text)
+    try:
+        root = loader.get_single_node()
+        require_bounded(root)
+        return None if root is None else loader.construct_document(root)
+    except RecursionError:
+        problem = "nested too deeply"
+    except (ValueError, TypeError, OverflowError) as error:
+        # PyYAML passes on what Python says of 2024-13-45 or of a list as a key.
+        problem = f"a key or value is not possible ({type(error).__name__})"
+    finally:
+        loader.dispose()
+    raise yaml.constructor.ConstructorError(None, None, problem, loader.get_mark())
 
 
 def load_validated(model: type[Model], name_or_path: str, source: str | None) -> Model:
@@ -75,7 +89,7 @@ def load_validated(model: type[Model], name_or_path: str, source: str | None) ->
     try:
         spec = load_text(text)
     except yaml.YAMLError as error:
-        raise PortfolioError(f"{location}: not readable as YAML: {error}") from error
+        raise PortfolioError(f"{location}: not readable as YAML: {_reason(error)}") from None
     if not isinstance(spec, dict):
         raise PortfolioError(f"{location}: a portfolio is a mapping with name, source, label and columns")
     if isinstance(spec.get("source"), dict):
@@ -87,6 +101,15 @@ def load_validated(model: type[Model], name_or_path: str, source: str | None) ->
         raise PortfolioError("\n".join(f"{location}: {line}" for line in lines)) from None
 
 
+def _reason(error: yaml.YAMLError) -> str:
+    """Problem and line of an error, without its excerpt: the file may be one of loans that was given by mistake."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return type(error).__name__
+    mark = error.problem_mark
+    problem = re.sub(r"'(?![a-z_]+'|<)[^']{2,}'", "'...'", error.problem or type(error).__name__)
+    return f"{problem}, line {mark.line + 1}, column {mark.column + 1}"
+
+
 def _read_yaml(name_or_path: str) -> tuple[str, str, Path]:
     """The YAML text, its location for messages, and the folder that its relative paths are resolved against."""
     if name_or_path in library_names():
@@ -94,6 +117,8 @@ def _read_yaml(name_or_path: str) -> tuple[str, str, Path]:
         return entry.read_text("utf-8"), f"{name_or_path}.yaml", Path.cwd()
     path = Path(name_or_path).expanduser()
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise PortfolioError(f"{path}: larger than {MOST_BYTES >> 20} MB, so it is no portfolio file")
         return path.read_text("utf-8-sig"), str(path), path.resolve().parent
     except FileNotFoundError:
         hint = did_you_mean(name_or_path, library_names())
@@ -102,7 +127,7 @@ def _read_yaml(name_or_path: str) -> tuple[str, str, Path]:
             "(to draft one from a file of loans: loan-default init FILE)"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise PortfolioError(f"{path}: not readable as UTF-8 text: {error}") from error
+        raise PortfolioError(f"{path}: not readable as UTF-8 text: {error}") from None
 
 
 def _resolve_source(spec: dict[str, Any], source: str | None, folder: Path, location: str) -> dict[str, Any]:

@@ -29,8 +29,10 @@ def query_chunks(p: Portfolio, first: date | None, after: date | None) -> Iterat
     from sqlalchemy.exc import SQLAlchemyError
 
     url = p.source.url or ""
-    if PLACEHOLDER.search(url):
-        raise SourceError(f"source.url: {url} is not set; give the URL with --source URL or LOAN_SOURCE")
+    if placeholder := PLACEHOLDER.search(url):
+        raise SourceError(
+            f"source.url: {placeholder[0]} is not set; give the URL with --source URL or LOAN_SOURCE"
+        )
     try:
         engine = sa.create_engine(_with_driver(url))
     except (SQLAlchemyError, ImportError) as error:
