@@ -21,8 +21,8 @@ from loan_default_assets.warehouse.predictions import Prediction
 def score(session: Session, file: str, output: TextIO, *, today: date | None = None) -> int:
     """Score the applications of a file and write them as CSV.
 
-    The columns are loan_id, probability, decision, reasons and model_version. A loan id that a spreadsheet would execute
-    as a formula has an apostrophe in front. An application without a date is scored as of today. The same file scored
+    The columns are loan_id, probability, decision, reasons and model_version. A loan id that a spreadsheet would take
+    for a formula has an apostrophe in front. An application without a date is scored as of today. The same file scored
     again by the same model is recorded in the prediction log once.
 
     Args:
