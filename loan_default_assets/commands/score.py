@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import pandas as pd
 
 from loan_default_assets.commands.session import CommandError, Session
+from loan_default_assets.commands.spreadsheet_cells import neutral
 from loan_default_assets.portfolio.checks.pandera_schema import application_violations
 from loan_default_assets.portfolio.features import transform
 from loan_default_assets.portfolio.ingest.sources import read_applications
@@ -20,8 +21,9 @@ from loan_default_assets.warehouse.predictions import Prediction
 def score(session: Session, file: str, output: TextIO, *, today: date | None = None) -> int:
     """Score the applications of a file and write them as CSV.
 
-    The columns are loan_id, probability, decision, reasons and model_version. An application without a date is scored
-    as of today. The same file scored again by the same model is recorded in the prediction log once.
+    The columns are loan_id, probability, decision, reasons and model_version. A loan id that a spreadsheet would take
+    for a formula has an apostrophe in front. An application without a date is scored as of today. The same file scored
+    again by the same model is recorded in the prediction log once.
 
     Args:
         session: An open session with a champion.
@@ -91,10 +93,10 @@ def score(session: Session, file: str, output: TextIO, *, today: date | None = N
     )
     pd.DataFrame(
         {
-            "loan_id": frame["loan_id"],
+            "loan_id": frame["loan_id"].map(neutral),
             "probability": scored.pd,
             "decision": scored.decision,
-            "reasons": ["; ".join(reason.en for reason in reasons) for reasons in scored.reasons],
+            "reasons": [neutral("; ".join(reason.en for reason in reasons)) for reasons in scored.reasons],
             "model_version": champion.version,
         }
     ).to_csv(output, index=False)

@@ -12,9 +12,11 @@ from pydantic import BaseModel, ValidationError
 from loan_default_assets.portfolio.errors import PortfolioError, did_you_mean
 from loan_default_assets.portfolio.file_format import file_format
 from loan_default_assets.portfolio.source_options import LAYOUT_KEYS
+from loan_default_assets.portfolio.yaml_bounds import require_bounded
 
 Model = TypeVar("Model", bound=BaseModel)
 PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+MOST_BYTES = 8 << 20
 _LIBRARY = resources.files("loan_default_assets.portfolio") / "library"
 
 
@@ -64,9 +66,21 @@ def load_text(text: str) -> Any:
     """The document in a portfolio file's text.
 
     Raises:
-        yaml.YAMLError: The text is no YAML, or gives a key twice.
+        yaml.YAMLError: The text is no YAML, gives a key twice, or exceeds a bound of `yaml_bounds`.
     """
-    return yaml.load(text, _Loader)  # noqa: S506 - derived from SafeLoader
+    loader = _Loader(text)
+    try:
+        root = loader.get_single_node()
+        require_bounded(root)
+        return None if root is None else loader.construct_document(root)
+    except RecursionError:
+        problem = "nested too deeply"
+    except (ValueError, TypeError, OverflowError) as error:
+        # PyYAML passes on what Python says of 2024-13-45 or of a list as a key.
+        problem = f"a key or value is not possible ({type(error).__name__})"
+    finally:
+        loader.dispose()
+    raise yaml.constructor.ConstructorError(None, None, problem, loader.get_mark())
 
 
 def load_validated(model: type[Model], name_or_path: str, source: str | None) -> Model:
@@ -109,6 +123,8 @@ def _read_yaml(name_or_path: str) -> tuple[str, str, Path]:
         return entry.read_text("utf-8"), f"{name_or_path}.yaml", Path.cwd()
     path = Path(name_or_path).expanduser()
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise PortfolioError(f"{path}: larger than {MOST_BYTES >> 20} MB, so it is no portfolio file")
         return path.read_text("utf-8-sig"), str(path), path.resolve().parent
     except FileNotFoundError:
         hint = did_you_mean(name_or_path, library_names())

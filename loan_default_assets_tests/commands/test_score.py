@@ -7,6 +7,7 @@ import pytest
 
 from loan_default_assets.commands.score import score, score_file
 from loan_default_assets.commands.session import CommandError
+from loan_default_assets.commands.spreadsheet_cells import neutral
 from loan_default_assets.model.predictor import Predictor
 from loan_default_assets.portfolio.spec import PortfolioError
 from loan_default_assets_tests import small_bank
@@ -48,6 +49,29 @@ def test_a_file_is_scored_by_the_champion_explained_and_logged_once(good_bank: B
     assert [row[3] for row in logged] == adverse.tolist()
     score(good_bank.session, str(file), io.StringIO())
     assert _logged(good_bank) == logged
+
+
+def test_loan_ids_cannot_be_formulas_in_a_spreadsheet(good_bank: Bank, tmp_path: Path) -> None:
+    ids = ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "-12", "A=1", "+12.5"]
+    loans = small_bank.loans(days=3).head(len(ids)).drop(columns=["defaulted", "collected"])
+    loans["loan"] = ids
+    file, output = tmp_path / "applications.csv", io.StringIO()
+    loans.to_csv(file, index=False)
+    score(good_bank.session, str(file), output)
+    scored = pd.read_csv(io.StringIO(output.getvalue()), dtype={"loan_id": str})
+    assert list(scored["loan_id"]) == [f"'{text}" for text in ids[:4]] + ids[4:]
+    assert pd.api.types.is_float_dtype(scored["probability"])
+    assert set(ids) <= {row[0] for row in _logged(good_bank)}
+
+
+@pytest.mark.parametrize("text", ["=1", "+a", "-a", "@a", "\t=1", "\r=1", "\n=1", "-", "=", "--1", "-1e5"])
+def test_a_text_that_may_be_a_formula_has_an_apostrophe(text: str) -> None:
+    assert neutral(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["", "a", "12", "-12", "+1.5", "-1,5", " =1", "a=b"])
+def test_other_texts_stay(text: str) -> None:
+    assert neutral(text) == text
 
 
 REFUSED = {
