@@ -161,8 +161,8 @@ def released(database_url: str, tmp_path: Path) -> Database:
     # Present code reads a table that this release did not have.
     with database.transaction() as cursor:
         cursor.execute(
-            "UPDATE model_metadata SET status = 'champion', promoted_at = now(), verdict = 'approved', reason = 'first' "
-            "WHERE version = 'c1'"
+            "UPDATE model_metadata SET status = 'champion', promoted_at = now(), verdict = 'approved', "
+            "reason = 'first' WHERE version = 'c1'"
         )
     scores = np.random.default_rng(0).integers(0, 20, (2, len(names) + 1)) / 20
     PredictionLog(database).append(
