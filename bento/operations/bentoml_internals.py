@@ -3,6 +3,7 @@
 Everything is imported where it is used, since importing BentoML is slow.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,11 @@ def use_http_protocol(protocol: type[Any]) -> None:
 
     vars(auto)["AutoHTTPProtocol"] = protocol
     uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{auto.__name__}:AutoHTTPProtocol"
+
+
+def ignore_forwarded_headers() -> None:
+    """Keep uvicorn from replacing the client's address: by default it believes X-Forwarded-For of this machine."""
+    os.environ["FORWARDED_ALLOW_IPS"] = ""
 
 
 def remove_unused_middleware(app: Any) -> None:
