@@ -116,7 +116,7 @@ class LeanService(bentoml.Service[Any]):
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
 )
-@bentoml.asgi_app(read_only_app(runtime, document), path="/")
+@bentoml.asgi_app(read_only_app(runtime, document, keys), path="/")
 class LoanDefault:
     """Predictions of the champion model."""
 
@@ -196,5 +196,6 @@ class LoanDefault:
 
 # The decorator turns the class into a service, which its type hint does not show.
 service: Any = LoanDefault
+bentoml_internals.ignore_forwarded_headers()
 bentoml_internals.use_http_protocol(header_limits.protocol(settings))
 service.add_asgi_middleware(HttpMiddleware, settings=settings, keys=keys, count=counter_of("http"))

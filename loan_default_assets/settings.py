@@ -111,7 +111,13 @@ class Settings(BaseSettings):
     )
     service_tls_key: Path | None = Field(None, description="PEM file of the certificate's private key.")
     service_rate_limit: int = Field(
-        0, ge=0, description="Requests per second and client, over all workers; 0: no limit."
+        0,
+        ge=0,
+        description="Requests per second and client (a key, otherwise an address), over all workers; 0: no limit.",
+    )
+    trusted_proxies: str | None = Field(
+        None,
+        description="Addresses or networks (CIDR) of proxies whose X-Forwarded-For is believed, separated by commas.",
     )
     service_max_body_bytes: int = Field(4 << 20, ge=1024, description="Largest HTTP body in bytes.")
     service_max_header_bytes: int = Field(

@@ -5,6 +5,7 @@ import ssl
 
 from bento.access.addresses import is_loopback
 from bento.access.api_keys import ConfigurationError, Keys
+from bento.access.client_address import networks
 from loan_default_assets.ports import bind_error
 from loan_default_assets.settings import Settings
 
@@ -30,6 +31,12 @@ def check(settings: Settings) -> Keys:
             f"SERVICE_HOST={settings.service_host} is reachable from other machines and no API key is set: "
             "set SERVICE_API_KEYS and SERVICE_ADMIN_KEYS, or SERVICE_HOST=127.0.0.1"
         )
+    try:
+        networks(settings.trusted_proxies)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"TRUSTED_PROXIES: {error}; set addresses or networks such as 10.0.0.0/8, separated by commas"
+        ) from None
     certificate, key = settings.service_tls_certificate, settings.service_tls_key
     if (certificate is None) != (key is None):
         raise ConfigurationError("SERVICE_TLS_CERTIFICATE and SERVICE_TLS_KEY must be set together: set both")

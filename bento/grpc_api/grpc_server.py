@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from bento.access.addresses import with_port
 from bento.access.api_keys import Keys
+from bento.access.client_address import ClientAddresses, networks
 from bento.access.rate_limit import RateLimit
 from bento.generated import loan_default_pb2 as pb
 from bento.generated import loan_default_pb2_grpc as pb_grpc
@@ -40,11 +41,10 @@ class GrpcService(pb_grpc.LoanDefaultServicer):
         engine: Scores the loans.
         types: The request types of the portfolio.
         gather: Returns the content of /model-info.
-        rate: The limit per client address.
     """
 
-    def __init__(self, engine: Engine, types: RequestTypes, gather: Gather, rate: RateLimit) -> None:
-        self._engine, self._types, self._gather, self._rate = engine, types, gather, rate
+    def __init__(self, engine: Engine, types: RequestTypes, gather: Gather) -> None:
+        self._engine, self._types, self._gather = engine, types, gather
         self._one = Parser(types.predict, types.portfolio, 1)
         self._many = Parser(types.predict_batch, types.portfolio, MOST_LOANS)
         self._dated = "date_features" in types.predict.model_fields
@@ -90,8 +90,6 @@ class GrpcService(pb_grpc.LoanDefaultServicer):
     ) -> Any:
         started, status = time.perf_counter(), "CANCELLED"
         try:
-            if self._rate and not self._rate.admits(_client(context)):
-                raise Refused(problems.TOO_MANY)
             response = await work(request, started)
             status = "OK"
             return response
@@ -102,11 +100,6 @@ class GrpcService(pb_grpc.LoanDefaultServicer):
         finally:
             self._count(f"/{SERVICE}/{name}", status, time.perf_counter() - started)
         await abort(context, problem)
-
-
-def _client(context: Any) -> str:
-    """The address without the port, of `ipv4:127.0.0.1:1234`."""
-    return str(context.peer()).rsplit(":", 1)[0]
 
 
 class GrpcServer:
@@ -121,7 +114,9 @@ class GrpcServer:
     def __init__(self, servicer: GrpcService, settings: Settings, keys: Keys) -> None:
         self._settings = settings
         count = counter_of("grpc")
-        interceptor = Interceptor(keys, lambda method, status: count(method, status, 0.0))
+        rate = RateLimit(settings.service_rate_limit / settings.service_workers)
+        addresses = ClientAddresses(networks(settings.trusted_proxies))
+        interceptor = Interceptor(keys, lambda method, status: count(method, status, 0.0), rate, addresses)
         self._server = grpc.aio.server(
             interceptors=[interceptor],
             maximum_concurrent_rpcs=-(-settings.service_max_concurrency // settings.service_workers),

@@ -1,4 +1,4 @@
-"""The interceptor of every gRPC call: method, API key, and messages that cannot be parsed.
+"""The interceptor of every gRPC call: method, API key, rate, and messages that cannot be parsed.
 
 gRPC itself reports a message that cannot be parsed as an error of the server and logs a traceback; here it is the
 client's INVALID_ARGUMENT, also for the health and reflection services. See docs/decisions/grpc-server.md.
@@ -11,11 +11,13 @@ from typing import Any
 import grpc
 
 from bento.access.api_keys import Keys, presented_key
+from bento.access.client_address import ClientAddresses, grpc_peer
 from bento.access.permissions import METHODS
+from bento.access.rate_limit import RateLimit
 from bento.schemas import problems
 from bento.schemas.problems import Problem
 
-Refuse = Callable[[Any], Awaitable[None]]
+Check = Callable[[Any], Awaitable[None]]
 
 # By whether requests and responses are streams: the attribute with a handler's function, and the handler's factory.
 _KINDS: dict[tuple[bool, bool], tuple[str, Callable[..., Any]]] = {
@@ -43,12 +45,20 @@ class Interceptor(grpc.aio.ServerInterceptor):
     Args:
         keys: The API keys.
         count: `count(method, status)` is called per refused call.
+        rate: The limit per client.
+        addresses: Names a client without a key.
     """
 
-    def __init__(self, keys: Keys, count: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        count: Callable[[str, str], None],
+        rate: RateLimit,
+        addresses: ClientAddresses,
+    ) -> None:
         self._keys, self._count = keys, count
+        self._rate, self._addresses = rate, addresses
         self._handlers: dict[str, Any] = {}
-        self._refusals = {p: _refusing(p) for p in (problems.UNAUTHORIZED, problems.FORBIDDEN)}
 
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any
@@ -58,17 +68,42 @@ class Interceptor(grpc.aio.ServerInterceptor):
         if method not in METHODS:
             return None
         if self._keys and (allowed := METHODS[method]):
-            metadata = dict(handler_call_details.invocation_metadata or ())
-            key = presented_key(_text(metadata.get("authorization")), _text(metadata.get("x-api-key")))
-            if problem := self._keys.refusal(self._keys.role(key), allowed):
-                self._count(method, problem.grpc)
-                return self._refusals[problem]
+            role = self._keys.role(_key(handler_call_details.invocation_metadata))
+            if problem := self._keys.refusal(role, allowed):
+                return self._refusing(method, problem)
         if method not in self._handlers:
             handler = await continuation(handler_call_details)
-            self._handlers[method] = handler and _parsing_safely(handler, self._refuse_unparsed(method))
+            self._handlers[method] = handler and _checked(
+                handler, self._admit(method), self._refuse_unparsed(method)
+            )
         return self._handlers[method]
 
-    def _refuse_unparsed(self, method: str) -> Refuse:
+    def _admit(self, method: str) -> Check:
+        async def admit(context: Any) -> None:
+            if not self._rate:
+                return
+            metadata = context.invocation_metadata() or ()
+            key = _key(metadata)
+            if not (key and self._keys.role(key)):
+                forwarded = [str(_text(value)) for name, value in metadata if name == "x-forwarded-for"]
+                key = self._addresses.client(grpc_peer(context.peer()), forwarded)
+            if not self._rate.admits(key):
+                self._count(method, problems.TOO_MANY.grpc)
+                await abort(context, problems.TOO_MANY)
+
+        return admit
+
+    def _refusing(self, method: str, problem: Problem) -> Any:
+        admit = self._admit(method)
+
+        async def refuse(messages: Any, context: Any) -> None:
+            await admit(context)
+            self._count(method, problem.grpc)
+            await abort(context, problem)
+
+        return grpc.stream_stream_rpc_method_handler(refuse)
+
+    def _refuse_unparsed(self, method: str) -> Check:
         async def refuse(context: Any) -> None:
             self._count(method, problems.UNREADABLE.grpc)
             await abort(context, problems.UNREADABLE)
@@ -80,15 +115,13 @@ def _text(value: str | bytes | None) -> str | None:
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
-def _refusing(problem: Problem) -> Any:
-    async def refuse(messages: Any, context: Any) -> None:
-        await abort(context, problem)
-
-    return grpc.stream_stream_rpc_method_handler(refuse)
+def _key(metadata: Any) -> str | None:
+    named = dict(metadata or ())
+    return presented_key(_text(named.get("authorization")), _text(named.get("x-api-key")))
 
 
-def _parsing_safely(handler: Any, refuse: Refuse) -> Any:
-    """The same asynchronous handler, which `refuse` protects from messages that cannot be parsed.
+def _checked(handler: Any, admit: Check, refuse: Check) -> Any:
+    """The same asynchronous handler behind `admit`; `refuse` protects it from messages that cannot be parsed.
 
     A handler of request streams must read them from its first argument, not from `context.read()`.
     """
@@ -108,11 +141,13 @@ def _parsing_safely(handler: Any, refuse: Refuse) -> Any:
             yield message
 
     async def call(request: Any, context: Any) -> Any:
+        await admit(context)
         if request is _Unparsed:
             await refuse(context)
         return await behaviour(parsed(request, context) if handler.request_streaming else request, context)
 
     async def generate(request: Any, context: Any) -> AsyncIterator[Any]:
+        await admit(context)
         if request is _Unparsed:
             await refuse(context)
         request = parsed(request, context) if handler.request_streaming else request

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from bento.access.api_keys import Keys, presented_key
 from bento.operations.prometheus_metrics import CONTENT_TYPE
 
 if TYPE_CHECKING:
@@ -30,20 +31,25 @@ INDEX = """<!doctype html>
 """
 
 
-def read_only_app(runtime: Callable[[], "Runtime"], document: bytes) -> Starlette:
+def read_only_app(runtime: Callable[[], "Runtime"], document: bytes, keys: Keys) -> Starlette:
     """The application with the read-only routes.
 
     Args:
         runtime: Returns the parts of this worker.
         document: The OpenAPI document as JSON.
+        keys: The API keys; where there are any, health has details for their clients only.
     """
 
-    async def health(_: Request) -> Response:
+    async def health(request: Request) -> Response:
         worker = runtime()
         current = worker.champion.current
         problem = worker.prediction_log_problem or worker.champion.files_problem
         state = "unavailable" if not worker.ready else "degraded" if problem else "ok"
         body: dict[str, Any] = {"status": state}
+        headers = request.headers
+        key = presented_key(headers.get("authorization"), headers.get("x-api-key"))
+        if keys and keys.role(key) is None:
+            return json_response(to_json(body), 200 if worker.ready else 503)
         if current:
             body["model_version"] = current.version
         if reason := worker.champion.error or problem:

@@ -11,6 +11,7 @@ from typing import Any
 
 from bento.access.addresses import is_loopback
 from bento.access.api_keys import Keys, presented_key
+from bento.access.client_address import ClientAddresses, networks
 from bento.access.permissions import ROUTES, route_of
 from bento.access.rate_limit import RateLimit
 from bento.operations.error_location import unexpected
@@ -40,6 +41,7 @@ class HttpMiddleware:
     def __init__(self, app: Any, settings: Settings, keys: Keys, count: Count) -> None:
         self._app, self._keys, self._count = app, keys, count
         self._rate = RateLimit(settings.service_rate_limit / settings.service_workers)
+        self._addresses = ClientAddresses(networks(settings.trusted_proxies))
         self._max_in_flight = -(-settings.service_max_concurrency // settings.service_workers)
         self._timeout, self._max_body = settings.service_timeout_seconds, settings.service_max_body_bytes
         self._max_headers = settings.service_max_header_bytes
@@ -90,8 +92,7 @@ class HttpMiddleware:
         if not self._keys and scope["method"] not in READING and _is_cross_site(scope, headers):
             return problems.OTHER_ORIGIN
         role = self._keys.role(key)
-        client = (key if role else None) or (scope.get("client") or ("",))[0]
-        if not self._rate.admits(client):
+        if self._rate and not self._rate.admits(key if role and key else self._address(scope)):
             return problems.TOO_MANY
         if route is None:
             return problems.NOT_FOUND
@@ -107,6 +108,12 @@ class HttpMiddleware:
                 return problems.NOT_JSON
         length = headers.get(b"content-length", b"0")
         return problems.TOO_LARGE if length.isdigit() and int(length) > self._max_body else None
+
+    def _address(self, scope: Any) -> str:
+        forwarded = [
+            value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"
+        ]
+        return self._addresses.client((scope.get("client") or ("",))[0], forwarded)
 
     async def _pass_on(self, scope: Any, receive: Any, send: Any) -> Problem | None:
         """Pass the request on with its complete body; TOO_LARGE as soon as the body exceeds the limit."""

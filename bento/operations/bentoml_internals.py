@@ -3,6 +3,7 @@
 Everything is imported where it is used, since importing BentoML is slow.
 """
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,11 @@ def delete_model(tag: str, *, store: Path) -> None:
 
     with suppress(bentoml.exceptions.BentoMLException):
         bentoml.models.delete(tag, _model_store=ModelStore(str(store / "models")))
+
+
+def ignore_forwarded_headers() -> None:
+    """Keep uvicorn from replacing the client's address: by default it believes X-Forwarded-For of this machine."""
+    os.environ["FORWARDED_ALLOW_IPS"] = ""
 
 
 def remove_unused_middleware(app: Any) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from bento.access.api_keys import Keys
-from bento.access.rate_limit import RateLimit
 from bento.grpc_api.grpc_server import GrpcServer, GrpcService
 from bento.inference.champion_loader import Champion
 from bento.inference.engine import Engine
@@ -83,8 +82,7 @@ class Runtime:
             self.shipper,
             self.settings,
         )
-        rate = RateLimit(self.settings.service_rate_limit / self.settings.service_workers)
-        servicer = GrpcService(self.engine, self._types, self.gather, rate)
+        servicer = GrpcService(self.engine, self._types, self.gather)
         self.grpc = GrpcServer(servicer, self.settings, self._keys)
         prometheus_metrics.reserve_disk_space(self._shared)
         await self._poll()

@@ -3,12 +3,11 @@
 import json
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from bento.packaging import NEEDED
 from loan_default_assets.commands.model_bill import model_bill
 from loan_default_assets.commands.session import CommandError, Session
-from loan_default_assets.model.artifact_files import MANIFEST, ArtifactError, digest_of, read
+from loan_default_assets.model.artifact_files import read
 from loan_default_assets.warehouse.registry import ModelRecord, RegistryError
 
 
@@ -21,13 +20,14 @@ def sbom(session: Session, requested: str | None, *, now: datetime | None = None
         now: Timestamp of the bill, for tests.
 
     Raises:
-        CommandError: There is no such version, or its files are missing, damaged or those of another model.
+        ArtifactError: Its files are missing, damaged or those of another model.
+        CommandError: There is no such version.
     """
     record = _record(session, requested)
     bill = model_bill(
         record,
         session.evaluations.latest(record.version),
-        _verified_files(record),
+        read(session.artifacts.folder(record)),
         portfolio=session.portfolio.name,
         libraries=_installed(("loan-default-assets", *NEEDED)),
         written_at=now or datetime.now(UTC),
@@ -45,20 +45,6 @@ def _record(session: Session, requested: str | None) -> ModelRecord:
         return session.registry.get(requested)
     except RegistryError as error:
         raise CommandError(str(error)) from None
-
-
-def _verified_files(record: ModelRecord) -> dict[str, bytes]:
-    folder = Path(record.artifact_uri)
-    try:
-        files = read(folder)
-    except ArtifactError as error:
-        raise CommandError(str(error)) from None
-    if digest_of(files[MANIFEST]) != record.artifact_sha256:
-        raise CommandError(
-            f"{folder}: not the files of {record.version} as registered\n"
-            "Next: restore the folder, or loan-default retrain"
-        )
-    return files
 
 
 def _installed(names: tuple[str, ...]) -> dict[str, str]:

@@ -91,7 +91,9 @@ def test_a_bento_serves_the_version_it_was_built_with(
         wait_until(served, "/health")
         response = httpx.post(served.http + "/predict", json=request())
         assert response.json()["model_version"] == first.version
-        assert httpx.post(served.http + "/reload-model", timeout=30).json()["desired"] == first.version
+        assert (
+            httpx.post(served.http + "/reload-model", json={}, timeout=30).json()["desired"] == first.version
+        )
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0

@@ -68,6 +68,20 @@ def test_status_by_key_and_route(locked: Served, method: str, path: str, statuse
     assert tuple(received) == statuses
 
 
+@pytest.mark.parametrize(
+    ("key", "fields"),
+    [
+        ("none", {"status"}),
+        ("wrong", {"status"}),
+        ("user", {"status", "model_version"}),
+        ("admin", {"status", "model_version"}),
+    ],
+)
+def test_health_has_details_for_a_key_only(locked: Served, key: str, fields: set[str]) -> None:
+    headers = {"X-API-Key": str(KEYS[key])} if KEYS[key] else {}
+    assert set(httpx.get(locked.http + "/health", headers=headers).json()) == fields
+
+
 def calls(channel: grpc.Channel) -> dict[str, Callable[[Any], Any]]:
     """One call per method."""
     stub, health = pb_grpc.LoanDefaultStub(channel), health_pb2_grpc.HealthStub(channel)

@@ -134,6 +134,33 @@ def test_with_keys_the_origin_does_not_matter() -> None:
     assert received == [200]
 
 
+@pytest.mark.parametrize(
+    ("trusted", "peers", "forwarded", "statuses"),
+    [
+        (None, ["10.0.0.1"] * 2, ["1.1.1.1", "2.2.2.2"], [200, 429]),
+        (None, ["127.0.0.1"] * 2, ["1.1.1.1", "2.2.2.2"], [200, 429]),
+        ("10.0.0.0/8", ["10.0.0.1"] * 2, ["1.1.1.1", "2.2.2.2"], [200, 200]),
+        ("10.0.0.0/8", ["10.0.0.1", "10.0.0.2"], ["1.1.1.1"] * 2, [200, 429]),
+        ("10.0.0.0/8", ["10.0.0.1"] * 2, ["9.9.9.9, 1.1.1.1", "8.8.8.8, 1.1.1.1"], [200, 429]),
+        ("10.0.0.0/8,192.0.2.7", ["10.0.0.1"] * 2, ["1.1.1.1, 192.0.2.7", "2.2.2.2,192.0.2.7"], [200, 200]),
+        ("10.0.0.0/8", ["192.0.2.7"] * 2, ["1.1.1.1", "2.2.2.2"], [200, 429]),
+        ("10.0.0.0/8", ["10.0.0.1"] * 2, ["no address", "nor this"], [200, 429]),
+        ("10.0.0.0/8", ["::ffff:10.0.0.1"] * 2, ["1.1.1.1", "2.2.2.2"], [200, 200]),
+        (None, ["2001:db8::1", "2001:db8::2"], ["", ""], [200, 429]),
+        (None, ["2001:db8:0:1::1", "2001:db8:0:2::1"], ["", ""], [200, 200]),
+    ],
+)
+def test_the_rate_of_a_client_behind_proxies(
+    trusted: str | None, peers: list[str], forwarded: list[str], statuses: list[int]
+) -> None:
+    requests = [
+        {"peer": peer, "headers": {"x-forwarded-for": value} if value else {}}
+        for peer, value in zip(peers, forwarded, strict=True)
+    ]
+    received, _, _ = send(requests, service_rate_limit=1, trusted_proxies=trusted)
+    assert received == statuses
+
+
 def test_more_requests_in_flight_than_allowed_are_refused() -> None:
     async def main() -> list[int]:
         app = ControlledApp()

@@ -98,7 +98,7 @@ def switch(bank: ServedBank, served: Served, times: int, records: list[ModelReco
                 wanted = next(r for r in records if r.version != bank.registry.champion().version)  # type: ignore[union-attr]
                 bank.promote(wanted)
             if n % 2:
-                response = httpx.post(served.http + "/reload-model", timeout=30)
+                response = httpx.post(served.http + "/reload-model", json={}, timeout=30)
                 assert response.status_code == 200, response.text
                 assert [s["loaded"] for s in response.json()["states"]] == [wanted.version] * 2
                 seconds.append(response.elapsed.total_seconds())
@@ -209,11 +209,11 @@ def test_the_old_model_is_served_while_the_new_one_is_refused(
     bank, served = pair
     first, second = bank.register(100), bank.register(101)
     bank.promote(first)
-    assert httpx.post(served.http + "/reload-model", timeout=30).status_code == 200
+    assert httpx.post(served.http + "/reload-model", json={}, timeout=30).status_code == 200
     kept = tmp_path / "kept"
     shutil.move(bank.root / second.version, kept)
     bank.promote(second)
-    response = httpx.post(served.http + "/reload-model", timeout=30)
+    response = httpx.post(served.http + "/reload-model", json={}, timeout=30)
     assert response.status_code == 202
     states = response.json()["states"]
     assert [(s["desired"], s["loaded"]) for s in states] == [(second.version, first.version)] * 2
@@ -221,7 +221,7 @@ def test_the_old_model_is_served_while_the_new_one_is_refused(
     assert response.json()["outdated"] == [s["worker"] for s in states]
     assert httpx.post(served.http + "/predict", json=BODY).json()["model_version"] == first.version
     shutil.move(kept, bank.root / second.version)
-    assert httpx.post(served.http + "/reload-model", timeout=30).status_code == 200
+    assert httpx.post(served.http + "/reload-model", json={}, timeout=30).status_code == 200
     assert httpx.post(served.http + "/predict", json=BODY).json()["model_version"] == second.version
 
 
