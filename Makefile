@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install demo test unit test-slow lint format bench constraints sbom audit licences clean
+.PHONY: install demo test unit test-slow lint format bench mutants constraints sbom audit licences clean
 
 install: .venv/installed
 
@@ -37,6 +37,10 @@ format: install
 
 bench: install
 	$(BIN)/python -m loan_default_assets_tests.benchmarks
+
+# Planted faults, one after the other: about half an hour.
+mutants: install
+	$(BIN)/python -m loan_default_assets_tests.mutants --write docs/mutants.md
 
 # Newest versions that pyproject.toml allows, with their hashes.
 constraints: install

@@ -12,6 +12,8 @@ from bento.access.startup_checks import check, require_free_port
 from bento.operations import bentoml_internals
 from bento.packaging import PackagingError, served_portfolio
 from loan_default_assets.portfolio.spec import PortfolioError
+from loan_default_assets.ports import bypass_proxies
+from loan_default_assets.process_output import keep_values_out
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
@@ -32,7 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
         "--with-parent", action="store_true", help="stop when the process that started this one ends"
     )
     options = parser.parse_args(arguments)
+    keep_values_out()
     settings = Settings()
+    bypass_proxies(os.environ)
     # BentoML and the workers read the settings from the environment.
     os.environ.update(
         LOAN_DEFAULT_HOME=str(settings.home),

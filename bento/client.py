@@ -16,6 +16,7 @@ import grpc
 import httpx
 from pydantic_core import from_json
 
+from bento.access.addresses import is_loopback
 from bento.generated import loan_default_pb2 as pb
 from bento.generated import loan_default_pb2_grpc as pb_grpc
 from bento.schemas.responses import (
@@ -101,7 +102,15 @@ class HttpClient:
     ) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         trusted = ssl.create_default_context(cafile=verify) if isinstance(verify, Path) else verify
-        self._client = httpx.Client(base_url=url, headers=headers, timeout=timeout, verify=trusted)
+        host = httpx.URL(url).host
+        direct = {f"all://[{host}]" if ":" in host else f"all://{host}": None}
+        self._client = httpx.Client(
+            base_url=url,
+            headers=headers,
+            timeout=timeout,
+            verify=trusted,
+            mounts=direct if _on_this_machine(host) else None,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -161,10 +170,12 @@ class GrpcClient:
     def __init__(
         self, address: str, *, key: str | None = None, timeout: float = 30.0, root: Path | None = None
     ) -> None:
+        proxies = not _on_this_machine(address.rpartition(":")[0].strip("[]"))
+        options = (("grpc.enable_http_proxy", int(proxies)),)
         self._channel = (
-            grpc.secure_channel(address, grpc.ssl_channel_credentials(root.read_bytes()))
+            grpc.secure_channel(address, grpc.ssl_channel_credentials(root.read_bytes()), options)
             if root
-            else grpc.insecure_channel(address)
+            else grpc.insecure_channel(address, options)
         )
         self._stub = pb_grpc.LoanDefaultStub(self._channel)
         self._options = {"timeout": timeout, "metadata": [("authorization", f"Bearer {key}")] if key else []}
@@ -212,3 +223,8 @@ def _response(message: pb.PredictResponse) -> PredictResponse:
 
 def _present(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _on_this_machine(host: str) -> bool:
+    """Whether requests stay on this machine, and therefore never go through a proxy of the environment."""
+    return host == "localhost" or is_loopback(host)

@@ -5,6 +5,7 @@ Requests are parsed and responses written here and not by BentoML, whose logs an
 docs/decisions/http-middleware-and-openapi.md.
 """
 
+import asyncio
 import gc
 import logging
 import time
@@ -20,19 +21,21 @@ from starlette.responses import Response
 
 from bento.access.api_keys import ConfigurationError
 from bento.access.startup_checks import check, require_free_port
-from bento.http_api import serialization
+from bento.http_api import header_limits, serialization
 from bento.http_api.endpoints import json_response, read_only_app
 from bento.http_api.middleware import HttpMiddleware
 from bento.operations import bentoml_internals
-from bento.operations.error_location import error_location
+from bento.operations.error_location import unexpected
 from bento.operations.prometheus_metrics import counter_of
 from bento.packaging import pinned_tag, served_portfolio
-from bento.schemas import openapi, problems
+from bento.schemas import openapi
 from bento.schemas.problems import Refused
 from bento.schemas.request_parsing import Parser
 from bento.schemas.requests import MOST_LOANS, RequestTypes
 from bento.schemas.responses import PredictBatchResponse, PredictResponse, ReloadResponse
+from loan_default_assets.process_output import keep_values_out, report_loop_error
 from loan_default_assets.settings import Settings
+from loan_default_assets.warehouse.database import Database
 
 if TYPE_CHECKING:
     from bento.operations.worker import Runtime
@@ -78,8 +81,7 @@ async def respond(route: str, work: Callable[[], Awaitable[tuple[bytes, int]]]) 
     except Refused as refused:
         problem = refused.problem
     except Exception as error:  # noqa: BLE001 - the text of an error may quote the request
-        logger.error("%s failed: %s", route, error_location(error))
-        problem = problems.INTERNAL
+        problem = unexpected(logger, route, error)
     response = json_response(problem.body(), problem.status)
     if problem.status == 503:
         response.headers["retry-after"] = "1"
@@ -126,10 +128,13 @@ class LoanDefault:
                 "DATABASE_URL is not set: set it, or use `python -m bento`, which starts a database"
             )
         require_free_port(settings.service_host, settings.service_grpc_port, "SERVICE_GRPC_PORT")
+        Database(settings.database_url.get_secret_value(), types.portfolio.name).refuse_newer()
 
     @bentoml.on_startup
     async def start(self) -> None:
         """Start the parts of this worker."""
+        keep_values_out()
+        asyncio.get_running_loop().set_exception_handler(report_loop_error)
         # Imported here because the supervisor does not need the model's libraries.
         import torch
 
@@ -191,4 +196,5 @@ class LoanDefault:
 
 # The decorator turns the class into a service, which its type hint does not show.
 service: Any = LoanDefault
+bentoml_internals.use_http_protocol(header_limits.protocol(settings))
 service.add_asgi_middleware(HttpMiddleware, settings=settings, keys=keys, count=counter_of("http"))

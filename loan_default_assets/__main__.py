@@ -1,5 +1,15 @@
-"""`python -m loan_default_assets` is `loan-default`."""
+"""`python -m loan_default_assets` is `loan-default`; what the console script starts."""
 
-from loan_default_assets.cli import main
+from loan_default_assets.interrupts import stop_at_once
 
-main()
+
+def main() -> None:
+    """Run the command."""
+    stop_at_once()
+    from loan_default_assets import cli
+
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()

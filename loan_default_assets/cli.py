@@ -5,18 +5,41 @@ import sys
 from collections.abc import Callable
 from datetime import date, datetime
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
 
+from loan_default_assets import interrupts
 from loan_default_assets.commands.init_options import init_options
 
 _DATE = click.DateTime(formats=["%Y-%m-%d"])
 
 
 def main() -> None:
-    """Entry point of the console script."""
-    loan_default(prog_name="loan-default")
+    """Entry point of the console script; Ctrl-C ends every command with one line and exit code 130."""
+    from loan_default_assets.process_output import keep_values_out
+
+    if not ("--debug" in sys.argv and _on_terminal()):
+        keep_values_out()
+    try:
+        code = loan_default.main(prog_name="loan-default", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except click.Abort as error:
+        # Click raises it for Ctrl-C, and at the end of standard input, when a question remains unanswered.
+        ended = isinstance(error.__cause__ or error.__context__, EOFError)
+        click.echo("stopped: standard input ended before an answer" if ended else interrupts.LINE, err=True)
+        code = 1 if ended else interrupts.EXIT_CODE
+    finally:
+        interrupts.ignore_from_here()
+    if code == interrupts.EXIT_CODE:
+        # At once: Python may end itself by the signal where Ctrl-C came during `eval`, and wait for threads.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _day(value: datetime | None) -> date | None:
@@ -24,35 +47,67 @@ def _day(value: datetime | None) -> date | None:
 
 
 def _verb(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Errors of the project end with their message and exit code 1; with --debug, with their traceback."""
+    """Errors end with one line and exit code 1; with --debug on a terminal, with their traceback."""
 
     @wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return reported(*args, **kwargs)
+        except KeyboardInterrupt:
+            click.echo(interrupts.LINE, err=True)
+            raise click.exceptions.Exit(interrupts.EXIT_CODE) from None
+
+    def reported(*args: Any, **kwargs: Any) -> Any:
         from pydantic import ValidationError
 
         from loan_default_assets.commands.session import CommandError
+        from loan_default_assets.error_outline import outline
+        from loan_default_assets.model.artifact_files import ArtifactError
         from loan_default_assets.portfolio.spec import PortfolioError
         from loan_default_assets.warehouse.database_errors import WarehouseError
 
         try:
             return function(*args, **kwargs)
-        except (CommandError, PortfolioError, WarehouseError) as error:
-            if click.get_current_context().find_root().params.get("debug"):
+        except (ArtifactError, CommandError, PortfolioError, WarehouseError) as error:
+            if _shown_in_full(error):
                 raise
             click.secho(f"error: {error}", fg="red", err=True)
             sys.exit(1)
         except ValidationError as error:
-            if click.get_current_context().find_root().params.get("debug"):
+            if _shown_in_full(error):
                 raise
             for problem in error.errors(include_input=False):
                 name = ".".join(str(part) for part in problem["loc"]).upper()
                 click.secho(f"error: setting {name}: {problem['msg']}", fg="red", err=True)
             sys.exit(1)
-        except KeyboardInterrupt:
-            click.echo("stopped; the same command goes on from here", err=True)
-            sys.exit(130)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if _shown_in_full(error):
+                raise
+            click.secho(f"error: unexpected {outline(error)}", fg="red", err=True)
+            click.echo(
+                "Next: the same command with --debug on a terminal shows the traceback, which may quote loans",
+                err=True,
+            )
+            sys.exit(1)
 
     return wrapped
+
+
+def _shown_in_full(error: Exception) -> bool:
+    """Whether --debug shows the error with all texts; where standard error is kept in a file, only the way to it."""
+    from loan_default_assets.error_outline import outline, stack
+
+    if not click.get_current_context().find_root().params.get("debug"):
+        return False
+    if not _on_terminal():
+        click.echo(f"{stack(error)}{outline(error)}", err=True)
+    return _on_terminal()
+
+
+def _on_terminal() -> bool:
+    return sys.stderr.isatty()
 
 
 def _portfolio_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -76,10 +131,17 @@ def _settings(portfolio: str | None, source: str | None) -> Any:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.option(
+    "--debug",
+    is_flag=True,
+    help="Show tracebacks; on a terminal with the texts of all errors, which may quote values of loans.",
+)
 @click.version_option(package_name="loan-default-assets")
 def loan_default(debug: bool) -> None:
     """From a bank's loans to an evaluated, served model of loan default."""
+    from loan_default_assets.ports import bypass_proxies
+
+    bypass_proxies(os.environ)
 
 
 @loan_default.command()
@@ -90,8 +152,13 @@ def demo() -> None:
     from loan_default_assets.commands import summary
     from loan_default_assets.commands.first_score import first_score
     from loan_default_assets.commands.session import dagster_instance, open_session
+    from loan_default_assets.commands.sole_command import sole_command
 
-    with open_session(_settings("demo", None)) as session, dagster_instance(session) as instance:
+    with (
+        open_session(_settings("demo", None)) as session,
+        sole_command(session, "demo"),
+        dagster_instance(session) as instance,
+    ):
         outcome = chain.run(session, instance, package=True, say=click.echo)
         click.echo(summary.text(session, outcome, first_score(session)))
 
@@ -116,8 +183,13 @@ def _run_chain(
     from loan_default_assets.commands import run as chain
     from loan_default_assets.commands import summary
     from loan_default_assets.commands.session import dagster_instance, open_session
+    from loan_default_assets.commands.sole_command import sole_command
 
-    with open_session(_settings(portfolio, source)) as session, dagster_instance(session) as instance:
+    with (
+        open_session(_settings(portfolio, source)) as session,
+        sole_command(session, "run"),
+        dagster_instance(session) as instance,
+    ):
         click.echo(summary.columns_text(session.portfolio))
         outcome = chain.run(
             session, instance, first=_day(first), last=_day(last), package=True, say=click.echo
@@ -139,6 +211,21 @@ def status(portfolio: str | None, source: str | None, as_json: bool) -> None:
     with open_session(_settings(portfolio, source)) as session, dagster_instance(session) as instance:
         found = report.status(session, instance)
         click.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else report.text(found))
+
+
+@loan_default.command()
+@_portfolio_options
+@click.option("--apply", is_flag=True, help="Delete; without it, nothing is changed.")
+@click.option("--unmatured", is_flag=True, help="Also predictions whose outcome has not matured.")
+@_verb
+def prune(portfolio: str | None, source: str | None, apply: bool, unmatured: bool) -> None:
+    """Show what the settings RETENTION_* let go, with counts and sizes; delete it with --apply."""
+    from loan_default_assets.commands import prune as retention
+    from loan_default_assets.commands.session import dagster_instance, open_session
+
+    with open_session(_settings(portfolio, source)) as session, dagster_instance(session) as instance:
+        kinds = retention.prune(session, instance, apply=apply, unmatured=unmatured)
+        click.echo(retention.text(kinds, applied=apply))
 
 
 @loan_default.command()
@@ -189,8 +276,13 @@ def backfill(
     from loan_default_assets.commands import backfill as past_partitions
     from loan_default_assets.commands import summary
     from loan_default_assets.commands.session import dagster_instance, open_session
+    from loan_default_assets.commands.sole_command import sole_command
 
-    with open_session(_settings(portfolio, source)) as session, dagster_instance(session) as instance:
+    with (
+        open_session(_settings(portfolio, source)) as session,
+        sole_command(session, "backfill"),
+        dagster_instance(session) as instance,
+    ):
         outcome = past_partitions.backfill(
             session, instance, first=first.date(), last=last.date(), cutoff=_day(cutoff)
         )
@@ -204,8 +296,13 @@ def retrain(portfolio: str | None, source: str | None) -> None:
     """Start a retraining attempt now, regardless of target, cooldown and HOLD."""
     from loan_default_assets.commands import retrain as training
     from loan_default_assets.commands.session import dagster_instance, open_session
+    from loan_default_assets.commands.sole_command import sole_command
 
-    with open_session(_settings(portfolio, source)) as session, dagster_instance(session) as instance:
+    with (
+        open_session(_settings(portfolio, source)) as session,
+        sole_command(session, "retrain"),
+        dagster_instance(session) as instance,
+    ):
         click.echo(training.retrain(session, instance))
 
 
@@ -272,6 +369,45 @@ def score(file: str, portfolio: str | None, source: str | None, output: str | No
 
     with open_session(_settings(portfolio, source)) as session:
         click.echo(score_file(session, file, output), err=True)
+
+
+@loan_default.command("hash-password")
+@_verb
+def hash_password() -> None:
+    """Ask for a password and print its hash, for DAGSTER_UI_PASSWORD in place of the password itself."""
+    from loan_default_assets.commands.session import CommandError
+    from loan_default_assets.orchestration.ui import passwords
+
+    password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    try:
+        click.echo(passwords.hash_password(password))
+    except passwords.PasswordError as error:
+        raise CommandError(f"the password {error}") from None
+
+
+@loan_default.command()
+@click.argument("folder", metavar="DIR", type=click.Path())
+@_portfolio_options
+@click.option(
+    "--allow-missing", is_flag=True, help="Also where files of models are lost; the backup names them."
+)
+@_verb
+def backup(folder: str, portfolio: str | None, source: str | None, allow_missing: bool) -> None:
+    """Write database, models, portfolio and undelivered predictions to the folder DIR, verified, while all goes on."""
+    from loan_default_assets.commands.backup import backup as write
+
+    click.echo(write(_settings(portfolio, source), Path(folder), allow_missing=allow_missing))
+
+
+@loan_default.command()
+@click.argument("folder", metavar="DIR", type=click.Path())
+@click.option("--replace", is_flag=True, help="Also where the database has rows, which are deleted.")
+@_verb
+def restore(folder: str, replace: bool) -> None:
+    """Verify the backup DIR and restore it into LOAN_DEFAULT_HOME and the database; what fails changes nothing."""
+    from loan_default_assets.commands.restore import restore as read
+
+    click.echo(read(_settings(None, None), Path(folder), replace=replace))
 
 
 @loan_default.command()

@@ -15,10 +15,12 @@ from loan_default_assets.assets import (
     processed_features,
     raw_loans,
 )
-from loan_default_assets.orchestration import jobs, sensors, tuning_job
+from loan_default_assets.orchestration import jobs, retention_job, sensors, tuning_job
 from loan_default_assets.orchestration.resources import Attempt, ModelStore, Warehouse
 from loan_default_assets.portfolio.spec import Portfolio, load
+from loan_default_assets.process_output import keep_values_out
 from loan_default_assets.settings import Settings
+from loan_default_assets.warehouse.database import Database
 
 
 def build_definitions(
@@ -59,13 +61,14 @@ def build_definitions(
     return dg.Definitions(
         assets=sensors.with_automation(portfolio, settings, assets),
         jobs=[*asset_jobs, tuning_job.build(portfolio, settings)],
+        schedules=retention_job.build(portfolio, settings),
         sensors=sensors.build(portfolio, settings, asset_jobs),
         # One process per run instead of one per step: the libraries are loaded once.
         executor=dg.in_process_executor,
         loggers={"console": jobs.console} | dict(loggers or {}),
         resources={
             "warehouse": Warehouse(url=dg.EnvVar("DATABASE_URL")),
-            "models": ModelStore(root=str(settings.models_root)),
+            "models": ModelStore(root=settings.models_root, home=str(settings.home)),
             "attempt": Attempt.configure_at_launch(),
         }
         | dict(resources or {}),
@@ -74,5 +77,16 @@ def build_definitions(
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """The definitions that `workspace.yaml` names: the portfolio and settings of the environment."""
-    return build_definitions()
+    """The definitions that `workspace.yaml` names: the portfolio and settings of the environment.
+
+    Raises:
+        PortfolioError: The portfolio cannot be read or is inconsistent.
+        NewerDatabase: A newer release has migrated its tables.
+    """
+    # Dagster's own processes import this, and write what is logged here into files.
+    keep_values_out()
+    settings = Settings()
+    portfolio = load(settings.portfolio, source=settings.loan_source)
+    if settings.database_url:
+        Database(settings.database_url.get_secret_value(), portfolio.name).refuse_newer()
+    return build_definitions(settings=settings, portfolio=portfolio)

@@ -1,6 +1,54 @@
-"""The one probe of TCP ports: before a process listens, and to find a free port."""
+"""Addresses of this machine and their TCP ports: who reaches an address, and whether a port is free."""
 
+import ipaddress
 import socket
+from collections.abc import MutableMapping
+
+_LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
+
+
+def is_address(host: str) -> bool:
+    """Whether it is an IPv4 or IPv6 address and not a name."""
+    return _parsed(host) is not None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the address; False for a name."""
+    address = _parsed(host)
+    return address is not None and address.is_loopback
+
+
+def is_unspecified(host: str) -> bool:
+    """Whether a server that listens on the address is reached by every address of this machine."""
+    address = _parsed(host)
+    return address is not None and address.is_unspecified
+
+
+def local_address(host: str) -> str:
+    """The address, as URLs write it, under which this machine reaches a server that listens on `host`.
+
+    >>> local_address("0.0.0.0"), local_address("::"), local_address("fd00::1")
+    ('127.0.0.1', '[::1]', '[fd00::1]')
+    """
+    if is_unspecified(host):
+        return "[::1]" if ":" in host else "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def bypass_proxies(environment: MutableMapping[str, str]) -> None:
+    """Exempt this machine's own names from a proxy, for this process, its libraries and its children.
+
+    Args:
+        environment: Environment variables; `no_proxy` is extended where a proxy is set.
+    """
+    if not any(environment.get(name) or environment.get(name.upper()) for name in _PROXIES):
+        return
+    given = [environment[name] for name in ("no_proxy", "NO_PROXY") if environment.get(name)]
+    exempt = [name.strip() for names in given for name in names.split(",") if name.strip()]
+    # Both spellings, because each is read by some library, and the lower one wins in others.
+    everywhere = ",".join(dict.fromkeys([*exempt, *_LOOPBACK_NAMES]))
+    environment["no_proxy"] = environment["NO_PROXY"] = "*" if "*" in exempt else everywhere
 
 
 def in_use(port: int, host: str = "127.0.0.1") -> bool:
@@ -36,3 +84,10 @@ def free_port(preferred: int, host: str = "127.0.0.1") -> int:
 
 def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _parsed(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None

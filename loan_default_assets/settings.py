@@ -76,7 +76,19 @@ class Settings(BaseSettings):
         description="Members of the classifier; boosting stands for gradient boosting and an additive model.",
     )
 
+    dagster_host: str = Field(
+        "127.0.0.1",
+        description="IP address of Dagster's UI; any but a loopback address requires DAGSTER_UI_PASSWORD.",
+    )
     dagster_port: int = Field(3000, ge=1, le=65535, description="Port of Dagster's UI.")
+    dagster_ui_password: SecretStr | None = Field(
+        None,
+        description="Password of Dagster's UI, or its hash as `loan-default hash-password` prints it.",
+    )
+    dagster_ui_hosts: str | None = Field(
+        None,
+        description="Host names under which browsers reach Dagster's UI, separated by commas, besides loopback names.",
+    )
     service_http_port: int = Field(8000, ge=1, le=65535, description="Port of the service over HTTP.")
     service_grpc_port: int = Field(50051, ge=1, le=65535, description="Port of the service over gRPC.")
     service_host: str = Field(
@@ -102,6 +114,14 @@ class Settings(BaseSettings):
         0, ge=0, description="Requests per second and client, over all workers; 0: no limit."
     )
     service_max_body_bytes: int = Field(4 << 20, ge=1024, description="Largest HTTP body in bytes.")
+    service_max_header_bytes: int = Field(
+        32 << 10,
+        ge=1024,
+        description="Most bytes of an HTTP request's headers, or of a gRPC call's metadata.",
+    )
+    service_header_seconds: float = Field(
+        10.0, gt=0, description="Seconds in which a client must have sent its headers or gRPC handshake."
+    )
     service_max_message_bytes: int = Field(4 << 20, ge=1024, description="Largest gRPC message in bytes.")
     service_max_concurrency: int = Field(
         512, ge=1, description="Most requests in flight over all workers; beyond it: status 429."
@@ -164,10 +184,43 @@ class Settings(BaseSettings):
         "or a command (the JSON is its standard input).",
     )
 
+    retention_dagster_days: int | None = Field(
+        None, ge=1, description="Days for which `prune` keeps Dagster's runs and ticks; unset: all."
+    )
+    retention_candidate_days: int | None = Field(
+        None,
+        ge=1,
+        description="Days for which `prune` keeps the files of models that were never promoted; unset: all.",
+    )
+    retention_champions: int | None = Field(
+        None,
+        ge=2,
+        description="Champions whose files `prune` keeps, the present one and those before it; unset: all.",
+    )
+    retention_bentos: int | None = Field(
+        None,
+        ge=2,
+        description="Champions whose Bentos `prune` keeps, the present one and those before it; unset: all.",
+    )
+    retention_prediction_days: int | None = Field(
+        None,
+        ge=31,
+        description="Age in days at which `prune` deletes a calendar month of predictions; unset: never.",
+    )
+    retention_schedule: str | None = Field(
+        None,
+        description="Cron schedule of Dagster's job `prune`; unset: `loan-default prune --apply` alone deletes.",
+    )
+
     @property
     def models_root(self) -> str:
         """The folder of model artifacts."""
         return self.artifact_root or str(self.home / "models")
+
+    @property
+    def artifact_folder(self) -> Path:
+        """The folder of model artifacts as an absolute path."""
+        return Path(self.models_root).expanduser().resolve()
 
     @property
     def home(self) -> Path:

@@ -8,17 +8,20 @@ from urllib.parse import quote
 
 import psycopg2
 from psycopg2 import sql
+from sqlalchemy.engine import make_url
 
 from loan_default_assets.warehouse.database import dsn
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 
 
 @contextmanager
-def fresh_database(postgres: LocalPostgres) -> Iterator[str]:
-    """URL of an empty database, dropped at the end of the block."""
+def fresh_database(postgres: LocalPostgres, template: str | None = None) -> Iterator[str]:
+    """URL of an empty database, or of a copy of the one at the URL `template`, dropped at the end of the block."""
     name = f"test_{os.getpid()}_{next(_number)}"
     server = postgres.start()
-    _execute(server, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    copied = "template1" if template is None else make_url(template).database or ""
+    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    _execute(server, statement.format(sql.Identifier(name), sql.Identifier(copied)))
     yield server.replace(f"/{quote(postgres.database)}?", f"/{name}?")
     _execute(server, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 

@@ -19,7 +19,7 @@ from bento.grpc_api.conversion import model_info, responses, values
 from bento.grpc_api.health_service import HealthService
 from bento.grpc_api.interceptor import Interceptor, abort
 from bento.inference.engine import Engine
-from bento.operations.error_location import error_location
+from bento.operations.error_location import unexpected
 from bento.operations.prometheus_metrics import counter_of
 from bento.schemas import problems
 from bento.schemas.problems import Detail, Refused
@@ -98,8 +98,7 @@ class GrpcService(pb_grpc.LoanDefaultServicer):
         except Refused as refused:
             problem = refused.problem
         except Exception as error:  # noqa: BLE001 - the text of an error may quote the request
-            logger.error("%s failed: %s", name, error_location(error))
-            problem = problems.INTERNAL
+            problem = unexpected(logger, name, error)
         finally:
             self._count(f"/{SERVICE}/{name}", status, time.perf_counter() - started)
         await abort(context, problem)
@@ -130,6 +129,12 @@ class GrpcServer:
                 ("grpc.so_reuseport", int(settings.service_workers > 1)),
                 ("grpc.max_receive_message_length", settings.service_max_message_bytes),
                 ("grpc.max_send_message_length", -1),
+                ("grpc.max_metadata_size", settings.service_max_header_bytes),
+                ("grpc.absolute_max_metadata_size", settings.service_max_header_bytes),
+                ("grpc.server_handshake_timeout_ms", int(1000 * settings.service_header_seconds)),
+                # The connection of a client that is gone without a word is closed.
+                ("grpc.keepalive_time_ms", 60_000),
+                ("grpc.keepalive_timeout_ms", 20_000),
                 # A channel stays with its first worker; after its end the kernel chooses a worker again.
                 ("grpc.max_connection_age_ms", 300_000),
             ],

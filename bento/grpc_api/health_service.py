@@ -3,9 +3,12 @@
 import asyncio
 from typing import Any
 
+import grpc
 from grpc_health.v1 import health, health_pb2
 
 WATCH_SECONDS = 0.5
+# A watch needs no key and has no end, and counts as a call in flight.
+MOST_WATCHES = 64
 
 
 class HealthService(health.aio.HealthServicer):
@@ -15,8 +18,19 @@ class HealthService(health.aio.HealthServicer):
     watches until its drain time is over.
     """
 
+    _watches = 0
+
     async def Watch(self, request: Any, context: Any) -> None:
-        """Write the status now and after every change."""
+        """Write the status now and after every change; RESOURCE_EXHAUSTED with `MOST_WATCHES` watches open."""
+        if self._watches >= MOST_WATCHES:
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many watches are open; use Check")
+        self._watches += 1
+        try:
+            await self._write_changes(request, context)
+        finally:
+            self._watches -= 1
+
+    async def _write_changes(self, request: Any, context: Any) -> None:
         written, stopping = None, False
         while not stopping:
             stopping = self._gracefully_shutting_down

@@ -41,11 +41,13 @@ def read_only_app(runtime: Callable[[], "Runtime"], document: bytes) -> Starlett
     async def health(_: Request) -> Response:
         worker = runtime()
         current = worker.champion.current
-        body: dict[str, Any] = {"status": "ok" if worker.ready else "unavailable"}
+        problem = worker.prediction_log_problem or worker.champion.files_problem
+        state = "unavailable" if not worker.ready else "degraded" if problem else "ok"
+        body: dict[str, Any] = {"status": state}
         if current:
             body["model_version"] = current.version
-        if worker.champion.error:
-            body["reason"] = worker.champion.error
+        if reason := worker.champion.error or problem:
+            body["reason"] = reason
         return json_response(to_json(body), 200 if worker.ready else 503)
 
     async def model_info(_: Request) -> Response:

@@ -13,7 +13,7 @@ from bento.access.addresses import is_loopback
 from bento.access.api_keys import Keys, presented_key
 from bento.access.permissions import ROUTES, route_of
 from bento.access.rate_limit import RateLimit
-from bento.operations.error_location import error_location
+from bento.operations.error_location import unexpected
 from bento.schemas import problems
 from bento.schemas.problems import Problem
 from loan_default_assets.settings import Settings
@@ -21,6 +21,7 @@ from loan_default_assets.settings import Settings
 logger = logging.getLogger("bentoml.loan_default.http")
 
 UNKNOWN = "unknown"
+READING = ("GET", "HEAD")
 # The status that is counted when the client closes the connection before the response.
 CLIENT_CLOSED = 499
 Count = Callable[[str, int, float], None]
@@ -41,6 +42,7 @@ class HttpMiddleware:
         self._rate = RateLimit(settings.service_rate_limit / settings.service_workers)
         self._max_in_flight = -(-settings.service_max_concurrency // settings.service_workers)
         self._timeout, self._max_body = settings.service_timeout_seconds, settings.service_max_body_bytes
+        self._max_headers = settings.service_max_header_bytes
         self._in_flight = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -62,27 +64,31 @@ class HttpMiddleware:
 
         self._in_flight += 1
         try:
-            problem = self._refusal(route, scope)
-            if problem is None:
-                try:
+            try:
+                problem = self._refusal(route, scope)
+                if problem is None:
                     async with asyncio.timeout(self._timeout):
                         problem = await self._pass_on(scope, receive, counted_send)
-                except TimeoutError:
-                    problem = problems.TIMED_OUT
-                except Exception as error:  # noqa: BLE001 - the text of an error may quote the request
-                    logger.error("%s failed: %s", route, error_location(error))
-                    problem = problems.INTERNAL
+            except TimeoutError:
+                problem = problems.TIMED_OUT
+            except Exception as error:  # noqa: BLE001 - the text of an error may quote the request
+                problem = unexpected(logger, route or UNKNOWN, error)
             if problem is not None and not status:
-                await _respond(problem, counted_send)
+                await _respond(problem, counted_send, close=_has_body(scope))
         finally:
             self._in_flight -= 1
             self._count(route or UNKNOWN, status or CLIENT_CLOSED, time.perf_counter() - started)
 
     def _refusal(self, route: str | None, scope: Any) -> Problem | None:
+        # A request whose headers arrive at once has passed the limit of `header_limits`.
+        if sum(len(name) + len(value) + 4 for name, value in scope["headers"]) > self._max_headers:
+            return problems.HEADERS_TOO_LARGE
         headers = dict(scope["headers"])
         key = presented_key(_text(headers.get(b"authorization")), _text(headers.get(b"x-api-key")))
         if not self._keys and not _is_local(scope, headers):
             return problems.NOT_LOCAL
+        if not self._keys and scope["method"] not in READING and _is_cross_site(scope, headers):
+            return problems.OTHER_ORIGIN
         role = self._keys.role(key)
         client = (key if role else None) or (scope.get("client") or ("",))[0]
         if not self._rate.admits(client):
@@ -94,7 +100,9 @@ class HttpMiddleware:
         if self._in_flight > self._max_in_flight and ROUTES.get(route):
             return problems.TOO_MANY
         if scope["method"] == "POST":
-            media = headers.get(b"content-type", b"application/json").split(b";")[0].strip().lower()
+            # With a key, a request without content need not name a type; a browser sends keys to no other site.
+            unnamed = b"application/json" if self._keys else b""
+            media = headers.get(b"content-type", unnamed).split(b";")[0].strip().lower()
             if media != b"application/json":
                 return problems.NOT_JSON
         length = headers.get(b"content-length", b"0")
@@ -102,7 +110,7 @@ class HttpMiddleware:
 
     async def _pass_on(self, scope: Any, receive: Any, send: Any) -> Problem | None:
         """Pass the request on with its complete body; TOO_LARGE as soon as the body exceeds the limit."""
-        if scope["method"] in ("GET", "HEAD"):
+        if scope["method"] in READING:
             await self._app(scope, receive, send)
             return None
         chunks, size, more = [], 0, True
@@ -124,7 +132,13 @@ class HttpMiddleware:
         return None
 
 
-async def _respond(problem: Problem, send: Any) -> None:
+def _has_body(scope: Any) -> bool:
+    """Whether a body follows the headers, of which a refused client could otherwise send the rest without end."""
+    names = dict(scope["headers"])
+    return b"transfer-encoding" in names or names.get(b"content-length", b"0") != b"0"
+
+
+async def _respond(problem: Problem, send: Any, *, close: bool) -> None:
     body = problem.body()
     headers = [
         (b"content-type", b"application/json"),
@@ -135,7 +149,7 @@ async def _respond(problem: Problem, send: Any) -> None:
         headers.append((b"www-authenticate", b"Bearer"))
     if problem.status in (429, 503):
         headers.append((b"retry-after", b"1"))
-    if problem.status == 413:
+    if close:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -145,6 +159,14 @@ def _is_local(scope: Any, headers: dict[bytes, bytes]) -> bool:
     """Whether address and Host header are both local; a web page of another site can forge one of them."""
     host = headers.get(b"host", b"").decode("latin-1").rsplit(":", 1)[0].strip("[]")
     return is_loopback((scope.get("server") or ("",))[0]) and (host == "localhost" or is_loopback(host))
+
+
+def _is_cross_site(scope: Any, headers: dict[bytes, bytes]) -> bool:
+    """Whether a browser says that a page of another origin sends the request."""
+    own = b"%s://%s" % (scope.get("scheme", "http").encode(), headers.get(b"host", b"").lower())
+    if headers.get(b"origin", own).lower() != own:
+        return True
+    return headers.get(b"sec-fetch-site", b"none") not in (b"none", b"same-origin")
 
 
 def _text(header: bytes | None) -> str | None:

@@ -4,14 +4,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
 from loan_default_assets.model.artifact import ArtifactError
+from loan_default_assets.model.artifact_store import ArtifactStore, FilesSignature, signature
 from loan_default_assets.model.predictor import Predictor
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.database_errors import WarehouseError
@@ -25,12 +25,19 @@ RETRY_SECONDS = 30.0
 
 @dataclass(frozen=True, eq=False)
 class LoadedChampion:
-    """Everything that a prediction depends on, so that one reference is one consistent version."""
+    """Everything that a prediction depends on, so that one reference is one consistent version.
+
+    Attributes:
+        folder: Where the model's files are.
+        files: The `signatures` when the files were last verified.
+    """
 
     record: ModelRecord
     predictor: Predictor
     threshold: float
     loaded_at: datetime
+    folder: Path
+    files: tuple[FilesSignature, ...]
 
     @property
     def version(self) -> str:
@@ -40,19 +47,26 @@ class LoadedChampion:
 class Champion:
     """The champion of one worker. `current` is replaced by one assignment; `wanted` is the last result of `find`.
 
+    `files_problem` says why a restart could not load `current`, whose files were changed or removed since; None while
+    they are intact.
+
     Args:
         portfolio: The served portfolio.
+        store: Where the files of the models are.
         find: Returns the model that should be served; it may raise WarehouseError.
     """
 
-    def __init__(self, portfolio: Portfolio, find: Callable[[], ModelRecord | None]) -> None:
-        self._portfolio, self._find = portfolio, find
+    def __init__(
+        self, portfolio: Portfolio, store: ArtifactStore, find: Callable[[], ModelRecord | None]
+    ) -> None:
+        self._portfolio, self._store, self._find = portfolio, store, find
         self._lock = threading.Lock()
         self._refused: tuple[str, str] | None = None
         self._retry_at = 0.0
         self.current: LoadedChampion | None = None
         self.wanted: ModelRecord | None = None
         self.error: str | None = "the model registry has not been polled yet"
+        self.files_problem: str | None = None
 
     def poll(self, *, retry_refused: bool = False) -> str | None:
         """Find the wanted model and load it. A model that cannot be loaded is refused, and the current one stays.
@@ -64,6 +78,7 @@ class Champion:
             `loaded`, `refused`, or None when nothing changed.
         """
         with self._lock:
+            self._watch_files()
             try:
                 record = self._find()
             except WarehouseError as error:
@@ -81,27 +96,53 @@ class Champion:
             if identity == self._refused and not retry_refused and time.monotonic() < self._retry_at:
                 return None
             try:
-                loaded = load(self._portfolio, record)
+                loaded = load(self._portfolio, self._store, record)
             except Exception as error:  # noqa: BLE001 - after any error the current model stays
                 self._refused, self._retry_at = identity, time.monotonic() + RETRY_SECONDS
                 self.error = f"{record.version} is refused: {error or type(error).__name__}"
                 logger.error("%s", self.error)
                 return "refused"
-            self.current = loaded
+            self.current, self.files_problem = loaded, None
             self.error = self._refused = None
             logger.info("%s is served now", record.version)
             return "loaded"
 
+    def _watch_files(self) -> None:
+        """Verify the files of the loaded model again once their sizes or times have changed."""
+        loaded = self.current
+        if (
+            loaded is None
+            or (present := signatures(self._store, loaded.record, loaded.folder)) == loaded.files
+        ):
+            return
+        found = self._store.check(loaded.record)
+        self.files_problem = None if found.intact else found.problem
+        if found.intact:
+            logger.info("the files of %s are intact, in %s", loaded.version, found.path)
+            if found.path != loaded.folder:
+                present = signatures(self._store, loaded.record, found.path)
+                loaded = replace(loaded, folder=found.path)
+        else:
+            logger.error("%s is served from memory: %s", loaded.version, found.problem)
+        self.current = replace(loaded, files=present)
 
-def load(portfolio: Portfolio, record: ModelRecord) -> LoadedChampion:
+
+def signatures(store: ArtifactStore, record: ModelRecord, folder: Path) -> tuple[FilesSignature, ...]:
+    """Signatures of the folder with a model's files, and of the one to which lost files are restored."""
+    return signature(folder), signature(store.root / record.version)
+
+
+def load(portfolio: Portfolio, store: ArtifactStore, record: ModelRecord) -> LoadedChampion:
     """Load, verify and warm up the model of a record.
 
     Raises:
-        ArtifactError: The artifact is damaged or does not fit the portfolio.
+        ArtifactError: The artifact is missing, damaged or does not fit the portfolio.
         Exception: Any error of a model that cannot be used.
     """
+    folder = store.folder(record)
+    files = signatures(store, record, folder)
     predictor = Predictor.from_artifact(
-        folder_of(record.artifact_uri),
+        folder,
         sha256=record.artifact_sha256,
         portfolio_hash=portfolio.hash,
         reason_texts=portfolio.reason_texts(),
@@ -109,25 +150,11 @@ def load(portfolio: Portfolio, record: ModelRecord) -> LoadedChampion:
     features = portfolio.features
     named = (tuple(predictor.feature_names["numbers"]), tuple(predictor.feature_names["categories"]))
     if predictor.version != record.version or named != (features.numerical, features.categorical):
-        raise ArtifactError(
-            f"{record.artifact_uri} is {predictor.version}, or has other features than the portfolio"
-        )
+        raise ArtifactError(f"{folder} is {predictor.version}, or has other features than the portfolio")
     numerical = np.full((2, len(features.numerical)), np.nan, np.float32)
     categorical = np.zeros((2, len(features.categorical)), np.int16)
     scored = predictor.predict(numerical, categorical, reasons="all")
     contributions = predictor.contributions(numerical, categorical)
     if not (np.isfinite(scored.pd).all() and np.isfinite(contributions).all()):
         raise ArtifactError(f"{record.version} gives scores that are not finite")
-    return LoadedChampion(record, predictor, float(predictor.threshold), datetime.now(UTC))
-
-
-def folder_of(uri: str) -> Path:
-    """The folder that an artifact's URI names.
-
-    Raises:
-        ArtifactError: The URI names no local folder.
-    """
-    parts = urlsplit(uri)
-    if parts.scheme not in ("", "file"):
-        raise ArtifactError(f"{parts.scheme}:// artifacts cannot be served: set ARTIFACT_ROOT to a folder")
-    return Path(unquote(parts.path) if parts.scheme else uri)
+    return LoadedChampion(record, predictor, float(predictor.threshold), datetime.now(UTC), folder, files)

@@ -98,6 +98,8 @@ class Engine:
         """Set the gauges of queue and spool."""
         prometheus_metrics.QUEUE_LOANS.set(self._batcher.rows)
         prometheus_metrics.SPOOL_BYTES.set(self._spool.waiting_bytes)
+        prometheus_metrics.SPOOL_BLOCKED.set(self._spool.fault is not None)
+        prometheus_metrics.SHIPPER_FAILING.set(bool(self._shipper.fault or self._spool.unreadable))
 
     async def close(self) -> None:
         """Score the loans in the queue, then stop."""

@@ -3,6 +3,7 @@
 Everything is imported where it is used, since importing BentoML is slow.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,39 @@ def new_model(tag: str, *, store: Path, labels: dict[str, str]) -> Any:
     from bentoml._internal.models import ModelStore
 
     return bentoml.models.create(tag, labels=labels, _model_store=ModelStore(str(store / "models")))
+
+
+def use_http_protocol(protocol: type[Any]) -> None:
+    """Let the uvicorn that BentoML starts next use this protocol; BentoML passes no protocol on."""
+    import uvicorn.config
+    import uvicorn.protocols.http.auto as auto
+
+    vars(auto)["AutoHTTPProtocol"] = protocol
+    uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{auto.__name__}:AutoHTTPProtocol"
+
+
+def delete_bento(tag: str, *, store: Path) -> None:
+    """`bentoml.bentos.delete` for a store other than the process's own, also where it or a neighbour is damaged.
+
+    BentoML reads the neighbours after the deletion, to find the newest.
+    """
+    import bentoml
+    from bentoml._internal.bento import BentoStore
+
+    with suppress(bentoml.exceptions.BentoMLException):
+        bentoml.bentos.delete(tag, _bento_store=BentoStore(str(store / "bentos")))
+
+
+def delete_model(tag: str, *, store: Path) -> None:
+    """`bentoml.models.delete` for a store other than the process's own, also where it or a neighbour is damaged.
+
+    BentoML reads the neighbours after the deletion, to find the newest.
+    """
+    import bentoml
+    from bentoml._internal.models import ModelStore
+
+    with suppress(bentoml.exceptions.BentoMLException):
+        bentoml.models.delete(tag, _model_store=ModelStore(str(store / "models")))
 
 
 def remove_unused_middleware(app: Any) -> None:

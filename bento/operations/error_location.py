@@ -1,14 +1,25 @@
-"""The description of an unexpected error for the log: its text may quote a request, so only kind and location."""
+"""What is written of an unexpected error: its text may quote a request, so only kinds and locations."""
+
+import logging
+import uuid
+
+from bento.schemas.problems import INTERNAL, Problem
+from loan_default_assets.error_outline import outline
 
 
 def error_location(error: BaseException) -> str:
-    """Kind, file and line of an error.
+    """Kinds, files and lines of an error and of those behind it."""
+    return outline(error)
 
-    >>> error_location(ValueError("Kim"))
-    'ValueError at ?'
+
+def unexpected(logger: logging.Logger, name: str, error: Exception) -> Problem:
+    """Log an error of a request, and return the response; both have the same id.
+
+    Args:
+        logger: The transport's logger.
+        name: The route or method.
+        error: What it raised.
     """
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    location = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "?"
-    return f"{type(error).__name__} at {location}"
+    number = uuid.uuid4().hex[:12]
+    logger.error("%s failed: %s (error %s)", name, error_location(error), number)
+    return INTERNAL.with_message(f"{INTERNAL.message} as error {number}")

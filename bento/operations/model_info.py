@@ -60,7 +60,7 @@ class ModelInfo:
             "workers": workers(self._worker_registry.reports(), self._settings.service_workers, record),
             "prediction_log": self._prediction_log_state(),
             "database": database,
-            "error": self._champion.error,
+            "error": self._champion.error or self._champion.files_problem,
         }
 
     def _query(self, record: ModelRecord | None) -> str:

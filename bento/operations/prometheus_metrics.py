@@ -6,6 +6,7 @@ its workers; so only workers import this module.
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -40,6 +41,16 @@ QUEUE_LOANS = Gauge("loan_default_queue_loans", "Loans that wait to be scored.",
 SPOOL_BYTES = Gauge(
     "loan_default_spool_bytes", "Prediction log not yet in PostgreSQL.", multiprocess_mode="livesum"
 )
+SPOOL_BLOCKED = Gauge(
+    "loan_default_spool_blocked",
+    "Workers that refuse predictions because the spool cannot be written.",
+    multiprocess_mode="livesum",
+)
+SHIPPER_FAILING = Gauge(
+    "loan_default_shipper_failing",
+    "Workers that cannot deliver the prediction log for another reason than an unreachable PostgreSQL.",
+    multiprocess_mode="livesum",
+)
 
 
 class _Workers(Collector):
@@ -72,6 +83,13 @@ def exposition(reports: Iterable[WorkerReport], shared: str | None) -> bytes:
     workers = CollectorRegistry()
     workers.register(_Workers(reports))
     return generate_latest(registry if shared else REGISTRY) + generate_latest(workers)
+
+
+def reserve_disk_space(shared: str | None) -> None:
+    """Reserve the blocks of this process's counts: a count that the disk has no block for would kill the process."""
+    for file in Path(shared).glob(f"*_{os.getpid()}.db") if shared else ():
+        with suppress(OSError), file.open("r+b") as opened:
+            os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
 
 
 def forget_dead_workers(shared: str | None) -> None:

@@ -20,10 +20,11 @@ from bento.operations.error_location import error_location
 from bento.operations.model_info import ModelInfo, workers
 from bento.operations.worker_registry import WorkerRegistry, WorkerReport
 from bento.packaging import pinned_record
-from bento.prediction_log.records import deliver_to
+from bento.prediction_log.records import deliver_to, keep_refused_in
 from bento.prediction_log.shipper import Shipper
-from bento.prediction_log.spool import Spool
+from bento.prediction_log.spool import Spool, take_in
 from bento.schemas.requests import CheckedLoan, RequestTypes
+from loan_default_assets.model.artifact_store import ArtifactStore
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.predictions import PredictionLog
@@ -56,11 +57,14 @@ class Runtime:
         self._parent = os.getppid()
         registry = Registry(database)
         record = pinned_record(pinned) if pinned else None
-        self.champion = Champion(portfolio, (lambda: record) if record else registry.champion)
+        store = ArtifactStore(Path(settings.models_root), settings.home)
+        self.champion = Champion(portfolio, store, (lambda: record) if record else registry.champion)
         self.worker_registry = WorkerRegistry(folder / "workers")
         self._handled = self.worker_registry.newest_request()
+        take_in(folder.glob("refused*.jsonl"), folder / "spool")
         self.spool = Spool(folder / "spool", settings.service_spool_bytes, former_folder=folder / "journal")
-        self.shipper = Shipper(self.spool, deliver_to(PredictionLog(database)), folder / "refused.jsonl")
+        log = PredictionLog(database)
+        self.shipper = Shipper(self.spool, deliver_to(log), keep_refused_in(log))
         self.model_info = ModelInfo(
             portfolio, settings, self.champion, self.worker_registry, database, self._prediction_log_state
         )
@@ -82,6 +86,7 @@ class Runtime:
         rate = RateLimit(self.settings.service_rate_limit / self.settings.service_workers)
         servicer = GrpcService(self.engine, self._types, self.gather, rate)
         self.grpc = GrpcServer(servicer, self.settings, self._keys)
+        prometheus_metrics.reserve_disk_space(self._shared)
         await self._poll()
         await self.grpc.start()
         self._ready = True
@@ -102,8 +107,19 @@ class Runtime:
 
     @property
     def ready(self) -> bool:
-        """Whether loans can be scored."""
-        return self._ready and self.champion.current is not None
+        """Whether loans can be scored, which includes that predictions can be recorded."""
+        return self._ready and self.champion.current is not None and self.spool.fault is None
+
+    @property
+    def prediction_log_problem(self) -> str | None:
+        """Why predictions cannot be recorded or are not delivered; None when they are."""
+        if self.spool.fault:
+            return (
+                f"predictions cannot be recorded: the prediction log cannot be written ({self.spool.fault})"
+            )
+        if self.spool.unreadable:
+            return f"{len(self.spool.unreadable)} files of the prediction log cannot be read; see the log"
+        return "the prediction log waits to be delivered; see the log" if self.shipper.fault else None
 
     async def score(self, loans: list[CheckedLoan], channel: Channel, started: float) -> ScoredRequest:
         """See `Engine.score`."""
@@ -160,18 +176,19 @@ class Runtime:
         if outcome:
             prometheus_metrics.RELOADS.labels(outcome).inc()
         self._handled = newest
+        await asyncio.to_thread(self.spool.recheck)
+        await self.grpc.set_serving(self.champion.current is not None and self.spool.fault is None)
         current, wanted = self.champion.current, self.champion.wanted
         self.worker_registry.report(
             WorkerReport(
                 worker=self.worker_registry.worker,
                 desired=wanted.version if wanted else None,
                 loaded=current.version if current else None,
-                error=self.champion.error,
+                error=self.champion.error or self.champion.files_problem,
                 handled=newest,
                 loaded_at=current.loaded_at.isoformat() if current else None,
             )
         )
-        await self.grpc.set_serving(current is not None)
         self.engine.update_gauges()
 
     def _prediction_log_state(self) -> dict[str, Any]:
@@ -179,4 +196,5 @@ class Runtime:
             "waiting_bytes": self.spool.waiting_bytes,
             "database_unreachable": self.shipper.database_unreachable,
             "refused": self.shipper.refused,
+            "error": self.prediction_log_problem,
         }

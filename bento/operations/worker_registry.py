@@ -8,6 +8,7 @@ import json
 import os
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -55,15 +56,14 @@ class WorkerRegistry:
         reports = []
         for lock in sorted(self._folder.glob("*.lock")):
             file = lock.with_suffix(".json")
-            if lock.stem != self.worker and (descriptor := file_locks.acquire(lock)) is not None:
-                file.unlink(missing_ok=True)
-                lock.unlink(missing_ok=True)
-                os.close(descriptor)
-                continue
-            try:
+            # What cannot be locked or read is no file of a worker.
+            with suppress(OSError, ValueError, TypeError):
+                if lock.stem != self.worker and (descriptor := file_locks.acquire(lock)) is not None:
+                    file.unlink(missing_ok=True)
+                    lock.unlink(missing_ok=True)
+                    os.close(descriptor)
+                    continue
                 reports.append(WorkerReport(**json.loads(file.read_text())))
-            except FileNotFoundError:
-                continue
         return reports
 
     def request_reload(self) -> int:
@@ -92,5 +92,9 @@ class WorkerRegistry:
 
 def _replace(path: Path, text: str) -> None:
     new = path.with_name(f".{path.name}.{uuid.uuid4().hex[:6]}")
-    new.write_text(text)
-    new.replace(path)
+    try:
+        new.write_text(text)
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise

@@ -1,4 +1,4 @@
-"""The record format of the prediction log: the scored loans of one request as one line of JSON."""
+"""The record format of the prediction log, the scored loans of one request as one line of JSON, and its tables."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -32,7 +32,19 @@ def deliver_to(log: PredictionLog) -> Callable[[Sequence[bytes]], None]:
             log.append_lines(lines)
         except RefusedPredictions:
             raise
-        except WarehouseError as error:
-            raise DatabaseUnreachable from error
+        except WarehouseError:
+            raise DatabaseUnreachable from None
 
     return deliver
+
+
+def keep_refused_in(log: PredictionLog) -> Callable[[bytes, str], bool]:
+    """A function that keeps a record which the table of predictions refuses; it raises DatabaseUnreachable."""
+
+    def keep(line: bytes, reason: str) -> bool:
+        try:
+            return log.keep_refused(line, reason)
+        except WarehouseError:
+            raise DatabaseUnreachable from None
+
+    return keep

@@ -65,6 +65,9 @@ UNREADABLE = Problem(400, "INVALID_ARGUMENT", "unreadable", "the message cannot 
 INVALID = Problem(422, "INVALID_ARGUMENT", "invalid_request", "the request is not valid")
 NOT_JSON = Problem(415, "INVALID_ARGUMENT", "not_json", "send JSON: `Content-Type: application/json`")
 TOO_LARGE = Problem(413, "RESOURCE_EXHAUSTED", "too_large", "the body is over SERVICE_MAX_BODY_BYTES")
+HEADERS_TOO_LARGE = Problem(
+    431, "RESOURCE_EXHAUSTED", "headers_too_large", "the headers are over SERVICE_MAX_HEADER_BYTES"
+)
 NOT_FOUND = Problem(404, "UNIMPLEMENTED", "not_found", "there is no such path; GET /openapi.json lists them")
 UNAUTHORIZED = Problem(
     401, "UNAUTHENTICATED", "unauthorized", "send a key: `Authorization: Bearer KEY` or `X-API-Key: KEY`"
@@ -75,6 +78,12 @@ NOT_LOCAL = Problem(
     "PERMISSION_DENIED",
     "not_local",
     "without SERVICE_API_KEYS only requests to 127.0.0.1, ::1 and localhost are accepted",
+)
+OTHER_ORIGIN = Problem(
+    403,
+    "PERMISSION_DENIED",
+    "other_origin",
+    "without SERVICE_API_KEYS a web page of another site may not call the service",
 )
 TOO_MANY = Problem(429, "RESOURCE_EXHAUSTED", "too_many_requests", "too many requests; try again in a second")
 TIMED_OUT = Problem(504, "DEADLINE_EXCEEDED", "timed_out", "no response within SERVICE_TIMEOUT_SECONDS")

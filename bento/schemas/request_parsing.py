@@ -1,5 +1,6 @@
 """From bytes to a valid request, or to the list of its faults, which quotes no value of the request."""
 
+import json
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -15,6 +16,31 @@ SHOWN_FAULTS = 20
 BIG_BYTES = 1 << 16
 # An unknown field that could be a misspelt column is named in the error; any other name may be personal data.
 _NAME_LIKE = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+class _GivenTwice(Exception):
+    pass
+
+
+def _require_unique(pairs: list[tuple[str, Any]]) -> None:
+    if len({key for key, _ in pairs}) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _GivenTwice(next(key for key in keys if keys.count(key) > 1))
+
+
+# Pydantic takes the last value of a key that is given twice, other readers of the same request the first.
+_UNIQUE_KEYS = json.JSONDecoder(
+    object_pairs_hook=_require_unique, parse_float=str, parse_int=str, parse_constant=str, strict=False
+)
+
+
+def _key_given_twice(body: bytes) -> str | None:
+    """A key that an object of a valid request has twice; it has no unknown keys, so the name is no personal data."""
+    try:
+        _UNIQUE_KEYS.decode(body.decode())
+    except _GivenTwice as error:
+        return str(error)
+    return None
 
 
 class Parser:
@@ -43,9 +69,13 @@ class Parser:
             reason = f"{most} per request; the body holds more fields than that"
             raise Refused(INVALID.with_details([Detail("body", reason)]))
         try:
-            return self._model.model_validate_json(body)
+            request = self._model.model_validate_json(body)
         except ValidationError as error:
             faults = self._faults(error)
+        else:
+            if (twice := _key_given_twice(body)) is None:
+                return request
+            faults = INVALID.with_details([Detail(twice, "is given twice")])
         raise Refused(faults)
 
     def values(self, fields: Mapping[str, Any]) -> Any:

@@ -13,6 +13,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from loan_default_assets.settings import Settings
 
 SECONDS = 5
+# The proxy of the environment does not reach this container's own ports.
+_NO_PROXY = urllib.request.ProxyHandler({})
 
 
 def service() -> bool:
@@ -22,13 +24,14 @@ def service() -> bool:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     url = f"{scheme}://127.0.0.1:{settings.service_http_port}/livez"
-    with urllib.request.urlopen(url, timeout=SECONDS, context=context) as response:  # noqa: S310
+    opener = urllib.request.build_opener(_NO_PROXY, urllib.request.HTTPSHandler(context=context))
+    with opener.open(url, timeout=SECONDS) as response:
         return bool(response.status == 200)
 
 
 def code() -> bool:
     """Dagster's code server has loaded the graph."""
-    with grpc.insecure_channel("127.0.0.1:4000") as channel:
+    with grpc.insecure_channel("127.0.0.1:4000", (("grpc.enable_http_proxy", 0),)) as channel:
         request = health_pb2.HealthCheckRequest(service="DagsterApi")
         response = health_pb2_grpc.HealthStub(channel).Check(request, timeout=SECONDS)
     return bool(response.status == health_pb2.HealthCheckResponse.SERVING)
@@ -36,7 +39,8 @@ def code() -> bool:
 
 def webserver() -> bool:
     """Dagster's webserver responds."""
-    with urllib.request.urlopen("http://127.0.0.1:3000/server_info", timeout=SECONDS) as response:
+    opener = urllib.request.build_opener(_NO_PROXY)
+    with opener.open("http://127.0.0.1:3000/server_info", timeout=SECONDS) as response:
         return bool(response.status == 200)
 
 

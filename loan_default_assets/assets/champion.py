@@ -4,7 +4,7 @@ import dagster as dg
 
 from loan_default_assets.assets.metadata import champion_metadata, columns_table
 from loan_default_assets.orchestration import jobs
-from loan_default_assets.orchestration.resources import Warehouse
+from loan_default_assets.orchestration.resources import ModelStore, Warehouse
 from loan_default_assets.orchestration.retry_policy import retried
 from loan_default_assets.pipeline.decide_champion import decide_champion
 from loan_default_assets.portfolio.spec import Portfolio
@@ -24,11 +24,14 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
         pool=jobs.TRAINING,
     )
     @retried
-    def champion(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+    def champion(
+        context: dg.AssetExecutionContext, warehouse: Warehouse, models: ModelStore
+    ) -> dg.MaterializeResult:
         decision = decide_champion(
             portfolio,
             warehouse.registry(portfolio),
             warehouse.evaluations(portfolio),
+            models.artifacts,
             promotion_policy=settings.promotion_policy,
             log=context.log,
         )

@@ -42,7 +42,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
                 portfolio,
                 warehouse.loans(portfolio),
                 warehouse.registry(portfolio),
-                artifacts=models.path,
+                store=models.artifacts,
                 config=model_config(portfolio, settings, attempt.seed_offset),
                 limits=split_limits(settings),
                 leakage_limit=settings.leakage_auc_limit,

@@ -1,11 +1,11 @@
 """The asset `classifier_bento`."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import dagster as dg
 
-from loan_default_assets.orchestration.resources import Warehouse
+from loan_default_assets.orchestration.resources import ModelStore, Warehouse
+from loan_default_assets.orchestration.retry_policy import reported
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
 
@@ -23,7 +23,10 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
         deps=[dg.AssetKey([portfolio.name, "champion"])],
         automation_condition=dg.AutomationCondition.eager(),
     )
-    def classifier_bento(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+    @reported
+    def classifier_bento(
+        context: dg.AssetExecutionContext, warehouse: Warehouse, models: ModelStore
+    ) -> dg.MaterializeResult:
         from bento.packaging import build_bento, save_model
 
         champion = warehouse.registry(portfolio).champion()
@@ -31,12 +34,13 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
             raise dg.Failure(
                 "there is no champion to package; materialize champion first", allow_retries=False
             )
+        found = models.artifacts.check(champion)
+        if not found.intact:
+            raise dg.Failure(found.problem, allow_retries=False)
         evaluation = warehouse.evaluations(portfolio).latest(champion.version)
         figures = dict(champion.metrics) | (dict(evaluation.metrics) if evaluation else {})
         store = settings.bento_store
-        tag = save_model(
-            Path(champion.artifact_uri), replace(champion, metrics=figures), portfolio, store=store
-        )
+        tag = save_model(found.path, replace(champion, metrics=figures), portfolio, store=store)
         built = build_bento(tag, store=store)
         context.log.info(f"classifier_bento: {built.tag}, {built.size_bytes / 1e6:.1f} MB")
         return dg.MaterializeResult(

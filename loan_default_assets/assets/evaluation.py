@@ -6,7 +6,7 @@ from loan_default_assets.assets.metadata import columns_table, evaluation_metada
 from loan_default_assets.limits import promotion_limits, split_limits
 from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.asset_checks import asset_check_result
-from loan_default_assets.orchestration.resources import Attempt, Warehouse
+from loan_default_assets.orchestration.resources import Attempt, ModelStore, Warehouse
 from loan_default_assets.orchestration.retry_policy import retried
 from loan_default_assets.pipeline.check_results import F1_TARGET, FINITE_OUTPUTS, REFERENCE
 from loan_default_assets.pipeline.evaluate_models import evaluate_models
@@ -31,13 +31,14 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
     )
     @retried
     def evaluation(
-        context: dg.AssetExecutionContext, warehouse: Warehouse, attempt: Attempt
+        context: dg.AssetExecutionContext, warehouse: Warehouse, models: ModelStore, attempt: Attempt
     ) -> dg.MaterializeResult:
         evaluated = evaluate_models(
             portfolio,
             warehouse.loans(portfolio),
             warehouse.registry(portfolio),
             warehouse.evaluations(portfolio),
+            models.artifacts,
             limits=promotion_limits(settings),
             split_limits=split_limits(settings),
             seed=settings.seed,

@@ -33,7 +33,7 @@ def backfill(
     try:
         keys = completed_keys(session.portfolio, first, last, min(now, cutoff or now))
     except ValueError as error:
-        raise CommandError(f"{error}\nNext: give --from and --to inside that range") from error
+        raise CommandError(f"{error}\nNext: give --from and --to inside that range") from None
     before = fingerprint(session)
     graph = definitions(session)
     materialize(session, instance, graph, jobs.INGEST, partitions=keys)

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import psutil
 
+from loan_default_assets.commands.log_rotation import rotate
+
 # Every descendant inherits it, so that none is missed when its parent has ended.
 MARK = "LOAN_DEFAULT_UP"
-_LOG_BYTES = 20 << 20
 
 
 def start(
     command: Sequence[str], mark: str, log: Path, environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
     """Start a child in its own session, so that Ctrl-C reaches `up` alone; on Linux it ends with `up`."""
-    if log.exists() and log.stat().st_size > _LOG_BYTES:
-        log.replace(log.with_suffix(".log.1"))
+    rotate(log)
     with log.open("ab") as output:
         return subprocess.Popen(
             command,

@@ -42,6 +42,8 @@ def run_checks(settings: Settings) -> list[Finding]:
         ("home", _home),
         ("portfolio", _portfolio),
         ("postgresql", _postgresql),
+        ("ui", _ui),
+        ("champion", _champion),
         ("ports", _ports),
     )
     found: list[Finding] = []
@@ -108,6 +110,33 @@ def _postgresql(settings: Settings) -> Iterator[Finding]:
 
     with open_session(settings) as session:
         yield Finding("postgresql", f"{session.database.server_version()}, {session.database_label}")
+
+
+def _ui(settings: Settings) -> Iterator[Finding]:
+    from loan_default_assets.orchestration.ui.access_rules import access_rules
+
+    rules = access_rules(settings)
+    login = "with a password" if rules.password else "without a password"
+    yield Finding("ui", f"on {settings.dagster_host} {login}, as {', '.join(rules.hosts)}")
+
+
+def _champion(settings: Settings) -> Iterator[Finding]:
+    """Loads the champion as the service does, and scores a row with it."""
+    from loan_default_assets.commands.session import open_session
+    from loan_default_assets.model.smoke import smoke
+
+    with open_session(settings) as session:
+        champion = session.registry.champion()
+        if champion is None:
+            yield Finding("champion", "none yet", warning=True, fix="loan-default run")
+            return
+        found = session.artifacts.check(champion)
+    if not found.intact:
+        problem, _, fix = found.problem.partition("\n")
+        yield Finding("champion", problem, wrong=True, fix=fix)
+        return
+    smoke(found.path, champion.artifact_sha256)
+    yield Finding("champion", f"{champion.version} loads and scores, from {found.path}")
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:

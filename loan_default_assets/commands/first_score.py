@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from loan_default_assets.commands.log_rotation import rotate
 from loan_default_assets.commands.session import CommandError, Session, environment
 from loan_default_assets.ports import free_port
 from loan_default_assets.settings import Settings
@@ -105,6 +106,7 @@ def _service(session: Session) -> Iterator[tuple[str, str]]:
     )
     log = session.settings.home / "logs" / "service.log"
     log.parent.mkdir(parents=True, exist_ok=True)
+    rotate(log)
     child = os.environ | environment(session)
     child |= {"SERVICE_HTTP_PORT": str(http), "SERVICE_GRPC_PORT": str(grpc), "SERVICE_HOST": "127.0.0.1"}
     # Keys and certificates belong to the public service; this one is reached from this machine only.
@@ -127,7 +129,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) ->
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end and process.poll() is None:
         with suppress(httpx.TransportError):
-            if httpx.get(f"http://127.0.0.1:{port}/health", timeout=5).is_success:
+            if httpx.get(f"http://127.0.0.1:{port}/health", timeout=5, trust_env=False).is_success:
                 return
         time.sleep(0.2)
     raise CommandError(f"the service did not become ready; the reason is in {log}\nNext: loan-default doctor")

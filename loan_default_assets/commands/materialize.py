@@ -12,6 +12,8 @@ from loan_default_assets.orchestration.dagster_internals import (
     ASSET_PARTITION_RANGE_START_TAG,
 )
 
+_INTERRUPTED = (dg.DagsterExecutionInterruptedError.__name__, KeyboardInterrupt.__name__)
+
 
 def materialize(
     session: Session,
@@ -25,7 +27,8 @@ def materialize(
 ) -> dg.ExecuteInProcessResult:
     """Execute one run of a job; consecutive partitions share the run.
 
-    Raises: CommandError with the reason of the first failed step, where the run fails.
+    Raises: CommandError with the reason of the first failed step, where the run fails; KeyboardInterrupt after Ctrl-C
+        in a step, which Dagster reports as a failed one.
     """
     run_tracking.fail_abandoned(instance)
     tags = run_tracking.process_tags() | dict(tags or {})
@@ -45,8 +48,19 @@ def materialize(
         raise_on_error=False,
     )
     if not result.success:
+        if any(_is_interrupted(event) for event in result.all_events):
+            raise KeyboardInterrupt
         raise CommandError(_reason(result, session))
     return result
+
+
+def _is_interrupted(event: dg.DagsterEvent) -> bool:
+    error = event.step_failure_data.error if event.is_step_failure else None
+    while error is not None:
+        if error.cls_name in _INTERRUPTED:
+            return True
+        error = error.cause
+    return False
 
 
 def _reason(result: dg.ExecuteInProcessResult, session: Session) -> str:

@@ -7,7 +7,9 @@ from loan_default_assets.warehouse.registry import RegistryError
 def promote(session: Session, version: str, reason: str) -> str:
     """Makes a version champion; a line on the outcome.
 
-    Raises: CommandError for an unknown or never evaluated version, or one of another portfolio hash.
+    Raises:
+        CommandError: The version is unknown, was never evaluated, or is of another portfolio hash.
+        ArtifactError: Its files are missing or damaged.
     """
     registry = session.registry
     try:
@@ -27,6 +29,7 @@ def promote(session: Session, version: str, reason: str) -> str:
         )
     if champion is not None and champion.version == version:
         return f"{version} is the champion already"
+    session.artifacts.folder(record)
     registry.promote(
         version,
         expected=champion.version if champion else None,
@@ -37,7 +40,18 @@ def promote(session: Session, version: str, reason: str) -> str:
 
 
 def rollback(session: Session, reason: str) -> str:
-    """Make the previous champion the champion again; a line on the outcome. Raises: WarehouseError."""
-    champion = session.registry.champion()
-    back = session.registry.rollback(reason, expected=champion.version if champion else None)
+    """Make the previous champion the champion again; a line on the outcome.
+
+    Raises:
+        WarehouseError: There is no earlier champion.
+        ArtifactError: The files of the earlier champion are missing or damaged; the champion stays.
+    """
+    champion, previous = session.registry.champion(), session.registry.previous_champion()
+    if previous is not None:
+        session.artifacts.folder(previous)
+    back = session.registry.rollback(
+        reason,
+        expected=champion.version if champion else None,
+        to=previous.version if previous else None,
+    )
     return f"{back.version} is the champion again in place of {champion.version if champion else None}"

@@ -47,7 +47,7 @@ def run(
     try:
         keys = completed_keys(session.portfolio, first, last, today or date.today())
     except ValueError as error:
-        raise CommandError(f"{error}\nNext: give --from and --to inside that range") from error
+        raise CommandError(f"{error}\nNext: give --from and --to inside that range") from None
     before = fingerprint(session)
     if say is None:
         _run_jobs(session, instance, definitions(session), keys, cutoff, package)
@@ -92,7 +92,7 @@ def _run_with_plan(
     def loaded() -> None:
         say(default_text(session))
         snapshot = read_snapshot(session.loans, limits, cutoff)
-        refreshed = plan_training(plan, portfolio, session.registry, snapshot, cost)
+        refreshed = plan_training(plan, portfolio, session.registry, session.artifacts, snapshot, cost)
         progress.plan(refreshed.training_seconds)
         say(training_text(refreshed))
 

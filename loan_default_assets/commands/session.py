@@ -9,6 +9,8 @@ from pathlib import Path
 import dagster as dg
 
 from loan_default_assets.definitions import build_definitions
+from loan_default_assets.interrupts import unwind_from_here
+from loan_default_assets.model.artifact_store import ArtifactStore
 from loan_default_assets.orchestration import former_names, jobs
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.settings import Settings
@@ -52,6 +54,10 @@ class Session:
         return PredictionLog(self.database)
 
     @property
+    def artifacts(self) -> ArtifactStore:
+        return ArtifactStore(Path(self.settings.models_root), self.settings.home)
+
+    @property
     def database_label(self) -> str:
         """The database for messages, without a password."""
         return redact(self.url) if self.settings.database_url else f"embedded server in {self.settings.home}"
@@ -61,12 +67,18 @@ class Session:
 def open_session(settings: Settings) -> Iterator[Session]:
     """Start (embedded, where DATABASE_URL is unset) and migrate the database for the time of one command.
 
-    Raises: PortfolioError, WarehouseError.
+    A restore that was killed is completed or dropped first.
+
+    Raises: PortfolioError, WarehouseError, CommandError while a restore runs.
     """
+    from loan_default_assets.commands import pending_restore
+
     portfolio = load(settings.portfolio, source=settings.loan_source)
+    unwind_from_here()
     settings.home.mkdir(parents=True, exist_ok=True)
     given = settings.database_url.get_secret_value() if settings.database_url else None
     with serve(settings.home, given) as url:
+        pending_restore.settle_killed(settings, url)
         database = Database(normalise(url), portfolio.name)
         database.migrate(portfolio)
         yield Session(settings, portfolio, normalise(url), database)
@@ -74,22 +86,32 @@ def open_session(settings: Settings) -> Iterator[Session]:
 
 def environment(session: Session) -> dict[str, str]:
     """The environment variables that a Dagster process of this session needs."""
-    home = session.settings.home / "dagster"
+    return _environment_of(session.settings, session.url)
+
+
+def _environment_of(settings: Settings, url: str) -> dict[str, str]:
     found = {
-        "DATABASE_URL": session.url,
-        "DAGSTER_HOME": str(home),
-        "PORTFOLIO": session.settings.portfolio,
-        "LOAN_DEFAULT_HOME": str(session.settings.home),
+        "DATABASE_URL": url,
+        "DAGSTER_HOME": str(settings.home / "dagster"),
+        "PORTFOLIO": settings.portfolio,
+        "LOAN_DEFAULT_HOME": str(settings.home),
     }
-    if session.settings.loan_source:
-        found["LOAN_SOURCE"] = session.settings.loan_source
+    if settings.loan_source:
+        found["LOAN_SOURCE"] = settings.loan_source
     return found
 
 
 @contextmanager
 def dagster_instance(session: Session) -> Iterator[dg.DagsterInstance]:
     """The instance that the UI opens too, configured by the `dagster.yaml` of the project's root."""
-    os.environ.update(environment(session))
+    with instance_of(session.settings, session.url) as instance:
+        yield instance
+
+
+@contextmanager
+def instance_of(settings: Settings, url: str) -> Iterator[dg.DagsterInstance]:
+    """The instance of a home and a database, also where no portfolio is open."""
+    os.environ.update(_environment_of(settings, url))
     home = Path(os.environ["DAGSTER_HOME"])
     home.mkdir(parents=True, exist_ok=True)
     described = (ROOT / "dagster.yaml").read_text()

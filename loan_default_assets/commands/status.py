@@ -5,7 +5,9 @@ from typing import Any
 import dagster as dg
 
 from loan_default_assets.commands.session import Session
+from loan_default_assets.commands.sizes import size_lines, sizes
 from loan_default_assets.limits import retraining_limits
+from loan_default_assets.model.artifact_store import ArtifactCheck
 from loan_default_assets.model.metrics import METRICS
 from loan_default_assets.orchestration import run_tracking
 from loan_default_assets.policy import retraining
@@ -30,9 +32,10 @@ def status(session: Session, instance: dg.DagsterInstance | None = None) -> dict
         "portfolio": session.portfolio.name,
         "database": session.database_label,
         "tables": session.loans.counts(),
-        "champion": _champion(champion, evaluated) if champion else None,
+        "champion": _champion(champion, evaluated, session.artifacts.check(champion)) if champion else None,
         "evaluation": _evaluation(last) if last else None,
         "retraining": retraining.status(retraining_action(session, instance)),
+        "sizes": sizes(session),
     }
 
 
@@ -52,7 +55,9 @@ def retraining_action(
     return retraining.decide(state, retraining_limits(session.settings))
 
 
-def _champion(champion: ModelRecord, evaluated: EvaluationRecord | None) -> dict[str, Any]:
+def _champion(
+    champion: ModelRecord, evaluated: EvaluationRecord | None, files: ArtifactCheck
+) -> dict[str, Any]:
     return {
         "version": champion.version,
         "verdict": evaluated.verdict if evaluated else None,
@@ -60,6 +65,7 @@ def _champion(champion: ModelRecord, evaluated: EvaluationRecord | None) -> dict
         "trained_from": _iso(champion.trained_from),
         "trained_to": _iso(champion.trained_to),
         "artifact_sha256": champion.artifact_sha256,
+        "files": {"state": files.state, "folder": str(files.path), "problem": files.problem or None},
         "reason": champion.reason,
         "members": _members(champion),
         "sampling": _sampling(champion),
@@ -119,6 +125,7 @@ def text(found: dict[str, Any]) -> str:
         lines.append(f"retraining  {retraining['state']}: {retraining['reason']}")
         if retraining["next"]:
             lines.append(f"            next: {retraining['next']}")
+    lines += size_lines(found["sizes"])
     return "\n".join(lines)
 
 
@@ -138,6 +145,8 @@ def champion_lines(champion: dict[str, Any] | None, evaluation: dict[str, Any] |
     lines = [
         f"champion    {champion['version']} ({champion['verdict']}), threshold {champion['threshold']:.3f}"
     ]
+    if problem := champion["files"]["problem"]:
+        lines += [f"  {line}" for line in f"cannot be loaded: {problem}".splitlines()]
     if members := champion.get("members"):
         lines.append(f"  {_members_text(members)}")
     if champion.get("pretraining_gain") is not None:

@@ -52,7 +52,7 @@ def tune(session: Session, trials: int, *, write: bool = False, say: Callable[[s
             say=say,
         )
     except (PipelineError, ConfigError) as error:
-        raise CommandError(str(error)) from error
+        raise CommandError(str(error)) from None
     return "\n".join([*_result_lines(result), *_change_lines(session, result, write)])
 
 

@@ -15,6 +15,8 @@ from types import FrameType
 import httpx
 
 from loan_default_assets.commands import child_processes
+from loan_default_assets.commands.log_rotation import rotate
+from loan_default_assets.commands.server_watch import ServerWatch
 from loan_default_assets.commands.session import (
     ROOT,
     CommandError,
@@ -25,8 +27,11 @@ from loan_default_assets.commands.session import (
 )
 from loan_default_assets.orchestration import run_tracking
 from loan_default_assets.orchestration.dagster_internals import DAEMON_MODULE
-from loan_default_assets.ports import in_use
+from loan_default_assets.orchestration.ui.access_rules import UiAccessError, access_rules
+from loan_default_assets.orchestration.ui.webserver import MODULE as WEBSERVER_MODULE
+from loan_default_assets.ports import in_use, local_address
 from loan_default_assets.settings import Settings
+from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 
 _POLL_SECONDS = 0.5
 _READY_SECONDS = 180
@@ -36,12 +41,14 @@ Children = dict[str, subprocess.Popen[bytes]]
 
 
 def up(settings: Settings, *, service: bool, say: Say) -> None:
-    """Returns after Ctrl-C, SIGTERM or SIGHUP, with no process left behind.
+    """Returns after SIGTERM or SIGHUP, with no process left behind.
 
-    Raises: CommandError a port is in use, it runs already, or one of its processes ends by itself.
+    Raises: CommandError a setting cannot be used, a port is in use, it runs already, or one of its processes ends by
+        itself; KeyboardInterrupt after Ctrl-C, with no process left behind either.
     """
     service = service and find_spec("bento") is not None
     mark = str(settings.home)
+    _require_usable_settings(settings)
     with _signals(), _exclusive(settings):
         try:
             child_processes.end(mark)
@@ -50,7 +57,7 @@ def up(settings: Settings, *, service: bool, say: Say) -> None:
                 run_tracking.fail_abandoned(instance)
                 run_tracking.fail_unreachable(instance)
                 _serve(session, mark, service, say)
-        except KeyboardInterrupt:
+        except _Terminated:
             say("stopped")
 
 
@@ -62,24 +69,36 @@ def _serve(session: Session, mark: str, service: bool, say: Say) -> None:
     children: Children = {}
     try:
         for name, command in _commands(session.settings, service).items():
-            children[name] = child_processes.start(command, mark, logs / f"{name}.log", given)
+            # The password is the webserver's alone; an empty variable counts as unset.
+            variables = given if name == "webserver" else given | {"DAGSTER_UI_PASSWORD": ""}
+            children[name] = child_processes.start(command, mark, logs / f"{name}.log", variables)
         _await_webserver(session.settings, children, logs)
         say(_greeting(session, service, logs))
-        while True:
-            _check(children, logs)
-            time.sleep(_POLL_SECONDS)
+        _supervise(session, children, logs, say)
     finally:
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         child_processes.stop(list(children.values()), mark, session.settings.service_drain_seconds + 10)
 
 
+def _supervise(session: Session, children: Children, logs: Path, say: Say) -> None:
+    embedded = None if session.settings.database_url else LocalPostgres(session.settings.home)
+    watch = ServerWatch(embedded, say) if embedded else None
+    written = [logs / f"{name}.log" for name in children] + ([embedded.log()] if embedded else [])
+    while True:
+        if watch:
+            watch.check()
+        _check(children, logs)
+        for log in written:
+            rotate(log)
+        time.sleep(_POLL_SECONDS)
+
+
 def _commands(settings: Settings, service: bool) -> dict[str, list[str]]:
     workspace = ["-w", str(ROOT / "workspace.yaml")]
     python = [sys.executable, "-m"]
-    address = ["-h", "127.0.0.1", "-p", str(settings.dagster_port)]
     commands = {
-        "webserver": [*python, "dagster_webserver", *address, *workspace, "--suppress-warnings"],
+        "webserver": [*python, WEBSERVER_MODULE, *workspace],
         "daemon": [*python, DAEMON_MODULE, "run", *workspace],
     }
     if service:
@@ -89,9 +108,10 @@ def _commands(settings: Settings, service: bool) -> dict[str, list[str]]:
 
 def _greeting(session: Session, service: bool, logs: Path) -> str:
     settings = session.settings
+    login = "; any user name and DAGSTER_UI_PASSWORD" if settings.dagster_ui_password else ""
     lines = [
         f"{session.portfolio.name}: rows in {session.database_label}",
-        f"Dagster     http://127.0.0.1:{settings.dagster_port}  (sensors and freshness are on)",
+        f"Dagster     {_ui_address(settings)}  (sensors and freshness are on{login})",
     ]
     if service:
         lines += [
@@ -118,12 +138,12 @@ def _last_line(log: Path) -> str:
 
 
 def _await_webserver(settings: Settings, children: Children, logs: Path) -> None:
-    address = f"http://127.0.0.1:{settings.dagster_port}/server_info"
+    address = f"{_ui_address(settings)}/server_info"
     until = time.monotonic() + _READY_SECONDS
     while time.monotonic() < until:
         _check(children, logs)
         try:
-            if httpx.get(address, timeout=5).is_success:
+            if httpx.get(address, timeout=5, trust_env=False).is_success:
                 return
         except httpx.HTTPError:
             time.sleep(_POLL_SECONDS)
@@ -132,8 +152,19 @@ def _await_webserver(settings: Settings, children: Children, logs: Path) -> None
     )
 
 
+def _ui_address(settings: Settings) -> str:
+    return f"http://{local_address(settings.dagster_host)}:{settings.dagster_port}"
+
+
+def _require_usable_settings(settings: Settings) -> None:
+    try:
+        access_rules(settings)
+    except UiAccessError as error:
+        raise CommandError(str(error)) from None
+
+
 def _require_free_ports(settings: Settings, service: bool) -> None:
-    wanted = [("DAGSTER_PORT", "127.0.0.1", settings.dagster_port)]
+    wanted = [("DAGSTER_PORT", settings.dagster_host, settings.dagster_port)]
     if service:
         wanted += [
             ("SERVICE_HTTP_PORT", settings.service_host, settings.service_http_port),
@@ -168,12 +199,16 @@ def _exclusive(settings: Settings) -> Iterator[None]:
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM or SIGHUP, the ordinary way to stop `up`; like Ctrl-C no handler of errors takes it."""
+
+
 @contextmanager
 def _signals() -> Iterator[None]:
     """All three signals end `up`, also where a shell started it with them ignored."""
 
-    def leave(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+    def leave(number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt if number == signal.SIGINT else _Terminated
 
     before = {number: signal.signal(number, leave) for number in _SIGNALS}
     try:

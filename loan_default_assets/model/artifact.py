@@ -169,7 +169,7 @@ def save(
     except OSError as error:
         raise ArtifactError(
             f"{target}: cannot be written ({error.strerror}); free disk space or set ARTIFACT_ROOT to another folder"
-        ) from error
+        ) from None
     return SavedArtifact(version, digest, target)
 
 
@@ -189,12 +189,15 @@ def load(path: Path | str, *, sha256: str | None = None, portfolio_hash: str | N
     digest = digest_of(files[MANIFEST])
     if sha256 is not None and digest != sha256:
         raise ArtifactError(
-            f"{path}: SHA-256 must be {sha256[:12]}.. as registered, got {digest[:12]}..; roll back or retrain"
+            f"{path}: SHA-256 must be {sha256[:12]}.. as registered, got {digest[:12]}..; roll back or retrain",
+            "replaced",
         )
     details = json.loads(files["model.json"])
     version = details["kind"][0] + digest[:12]
-    if VERSION.fullmatch(path.name) and path.name != version:
-        raise ArtifactError(f"{path}: its content is version {version}: it was altered; roll back or retrain")
+    if sha256 is None and VERSION.fullmatch(path.name) and path.name != version:
+        raise ArtifactError(
+            f"{path}: its content is version {version}: it was altered; roll back or retrain", "replaced"
+        )
     if portfolio_hash is not None and details["portfolio_hash"] != portfolio_hash:
         raise ArtifactError(
             f"{path}: trained under portfolio {details['portfolio_hash'][:12]}.., the rows are of portfolio "

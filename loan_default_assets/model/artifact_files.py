@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,8 +17,19 @@ CONTENT = ("weights.safetensors", "encoding.safetensors", "model.json", "portfol
 TREES, ADDITIVE = "trees.safetensors", "additive.safetensors"
 
 
+ArtifactState = Literal["intact", "missing", "unreadable", "damaged", "replaced", "refused"]
+
+
 class ArtifactError(Exception):
-    """An artifact that is missing, damaged, unwritable, or another one than requested."""
+    """An artifact that is missing, damaged, unwritable, or another one than requested.
+
+    Attributes:
+        state: What is wrong with its files; `refused` where they are intact, or were never examined.
+    """
+
+    def __init__(self, message: str, state: ArtifactState = "refused") -> None:
+        super().__init__(message)
+        self.state = state
 
 
 def read(path: Path) -> dict[str, bytes]:
@@ -36,17 +47,26 @@ def read(path: Path) -> dict[str, bytes]:
     try:
         files = {name: (path / name).read_bytes() for name in (*CONTENT, MANIFEST)}
         files |= {name: (path / name).read_bytes() for name in (TREES, ADDITIVE) if (path / name).exists()}
+    except FileNotFoundError as error:
+        name = "the folder" if not path.exists() else Path(str(error.filename)).name
+        raise ArtifactError(f"{path}: {name} does not exist", "missing") from None
     except OSError as error:
-        name = Path(str(error.filename)).name
-        raise ArtifactError(
-            f"{path}: {name} cannot be read ({error.strerror}); restore the folder or retrain"
-        ) from error
-    expected = to_json({name: digest_of(content) for name, content in files.items() if name != MANIFEST})
-    if files[MANIFEST] != expected:
-        raise ArtifactError(
-            f"{path}: a file differs from its SHA-256 in {MANIFEST}; restore the folder or retrain"
-        )
+        name = Path(str(error.filename or path)).name
+        raise ArtifactError(f"{path}: {name} cannot be read ({error.strerror})", "unreadable") from None
+    expected = {name: digest_of(content) for name, content in files.items() if name != MANIFEST}
+    if files[MANIFEST] != to_json(expected):
+        differing = ", ".join(_differing(files[MANIFEST], expected)) or MANIFEST
+        raise ArtifactError(f"{path}: {differing} differs from its SHA-256 in {MANIFEST}", "damaged")
     return files
+
+
+def _differing(manifest: bytes, actual: Mapping[str, str]) -> list[str]:
+    """Names of the files that are not as the manifest says; empty where the manifest itself is damaged."""
+    try:
+        expected: dict[str, str] = json.loads(manifest)
+        return [name for name in sorted({*expected, *actual}) if expected.get(name) != actual.get(name)]
+    except (ValueError, AttributeError, TypeError):
+        return []
 
 
 def intact(target: Path, digest: str) -> bool:
@@ -56,18 +76,22 @@ def intact(target: Path, digest: str) -> bool:
         target: Folder of the version.
         digest: SHA-256 of its manifest.
 
+    Raises:
+        OSError: The damaged folder cannot be removed.
+
     Examples:
         >>> intact(Path("no-such-folder/c0123456789ab"), "0" * 64)
         False
     """
-    if not target.exists():
-        return False
     try:
         if digest_of(read(target)[MANIFEST]) == digest:
             return True
     except ArtifactError:
         pass
-    shutil.rmtree(target)
+    if target.is_symlink() or target.is_file():
+        target.unlink()
+    elif target.exists():
+        shutil.rmtree(target)
     return False
 
 

@@ -188,10 +188,10 @@ def pick_device(config: ModelConfig) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(config.device)
-    except RuntimeError as error:
+    except RuntimeError:
         raise ConfigError(
             f"device: must be auto or a device of torch (cpu, cuda), got {config.device!r}"
-        ) from error
+        ) from None
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ConfigError(f"device: must be auto or cpu where torch finds no GPU, got {config.device!r}")
     return device

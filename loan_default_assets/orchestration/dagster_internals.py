@@ -5,11 +5,18 @@
 - `UserConfigSchema`, `ConfigurableClassData`: the signature of a storage class that `dagster.yaml` names.
 - `InstigatorState`, `InstigatorType`, `RemoteInstigatorOrigin`: the recorded status and cursor of a sensor, which
   `former_names` copies.
+- `workspace_context`: what `dagster_webserver` makes its application from, for a workspace file.
 - `DAEMON_MODULE`: the daemon as a module of the running interpreter; the `dagster-daemon` script may belong to another.
 
 docs/decisions/dagster-internals.md has the decision and the facts behind it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
 from dagster._config.config_schema import UserConfigSchema
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -21,12 +28,29 @@ from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_START_TAG,
     AUTO_RETRY_RUN_ID_TAG,
     GRPC_INFO_TAG,
+    MAX_RETRIES_TAG,
     PARTITION_NAME_TAG,
     WILL_RETRY_TAG,
 )
 from dagster._serdes import ConfigurableClassData
 
+if TYPE_CHECKING:
+    from dagster._core.workspace.context import WorkspaceProcessContext
+
 DAEMON_MODULE = "dagster._daemon"
+
+
+@contextmanager
+def workspace_context(instance: dg.DagsterInstance, workspace: Path) -> Iterator["WorkspaceProcessContext"]:
+    """The code locations of a workspace file, loaded for a webserver; imported here, because few processes need it."""
+    from dagster._core.workspace.context import WorkspaceProcessContext
+    from dagster._core.workspace.load_target import WorkspaceFileTarget
+
+    with WorkspaceProcessContext(
+        instance, WorkspaceFileTarget([str(workspace)]), version=dg.__version__
+    ) as context:
+        yield context
+
 
 __all__ = [
     "ASSET_PARTITION_RANGE_END_TAG",
@@ -35,6 +59,7 @@ __all__ = [
     "DAEMON_MODULE",
     "GRPC_INFO_TAG",
     "IN_PROGRESS_RUN_STATUSES",
+    "MAX_RETRIES_TAG",
     "PARTITION_NAME_TAG",
     "WILL_RETRY_TAG",
     "ConfigurableClassData",
@@ -43,4 +68,5 @@ __all__ = [
     "RemoteInstigatorOrigin",
     "UnresolvedAssetJobDefinition",
     "UserConfigSchema",
+    "workspace_context",
 ]

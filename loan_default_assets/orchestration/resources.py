@@ -2,7 +2,7 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import dagster as dg
 
@@ -12,6 +12,9 @@ from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.evaluations import EvaluationLog
 from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.registry import Registry
+
+if TYPE_CHECKING:
+    from loan_default_assets.model.artifact_store import ArtifactStore
 
 
 class Warehouse(dg.ConfigurableResource):
@@ -40,15 +43,19 @@ class Warehouse(dg.ConfigurableResource):
 
 
 class ModelStore(dg.ConfigurableResource):
-    """The folder of model artifacts, with one folder per version."""
+    """The folder of model artifacts, with one folder per version, and LOAN_DEFAULT_HOME."""
 
     root: str
+    home: str
 
     @property
-    def path(self) -> Path:
-        path = Path(self.root)
-        path.mkdir(parents=True, exist_ok=True)
-        return path
+    def artifacts(self) -> "ArtifactStore":
+        """The store of the artifacts; its root exists."""
+        from loan_default_assets.model.artifact_store import ArtifactStore
+
+        root = Path(self.root)
+        root.mkdir(parents=True, exist_ok=True)
+        return ArtifactStore(root, Path(self.home))
 
 
 class Attempt(dg.ConfigurableResource):

@@ -16,6 +16,7 @@ from loan_default_assets.orchestration.dagster_internals import (
     AUTO_RETRY_RUN_ID_TAG,
     GRPC_INFO_TAG,
     IN_PROGRESS_RUN_STATUSES,
+    MAX_RETRIES_TAG,
     PARTITION_NAME_TAG,
     WILL_RETRY_TAG,
 )
@@ -30,13 +31,13 @@ _TRAINING_JOBS = (
     FINETUNE,
     *(old for old, new in former_names.JOBS.items() if new in (TRAIN, FINETUNE)),
 )
-_UNFINISHED = [
+UNFINISHED = [
     *IN_PROGRESS_RUN_STATUSES,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.CANCELING,
 ]
-_ENDED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.SUCCESS]
+ENDED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.SUCCESS]
 # An announced retry that has not begun within this time is not expected any more.
 _RETRY_SECONDS = 900
 # Ended runs per job that are read.
@@ -60,7 +61,7 @@ def trainings(instance: dg.DagsterInstance, portfolio: str) -> Trainings:
     """The runs that train a classifier of the portfolio. Abandoned runs are reported as failed first."""
     fail_abandoned(instance)
     unfinished = [
-        run for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)) if _is_training(run, portfolio)
+        run for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)) if _is_training(run, portfolio)
     ]
     running = {run.tags.get(RETRAINING_TAG, run.run_id) for run in unfinished}
     ended: set[str] = set()
@@ -80,7 +81,7 @@ def is_first_failure(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """
     if run.tags.get(WILL_RETRY_TAG) == "true":
         return False
-    ended = dg.RunsFilter(job_name=run.job_name, statuses=_ENDED)
+    ended = dg.RunsFilter(job_name=run.job_name, statuses=ENDED)
     earlier = [
         other
         for other in instance.get_runs(ended, cursor=run.run_id, limit=_RECENT)
@@ -100,8 +101,8 @@ def partitions_of(run: dg.DagsterRun) -> str | None:
 
 
 def process_tags() -> dict[str, str]:
-    """Tags of a run that this process executes."""
-    return {_PROCESS_TAG: _process_name()}
+    """Tags of a run that this process executes. Nothing but this process can retry it, so no retry is announced."""
+    return {_PROCESS_TAG: _process_name(), MAX_RETRIES_TAG: "0"}
 
 
 def fail_abandoned(instance: dg.DagsterInstance) -> int:
@@ -111,7 +112,7 @@ def fail_abandoned(instance: dg.DagsterInstance) -> int:
         The number of reported runs.
     """
     reported = 0
-    for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED)):
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
         name = run.tags.get(_PROCESS_TAG)
         if name is not None and name != _process_name() and not _process_exists(name):
             instance.report_run_failed(run, "the process that executed this run no longer exists")
@@ -136,6 +137,19 @@ def fail_unreachable(instance: dg.DagsterInstance) -> int:
     return reported
 
 
+def fail_restored(instance: dg.DagsterInstance) -> int:
+    """Report runs as failed that were in progress when their database was backed up; queued ones stay queued.
+
+    Returns:
+        The number of reported runs.
+    """
+    queued = dg.DagsterRunStatus.QUEUED
+    runs = instance.get_runs(dg.RunsFilter(statuses=[status for status in UNFINISHED if status != queued]))
+    for run in runs:
+        instance.report_run_failed(run, "the run was in progress when the backup was made")
+    return len(runs)
+
+
 def _is_training(run: dg.DagsterRun, portfolio: str) -> bool:
     if run.tags.get(PORTFOLIO) == portfolio:
         return run.job_name in _TRAINING_JOBS
@@ -145,7 +159,7 @@ def _is_training(run: dg.DagsterRun, portfolio: str) -> bool:
 def _recent(instance: dg.DagsterInstance, portfolio: str) -> list[dg.RunRecord]:
     records: list[dg.RunRecord] = []
     for job in _TRAINING_JOBS:
-        ended = dg.RunsFilter(job_name=job, tags={PORTFOLIO: portfolio}, statuses=_ENDED)
+        ended = dg.RunsFilter(job_name=job, tags={PORTFOLIO: portfolio}, statuses=ENDED)
         records += instance.get_run_records(ended, limit=_RECENT)
     return records
 
@@ -153,7 +167,10 @@ def _recent(instance: dg.DagsterInstance, portfolio: str) -> list[dg.RunRecord]:
 def _retry_is_pending(record: dg.RunRecord) -> bool:
     tags = record.dagster_run.tags
     announced = (
-        record.dagster_run.status == dg.DagsterRunStatus.FAILURE and tags.get(WILL_RETRY_TAG) == "true"
+        record.dagster_run.status == dg.DagsterRunStatus.FAILURE
+        and tags.get(WILL_RETRY_TAG) == "true"
+        # Dagster announces a retry for every crash, but cannot repeat a command (runs of the last release).
+        and _PROCESS_TAG not in tags
     )
     recent = record.end_time is None or time.time() - record.end_time < _RETRY_SECONDS
     return announced and AUTO_RETRY_RUN_ID_TAG not in tags and recent

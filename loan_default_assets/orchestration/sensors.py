@@ -10,6 +10,7 @@ from loan_default_assets.orchestration import alerts, automation_conditions, run
 from loan_default_assets.orchestration.dagster_internals import UnresolvedAssetJobDefinition
 from loan_default_assets.orchestration.jobs import FINETUNE, TRAIN
 from loan_default_assets.orchestration.resources import Warehouse
+from loan_default_assets.orchestration.retry_policy import reported
 from loan_default_assets.policy.retraining import Action, Retraining, decide
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
@@ -89,6 +90,7 @@ def _retraining_sensor(
         description="Starts a retraining when the champion's F1 is below the target and the policy allows an attempt. "
         "Sends one alert when the policy enters HOLD.",
     )
+    @reported
     def retrain_on_f1_below_target(
         context: dg.SensorEvaluationContext, warehouse: Warehouse
     ) -> dg.SensorResult:
@@ -137,6 +139,7 @@ def _failure_sensor(portfolio: Portfolio, settings: Settings) -> dg.SensorDefini
         description="Sends an alert when a run fails and is not retried. "
         "Further failures of the same job and partition send none until it has succeeded.",
     )
+    @reported
     def run_failure_alert(context: dg.RunFailureSensorContext) -> None:
         run = context.dagster_run
         if not run_tracking.is_first_failure(context.instance, run):

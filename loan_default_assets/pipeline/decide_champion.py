@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 from logging import Logger
+from typing import TYPE_CHECKING
 
-from loan_default_assets.pipeline.pipeline_errors import MissingVerdictError, NoModelError
+from loan_default_assets.pipeline.pipeline_errors import MissingVerdictError, ModelFilesError, NoModelError
 from loan_default_assets.pipeline.version_selection import pending_challenger
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.evaluations import EvaluationLog, EvaluationRecord
 from loan_default_assets.warehouse.registry import ModelRecord, Registry
+
+if TYPE_CHECKING:
+    from loan_default_assets.model.artifact_store import ArtifactStore
 
 PROMOTING = ("approved", "approved_below_target", "provisional")
 
@@ -25,6 +29,7 @@ def decide_champion(
     portfolio: Portfolio,
     registry: Registry,
     evaluations: EvaluationLog,
+    store: "ArtifactStore",
     *,
     promotion_policy: str,
     log: Logger,
@@ -34,13 +39,14 @@ def decide_champion(
     Repeating it changes nothing.
 
     Raises:
+        ModelFilesError: The files of the challenger to promote are missing or damaged.
         MissingVerdictError: The challenger has not been evaluated.
         NoModelError: No model is champion after the decision; the message names `promotion_policy`.
     """
     challenger = pending_challenger(registry, portfolio)
     outcome = "kept: no challenger is pending"
     if challenger is not None:
-        outcome = _carry_out_verdict(challenger, registry, evaluations)
+        outcome = _carry_out_verdict(challenger, registry, evaluations, store)
     champion = registry.champion()
     if champion is None:
         raise NoModelError(f"no model may serve: {outcome} under PROMOTION_POLICY={promotion_policy}")
@@ -48,7 +54,9 @@ def decide_champion(
     return ChampionDecision(champion, outcome, evaluations.latest(champion.version))
 
 
-def _carry_out_verdict(challenger: ModelRecord, registry: Registry, evaluations: EvaluationLog) -> str:
+def _carry_out_verdict(
+    challenger: ModelRecord, registry: Registry, evaluations: EvaluationLog, store: "ArtifactStore"
+) -> str:
     champion, evaluation = registry.champion(), evaluations.latest(challenger.version)
     serving = champion.version if champion else None
     if evaluation is None:
@@ -60,6 +68,9 @@ def _carry_out_verdict(challenger: ModelRecord, registry: Registry, evaluations:
         registry.reject(challenger.version, reason)
         return f"kept: challenger {challenger.version} {reason}"
     if evaluation.verdict in PROMOTING:
+        found = store.check(challenger)
+        if not found.intact:
+            raise ModelFilesError(found.problem)
         registry.promote(
             challenger.version, expected=serving, verdict=evaluation.verdict, reason=evaluation.reason
         )

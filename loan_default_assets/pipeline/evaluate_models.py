@@ -16,7 +16,7 @@ from loan_default_assets.pipeline.model_evaluation import (
     evaluate_model,
     evaluate_references,
 )
-from loan_default_assets.pipeline.pipeline_errors import NoModelError
+from loan_default_assets.pipeline.pipeline_errors import ModelFilesError, NoModelError
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot, read_snapshot
 from loan_default_assets.pipeline.version_selection import pending_challenger
 from loan_default_assets.policy.leakage_ceiling import leakage_not_excluded
@@ -24,9 +24,10 @@ from loan_default_assets.policy.promotion import PromotionLimits, Verdict, decid
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.evaluations import EvaluationLog, EvaluationRecord
 from loan_default_assets.warehouse.loans import Loans
-from loan_default_assets.warehouse.registry import Registry
+from loan_default_assets.warehouse.registry import ModelRecord, Registry
 
 if TYPE_CHECKING:
+    from loan_default_assets.model.artifact_store import ArtifactStore
     from loan_default_assets.model.split_bounds import SplitLimits
 
 # Recorded with the metrics of a window that was sampled.
@@ -60,6 +61,7 @@ def evaluate_models(
     loans: Loans,
     registry: Registry,
     evaluations: EvaluationLog,
+    store: "ArtifactStore",
     *,
     limits: PromotionLimits,
     split_limits: "SplitLimits",
@@ -69,26 +71,31 @@ def evaluate_models(
 ) -> WindowEvaluation:
     """Evaluate challenger and champion on the same evaluation window, beside the references, and record the verdict.
 
-    Without a pending challenger the champion is evaluated alone, as newly matured labels arrive.
+    Without a pending challenger the champion is evaluated alone, as newly matured labels arrive. A champion whose
+    files are missing or damaged is not compared, and no evaluation of it is recorded.
 
     Args:
+        store: Where the files of the models are.
         seed: Seed of the references.
         cutoff: Nothing that became known after this date is used; None for all that is materialized.
 
     Raises:
         NoModelError: There is neither a challenger nor a champion.
         NoRowsError: No matured loan is newer than what the models were fitted on.
+        ModelFilesError: The files of the challenger, or of the champion alone, are missing or damaged. Nothing is
+            recorded: a verdict on files that can be restored would be final.
     """
     challenger, champion = pending_challenger(registry, portfolio), registry.champion()
     present = [record for record in (challenger, champion) if record is not None]
     if not present:
         raise NoModelError("there is no model to evaluate; materialize classifier first")
+    _require_files(present[0], store)
     snapshot = read_snapshot(loans, split_limits, cutoff)
     window = evaluation_window(snapshot, present)
     references = evaluate_references(portfolio, snapshot, window, seed)
     model, *others = [
         _with_attestation(
-            _with_reference(evaluate_model(record, portfolio, window), references, window),
+            _with_reference(evaluate_model(record, portfolio, window, store), references, window),
             portfolio,
             snapshot,
             limits,
@@ -115,7 +122,7 @@ def evaluate_models(
         entries.append((model, "candidate", verdict))
     elif not _evaluated_before(evaluations, model.version, snapshot.digest):
         entries.append((model, "champion", verdict))
-    if compared is not None:
+    if compared is not None and compared.policy_input.artifact_matches:
         entries.append((compared, "champion", _with_sampling(_standing(compared, limits), window)))
     recorded = []
     for evaluation, role, decided in entries:
@@ -127,6 +134,17 @@ def evaluate_models(
     return WindowEvaluation(
         snapshot, window, model, compared, references, verdict, tuple(recorded), _checks(model, limits)
     )
+
+
+def _require_files(record: ModelRecord, store: "ArtifactStore") -> None:
+    found = store.check(record)
+    if found.intact:
+        return
+    # `run` trains nothing where another version is the one of the present rows.
+    more = (
+        ", or loan-default retrain where the same rows were trained on" if record.status == "champion" else ""
+    )
+    raise ModelFilesError(f"{found.problem}{more}")
 
 
 def _with_reference(

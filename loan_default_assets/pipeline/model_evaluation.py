@@ -17,6 +17,7 @@ from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.registry import ModelRecord
 
 if TYPE_CHECKING:
+    from loan_default_assets.model.artifact_store import ArtifactStore
     from loan_default_assets.model.metrics import Metrics
 
 _SMOKE_SECONDS = 120
@@ -69,7 +70,9 @@ class References:
         return {"name": self.best.name, "metrics": self.best.metrics.values, "others": others}
 
 
-def evaluate_model(record: ModelRecord, portfolio: Portfolio, window: EvaluationWindow) -> ModelEvaluation:
+def evaluate_model(
+    record: ModelRecord, portfolio: Portfolio, window: EvaluationWindow, store: "ArtifactStore"
+) -> ModelEvaluation:
     """Score the window with the registered artifact and compute the metrics.
 
     A model that cannot score the window is returned with its failure; no error is raised.
@@ -80,10 +83,12 @@ def evaluate_model(record: ModelRecord, portfolio: Portfolio, window: Evaluation
 
     schema_matches = record.portfolio_hash == portfolio.hash
     probability, artifact_matches, finite, failure = None, True, False, ""
+    folder = Path()
     if schema_matches:
         try:
+            folder = store.folder(record)
             predictor = Predictor.from_artifact(
-                Path(record.artifact_uri), sha256=record.artifact_sha256, portfolio_hash=portfolio.hash
+                folder, sha256=record.artifact_sha256, portfolio_hash=portfolio.hash
             )
             probability = predictor.predict(window.rows.numerical, window.rows.categorical).pd
             finite = bool(np.isfinite(probability).all())
@@ -95,7 +100,7 @@ def evaluate_model(record: ModelRecord, portfolio: Portfolio, window: Evaluation
         if probability is not None and finite
         else _undefined_metrics()
     )
-    failure = failure or (_smoke_failure(record) if finite else "")
+    failure = failure or (_smoke_failure(folder, record.artifact_sha256) if finite else "")
     policy_input = EvaluatedModel(
         version=record.version,
         rows=len(window.label),
@@ -177,15 +182,9 @@ def _undefined_metrics() -> "Metrics":
     return Metrics(dict.fromkeys(METRICS, math.nan), dict.fromkeys(METRICS, (math.nan, math.nan)))
 
 
-def _smoke_failure(record: ModelRecord) -> str:
+def _smoke_failure(folder: Path, sha256: str) -> str:
     """The last error line of a fresh process that loads the artifact and scores a row; empty when it succeeds."""
-    command = [
-        sys.executable,
-        "-m",
-        "loan_default_assets.model.smoke",
-        record.artifact_uri,
-        record.artifact_sha256,
-    ]
+    command = [sys.executable, "-m", "loan_default_assets.model.smoke", str(folder), sha256]
     result = subprocess.run(command, timeout=_SMOKE_SECONDS, capture_output=True, text=True, check=False)
     lines = result.stderr.strip().splitlines() or [f"exit code {result.returncode}"]
     return "" if result.returncode == 0 else lines[-1]

@@ -10,30 +10,31 @@ from loan_default_assets.warehouse.registry import ModelRecord, Registry
 
 if TYPE_CHECKING:
     from loan_default_assets.model.artifact import LoadedArtifact, SavedArtifact
+    from loan_default_assets.model.artifact_store import ArtifactStore
     from loan_default_assets.model.training import Encoder, FittedModel
 
 
-def load_encoder(record: ModelRecord, portfolio: Portfolio) -> "Encoder":
+def load_encoder(record: ModelRecord, portfolio: Portfolio, store: "ArtifactStore") -> "Encoder":
     """The registered encoder, verified.
 
     Raises:
-        ArtifactError: The artifact is not the registered one.
+        ArtifactError: No intact files of this version are found.
     """
     from loan_default_assets.model.training import Encoder
 
-    model = _load(record, portfolio).model
+    model = _load(record, portfolio, store).model
     if not isinstance(model, Encoder):
         raise TypeError(f"{record.version} is registered as an encoder, its artifact is a classifier")
     return model
 
 
-def load_classifier(record: ModelRecord, portfolio: Portfolio) -> "FittedModel":
+def load_classifier(record: ModelRecord, portfolio: Portfolio, store: "ArtifactStore") -> "FittedModel":
     """The registered classifier, verified.
 
     Raises:
-        ArtifactError: The artifact is not the registered one, or it is an encoder.
+        ArtifactError: No intact files of this version are found, or it is an encoder.
     """
-    return _load(record, portfolio).classifier()
+    return _load(record, portfolio, store).classifier()
 
 
 def save(
@@ -116,8 +117,7 @@ def _row_counts(snapshot: TrainingSnapshot) -> dict[str, float]:
     return counts
 
 
-def _load(record: ModelRecord, portfolio: Portfolio) -> "LoadedArtifact":
+def _load(record: ModelRecord, portfolio: Portfolio, store: "ArtifactStore") -> "LoadedArtifact":
     from loan_default_assets.model import artifact
 
-    path = Path(record.artifact_uri)
-    return artifact.load(path, sha256=record.artifact_sha256, portfolio_hash=portfolio.hash)
+    return artifact.load(store.folder(record), sha256=record.artifact_sha256, portfolio_hash=portfolio.hash)

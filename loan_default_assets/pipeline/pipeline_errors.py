@@ -17,6 +17,10 @@ class NoModelError(PipelineError):
     """The registry holds no model that the step can use."""
 
 
+class ModelFilesError(PipelineError):
+    """The files of a model that the step needs are missing or damaged; the database is unchanged."""
+
+
 class MissingVerdictError(PipelineError):
     """A challenger has no recorded promotion verdict."""
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from logging import Logger
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loan_default_assets.pipeline.check_results import CheckResult
@@ -19,6 +18,7 @@ from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.registry import ModelRecord, Registry
 
 if TYPE_CHECKING:
+    from loan_default_assets.model.artifact_store import ArtifactStore
     from loan_default_assets.model.config import ModelConfig
     from loan_default_assets.model.split_bounds import SplitLimits
 
@@ -48,7 +48,7 @@ def pretrain_encoder(
     loans: Loans,
     registry: Registry,
     *,
-    artifacts: Path,
+    store: "ArtifactStore",
     config: "ModelConfig",
     limits: "SplitLimits",
     leakage_limit: float,
@@ -57,11 +57,13 @@ def pretrain_encoder(
 ) -> PretrainedEncoder:
     """Pretrain an encoder contrastively and register it, unless the same training was made before.
 
+    A version whose files are missing or damaged is trained again.
+
     The encoding is fitted on training rows; immature and unlabelled rows are pretrained on as well, rows of the
     validation set and of the evaluation window are not. Labels of training rows count where `target_weight` is set.
 
     Args:
-        artifacts: Folder under which every version has a folder of its own.
+        store: Where the files of the models are.
         leakage_limit: Fall in ROC-AUC that is acceptable when features with a high ROC-AUC alone are removed.
         cutoff: Nothing that became known after this date is used; None for all that is materialized.
 
@@ -82,15 +84,18 @@ def pretrain_encoder(
     config = config.for_rows(len(split.train))
     known = find_same_training(registry, "encoder", snapshot, config.as_dict())
     if known is not None:
-        log.info(f"pretrained_encoder: {known.version} was trained on the same snapshot and is reused")
-        return PretrainedEncoder(known, snapshot.describe(), checks, reused=True)
+        found = store.check(known)
+        if found.intact:
+            log.info(f"pretrained_encoder: {known.version} was trained on the same snapshot and is reused")
+            return PretrainedEncoder(known, snapshot.describe(), checks, reused=True)
+        log.warning(f"pretrained_encoder: {found.problem}\nIt is trained again")
     encoding = Encoding.fit(snapshot.select(split.train), portfolio.features.cardinalities, config)
     rows = snapshot.pretraining_rows()
     encoder = pretrain(rows, encoding, config, on_epoch=log_epochs(log))
     record = register(
         registry,
         "encoder",
-        save(artifacts, encoder, portfolio, snapshot),
+        save(store.root, encoder, portfolio, snapshot),
         portfolio,
         snapshot,
         config.as_dict(),

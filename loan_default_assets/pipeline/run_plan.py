@@ -16,6 +16,7 @@ from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.registry import Registry
 
 if TYPE_CHECKING:
+    from loan_default_assets.model.artifact_store import ArtifactStore
     from loan_default_assets.model.config import ModelConfig
     from loan_default_assets.model.split_bounds import SplitLimits
     from loan_default_assets.model.training_cost import StepCost
@@ -134,9 +135,17 @@ def plan_run(
 
 
 def plan_training(
-    plan: RunPlan, portfolio: Portfolio, registry: Registry, snapshot: TrainingSnapshot, cost: "StepCost"
+    plan: RunPlan,
+    portfolio: Portfolio,
+    registry: Registry,
+    store: "ArtifactStore",
+    snapshot: TrainingSnapshot,
+    cost: "StepCost",
 ) -> RunPlan:
-    """The plan once the loans are stored: with the rows of their split, and without a training that was made before."""
+    """The plan once the loans are stored: with the rows of their split, and without a training that was made before.
+
+    A training counts as made while the files of its model are intact.
+    """
     split = snapshot.split
     others = len(split.immature) + len(split.unlabelled)
     rows = TrainingRows(
@@ -150,9 +159,10 @@ def plan_training(
     settings = cost.config.for_rows(max(rows.training, 1)).as_dict()
     encoder = find_same_training(registry, "encoder", snapshot, settings)
     before = False
-    if encoder is not None:
+    if encoder is not None and store.check(encoder).intact:
         used = settings | {"encoder": encoder.version, "mode": "full"}
-        before = find_same_training(registry, "classifier", snapshot, used) is not None
+        classifier = find_same_training(registry, "classifier", snapshot, used)
+        before = classifier is not None and store.check(classifier).intact
     planned = replace(plan, rows=rows, trained_before=before)
     return _with_training(planned, cost, features, "classifier_bento" in plan.seconds)
 

@@ -1,9 +1,9 @@
 """The step from a pretrained encoder and matured labels to a registered challenger."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from logging import Logger
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from loan_default_assets.pipeline.check_results import CheckResult
@@ -20,6 +20,7 @@ from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.registry import ModelRecord, Registry
 
 if TYPE_CHECKING:
+    from loan_default_assets.model.artifact_store import ArtifactStore
     from loan_default_assets.model.config import ModelConfig
     from loan_default_assets.model.split_bounds import SplitLimits
     from loan_default_assets.model.training import FittedModel
@@ -46,7 +47,7 @@ def train_classifier(
     loans: Loans,
     registry: Registry,
     *,
-    artifacts: Path,
+    store: "ArtifactStore",
     config: "ModelConfig",
     limits: "SplitLimits",
     leakage_limit: float,
@@ -57,10 +58,13 @@ def train_classifier(
 ) -> TrainedClassifier:
     """Fine-tune, calibrate and register a classifier, unless the same training was made before.
 
+    A version whose files are missing or damaged is trained again, and its files are restored where the training gives
+    the same bytes; otherwise, as on another machine, the result is a new attempt.
+
     Args:
         measure_pretraining: Fit a second time from random weights and record the gain of pretraining.
         processes: Most processes that fit transformers side by side; 0 for as many as are worthwhile.
-        artifacts: Folder under which every version has a folder of its own.
+        store: Where the files of the models are.
         leakage_limit: Fall in ROC-AUC that is acceptable when features with a high ROC-AUC alone are removed.
 
     Raises:
@@ -77,15 +81,19 @@ def train_classifier(
         raise ChecksFailedError("; ".join(failed), checks)
     champion = registry.champion()
     config = config.for_rows(len(snapshot.split.train))
-    encoder = select_encoder(registry, portfolio, snapshot, config)
-    mode = training_mode(attempt, champion, config, log)
+    encoder = select_encoder(registry, portfolio, snapshot, config, store, log)
+    mode = training_mode(attempt, champion, config, store, log)
     hyper_parameters = config.as_dict() | {"encoder": encoder.version, "mode": mode}
     known = find_same_training(registry, "classifier", snapshot, hyper_parameters, attempt.number)
     if known is not None:
-        log.info(f"classifier: {known.version} was trained on the same snapshot and is reused")
-        return TrainedClassifier(known, snapshot.describe(), checks)
-    warm_start = champion if mode == "head" else None
-    model = _fit(portfolio, snapshot, config, encoder, warm_start, processes, log)
+        found = store.check(known)
+        if found.intact:
+            log.info(f"classifier: {known.version} was trained on the same snapshot and is reused")
+            return TrainedClassifier(known, snapshot.describe(), checks)
+        log.warning(f"classifier: {found.problem}\nIt is trained again")
+    parent = known.parent if known else champion.version if champion else None
+    warm_start = registry.get(parent) if mode == "head" and parent else None
+    model = _fit(portfolio, snapshot, config, encoder, warm_start, processes, store, log)
     metrics = {
         "validation_roc_auc": max(epoch.validation_auc or 0.0 for epoch in model.history),
         **{
@@ -95,12 +103,15 @@ def train_classifier(
     }
     if measure_pretraining and mode == "full":
         metrics["pretraining_gain"] = pretraining_gain(model, snapshot, processes)
+    if known is not None and _restored(known, model, portfolio, snapshot, store, log):
+        return TrainedClassifier(known, snapshot.describe(), checks, model)
     parent = champion.version if champion else None
-    number = attempt.number or next_attempt(registry, snapshot, parent)
+    number = next_attempt(registry, snapshot, parent) if known else attempt.number
+    number = number or next_attempt(registry, snapshot, parent)
     record = register(
         registry,
         "classifier",
-        save(artifacts, model, portfolio, snapshot, {"attempt": number, "parent": parent}),
+        save(store.root, model, portfolio, snapshot, {"attempt": number, "parent": parent}),
         portfolio,
         snapshot,
         hyper_parameters,
@@ -112,10 +123,37 @@ def train_classifier(
     return TrainedClassifier(record, snapshot.describe(), checks, model)
 
 
+def _restored(
+    known: ModelRecord,
+    model: "FittedModel",
+    portfolio: Portfolio,
+    snapshot: TrainingSnapshot,
+    store: "ArtifactStore",
+    log: Logger,
+) -> bool:
+    """Whether the model is the registered version again, whose files are then in their place."""
+    saved = save(store.root, model, portfolio, snapshot, {"attempt": known.attempt, "parent": known.parent})
+    if saved.version == known.version:
+        log.info(f"classifier: the training gave {known.version} again; its files are restored")
+        return True
+    log.warning(
+        f"classifier: the training gave another model than {known.version}, which becomes a new attempt"
+    )
+    shutil.rmtree(saved.path, ignore_errors=True)
+    return False
+
+
 def training_mode(
-    attempt: TrainingAttempt, champion: ModelRecord | None, config: "ModelConfig", log: Logger
+    attempt: TrainingAttempt,
+    champion: ModelRecord | None,
+    config: "ModelConfig",
+    store: "ArtifactStore",
+    log: Logger,
 ) -> Literal["full", "head"]:
-    """`head` only where the champion has the shape of the configuration; a former release's may have another."""
+    """`head` only where the champion can be loaded and has the shape of the configuration.
+
+    The champion of a former release may have another shape.
+    """
     from loan_default_assets.model.config import FORMER
     from loan_default_assets.model.training import FITTED_SHAPE
 
@@ -124,6 +162,10 @@ def training_mode(
     present, requested = FORMER | dict(champion.hyper_parameters), config.as_dict()
     if changed := [name for name in FITTED_SHAPE if present.get(name) != requested[name]]:
         log.info(f"classifier: the champion has other {', '.join(changed)}; all of the model is trained")
+        return "full"
+    found = store.check(champion)
+    if not found.intact:
+        log.warning(f"classifier: {found.problem}\nAll of the model is trained")
         return "full"
     return "head"
 
@@ -135,18 +177,19 @@ def _fit(
     encoder: ModelRecord,
     warm_start: ModelRecord | None,
     processes: int,
+    store: "ArtifactStore",
     log: Logger,
 ) -> "FittedModel":
     """The classifier; with `warm_start`, only the head of that version is fitted again."""
     from loan_default_assets.model.training import fit
 
     return fit(
-        load_encoder(encoder, portfolio),
+        load_encoder(encoder, portfolio, store),
         snapshot.select(snapshot.split.train),
         snapshot.select(snapshot.split.validation),
         config,
         head_only=warm_start is not None,
-        warm_start=None if warm_start is None else load_classifier(warm_start, portfolio),
+        warm_start=None if warm_start is None else load_classifier(warm_start, portfolio, store),
         on_epoch=log_epochs(log),
         processes=processes,
     )

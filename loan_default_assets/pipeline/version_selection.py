@@ -1,24 +1,34 @@
 """Which registered version a step works with."""
 
 from collections.abc import Mapping
+from logging import Logger
 from typing import TYPE_CHECKING, Any, Literal
 
-from loan_default_assets.pipeline.pipeline_errors import NoModelError
+from loan_default_assets.pipeline.pipeline_errors import ModelFilesError, NoModelError
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.registry import ModelRecord, Registry
 
 if TYPE_CHECKING:
+    from loan_default_assets.model.artifact_store import ArtifactStore
     from loan_default_assets.model.config import ModelConfig
 
 
 def select_encoder(
-    registry: Registry, portfolio: Portfolio, snapshot: TrainingSnapshot, config: "ModelConfig"
+    registry: Registry,
+    portfolio: Portfolio,
+    snapshot: TrainingSnapshot,
+    config: "ModelConfig",
+    store: "ArtifactStore",
+    log: Logger,
 ) -> ModelRecord:
     """The encoder to fine-tune: that of this snapshot and configuration, or the newest that saw no later day.
 
+    An encoder whose files are missing or damaged is passed over.
+
     Raises:
         NoModelError: There is none.
+        ModelFilesError: The files of all of them are missing or damaged.
     """
     last_day = snapshot.split.trained_to
     usable = [
@@ -37,8 +47,13 @@ def select_encoder(
         same_rows = record.snapshot_hash == snapshot.digest
         return same_rows, same_rows and record.hyper_parameters == config.as_dict()
 
-    # The history begins with the newest, and max returns the first of equals.
-    return max(usable, key=closeness)
+    # The history begins with the newest, and equals stay in their order.
+    for record in sorted(usable, key=closeness, reverse=True):
+        found = store.check(record)
+        if found.intact:
+            return record
+        log.warning(f"classifier: encoder {record.version} is passed over: {found.problem}")
+    raise ModelFilesError(store.check(max(usable, key=closeness)).problem)
 
 
 def pending_challenger(registry: Registry, portfolio: Portfolio) -> ModelRecord | None:

@@ -24,7 +24,7 @@ def read_file(name_or_path: str) -> tuple[Path, str]:
     try:
         return path, path.read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise PortfolioError(f"{path}: not readable as UTF-8 text: {error}") from error
+        raise PortfolioError(f"{path}: not readable as UTF-8 text: {error}") from None
 
 
 def edit(text: str, changes: Mapping[str, Any]) -> str:

@@ -75,7 +75,7 @@ def load_validated(model: type[Model], name_or_path: str, source: str | None) ->
     try:
         spec = load_text(text)
     except yaml.YAMLError as error:
-        raise PortfolioError(f"{location}: not readable as YAML: {error}") from error
+        raise PortfolioError(f"{location}: not readable as YAML: {_reason(error)}") from None
     if not isinstance(spec, dict):
         raise PortfolioError(f"{location}: a portfolio is a mapping with name, source, label and columns")
     if isinstance(spec.get("source"), dict):
@@ -85,6 +85,21 @@ def load_validated(model: type[Model], name_or_path: str, source: str | None) ->
     except ValidationError as error:
         lines = [line for problem in error.errors() for line in _error_lines(problem, model)]
         raise PortfolioError("\n".join(f"{location}: {line}" for line in lines)) from None
+
+
+def _reason(error: yaml.YAMLError) -> str:
+    """Problem and line of an error, without its excerpt: the file may be one of loans that was given by mistake."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return type(error).__name__
+    mark = error.problem_mark
+    problem = re.sub(r"'([^']*)'", _shown_token, error.problem or type(error).__name__)
+    return f"{problem}, line {mark.line + 1}, column {mark.column + 1}"
+
+
+def _shown_token(quoted: re.Match[str]) -> str:
+    """A key, a mark of YAML or a single character; any other text may be a cell."""
+    token = quoted[1]
+    return quoted[0] if len(token) < 2 or re.fullmatch(r"[a-z_]+|<[a-z ]+>", token) else "'...'"
 
 
 def _read_yaml(name_or_path: str) -> tuple[str, str, Path]:
@@ -102,7 +117,7 @@ def _read_yaml(name_or_path: str) -> tuple[str, str, Path]:
             "(to draft one from a file of loans: loan-default init FILE)"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise PortfolioError(f"{path}: not readable as UTF-8 text: {error}") from error
+        raise PortfolioError(f"{path}: not readable as UTF-8 text: {error}") from None
 
 
 def _resolve_source(spec: dict[str, Any], source: str | None, folder: Path, location: str) -> dict[str, Any]:

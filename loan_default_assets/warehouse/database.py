@@ -15,12 +15,14 @@ from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from loan_default_assets.portfolio.database_urls import ENCODED, has_ambiguous_parts, without_secrets
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse import migrations
-from loan_default_assets.warehouse.database_errors import WarehouseError, translate
+from loan_default_assets.warehouse.database_errors import NewerDatabase, WarehouseError, translate
 
 DAGSTER_SCHEMA = "dagster"
 OPTUNA_SCHEMA = "optuna"
+_EXPECTED = f"postgresql://user:password@host:port/database, with {ENCODED} in user name and password"
 _RESERVED = ("public", "information_schema", migrations.SCHEMA, DAGSTER_SCHEMA, OPTUNA_SCHEMA)
 
 
@@ -37,14 +39,27 @@ def normalise(url: str) -> str:
                 f"DATABASE_URL: {parsed.drivername}:// is not PostgreSQL; expected postgresql://user@host:port/database"
             )
     except (ArgumentError, ValueError):
+        raise WarehouseError(f"DATABASE_URL is not a URL; expected {_EXPECTED}") from None
+    if has_ambiguous_parts(url, parsed):
         raise WarehouseError(
-            "DATABASE_URL is not a URL; expected postgresql://user:password@host:port/database "
-            "(write characters such as @ : / in a password as %40 %3A %2F)"
-        ) from None
+            f"DATABASE_URL: it is unclear where the password ends, so nothing of it is shown; expected {_EXPECTED}"
+        )
+    _require_known_options(parsed)
     text = parsed.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
     base, mark, query = text.partition("?")
     # SQLAlchemy writes a blank as +, which libpq reads literally; both read %20.
     return base + mark + query.replace("+", "%20")
+
+
+def _require_known_options(url: URL) -> None:
+    for name in url.query:
+        try:
+            extensions.make_dsn(**{name: "1"})
+        except psycopg2.ProgrammingError:
+            raise WarehouseError(
+                f"DATABASE_URL: PostgreSQL has no connection option {name!r}; "
+                f"expected {_EXPECTED}, then ?sslmode=require and other options"
+            ) from None
 
 
 def dsn(url: str) -> str:
@@ -55,9 +70,7 @@ def dsn(url: str) -> str:
 
 def redact(url: str) -> str:
     """The URL without any password, for logs and messages."""
-    parsed = make_url(normalise(url))
-    secret = [name for name in parsed.query if "password" in name]
-    return parsed.difference_update_query(secret).render_as_string(hide_password=True)
+    return without_secrets(make_url(normalise(url)))
 
 
 def dagster_url(url: str) -> str:
@@ -168,6 +181,22 @@ class Database:
         """
         with self.transaction() as cursor:
             return migrations.apply(cursor, self.schema, portfolio)
+
+    def refuse_newer(self) -> None:
+        """Check that no newer release has migrated the schema, where the server can be asked; change nothing.
+
+        For processes that start without a database too: what they do later reports that it cannot be reached.
+
+        Raises:
+            NewerDatabase: The schema is of a newer release.
+        """
+        try:
+            with self.transaction() as cursor:
+                migrations.refuse_newer(cursor, self.schema)
+        except NewerDatabase:
+            raise
+        except WarehouseError:
+            return
 
     def server_version(self) -> str:
         """PostgreSQL's version as the server reports it.

@@ -4,6 +4,7 @@ Each error is defined beside the code that raises it, and all derive from Wareho
 
     WarehouseError             PostgreSQL cannot be reached, or refuses a statement
     ├── DuplicateRow           database_errors: a row has the key of another one
+    ├── NewerDatabase          migrations: a newer release has migrated the tables
     ├── RegistryError          registry: a version cannot be registered, promoted, rejected or rolled back
     │   └── StaleChampion      registry: another version became champion since the decision was made
     ├── RefusedPredictions     predictions: a constraint of the table refuses a row, so a retry cannot succeed
@@ -28,6 +29,10 @@ class WarehouseError(Exception):
 
     It never quotes a value of a row.
     """
+
+
+class NewerDatabase(WarehouseError):
+    """A newer release has migrated the tables, so this one must not use them."""
 
 
 class DuplicateRow(WarehouseError):

@@ -2,13 +2,14 @@
 
 import hashlib
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from psycopg2 import extensions, sql
 
 from loan_default_assets.portfolio.spec import Portfolio
-from loan_default_assets.warehouse.database_errors import WarehouseError
+from loan_default_assets.warehouse.database_errors import NewerDatabase, WarehouseError
 
 SCHEMA = "loan_default"
 FOLDER = Path(__file__).parents[2] / "sql"
@@ -49,6 +50,7 @@ def apply(cursor: extensions.cursor, schema: str, portfolio: Portfolio, folder: 
         "SELECT number, name, sha256 FROM loan_default.migrations WHERE portfolio_schema = %s", (schema,)
     )
     applied = {number: (name, sha256) for number, name, sha256 in cursor.fetchall()}
+    _refuse_newer(schema, {number: name for number, (name, _) in applied.items()}, available)
     done = []
     for migration in available:
         if migration.number in applied:
@@ -61,6 +63,27 @@ def apply(cursor: extensions.cursor, schema: str, portfolio: Portfolio, folder: 
         )
         done.append(migration.name)
     return done + _add_columns(cursor, schema, portfolio)
+
+
+def refuse_newer(cursor: extensions.cursor, schema: str, folder: Path = FOLDER) -> None:
+    """Raise NewerDatabase where a newer release has migrated the schema; changes nothing."""
+    cursor.execute("SELECT to_regclass('loan_default.migrations') IS NOT NULL")
+    if cursor.fetchall() == [(True,)]:
+        cursor.execute(
+            "SELECT number, name FROM loan_default.migrations WHERE portfolio_schema = %s", (schema,)
+        )
+        _refuse_newer(schema, dict(cursor.fetchall()), read(folder))
+
+
+def _refuse_newer(schema: str, applied: Mapping[int, str], available: Sequence[Migration]) -> None:
+    unknown = [name for number, name in sorted(applied.items()) if number > available[-1].number]
+    if unknown:
+        raise NewerDatabase(
+            f"the tables of portfolio {schema} were migrated by a newer release ({', '.join(unknown)}); this release "
+            f"knows {available[-1].name} as the last one, and would write rows that the newer one does not expect. "
+            "Nothing was changed.\nNext: run the newer release again, or restore the backup made before its upgrade "
+            "(docs/deployment.md, Upgrade)"
+        )
 
 
 def read(folder: Path) -> list[Migration]:

@@ -1,4 +1,4 @@
-"""The prediction log: the append-only table `predictions`, and the live performance derived from it."""
+"""The prediction log: the append-only tables `predictions` and `refused_predictions`, and the live performance."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -116,10 +116,32 @@ class PredictionLog:
                 raise RefusedPredictions(str(error)) from None
             raise
 
-    def has_predictions_of(self, version: str) -> bool:
-        """Whether a prediction of this model version is recorded."""
+    def keep_refused(self, line: bytes, reason: str) -> bool:
+        """Keep a record that `append_lines` refuses, once.
+
+        Args:
+            line: Any bytes.
+            reason: Why it was refused, without its values.
+
+        Returns:
+            Whether it was not kept before.
+        """
         with self._database.transaction() as cursor:
-            cursor.execute("SELECT EXISTS (SELECT FROM predictions WHERE model_version = %s)", (version,))
+            cursor.execute(
+                "INSERT INTO refused_predictions (sha256, record, reason) VALUES (sha256(%(record)s), %(record)s, "
+                "%(reason)s) ON CONFLICT (sha256) DO NOTHING",
+                {"record": psycopg2.Binary(line), "reason": reason},
+            )
+            return cursor.rowcount == 1
+
+    def has_predictions_of(self, version: str) -> bool:
+        """Whether a prediction of this model version is recorded, or was until retention deleted it."""
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                "SELECT EXISTS (SELECT FROM predictions WHERE model_version = %(version)s) "
+                "OR EXISTS (SELECT FROM pruned_predictions WHERE model_version = %(version)s)",
+                {"version": version},
+            )
             return bool(cursor.fetchall()[0][0])
 
 

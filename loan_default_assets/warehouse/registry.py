@@ -1,8 +1,7 @@
 """The table `model_metadata`: trained versions, the champion among them, and its changes, one transaction each."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime
 from typing import Any, Literal
@@ -11,6 +10,7 @@ from psycopg2 import extensions
 
 from loan_default_assets.warehouse.database import Database, to_json
 from loan_default_assets.warehouse.database_errors import WarehouseError
+from loan_default_assets.warehouse.pruned_models import changing_models, pruned_models, unmark_pruned
 
 Status = Literal["candidate", "champion", "retired", "rejected"]
 
@@ -34,6 +34,7 @@ class ModelRecord:
         threshold: PD from which a classifier decides 1; None for an encoder.
         trained_from: First `as_of` of the training and validation rows; `trained_to`: the last.
         window_from: First `as_of` of the evaluation window; `window_to`: the last.
+        artifact_uri: The folder that the files were written to; they may have been moved since.
         promoted_at: When it last became champion.
     """
 
@@ -63,6 +64,8 @@ _COLUMNS = tuple(f.name for f in fields(ModelRecord))
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM model_metadata"
 _SET_BY_REGISTRY = ("status", "created_at", "promoted_at", "verdict", "reason")
 _IMMUTABLE = tuple(name for name in _COLUMNS if name not in _SET_BY_REGISTRY)
+# The folder in which the first registration found the files; the same model may lie in another one by now.
+_HINTS = ("artifact_uri",)
 
 
 class Registry:
@@ -72,7 +75,7 @@ class Registry:
         self._database = database
 
     def register(self, record: ModelRecord) -> None:
-        """Add a candidate; a repetition changes nothing.
+        """Add a candidate; a repetition changes nothing, but the files of a pruned version count as there again.
 
         Raises:
             RegistryError: The version is registered with other content, or the attempt is that of another version.
@@ -82,7 +85,7 @@ class Registry:
             "metrics": to_json(record.metrics),
         }
         names = (*_IMMUTABLE, *(("created_at",) if record.created_at else ()))
-        with self._changing() as cursor:
+        with changing_models(self._database) as cursor:
             cursor.execute(
                 f"INSERT INTO model_metadata ({', '.join(names)}) "
                 f"VALUES ({', '.join(f'%({name})s' for name in names)}) ON CONFLICT DO NOTHING",
@@ -97,11 +100,16 @@ class Registry:
                     f"attempt {record.attempt} on snapshot {record.snapshot_hash[:12]} under champion "
                     f"{record.parent} was version {other.version if other else 'another'}, not {record.version}"
                 )
-            differing = [name for name in _IMMUTABLE if _stored(record, name) != _stored(registered, name)]
+            differing = [
+                name
+                for name in _IMMUTABLE
+                if name not in _HINTS and _stored(record, name) != _stored(registered, name)
+            ]
             if differing:
                 raise RegistryError(
                     f"version {record.version} is registered with another {', '.join(differing)}"
                 )
+            unmark_pruned(cursor, record.version)
 
     def get(self, version: str) -> ModelRecord:
         """The version's record.
@@ -116,6 +124,11 @@ class Registry:
         """The version that serves; None before the first promotion."""
         with self._database.transaction() as cursor:
             return _champion(cursor)
+
+    def previous_champion(self) -> ModelRecord | None:
+        """The version that a rollback would make champion; None where there is none."""
+        with self._database.transaction() as cursor:
+            return _previous(cursor)
 
     def history(self) -> list[ModelRecord]:
         """All versions, the newest first."""
@@ -136,11 +149,11 @@ class Registry:
 
         Raises:
             StaleChampion: The champion is neither `expected` nor `version`.
-            RegistryError: The version is an encoder or unknown, or verdict or reason is empty.
+            RegistryError: The version is an encoder, unknown or pruned, or verdict or reason is empty.
         """
         if not verdict or not reason:
             raise RegistryError(f"version {version}: a promotion needs a verdict and a reason")
-        with self._changing() as cursor:
+        with changing_models(self._database) as cursor:
             record, champion = _get(cursor, version), _champion(cursor)
             if record.kind != "classifier":
                 raise RegistryError(
@@ -149,6 +162,7 @@ class Registry:
             if champion is not None and champion.version == version:
                 return champion
             _check_champion(expected, champion, f"version {version} was not promoted")
+            _check_files_kept(cursor, version, "it was not promoted")
             if champion is not None:
                 _set_status(cursor, champion.version, status="retired")
             return _set_status(cursor, version, status="champion", verdict=verdict, reason=reason)
@@ -159,7 +173,7 @@ class Registry:
         Raises:
             RegistryError: The version is unknown, champion or retired.
         """
-        with self._changing() as cursor:
+        with changing_models(self._database) as cursor:
             record = _get(cursor, version)
             if record.status == "rejected":
                 return record
@@ -167,24 +181,30 @@ class Registry:
                 raise RegistryError(f"version {version} is {record.status}; only a candidate can be rejected")
             return _set_status(cursor, version, status="rejected", reason=reason)
 
-    def rollback(self, reason: str, *, expected: str | None = None) -> ModelRecord:
+    def rollback(self, reason: str, *, expected: str | None = None, to: str | None = None) -> ModelRecord:
         """Reject the champion, restore the one before it and return its record; a repetition goes one further back.
 
         Args:
             reason: Why, in a sentence.
             expected: The champion to reject, so that two concurrent rollbacks count as one; None: any.
+            to: The champion before it, where its files were verified; None: any.
 
         Raises:
             StaleChampion: The champion is not `expected`.
-            RegistryError: There is no earlier champion.
+            RegistryError: There is no earlier champion, or retention has deleted its files; the champion stays.
         """
-        with self._changing() as cursor:
+        with changing_models(self._database) as cursor:
             champion = _champion(cursor)
             if expected is not None:
                 _check_champion(expected, champion, "nothing was rolled back")
-            previous = _one(cursor, "status = 'retired' ORDER BY promoted_at DESC LIMIT 1", {})
+            previous = _previous(cursor)
             if champion is None or previous is None:
                 raise RegistryError("there is no earlier champion to go back to; see: loan-default status")
+            if to is not None and previous.version != to:
+                raise StaleChampion(
+                    f"the champion before is {previous.version} and no longer {to}: nothing was rolled back"
+                )
+            _check_files_kept(cursor, previous.version, "nothing was rolled back")
             _set_status(cursor, champion.version, status="rejected", reason=f"rolled back: {reason}")
             return _set_status(
                 cursor,
@@ -193,16 +213,6 @@ class Registry:
                 verdict=previous.verdict,
                 reason=f"restored after the rollback of {champion.version}: {reason}",
             )
-
-    @contextmanager
-    def _changing(self) -> Iterator[extensions.cursor]:
-        """A transaction that holds this registry's lock, so that changes are made one at a time."""
-        with self._database.transaction() as cursor:
-            cursor.execute(
-                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
-                (f"{self._database.schema}.registry",),
-            )
-            yield cursor
 
 
 _ATTEMPT = (
@@ -220,6 +230,10 @@ def _champion(cursor: extensions.cursor) -> ModelRecord | None:
     return _one(cursor, "status = 'champion'", {})
 
 
+def _previous(cursor: extensions.cursor) -> ModelRecord | None:
+    return _one(cursor, "status = 'retired' ORDER BY promoted_at DESC LIMIT 1", {})
+
+
 def _get(cursor: extensions.cursor, version: str) -> ModelRecord:
     record = _one(cursor, "version = %(version)s", {"version": version})
     if record is None:
@@ -231,6 +245,14 @@ def _check_champion(expected: str | None, champion: ModelRecord | None, conseque
     actual = champion.version if champion else None
     if actual != expected:
         raise StaleChampion(f"the champion is {actual} and no longer {expected}: {consequence}")
+
+
+def _check_files_kept(cursor: extensions.cursor, version: str, consequence: str) -> None:
+    if pruned_at := pruned_models(cursor).get(version):
+        raise RegistryError(
+            f"version {version}: retention deleted its files on {pruned_at:%Y-%m-%d}, {consequence}; "
+            "train again: loan-default retrain"
+        )
 
 
 def _set_status(

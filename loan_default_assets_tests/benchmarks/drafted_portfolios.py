@@ -85,7 +85,7 @@ def trained(description: Path, source: Path, home: Path, seed: int) -> TrainedPo
         record = session.registry.get(found.model_version)
         snapshot = read_snapshot(session.loans, split_limits(settings))
         window = evaluation_window(snapshot, [record])
-        probability = evaluate_model(record, session.portfolio, window).probability
+        probability = evaluate_model(record, session.portfolio, window, session.artifacts).probability
         assert probability is not None
         references = evaluate_references(session.portfolio, snapshot, window, seed)
         return TrainedPortfolio(window.label, probability, references.best.metrics.values["roc_auc"])

@@ -35,6 +35,15 @@ def test_both_transports_return_equal_predictions(served: Served) -> None:
         assert http.reload_model().outdated == ()
 
 
+def test_requests_to_this_machine_use_no_proxy(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with HttpClient(served.http) as http, GrpcClient(served.grpc) as rpc:
+        assert http.predict(LOAN).prediction == rpc.predict(LOAN).prediction
+
+
 def test_a_refusal_names_the_fields(served: Served) -> None:
     with HttpClient(served.http) as http, GrpcClient(served.grpc) as rpc:
         with pytest.raises(ServiceError, match=r"numerical_features\.income") as refused:

@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import logging
+import re
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -90,4 +91,6 @@ def test_no_exception_leaves_an_api(method: str, caplog: pytest.LogCaptureFixtur
     assert b'"code":"internal"' in response.body
     assert PLANTED[1].encode() not in response.body
     assert "failed: ValueError at" in caplog.text
+    (number,) = re.findall(r"\(error (\w{12})\)", caplog.text)
+    assert f"as error {number}".encode() in response.body
     assert PLANTED[1] not in caplog.text

@@ -1,5 +1,6 @@
 """A separate compose project per test run: its own names, ports and secrets."""
 
+import base64
 import json
 import os
 import secrets
@@ -53,6 +54,7 @@ class ComposeProject:
     project: str = field(default_factory=lambda: f"loan-default-test-{os.getpid()}")
     key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     admin_key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    ui_password: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     # Contains the special characters of URLs, shells and connection strings.
     password: str = field(default_factory=lambda: f"a:b@c/d?e#f%41 'g\"h&={secrets.token_hex(8)}")
     http: int = field(default_factory=_free_port)
@@ -65,6 +67,7 @@ class ComposeProject:
             "POSTGRES_PASSWORD": self.password,
             "SERVICE_API_KEYS": self.key,
             "SERVICE_ADMIN_KEYS": self.admin_key,
+            "DAGSTER_UI_PASSWORD": self.ui_password,
             "LOAN_DEFAULT_IMAGE": IMAGE,
             "POSTGRES_IMAGE": POSTGRES_IMAGE,
             "SERVICE_HTTP_PORT": str(self.http),
@@ -144,6 +147,8 @@ class ComposeProject:
         request = urllib.request.Request(f"http://127.0.0.1:{self.ui}/graphql")
         request.data = json.dumps({"query": query, "variables": variables}).encode()
         request.add_header("Content-Type", "application/json")
+        token = base64.b64encode(f"operator:{self.ui_password}".encode()).decode()
+        request.add_header("Authorization", f"Basic {token}")
         with urllib.request.urlopen(request, timeout=60) as response:
             data: dict[str, Any] = json.load(response)["data"]
         return data

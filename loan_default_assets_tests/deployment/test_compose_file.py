@@ -48,7 +48,7 @@ def paths_in_commands() -> set[str]:
 
 
 def test_every_setting_reaches_the_containers_that_read_it() -> None:
-    passed_on = {*SERVICES["code"]["environment"], *SERVICES["service"]["environment"]}
+    passed_on = {name for role in ("code", "service", "webserver") for name in SERVICES[role]["environment"]}
     missing = {name.upper() for name in Settings.model_fields} - passed_on - FIXED - INTERNAL
     assert not missing, f"docker-compose.yml does not pass on {sorted(missing)}"
 
@@ -57,7 +57,12 @@ def test_the_required_variables_are_exactly_those_that_the_example_leaves_empty(
     required = set(re.findall(r"\$\{([A-Z_]+):\?", TEXT))
     example = (ROOT / ".env.example").read_text("utf-8")
     assert required == set(re.findall(r"^([A-Z_]+)=$", example, re.MULTILINE))
-    assert required == {"POSTGRES_PASSWORD", "SERVICE_API_KEYS", "SERVICE_ADMIN_KEYS"}
+    assert required == {
+        "POSTGRES_PASSWORD",
+        "SERVICE_API_KEYS",
+        "SERVICE_ADMIN_KEYS",
+        "DAGSTER_UI_PASSWORD",
+    }
 
 
 def test_every_variable_of_the_file_is_in_the_example() -> None:
@@ -71,6 +76,13 @@ def test_no_port_is_published_beyond_this_machine_by_default(name: str) -> None:
     for port in SERVICES[name].get("ports", []):
         assert port.startswith(("127.0.0.1:", "${SERVICE_ADDRESS:-127.0.0.1}:")), port
     assert name != "postgres" or "ports" not in SERVICES[name]
+
+
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"postgres"}))
+def test_containers_reach_each_other_past_a_proxy(name: str) -> None:
+    for spelling in ("no_proxy", "NO_PROXY"):
+        exempt = SERVICES[name]["environment"][spelling].split(",")
+        assert {"localhost", "127.0.0.1", "::1", "postgres", "code"} <= set(exempt)
 
 
 @pytest.mark.parametrize("name", sorted(set(SERVICES) - {"postgres"}))

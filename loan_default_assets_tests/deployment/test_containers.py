@@ -69,7 +69,15 @@ def loan(platform: ComposeProject) -> dict[str, Any]:
     return example
 
 
-@pytest.mark.parametrize("name", ["POSTGRES_PASSWORD", "SERVICE_API_KEYS", "SERVICE_ADMIN_KEYS"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "POSTGRES_PASSWORD",
+        "SERVICE_API_KEYS",
+        "SERVICE_ADMIN_KEYS",
+        "DAGSTER_UI_PASSWORD",
+    ],
+)
 def test_compose_refuses_to_start_without_a_secret(name: str) -> None:
     project = ComposeProject()
     environment = {key: value for key, value in project.environment.items() if key != name}

@@ -126,13 +126,13 @@ def test_another_digest_portfolio_or_version_is_refused(tmp_path: Path, model: F
 def test_a_missing_file_is_named(tmp_path: Path, model: FittedModel) -> None:
     saved = put(tmp_path, model)
     (saved.path / "weights.safetensors").unlink()
-    with pytest.raises(ArtifactError, match=r"weights\.safetensors cannot be read"):
+    with pytest.raises(ArtifactError, match=r"weights\.safetensors does not exist"):
         load(saved.path)
     other = put(tmp_path / "other", model)
     (other.path / "trees.safetensors").unlink()
-    with pytest.raises(ArtifactError, match="differs from its SHA-256"):
+    with pytest.raises(ArtifactError, match=r"trees\.safetensors differs from its SHA-256"):
         load(other.path)
-    with pytest.raises(ArtifactError, match=r"manifest\.json|weights\.safetensors"):
+    with pytest.raises(ArtifactError, match="the folder does not exist"):
         load(tmp_path / "nowhere")
 
 

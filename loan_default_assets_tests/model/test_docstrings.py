@@ -10,12 +10,13 @@ import pytest
 
 import loan_default_assets.model as package
 
-# Read from disk in `save`'s example, run as a command, or called by `training.fit`.
+# Read from disk in `save`'s example, run as a command, called by `training.fit`, or what a caller must provide.
 WITHOUT_EXAMPLE = {
     "artifact.load",
     "artifact_files.read",
     "additive_model.weighted_sum",
     "boosted_trees.weighted_sum",
+    "artifact_store.RegisteredModel",
     "fine_tuning.LabelledRows",
     "fine_tuning.StartingWeights",
     "fine_tuning.blockwise",
@@ -28,6 +29,7 @@ WITHOUT_EXAMPLE = {
 RESULTS = {
     "artifact.LoadedArtifact",
     "artifact.SavedArtifact",
+    "artifact_store.ArtifactCheck",
     "baseline.BaselineScores",
     "additive_fitting.FittedAdditive",
     "boosting.FittedBoosting",

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from loan_default_assets.limits import promotion_limits, split_limits
+from loan_default_assets.model.artifact_store import ArtifactStore
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.orchestration.partitions import completed_keys
 from loan_default_assets.pipeline.decide_champion import ChampionDecision, decide_champion
@@ -39,6 +40,10 @@ class BankSteps:
     settings: Settings
     database: Database
     artifacts: Path
+
+    @property
+    def store(self) -> ArtifactStore:
+        return ArtifactStore(self.artifacts, self.settings.home)
 
     @classmethod
     def open(
@@ -80,7 +85,7 @@ class BankSteps:
             self.portfolio,
             self.loans,
             self.registry,
-            artifacts=self.artifacts,
+            store=self.store,
             config=config or model_config(self.portfolio, self.settings),
             limits=split_limits(self.settings),
             leakage_limit=self.settings.leakage_auc_limit,
@@ -93,7 +98,7 @@ class BankSteps:
             self.portfolio,
             self.loans,
             self.registry,
-            artifacts=self.artifacts,
+            store=self.store,
             config=model_config(self.portfolio, self.settings, attempt.seed_offset),
             limits=split_limits(self.settings),
             leakage_limit=self.settings.leakage_auc_limit,
@@ -108,6 +113,7 @@ class BankSteps:
             self.loans,
             self.registry,
             self.evaluations,
+            self.store,
             limits=promotion_limits(self.settings),
             split_limits=split_limits(self.settings),
             seed=self.settings.seed,
@@ -116,7 +122,9 @@ class BankSteps:
 
     def decide(self, **changes: Any) -> ChampionDecision:
         arguments: dict[str, Any] = {"promotion_policy": self.settings.promotion_policy} | changes
-        return decide_champion(self.portfolio, self.registry, self.evaluations, log=LOG, **arguments)
+        return decide_champion(
+            self.portfolio, self.registry, self.evaluations, self.store, log=LOG, **arguments
+        )
 
     def evaluations_recorded(self) -> list[tuple[str, str]]:
         """Model and role of every recorded evaluation, in order."""

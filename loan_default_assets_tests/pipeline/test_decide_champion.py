@@ -2,9 +2,22 @@ from typing import Any
 
 import pytest
 
-from loan_default_assets.pipeline.pipeline_errors import MissingVerdictError, NoModelError
+from loan_default_assets.model.artifact_store import ArtifactCheck, ArtifactStore, RegisteredModel
+from loan_default_assets.pipeline.pipeline_errors import MissingVerdictError, ModelFilesError, NoModelError
 from loan_default_assets_tests.pipeline.bank_steps import BankSteps
 from loan_default_assets_tests.warehouse import samples
+
+
+@pytest.fixture(autouse=True)
+def store_of_intact_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The challengers of these tests are rows of the registry without files."""
+
+    def check(store: ArtifactStore, model: RegisteredModel) -> ArtifactCheck:
+        return ArtifactCheck(
+            model.version, "missing" if model.version == "lost" else "intact", store.root, "lost"
+        )
+
+    monkeypatch.setattr(ArtifactStore, "check", check)
 
 
 def challenger(steps: BankSteps, version: str, **changes: Any) -> str:
@@ -51,6 +64,13 @@ def test_another_verdict_keeps_the_champion(steps: BankSteps, verdict: str) -> N
     assert decision.champion.version == "old"
     rejected = steps.registry.get("new")
     assert (rejected.status, rejected.reason) == ("rejected", f"{verdict}: Because.")
+
+
+def test_a_challenger_without_its_files_is_neither_promoted_nor_rejected(steps: BankSteps) -> None:
+    evaluated(steps, "lost", "approved")
+    with pytest.raises(ModelFilesError):
+        steps.decide()
+    assert steps.registry.get("lost").status == "candidate"
 
 
 def test_a_challenger_of_a_former_champion_is_rejected(steps: BankSteps) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from loan_default_assets.model import training
+from loan_default_assets.model.artifact_store import ArtifactStore
 from loan_default_assets.model.predictor import Predictor
 from loan_default_assets.model.rows import Rows
 from loan_default_assets.pipeline.evaluation_window import evaluation_window
@@ -54,7 +55,7 @@ def test_an_encoder_is_pretrained_once_on_training_and_unlabelled_rows(
     assert made.snapshot == snapshot.describe()
     assert (made.record.kind, made.record.snapshot_hash) == ("encoder", snapshot.digest)
     assert made.record.trained_to == split.trained_to
-    assert load_encoder(made.record, bank.portfolio).losses == made.losses
+    assert load_encoder(made.record, bank.portfolio, bank.store).losses == made.losses
 
     again = bank.pretrain()
     assert again.reused
@@ -106,7 +107,11 @@ def test_from_challenger_to_champion_and_to_the_next_challenger(
     assert (record.kind, record.status, record.attempt, record.parent) == ("classifier", "candidate", 1, None)
     assert record.hyper_parameters["encoder"] == encoder.version
     assert first.model is not None
-    assert record.threshold == first.model.threshold == load_classifier(record, bank.portfolio).threshold
+    assert (
+        record.threshold
+        == first.model.threshold
+        == load_classifier(record, bank.portfolio, bank.store).threshold
+    )
     again = bank.train()
     assert again.model is None
     assert again.record == record
@@ -161,7 +166,7 @@ def test_a_model_is_evaluated_as_it_scores(bank_with_features: BankSteps) -> Non
     rows = snapshot.split.window
     predictor = Predictor.from_artifact(Path(record.artifact_uri))
     expected = predictor.predict(snapshot.rows.numerical[rows], snapshot.rows.categorical[rows]).pd
-    evaluation = evaluate_model(record, bank.portfolio, window)
+    evaluation = evaluate_model(record, bank.portfolio, window, bank.store)
     np.testing.assert_array_equal(evaluation.probability, expected)
     assert evaluation.failure == ""
     assert evaluation.policy_input.smoke_passed
@@ -187,15 +192,16 @@ def test_a_model_that_cannot_score_has_no_metrics_and_a_reason(
     bank = bank_with_features
     bank.pretrain()
     record = bank.train(TrainingAttempt(number=8)).record
+    store = bank.store
     if fault == "damaged artifact":
         copy = tmp_path / record.version
         shutil.copytree(record.artifact_uri, copy)
         (copy / "weights.safetensors").write_bytes(b"damaged")
-        record = replace(record, artifact_uri=str(copy))
+        record, store = replace(record, artifact_uri=str(copy)), ArtifactStore(tmp_path, tmp_path)
     else:
         record = replace(record, portfolio_hash="0" * 64)
     window = evaluation_window(bank.snapshot(), [record])
-    evaluation = evaluate_model(record, bank.portfolio, window)
+    evaluation = evaluate_model(record, bank.portfolio, window, store)
     assert evaluation.probability is None
     assert all(math.isnan(value) for value in evaluation.metrics.values.values())
     assert not evaluation.policy_input.smoke_passed

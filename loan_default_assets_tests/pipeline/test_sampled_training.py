@@ -73,7 +73,9 @@ def test_training_again_on_the_same_rows_gives_the_same_version(bank: BankSteps,
     assert trained.model is not None
     snapshot = bank.snapshot()
     train, validation = (snapshot.select(part) for part in (snapshot.split.train, snapshot.split.validation))
-    again = fit(load_encoder(encoder.record, bank.portfolio), train, validation, trained.model.config)
+    again = fit(
+        load_encoder(encoder.record, bank.portfolio, bank.store), train, validation, trained.model.config
+    )
     assert (again.threshold, again.calibration, again.members) == (
         trained.model.threshold,
         trained.model.calibration,
@@ -116,7 +118,7 @@ def test_the_plan_reckons_with_the_sample(bank: BankSteps) -> None:
     limits = split_limits(bank.settings)
     plan = plan_run(bank.portfolio, bank.loans, bank.keys, cost, limits=limits, package=False)
     snapshot = bank.snapshot()
-    refreshed = plan_training(plan, bank.portfolio, bank.registry, snapshot, cost)
+    refreshed = plan_training(plan, bank.portfolio, bank.registry, bank.store, snapshot, cost)
     assert plan.rows is not None
     assert refreshed.rows is not None
     assert snapshot.sampling is not None
@@ -136,6 +138,7 @@ def test_status_names_the_sample() -> None:
         "verdict": "approved",
         "threshold": 0.5,
         "trained_from": None,
+        "files": {"state": "intact", "folder": "c1", "problem": None},
         "sampling": {"rows": 2_000_000, "rows_before": 19_000_000},
     }
     evaluation = {

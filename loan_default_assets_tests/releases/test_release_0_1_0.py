@@ -1,15 +1,11 @@
 """Tables, models, predictions and Dagster's history of release 0.1.0, opened and continued by this one."""
 
-import gzip
 import shutil
-import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 import pandas as pd
-import psycopg2
 import pytest
 
 from loan_default_assets.commands.migrate import migrate
@@ -19,69 +15,18 @@ from loan_default_assets.commands.session import Session, dagster_instance, open
 from loan_default_assets.commands.status import status
 from loan_default_assets.orchestration import run_tracking
 from loan_default_assets.pipeline.decide_champion import PROMOTING
-from loan_default_assets.settings import Settings
-from loan_default_assets.warehouse.database import dsn
 from loan_default_assets_tests.bento.served_process import service, wait_until
+from loan_default_assets_tests.releases.former_release import FILES, Restored, lay_out
 
-FILES = Path(__file__).with_name("v0_1_0")
-TABLES = ("raw_data", "processed_data", "model_metadata", "predictions", "model_performance")
 UNDELIVERED = "undelivered-1"
-
-
-@dataclass(frozen=True)
-class Restored:
-    """A home and a database as release 0.1.0 left them."""
-
-    settings: Settings
-    folder: Path
-
-    def rows(self, query: str) -> list[tuple[object, ...]]:
-        with psycopg2.connect(dsn(self.url)) as connection, connection.cursor() as cursor:
-            cursor.execute(query)
-            return cursor.fetchall()
-
-    @property
-    def url(self) -> str:
-        assert self.settings.database_url is not None
-        return self.settings.database_url.get_secret_value()
-
-    def contents(self) -> dict[str, object]:
-        """Number of rows of every table, and a hash over all their columns in any order."""
-        return {
-            table: self.rows(
-                f"SELECT count(*), sum(hashtextextended(row_to_json(t)::text, 0)) FROM small_bank.{table} t"
-            )
-            for table in TABLES
-        }
 
 
 @pytest.fixture
 def restored(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Restored:
-    home = tmp_path / "home"
-    home.mkdir()
-    with tarfile.open(FILES / "models.tar.gz") as archive:
-        archive.extractall(home, filter="data")
-    text = gzip.decompress((FILES / "database.sql.gz").read_bytes()).decode()
-    connection = psycopg2.connect(dsn(database_url))
-    with connection, connection.cursor() as cursor:
-        cursor.execute(text.replace("{HOME}", str(home)))
-    connection.close()
-    (tmp_path / "loans.csv").write_bytes(gzip.decompress((FILES / "loans.csv.gz").read_bytes()))
-    shutil.copy(FILES / "small_bank.yaml", tmp_path)
-    settings = Settings(
-        portfolio=str(tmp_path / "small_bank.yaml"),
-        loan_source=str(tmp_path / "loans.csv"),
-        loan_default_home=home,
-        database_url=database_url,
-        retraining_sample_threshold=200,
-        retraining_positive_threshold=20,
-        # The release knew no attestation, and the generated loans are more predictable than real ones.
-        leakage_auc_limit=0.5,
-    )
     # The instance and its sensors read the same settings from the environment.
     for name in ("PORTFOLIO", "LOAN_SOURCE", "LOAN_DEFAULT_HOME", "DATABASE_URL", "DAGSTER_HOME"):
         monkeypatch.setenv(name, "")
-    return Restored(settings, tmp_path)
+    return lay_out(tmp_path, database_url)
 
 
 @pytest.fixture

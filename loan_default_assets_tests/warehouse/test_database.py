@@ -1,6 +1,7 @@
 """URLs, transactions, errors, and Dagster's schema."""
 
 from typing import Any
+from urllib.parse import quote
 
 import psycopg2
 import pytest
@@ -28,6 +29,8 @@ from loan_default_assets_tests.warehouse.samples import portfolio
         ("postgresql://u:a%40b%2Fc@h/d", "postgresql+psycopg2://u:a%40b%2Fc@h/d"),
         ("postgresql://u@/d?host=/a b/c&port=5", "postgresql+psycopg2://u@/d?host=%2Fa%20b%2Fc&port=5"),
         (" postgresql://u@h/d\n", "postgresql+psycopg2://u@h/d"),
+        ("postgresql://u@server:p@h/d", "postgresql+psycopg2://u%40server:p@h/d"),
+        ("postgresql://u@h/d?user=a@b", "postgresql+psycopg2://u@h/d?user=a%40b"),
     ],
 )
 def test_every_url_is_normalised(url: str, normal: str) -> None:
@@ -43,11 +46,31 @@ def test_every_url_is_normalised(url: str, normal: str) -> None:
         ("h:5432/d", "DATABASE_URL is not a URL"),
         ("", "DATABASE_URL is not a URL"),
         ("postgresql://u@h:port/d", "DATABASE_URL is not a URL"),
+        ("postgresql://u:p@h/d?sslmod=require", "no connection option 'sslmod'"),
     ],
 )
 def test_other_urls_are_refused(url: str, message: str) -> None:
     with pytest.raises(WarehouseError, match=message):
         normalise(url)
+
+
+@pytest.mark.parametrize(
+    "between", ["@", "@x/w#", "/", "@s?", "@s?w=", "?", "@x:", ":", "#", "@@", "@x&w=", "@x:1/", "%"]
+)
+@pytest.mark.parametrize("options", ["", "?sslmode=disable"])
+def test_no_part_of_a_password_is_shown_and_encoded_it_works(between: str, options: str) -> None:
+    password = f"sesame{between}secret"
+    url = f"postgresql://u:{password}@127.0.0.1:1/x{options}"
+    with pytest.raises(WarehouseError) as refused, Database(url, "sample").transaction():
+        pass
+    shown = str(refused.value)
+    # Either understood as it is, or explained.
+    assert "127.0.0.1:1/x cannot be reached" in shown or "@ as %40" in shown
+    assert "sesame" not in shown
+    assert "secret" not in shown
+    encoded = normalise(f"postgresql://u:{quote(password, safe='')}@127.0.0.1:1/x")
+    assert psycopg2.extensions.parse_dsn(dsn(encoded))["password"] == password
+    assert redact(encoded) == "postgresql+psycopg2://u:***@127.0.0.1:1/x"
 
 
 def test_dsn_and_redaction() -> None:

@@ -56,7 +56,7 @@ class CsvReader:
             SourceError: The file is damaged, its text is in another encoding, or rows do not have the header's cells.
         """
         encoding = encoding_of(self.path, self.source.encoding).encoding
-        rows = 0
+        rows, by_records = 0, False
         try:
             if self.source.delimiter == " ":
                 raise _RecordsNeeded
@@ -64,6 +64,9 @@ class CsvReader:
                 rows += len(next(iter(chunk.values())))
                 yield chunk
         except (_RecordsNeeded, CommentLineFound, NulByteFound, pa.ArrowInvalid):
+            by_records = True
+        # After the handler, so that no error of a row carries Arrow's, which quotes the row.
+        if by_records:
             # Rows that Arrow has given are not given twice: both ways count the same rows.
             for chunk in self._by_records(encoding, skip_rows=rows):
                 rows += len(next(iter(chunk.values())))

@@ -157,7 +157,8 @@ def _workbook(path: Path) -> Iterator[Any]:
     except PasswordError:
         raise SourceError(f"{path}: the workbook has a password; save it without one") from None
     except CalamineError as error:
-        raise SourceError(f"{path}: not readable as an Excel workbook ({error}); save it again") from None
+        kind = type(error).__name__
+        raise SourceError(f"{path}: not readable as an Excel workbook ({kind}); save it again") from None
 
 
 def _value(cell: Any) -> Any:

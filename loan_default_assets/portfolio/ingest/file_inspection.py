@@ -23,6 +23,8 @@ from loan_default_assets.portfolio.ingest.text_inspection import inspect_text
 from loan_default_assets.portfolio.source_options import LAYOUT_KEYS, Source
 
 _SAMPLE_ROWS = 400
+# JSON names of which each is in few objects are values that were written as names.
+_MOST_SPARSE_NAMES, _LEAST_SHARE = 50, 0.05
 
 
 @dataclass(frozen=True)
@@ -195,6 +197,12 @@ def _of_parquet(path: Path) -> FileLayout:
 def _of_json(path: Path) -> FileLayout:
     rows = next(json_rows(path), [])
     columns = tuple(dict.fromkeys(name for row in rows for name in row))
+    cells = sum(map(len, rows))
+    if len(columns) > _MOST_SPARSE_NAMES and cells < _LEAST_SHARE * len(columns) * len(rows):
+        raise SourceError(
+            f"{path}: the {len(rows)} objects have {len(columns)} names, {cells / len(rows):.0f} each: the names "
+            "seem to be values, and are not shown; write one object per loan with the same names"
+        )
     nested = [name for name in columns if any(isinstance(row.get(name), list | dict) for row in rows)]
     notes = ["The file is JSON, one object per line."]
     notes += [f"Column {name} holds lists or objects, which are not read." for name in nested]

@@ -124,6 +124,12 @@ def columns_to_read(
             "the line that is read as the header looks like a row of data (a file without a header line: "
             "write `header: 0` and `names: [...]` under source)"
         )
+    elif extra and not set(given) & set(wanted):
+        problems = [
+            f"none of the portfolio's {len(wanted)} columns is among the file's {len(given)}, which are not shown, "
+            "because they may be values of a loan: it is another table, or has no header line (then write `header: 0` "
+            "and `names: [...]` under source)"
+        ]
     elif extra:
         problems.append(
             f"not described in the portfolio: {', '.join(map(repr, extra))} (add to columns, or to ignore)"

@@ -46,7 +46,7 @@ def parquet_chunks(path: Path, select: SelectColumns) -> Iterator[Chunk]:
                     for given, name in wanted.items()
                 }
     except (pa.ArrowException, OSError) as error:
-        raise SourceError(f"{path}: not readable as Parquet ({str(error).splitlines()[0]})") from error
+        raise _unreadable(path, error) from None
 
 
 def parquet_columns(path: Path) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
@@ -59,11 +59,19 @@ def parquet_columns(path: Path) -> tuple[tuple[str, ...], tuple[str, ...], tuple
         with _open(path) as file:
             schema = file.schema_arrow
     except (pa.ArrowException, OSError) as error:
-        raise SourceError(f"{path}: not readable as Parquet ({str(error).splitlines()[0]})") from error
+        raise _unreadable(path, error) from None
     names, indexes = _columns(schema)
     nested = [n for n, i in zip(names, indexes, strict=True) if pa.types.is_nested(schema.field(i).type)]
     ignored = [name for name in schema.names if _PANDAS_INDEX.fullmatch(name)]
     return tuple(names), tuple(nested), tuple(ignored)
+
+
+def _unreadable(path: Path, error: Exception) -> SourceError:
+    """Arrow's text may quote what it found in the place of a length or a type."""
+    return SourceError(
+        f"{path}: not readable as Parquet ({type(error).__name__}): it is another kind of file, damaged or truncated; "
+        "copy or export it again"
+    )
 
 
 @contextmanager

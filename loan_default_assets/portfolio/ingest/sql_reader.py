@@ -1,17 +1,21 @@
 """The rows of a SQL query over any SQLAlchemy URL, as the same chunks of Arrow columns that files give."""
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
 
+from loan_default_assets.portfolio.database_urls import ENCODED, has_ambiguous_parts, without_secrets
 from loan_default_assets.portfolio.errors import SourceError
 from loan_default_assets.portfolio.ingest.file_readers import Chunk, columns_to_read
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.portfolio.yaml_loader import PLACEHOLDER
 
 _ROWS = 20_000
+_ENCODED_PASSWORD = f"write {ENCODED} in user name and password"
+_QUOTED = re.compile(r"""(["'`])(.*?)\1""")
 
 
 def query_chunks(p: Portfolio, first: date | None, after: date | None) -> Iterator[Chunk]:
@@ -29,14 +33,21 @@ def query_chunks(p: Portfolio, first: date | None, after: date | None) -> Iterat
     from sqlalchemy.exc import SQLAlchemyError
 
     url = p.source.url or ""
-    if PLACEHOLDER.search(url):
-        raise SourceError(f"source.url: {url} is not set; give the URL with --source URL or LOAN_SOURCE")
+    if placeholder := PLACEHOLDER.search(url):
+        raise SourceError(
+            f"source.url: {placeholder[0]} is not set; give the URL with --source URL or LOAN_SOURCE"
+        )
     try:
         engine = sa.create_engine(_with_driver(url))
     except (SQLAlchemyError, ImportError) as error:
-        raise SourceError(f"source.url: not a usable SQLAlchemy URL: {_reason(error)}") from error
-    location = engine.url.render_as_string(hide_password=True)
-    statement = sa.text(p.source.query or "")
+        raise SourceError(f"source.url: not a usable SQLAlchemy URL: {_first_line(error)}") from None
+    except ValueError:
+        # Its text quotes what was taken for the port, which may be the end of a password.
+        raise SourceError(f"source.url: not a usable SQLAlchemy URL; {_ENCODED_PASSWORD}") from None
+    if has_ambiguous_parts(url, engine.url):
+        raise SourceError(f"source.url: it is unclear where the password ends; {_ENCODED_PASSWORD}")
+    location = without_secrets(engine.url)
+    statement, own = sa.text(p.source.query or ""), f"{location} {p.source.query}"
     try:
         with engine.connect().execution_options(stream_results=True, max_row_buffer=_ROWS) as connection:
             result = connection.execute(statement, _bindings(statement, first, after))
@@ -44,12 +55,20 @@ def query_chunks(p: Portfolio, first: date | None, after: date | None) -> Iterat
             for rows in result.partitions(_ROWS):
                 columns = dict(zip(result.keys(), zip(*rows, strict=True), strict=True))
                 yield {name: _array(columns[given]) for given, name in wanted.items()}
+    except SourceError:
+        raise
     except sa.exc.OperationalError as error:
         raise SourceError(
-            f"{location}: {_reason(error)}; check source.url and source.query, and that the server is up"
-        ) from error
-    except SQLAlchemyError as error:
-        raise SourceError(f"{location}: source.query failed: {_reason(error)}") from error
+            f"{location}: {_reason(error, own)}; check source.url and source.query, and that the server is up"
+        ) from None
+    except sa.exc.ProgrammingError as error:
+        raise SourceError(f"{location}: source.query failed: {_reason(error, own)}") from None
+    except Exception as error:  # noqa: BLE001 - a driver raises errors of its own for values that Python cannot hold
+        kind = type(getattr(error, "orig", None) or error).__name__
+        raise SourceError(
+            f"{location}: source.query failed on a value of a row ({kind}); the text of the error may quote the row, "
+            "so it is not shown: run the query in the database's own client"
+        ) from None
     finally:
         engine.dispose()
 
@@ -59,8 +78,15 @@ def _with_driver(url: str) -> str:
     return f"postgresql+psycopg2://{rest}" if colon and scheme in ("postgres", "postgresql") else url
 
 
-def _reason(error: Exception) -> str:
-    """The first line of the database's message, which does not contain the statement's parameters."""
+def _reason(error: Exception, given: str) -> str:
+    """The first line of the database's message, without quoted words that are not in `given`, the portfolio's own.
+
+    Only for errors about the connection or the statement: those about a value may quote it without quotes.
+    """
+    return _QUOTED.sub(lambda found: found[0] if found[2] in given else "...", _first_line(error))
+
+
+def _first_line(error: Exception) -> str:
     lines = str(getattr(error, "orig", None) or error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 

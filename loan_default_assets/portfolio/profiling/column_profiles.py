@@ -68,6 +68,9 @@ def profile_file(
     if not names:
         nested = [name for name, reason in layout.not_needed if reason == "lists or objects"]
         inside = f"; the loans may be inside {nested[0]!r}: jq -c '.{nested[0]}[]' FILE" if nested else ""
+        if len(nested) > 1:
+            # Such names can be those of the loans or of applicants.
+            inside = "; the loans may be the values of one object: jq -c '.[]' FILE"
         raise SourceError(f"{path}: no column with loans was found{inside}")
     # Every column is a category, so that its cells are read as they are written; model_construct skips all checks.
     everything = Portfolio.model_construct(

@@ -1,6 +1,7 @@
-"""The smallest and the largest value of each column of a file, found while its rows pass by."""
+"""The range of each column of a file, found while its rows pass by, and told no finer than a reader needs."""
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -23,5 +24,12 @@ class ColumnRanges:
             self.found[column] = min(low, bounds["min"]), max(high, bounds["max"])
 
     def text(self, column: str) -> str:
-        """`3.5 to 20`; empty for a column without a range."""
-        return " to ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in self.found.get(column, ()))
+        """`3.5 to 20`, `2015 to 2024`; empty for a column without a range.
+
+        Two digits and years: the smallest and the largest value are those of single applicants.
+        """
+        return " to ".join(map(_coarse, self.found.get(column, ())))
+
+
+def _coarse(value: float | date) -> str:
+    return str(value.year) if isinstance(value, date) else f"{float(f'{value:.2g}'):g}"

@@ -119,9 +119,9 @@ def draft_portfolio(profile: FileProfile, request: DraftRequest) -> PortfolioDra
     """
     for given in filter(None, (request.label, request.date, request.key)):
         if given not in profile.columns:
-            raise PortfolioError(
-                f"{profile.path}: {given!r} is not a column{did_you_mean(given, profile.columns)}"
-            )
+            # A name that looks like a row or an object is one, of a file that was divided at the wrong places.
+            names = [name for name in profile.columns if not re.search(r"""[{}\[\]"@]|.{60}""", name)]
+            raise PortfolioError(f"{profile.path}: {given!r} is not a column{did_you_mean(given, names)}")
     if request.label is None:
         raise ask_label(profile)
     label = request.label

@@ -14,12 +14,24 @@ from pathlib import Path
 import psutil
 import psycopg2
 from psycopg2 import sql
+from psycopg2.extensions import make_dsn
 
 from loan_default_assets.warehouse.database_errors import full_disk
 from loan_default_assets.warehouse.embedded.data_location import MAJOR, DataLocation, ServerError
+from loan_default_assets.warehouse.embedded.libpq_variables import CONNECTION_OPTIONS, dropped_variables
 
 # Orphans of a killed server hold its shared memory for seconds; the replay of a large log takes longer.
 _START_TIMEOUT_S, _RECOVERY_TIMEOUT_S = 20.0, 600.0
+# What a client is told while the server starts, recovers or stops; no other failure passes by itself.
+_PASSING_FAILURES = (
+    "starting up",
+    "shutting down",
+    "not yet accepting",
+    "recovery",
+    "No such file",
+    "Connection refused",
+    "timeout expired",
+)
 _IMMEDIATE_STOP = ("pg_ctl", "stop", "-w", "-m", "immediate")
 # Caused by children of a killed server, or by a server that a killed process had begun to start.
 _TRANSIENT_FAILURES = ("shared memory block", "already exists")
@@ -29,7 +41,8 @@ def start_cluster(programs: Path, location: DataLocation, settings: Mapping[str,
     """Start the server, also after a killed one, and wait until it accepts connections.
 
     Raises:
-        ServerError: The server does not start, or does not finish its recovery.
+        ServerError: The server does not start, or does not finish its recovery; or the data directory was copied or
+            moved while its server was running.
     """
     log, pid_file = location.data_root / "server.log", location.data_directory / "postmaster.pid"
     # pg_ctl passes these options to a shell, but does not quote its own -D and -l well: PGDATA and a relative
@@ -40,12 +53,16 @@ def start_cluster(programs: Path, location: DataLocation, settings: Mapping[str,
             *(f"--{name}={value}" for name, value in settings.items()),
         ]
     )
+    _refuse_copy_of_running_server(location)
     begun = time.monotonic()
     while failure := _connection_failure(location):
         waited = time.monotonic() - begun
         if postmaster_pid(location):  # starting or stopping
-            if waited > _RECOVERY_TIMEOUT_S:
-                raise ServerError(f"PostgreSQL has not accepted connections for {waited:.0f} s: see {log}")
+            passing = any(message in failure for message in _PASSING_FAILURES)
+            if waited > (_RECOVERY_TIMEOUT_S if passing else _START_TIMEOUT_S):
+                raise ServerError(
+                    f"PostgreSQL has not accepted connections for {waited:.0f} s: {failure.strip()}\nSee {log}"
+                )
             if waited > _START_TIMEOUT_S and "shutting down" in failure:
                 _run_checked(programs, location, *_IMMEDIATE_STOP)
             time.sleep(0.1)
@@ -90,13 +107,10 @@ def _connection_failure(location: DataLocation) -> str | None:
 
 
 def _connect(location: DataLocation) -> psycopg2.extensions.connection:
-    return psycopg2.connect(
-        host=str(location.socket_directory),
-        port=5432,
-        user="postgres",
-        dbname="postgres",
-        connect_timeout=10,
-    )
+    with dropped_variables():
+        host = str(location.socket_directory)
+        options = {"host": host, "port": "5432", "user": "postgres", "connect_timeout": "10"}
+        return psycopg2.connect(make_dsn(dbname="postgres", **options, **CONNECTION_OPTIONS))
 
 
 def postmaster_pid(location: DataLocation) -> int | None:
@@ -109,6 +123,34 @@ def postmaster_pid(location: DataLocation) -> int | None:
         if str(location.data_directory) in psutil.Process(pid).cmdline():
             return pid
     return None
+
+
+def _refuse_copy_of_running_server(location: DataLocation) -> None:
+    """The files of a running server are not consistent in a copy, and a moved one still writes to them.
+
+    The pid file names the process and the directory that it was started with.
+    """
+    try:
+        pid, directory, *_ = (location.data_directory / "postmaster.pid").read_text().splitlines()
+        original = Path(directory)
+    except (OSError, ValueError):
+        return
+    if original == location.data_directory:
+        return
+    with contextlib.suppress(OSError):
+        if (original / "PG_VERSION").exists() and not original.samefile(location.data_directory):
+            raise ServerError(
+                f"{location.data_directory} was copied from {original} while the server there was running, or after "
+                "it was killed: its files may not fit together\n"
+                "Next: loan-default backup DIR in the original, then loan-default restore DIR here with an empty "
+                "LOAN_DEFAULT_HOME; or end the original's `up`, run loan-default status there, and copy again"
+            )
+    with contextlib.suppress(ValueError, OSError, psutil.Error):
+        if Path(psutil.Process(int(pid)).cwd()) == location.data_directory:
+            raise ServerError(
+                f"{original} was moved to {location.data_directory} while its server (process {pid}) was running\n"
+                f"Next: stop what still runs in the former folder, then kill -INT {pid}; then the same command"
+            )
 
 
 def create_cluster(programs: Path, location: DataLocation, *, durable: bool) -> None:

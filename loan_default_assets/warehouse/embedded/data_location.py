@@ -57,14 +57,22 @@ def locate(folder: Path) -> DataLocation:
     /var/tmp. The folder's file `outside` names that directory, and the directory's file `home` names the folder: so
     a moved home keeps its server, and a copied home gets another one.
 
+    A copied or restored data directory has the owner and the modes that PostgreSQL requires afterwards.
+
     Raises:
-        ServerError: No user can run the server, or the private directory belongs to another user.
+        ServerError: No user can run the server, the data directory or the private directory belongs to another user,
+            or the private directory with the data was not copied with the folder.
     """
     run_as = _server_user(folder)
     external = _external_directory(folder, run_as)
     if external and (external / "pgdata").exists():
         data_root = external
-    elif (folder / "pgdata").exists() or _assign(folder, run_as):
+    elif (folder / "pgdata").exists():
+        data_root = folder
+        _take_over(folder, run_as)
+    elif (folder / "outside").exists() and external is None:
+        raise ServerError(_database_elsewhere(folder))
+    elif _assign(folder, run_as):
         data_root = folder
     else:
         data_root = external or _create_external_directory(folder, run_as)
@@ -136,6 +144,46 @@ def _server_user(folder: Path) -> dict[str, Any]:
             ) from None
         return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
     return {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
+
+
+def _take_over(folder: Path, run_as: Mapping[str, Any]) -> None:
+    """Give the files of `folder` the owner and modes that PostgreSQL requires, as after a copy by root or an archive.
+
+    Raises:
+        ServerError: The files belong to another user, or the server's user cannot reach the folder.
+    """
+    data_directory = folder / "pgdata"
+    owner, user = data_directory.stat().st_uid, run_as.get("user", os.geteuid())
+    if owner != user and not run_as:
+        raise ServerError(
+            f"{data_directory} belongs to user id {owner} and this process runs as {user}\n"
+            f"Next: as root, chown -R {user} {folder}; then the same command"
+        )
+    if owner != user:
+        for path in (*folder.rglob("*"), folder):
+            os.chown(path, run_as["user"], run_as["group"], follow_symlinks=False)
+    if data_directory.stat().st_mode & 0o027:
+        data_directory.chmod(0o700)
+    if run_as and not _shell_test(run_as, 'test -x "$1"', data_directory):
+        raise ServerError(
+            f"{data_directory} cannot be reached by user id {user}, as which root runs PostgreSQL\n"
+            "Next: move LOAN_DEFAULT_HOME to where that user may enter every parent folder, or give that permission "
+            "(chmod o+x)"
+        )
+
+
+def _database_elsewhere(folder: Path) -> str:
+    """Why a folder whose data were outside of it cannot start: it is a copy, or the data were removed."""
+    note = folder / "outside"
+    directory = _external_root() / f"loan-default-{note.read_text().strip()}"
+    if (directory / "pgdata").exists():
+        reason = f"{folder} is a copy, and its database is not part of it: it is in {directory}, in use by the original"
+    else:
+        reason = f"the database of {folder} was in {directory}, which has no data any more"
+    return (
+        f"{reason}\nNext: restore a backup (loan-default backup DIR in the original, loan-default restore DIR in an "
+        f"empty LOAN_DEFAULT_HOME), or delete {note} to start with an empty database"
+    )
 
 
 def _assign(folder: Path, run_as: Mapping[str, Any]) -> bool:

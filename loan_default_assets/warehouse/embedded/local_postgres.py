@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from loan_default_assets.warehouse.database import normalise
 from loan_default_assets.warehouse.embedded import cluster
@@ -21,6 +21,7 @@ from loan_default_assets.warehouse.embedded.data_location import (
     remove_files,
     runnable_programs,
 )
+from loan_default_assets.warehouse.embedded.libpq_variables import CONNECTION_OPTIONS, dropped_variables
 
 __all__ = ["LocalPostgres", "ServerError", "serve"]
 
@@ -120,6 +121,10 @@ class LocalPostgres:
         """Process id of the live postmaster of exactly this data directory."""
         return cluster.postmaster_pid(locate(self.folder))
 
+    def log(self) -> Path:
+        """The server's log."""
+        return locate(self.folder).data_root / "server.log"
+
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         try:
@@ -132,8 +137,14 @@ class LocalPostgres:
                 )
             lock = self._open("start.lock")
         except OSError as error:
+            user, copied = os.geteuid(), isinstance(error, PermissionError) and self.folder.exists()
+            hint = (
+                f"after a copy by another user: as root, chown -R {user} {self.folder}; otherwise "
+                if copied
+                else ""
+            )
             raise ServerError(
-                f"{self.folder}: {error.strerror}; set LOAN_DEFAULT_HOME to a writable directory"
+                f"{self.folder}: {error.strerror}; {hint}set LOAN_DEFAULT_HOME to a writable directory"
             ) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -160,8 +171,10 @@ class LocalPostgres:
             cluster.create_cluster(programs, location, durable=self._options.get("fsync") != "off")
             cluster.start_cluster(programs, location, self._options)
         cluster.create_database(location, self.database)
-        host = quote(str(location.socket_directory), safe="")
-        return normalise(f"postgresql://postgres@/{quote(self.database)}?host={host}&port=5432")
+        options = {"host": str(location.socket_directory), "port": "5432", **CONNECTION_OPTIONS}
+        return normalise(
+            f"postgresql://postgres@/{quote(self.database)}?{urlencode(options, quote_via=quote)}"
+        )
 
     def _stop(self) -> None:
         location = locate(self.folder)
@@ -177,8 +190,8 @@ def serve(home: Path, configured: str | None) -> Iterator[str]:
     """The URL of the configured database, or of the embedded server for the duration of the block.
 
     The first process of a home starts the server, later ones attach to it, and the last one stops it; child
-    processes receive the URL as DATABASE_URL. SIGTERM and SIGHUP end the block in order, with exit code 128 + signal,
-    unless the program handles them itself.
+    processes receive the URL as DATABASE_URL. Variables of libpq do not change connections to it. SIGTERM and SIGHUP
+    end the block in order, with exit code 128 + signal, unless the program handles them itself.
 
     Args:
         home: LOAN_DEFAULT_HOME.
@@ -191,7 +204,7 @@ def serve(home: Path, configured: str | None) -> Iterator[str]:
     if configured:
         yield normalise(configured)
         return
-    with _exit_on_signals(), LocalPostgres(home).use() as url:
+    with _exit_on_signals(), dropped_variables(), LocalPostgres(home).use() as url:
         yield url
 
 

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from bento.grpc_api.health_service import MOST_WATCHES
 from loan_default_assets_tests.bento.served_process import Served
 from loan_default_assets_tests.bento.tiny_models import ServedBank
 
@@ -41,6 +43,51 @@ def test_watch_writes_a_change(make_bank: Callable[[], ServedBank], serve: Calla
         first.cancel()
         bank.promote(bank.register(0))
         assert next(second).status == STATUS.SERVING
+
+
+def test_a_watch_follows_the_champion(make_bank: Callable[[], ServedBank], serve: Callable[..., Any]) -> None:
+    bank = make_bank()
+    unloadable, loadable = bank.register(1), bank.register(2)
+    next((bank.root / unloadable.version).glob("*.safetensors")).unlink()
+    with serve(bank) as served, grpc.insecure_channel(served.grpc) as channel:
+        stub, stream = health_pb2_grpc.HealthStub(channel), watch(channel)
+        assert next(stream).status == STATUS.NOT_SERVING
+        bank.promote(unloadable)
+        assert wait_until_refused(served)
+        assert stub.Check(health_pb2.HealthCheckRequest()).status == STATUS.NOT_SERVING
+        for record in (loadable, bank.register(3)):
+            bank.promote(record)
+            assert next(stream).status == STATUS.SERVING
+            with bank.database.transaction() as cursor:
+                cursor.execute("UPDATE model_metadata SET status = 'retired' WHERE status = 'champion'")
+            assert next(stream).status == STATUS.NOT_SERVING
+        stream.cancel()
+
+
+def wait_until_refused(served: Served, seconds: float = 20.0) -> bool:
+    """Whether the service has tried to load the champion and refused it."""
+    until = time.monotonic() + seconds
+    while "is refused" not in served.output() and time.monotonic() < until:
+        time.sleep(0.1)
+    return "is refused" in served.output()
+
+
+def test_watches_leave_room_for_other_calls(served: Served) -> None:
+    with grpc.insecure_channel(served.grpc) as channel:
+        open_watches = [watch(channel) for _ in range(MOST_WATCHES)]
+        assert {next(call).status for call in open_watches} == {STATUS.SERVING}
+        with pytest.raises(grpc.RpcError) as refused:
+            next(watch(channel))
+        assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        for call in open_watches:
+            call.cancel()
+        health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        with grpc.insecure_channel(served.grpc) as channel, suppress(grpc.RpcError):
+            assert next(watch(channel)).status == STATUS.SERVING
+            return
+    raise AssertionError("the places of watches that ended are not free again")
 
 
 def test_watches_end_when_the_service_stops(bank: ServedBank, serve: Callable[..., Any]) -> None:

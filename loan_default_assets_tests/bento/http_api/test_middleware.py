@@ -75,6 +75,18 @@ def send(
         ([{"base": "http://127.0.0.1:8000", "headers": {"host": "evil.example"}}], {}, [403]),
         ([{"base": "http://127.0.0.1:8000", "headers": {"host": "localhost:8000"}}], {}, [200]),
         ([{"base": "http://[::1]:8000"}], {}, [200]),
+        ([{"headers": {"content-type": ""}}], {}, [415]),
+        ([{"headers": {"content-type": "application/json; charset=utf-8"}}], {}, [200]),
+        ([{"headers": {"origin": "http://127.0.0.1:8000"}}], {}, [200]),
+        ([{"headers": {"origin": "http://127.0.0.1:3000"}}], {}, [403]),
+        ([{"headers": {"origin": "https://127.0.0.1:8000"}}], {}, [403]),
+        ([{"headers": {"origin": "https://evil.example"}}], {}, [403]),
+        ([{"headers": {"origin": "null"}}], {}, [403]),
+        ([{"path": "/reload-model", "headers": {"origin": "https://evil.example"}}], {}, [403]),
+        ([{"headers": {"sec-fetch-site": "cross-site"}}], {}, [403]),
+        ([{"headers": {"sec-fetch-site": "same-site"}}], {}, [403]),
+        ([{"headers": {"sec-fetch-site": "same-origin"}}], {}, [200]),
+        ([{"headers": {"sec-fetch-site": "none"}}], {}, [200]),
     ],
 )
 def test_status_of_each_request(
@@ -93,6 +105,33 @@ def test_with_keys_any_host_is_accepted_and_each_key_has_its_own_rate() -> None:
     ]
     received, _, _ = send(requests, keys, service_rate_limit=1)
     assert received == [200, 429, 200, 401]
+
+
+def test_a_request_without_a_type_needs_a_key() -> None:
+    async def main(keys: Keys, **headers: str) -> int:
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b"{}"}
+
+        names = {"host": "127.0.0.1:8000", **headers}
+        scope = {"type": "http", "method": "POST", "path": "/predict", "server": ("127.0.0.1", 8000)}
+        pairs = [(name.encode(), value.encode()) for name, value in names.items()]
+        middleware = HttpMiddleware(ControlledApp(), Settings(), keys, lambda *_: None)
+        await middleware({**scope, "headers": pairs, "client": ("127.0.0.1", 1)}, receive, send)
+        return int(sent[0]["status"])
+
+    assert asyncio.run(main(Keys([], []))) == 415
+    assert asyncio.run(main(Keys([KEY], []), **{"x-api-key": KEY})) == 200
+
+
+def test_with_keys_the_origin_does_not_matter() -> None:
+    headers = {"x-api-key": KEY, "origin": "https://shop.example", "sec-fetch-site": "cross-site"}
+    received, _, _ = send([{"headers": headers}], Keys([KEY], []))
+    assert received == [200]
 
 
 def test_more_requests_in_flight_than_allowed_are_refused() -> None:

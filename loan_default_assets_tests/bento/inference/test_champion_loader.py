@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from bento.generated import loan_default_pb2_grpc as pb_grpc
 from bento.inference.champion_loader import Champion
+from loan_default_assets.model.artifact_store import ArtifactStore
 from loan_default_assets.warehouse.registry import ModelRecord
 from loan_default_assets_tests.bento.random_requests import message
 from loan_default_assets_tests.bento.served_process import Served, service
@@ -134,13 +135,13 @@ def test_a_hundred_corrupt_copies_are_refused(make_bank: Callable[[], ServedBank
     bank = make_bank()
     good, other = bank.register(0), bank.register(1)
     wanted = [good]
-    champion = Champion(bank.portfolio, lambda: wanted[0])
+    # The root holds neither of the two, so that the hint leads to the corrupt copy.
+    champion = Champion(bank.portfolio, ArtifactStore(tmp_path / "root", tmp_path), lambda: wanted[0])
     assert champion.poll() == "loaded"
     current = champion.current
     for number in range(100):
         copy = corrupt_copy(bank, other, tmp_path, number)
-        changed = {"artifact_uri": str(copy), "artifact_sha256": other.artifact_sha256}
-        wanted[0] = ModelRecord(**{**vars(other), **changed})
+        wanted[0] = replace(other, artifact_uri=str(copy))
         assert champion.poll(retry_refused=True) == "refused"
         assert champion.current is current
         assert other.version in str(champion.error)
@@ -150,17 +151,20 @@ def test_a_hundred_corrupt_copies_are_refused(make_bank: Callable[[], ServedBank
 
 
 @pytest.mark.parametrize("fault", ["missing", "other_portfolio", "other_version", "remote"])
-def test_an_incompatible_artefact_is_refused(make_bank: Callable[[], ServedBank], fault: str) -> None:
+def test_an_incompatible_artefact_is_refused(
+    make_bank: Callable[[], ServedBank], tmp_path: Path, fault: str
+) -> None:
     bank = make_bank()
     good, other = bank.register(0), bank.register(1)
+    shutil.move(bank.root / other.version, tmp_path / other.version)
     changed: dict[str, Any] = {
         "missing": {"artifact_uri": str(bank.root / "nothing")},
-        "other_portfolio": {},
-        "other_version": {"version": "c000000000000"},
+        "other_portfolio": {"artifact_uri": str(tmp_path / other.version)},
+        "other_version": {"version": "c000000000000", "artifact_uri": str(tmp_path / other.version)},
         "remote": {"artifact_uri": "s3://bucket/model"},
     }[fault]
     wanted = [good]
-    champion = Champion(bank.portfolio, lambda: wanted[0])
+    champion = Champion(bank.portfolio, ArtifactStore(bank.root, tmp_path), lambda: wanted[0])
     champion.poll()
     wanted[0] = ModelRecord(**{**vars(other), **changed})
     if fault == "other_portfolio":
@@ -219,6 +223,57 @@ def test_the_old_model_is_served_while_the_new_one_is_refused(
     shutil.move(kept, bank.root / second.version)
     assert httpx.post(served.http + "/reload-model", timeout=30).status_code == 200
     assert httpx.post(served.http + "/predict", json=BODY).json()["model_version"] == second.version
+
+
+def test_the_health_says_that_the_served_files_are_lost_and_that_they_are_back(
+    pair: tuple[ServedBank, Served], tmp_path: Path
+) -> None:
+    bank, served = pair
+    record = bank.register(110)
+    bank.promote(record)
+    assert httpx.post(served.http + "/reload-model", timeout=30).status_code == 200
+    assert health(served) == (200, "ok", None)
+    shutil.move(bank.root / record.version, tmp_path / "kept")
+    code, _, reason = until_health(served, "degraded")
+    assert code == 200
+    assert f"the files of model {record.version} are missing: " in str(reason)
+    assert "Next: " in str(reason)
+    assert httpx.post(served.http + "/predict", json=BODY).json()["model_version"] == record.version
+    shutil.move(tmp_path / "kept", bank.root / record.version)
+    assert until_health(served, "ok") == (200, "ok", None)
+
+
+def health(served: Served) -> tuple[int, str, str | None]:
+    """Status code, state and reason, on which all workers agree."""
+    found = {
+        (response.status_code, response.json()["status"], response.json().get("reason"))
+        for response in (httpx.get(served.http + "/health") for _ in range(8))
+    }
+    return found.pop() if len(found) == 1 else (0, "workers differ", str(found))
+
+
+def until_health(served: Served, state: str) -> tuple[int, str, str | None]:
+    until = time.monotonic() + 20
+    while (found := health(served))[1] != state:
+        assert time.monotonic() < until, found
+        time.sleep(0.1)
+    return found
+
+
+def test_a_champion_whose_files_are_lost_before_the_start_is_named(
+    make_bank: Callable[[], ServedBank], tmp_path: Path
+) -> None:
+    bank = make_bank()
+    record = bank.register(0)
+    bank.promote(record)
+    shutil.rmtree(bank.root / record.version)
+    settings = {"portfolio": bank.portfolio_file, "database_url": bank.url, "artifact_root": bank.root}
+    with service(tmp_path, **settings) as served:
+        code, state, reason = health(served)
+        assert (code, state) == (503, "unavailable")
+        assert f"the files of model {record.version} are missing: " in str(reason)
+        assert httpx.post(served.http + "/predict", json=BODY).status_code == 503
+        assert "Traceback" not in served.output()
 
 
 @pytest.mark.parametrize("times", [6, pytest.param(200, marks=pytest.mark.slow)])

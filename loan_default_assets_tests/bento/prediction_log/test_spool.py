@@ -13,7 +13,7 @@ import pytest
 
 from bento.prediction_log import file_locks
 from bento.prediction_log.shipper import DatabaseUnreachable, Shipper
-from bento.prediction_log.spool import Spool, SpoolFull
+from bento.prediction_log.spool import Spool, SpoolFull, take_in
 
 
 def drain(spool: Spool) -> list[bytes]:
@@ -78,6 +78,7 @@ def test_segments_of_a_living_process_are_not_adopted(tmp_path: Path) -> None:
 def _write_and_wait(folder: str, ready: threading.Event) -> None:
     spool = Spool(Path(folder), limit_bytes=1 << 20)
     spool.append(lines(5))
+    assert spool._active is not None
     os.write(spool._active.descriptor, b"incomplete record")
     ready.set()
     signal.pause()
@@ -167,7 +168,7 @@ def test_segments_in_the_folder_of_the_release_before_are_shipped(tmp_path: Path
     former.mkdir(mode=0o700)
     (former / f"{'0' * 32}.jsonl").write_bytes(b"\n".join(lines(5)) + b"\nincomplete")
     spool = Spool(tmp_path / "spool", 1 << 20, former_folder=former)
-    shipper = Shipper(spool, table.store, tmp_path / "refused")
+    shipper = Shipper(spool, table.store, table.keep_refused)
     shipper.stop(10)
     assert table.rows == lines(5)
     spool.close()
@@ -194,6 +195,7 @@ class Table:
 
     def __init__(self) -> None:
         self.rows: list[bytes] = []
+        self.refused: list[tuple[bytes, str]] = []
         self.calls = 0
         self.unreachable = False
         self.called = threading.Event()
@@ -204,8 +206,15 @@ class Table:
             self.called.set()
             raise DatabaseUnreachable
         if any(b"poison" in record for record in records):
-            raise ValueError("refused")
+            raise ValueError(str(records))
         self.rows.extend(record for record in records if record not in self.rows)
+
+    def keep_refused(self, record: bytes, reason: str) -> bool:
+        if self.unreachable:
+            raise DatabaseUnreachable
+        known = record in [kept for kept, _ in self.refused]
+        self.refused += [] if known else [(record, reason)]
+        return not known
 
 
 @pytest.fixture
@@ -215,7 +224,7 @@ def table() -> Table:
 
 def test_shipping_empties_the_spool(tmp_path: Path, table: Table) -> None:
     spool = Spool(tmp_path / "s", 1 << 20)
-    shipper = Shipper(spool, table.store, tmp_path / "refused")
+    shipper = Shipper(spool, table.store, table.keep_refused)
     spool.append(lines(50))
     shipper.wake()
     shipper.stop(10)
@@ -226,7 +235,7 @@ def test_shipping_empties_the_spool(tmp_path: Path, table: Table) -> None:
 def test_records_wait_while_the_database_is_unreachable(tmp_path: Path, table: Table) -> None:
     table.unreachable = True
     spool = Spool(tmp_path / "s", 1 << 20)
-    shipper = Shipper(spool, table.store, tmp_path / "refused")
+    shipper = Shipper(spool, table.store, table.keep_refused)
     spool.append(lines(5))
     shipper.wake()
     assert table.called.wait(10)
@@ -239,21 +248,35 @@ def test_records_wait_while_the_database_is_unreachable(tmp_path: Path, table: T
 def test_undelivered_records_are_shipped_by_the_next_process(tmp_path: Path, table: Table) -> None:
     table.unreachable = True
     spool = Spool(tmp_path / "s", 1 << 20)
-    shipper = Shipper(spool, table.store, tmp_path / "refused")
+    shipper = Shipper(spool, table.store, table.keep_refused)
     spool.append(lines(5))
     shipper.stop(0)
     spool.close()
     table.unreachable = False
     again = Spool(tmp_path / "s", 1 << 20)
-    Shipper(again, table.store, tmp_path / "refused").stop(10)
+    Shipper(again, table.store, table.keep_refused).stop(10)
     assert table.rows == lines(5)
 
 
 def test_a_refused_record_does_not_block_others(tmp_path: Path, table: Table) -> None:
     spool = Spool(tmp_path / "s", 1 << 20)
-    shipper = Shipper(spool, table.store, tmp_path / "refused")
+    shipper = Shipper(spool, table.store, table.keep_refused)
     spool.append([*lines(10), b"poison", *lines(20)[10:]])
     shipper.stop(10)
     assert sorted(table.rows) == sorted(lines(20))
-    assert (tmp_path / "refused").read_bytes() == b"poison\n"
+    assert [record for record, _ in table.refused] == [b"poison"]
+    assert "poison" not in table.refused[0][1]
     assert shipper.refused == 1
+
+
+def test_records_that_an_earlier_release_kept_beside_the_spool_are_delivered(
+    tmp_path: Path, table: Table
+) -> None:
+    (tmp_path / "refused.jsonl").write_bytes(b"poison\n" + b"\n".join(lines(3)) + b"\n")
+    for _ in range(2):
+        take_in(tmp_path.glob("refused*.jsonl"), tmp_path / "s")
+    spool = Spool(tmp_path / "s", 1 << 20)
+    Shipper(spool, table.store, table.keep_refused).stop(10)
+    spool.close()
+    assert (sorted(table.rows), [record for record, _ in table.refused]) == (lines(3), [b"poison"])
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

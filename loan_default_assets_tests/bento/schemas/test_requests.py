@@ -140,6 +140,40 @@ def test_a_fault_in_a_batch_names_the_loan() -> None:
     assert [d.field for d in refused.value.problem.details] == ["loans.1.numerical_features.income"]
 
 
+@pytest.mark.parametrize(
+    ("key", "old", "new"),
+    [
+        ("income", '"income": 30000.0', '"income": 987654.0, "income": 30000.0'),
+        ("income", '"income": 30000.0', '"\\u0069ncome": 987654.0, "income": 30000.0'),
+        ("income", '"income": 30000.0', '"income": 30000.0, "income": 30000.0'),
+        ("job", '"job": "clerk"', '"job": "clerk", "job": null'),
+        ("reasons", "{", '{"reasons": "all", "reasons": "none", '),
+        ("numerical_features", "{", '{"numerical_features": {"income": 987654}, '),
+    ],
+)
+def test_a_key_that_is_given_twice_is_refused_without_its_values(key: str, old: str, new: str) -> None:
+    body = json.dumps(request())
+    assert ONE.json(body.encode())
+    twice = body.replace(old, new, 1)
+    for parser, text in ((ONE, twice), (MANY, f'{{"loans": [{body}, {twice}]}}')):
+        with pytest.raises(Refused) as refused:
+            parser.json(text.encode())
+        problem = refused.value.problem
+        assert (problem.status, [(d.field, d.reason) for d in problem.details]) == (
+            422,
+            [(key, "is given twice")],
+        )
+        assert b"987654" not in problem.body()
+    with pytest.raises(Refused):
+        MANY.json(f'{{"loans": [{body}], "loans": [{body}]}}'.encode())
+
+
+def test_numbers_of_any_length_are_read() -> None:
+    body = json.dumps(request()).replace("30000.0", "3" + "0" * 4 + "." + "0" * 5000)
+    checked = TYPES.loan(ONE.json(body.encode()), TODAY)
+    assert checked.values[TYPES.sources.index("income")] == 30_000
+
+
 def test_thousands_of_unknown_fields_are_refused_at_once() -> None:
     body = json.dumps({f"k{n}": 1 for n in range(200_000)}).encode()
     for parser in (ONE, MANY):

@@ -222,3 +222,23 @@ def test_cells_of_a_query_are_checked_like_those_of_a_file(tmp_path: Path) -> No
 def test_a_library_portfolio_without_its_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="--source FILE"):
         partitions(load("taiwan_credit"), ["snapshot"])
+
+
+@pytest.mark.parametrize(
+    ("expression", "shown"),
+    [
+        # SQLite quotes the text of a path that is none; only words of the query itself are repeated.
+        ("json_extract('{}', 'SEC' || 'RET')", "..."),
+        ("json_extract('{}', 'note')", "'note'"),
+        ("no_such_column", "no such column: no_such_column"),
+    ],
+)
+def test_the_error_of_a_query_repeats_only_words_of_the_query(
+    tmp_path: Path, expression: str, shown: str
+) -> None:
+    query = f"SELECT 'L1' id, '2024-01-01' issued, 0 bad, {expression} income"
+    with pytest.raises(SourceError) as error:
+        partitions(query_of(portfolio(tmp_path), "sqlite://", query))
+    assert shown in str(error.value)
+    assert "SECRET" not in str(error.value)
+    assert error.value.__suppress_context__

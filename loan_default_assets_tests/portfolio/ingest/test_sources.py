@@ -217,6 +217,35 @@ def test_a_postgresql_server_is_a_source(tmp_path: Path, database_url: str) -> N
         pd.testing.assert_frame_equal(part.frame, same.frame, check_categorical=False)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            f"postgresql://u:sesame{between}secret@127.0.0.1:1/x"
+            for between in ("@", "/", "@s?", "@s?w=", "@x:", "@x:1/", "%40")
+        ),
+        "postgresql://u@127.0.0.1:1/x?password=secret",
+        "postgresql://u:sesame@${HOST}/x",
+        "postgresql:/u:secret@127.0.0.1:1/x",
+        "nosuch://u:secret@127.0.0.1:1/x",
+    ],
+)
+def test_no_part_of_a_sources_password_is_shown(tmp_path: Path, url: str) -> None:
+    with pytest.raises(SourceError, match=r"source\.url|SQLAlchemy URL") as refused:
+        partitions(query_of(portfolio(tmp_path), url, "SELECT 1"))
+    assert refused.value.__cause__ is None
+    for part in ("sesame", "secret"):
+        assert part not in str(refused.value)
+
+
+def test_a_value_that_the_server_refuses_is_not_shown(tmp_path: Path, database_url: str) -> None:
+    query = "SELECT 'Kim Minsu'::text::integer AS id"
+    with pytest.raises(SourceError, match="invalid input syntax") as refused:
+        partitions(query_of(portfolio(tmp_path), database_url, query))
+    assert "Kim" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
 def test_generated_loans_end_today(tmp_path: Path) -> None:
     p = load("demo")
     made = list(read_partitions(p, ["2024-05-31", "2024-06-01", "2024-06-02"], today=TODAY))

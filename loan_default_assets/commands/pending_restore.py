@@ -1,0 +1,106 @@
+"""The part of a restore that is not in the database: staged before the commit, put in its place after it, or dropped.
+
+The database says which: the commit of a restore sets a mark with the name of the staging folder. So a restore that was
+killed at any moment is either completed by the next command, or has changed nothing.
+"""
+
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from loan_default_assets.commands import backup_archive
+from loan_default_assets.commands.backup import spooled_files
+from loan_default_assets.commands.session import CommandError, instance_of
+from loan_default_assets.orchestration import run_tracking
+from loan_default_assets.settings import Settings
+from loan_default_assets.warehouse import dump
+
+_PREFIX = "restore-"
+# In a staging folder: predictions were spooled in the home before the restore.
+_SPOOLED_BEFORE = "spooled-before"
+
+
+@contextmanager
+def exclusive(home: Path) -> Iterator[None]:
+    """One restore of a home at a time; the kernel drops the lock of a killed one.
+
+    Raises:
+        CommandError: Another process restores, or completes a restore.
+    """
+    lock = os.open(home / "restore.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CommandError(
+                f"loan-default restore runs in {home}\nNext: wait for its end, then the same command"
+            ) from None
+        yield
+    finally:
+        os.close(lock)
+
+
+def mark_of(staged: Path) -> str:
+    """What the database holds once the restore of this staging folder is committed."""
+    return f"loan-default {staged.name}"
+
+
+def stage(home: Path, source: Path, details: Mapping[str, Any]) -> Path:
+    """Copy spooled predictions and the portfolio file of a backup into a folder of the home.
+
+    Args:
+        home: LOAN_DEFAULT_HOME.
+        source: A verified backup.
+        details: Its `backup.json`.
+    """
+    staged = home / f"{_PREFIX}{secrets.token_hex(8)}"
+    staged.mkdir(mode=0o700)
+    parts = (backup_archive.SPOOL, backup_archive.PORTFOLIO)
+    for file in (path for part in parts for path in (source / part).rglob("*") if path.is_file()):
+        backup_archive.write(staged / file.relative_to(source), file.read_bytes())
+    if any(path.stat().st_size for path in spooled_files(home / backup_archive.SPOOL)):
+        (staged / _SPOOLED_BEFORE).touch()
+    return staged
+
+
+def settle(settings: Settings, url: str) -> Path | None:
+    """Complete the restores that the database has committed, and drop the others; repeated, it changes nothing.
+
+    Returns:
+        The folder in which predictions were put aside that were spooled before; None where there were none.
+    """
+    aside = None
+    for staged in sorted(settings.home.glob(f"{_PREFIX}*/")):
+        if dump.restored_mark(url) == mark_of(staged):
+            with instance_of(settings, url) as instance:
+                run_tracking.fail_restored(instance)
+            aside = _put_in_place(settings.home, staged) or aside
+        shutil.rmtree(staged)
+    return aside
+
+
+def settle_killed(settings: Settings, url: str) -> None:
+    """What every command does first: settle a restore that was killed.
+
+    Raises:
+        CommandError: A restore is running.
+    """
+    if any(settings.home.glob(f"{_PREFIX}*/")):
+        with exclusive(settings.home):
+            settle(settings, url)
+
+
+def _put_in_place(home: Path, staged: Path) -> Path | None:
+    service, aside = home / backup_archive.SPOOL, home / staged.name.replace(_PREFIX, "replaced-")
+    if (staged / _SPOOLED_BEFORE).exists() and not aside.exists():
+        service.rename(aside)
+    for file in sorted(path for path in staged.rglob("*") if path.is_file() and path.name != _SPOOLED_BEFORE):
+        target = home / file.relative_to(staged)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file.replace(target)
+    return aside if aside.exists() else None

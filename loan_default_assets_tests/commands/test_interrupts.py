@@ -1,0 +1,73 @@
+"""Ctrl-C at any moment of a command: exit code 130 and one line."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from loan_default_assets.assets import pretrained_encoder
+from loan_default_assets.interrupts import LINE
+from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
+from loan_default_assets_tests import small_bank
+from loan_default_assets_tests.opened_bank import OpenBank
+
+MOMENTS = {
+    # What the process has done when it is interrupted: a name in the output of `python -X importtime`, or a file.
+    "while click is imported": ("status", "click"),
+    "while dagster is imported": ("status", "dagster"),
+    "while dagster is imported for a migration": ("migrate", "sqlalchemy"),
+    "while PostgreSQL starts": ("run", "home/postgres/start.lock"),
+    "while loans are loaded": ("run", "home/dagster/dagster.yaml"),
+}
+
+
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=pytest.mark.slow if "loans" in name else ()) for name in MOMENTS
+])  # fmt: skip
+def test_a_command_ends_with_one_line(name: str, tmp_path: Path) -> None:
+    command, awaited = MOMENTS[name]
+    small_bank.bank(tmp_path)
+    imports = tmp_path / "imports"
+    environment = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"} | {
+        "LOAN_DEFAULT_HOME": str(tmp_path / "home"),
+        "PORTFOLIO": str(tmp_path / "small_bank.yaml"),
+        "LOAN_SOURCE": str(tmp_path / "loans.csv"),
+    }
+    with imports.open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-X", "importtime", "-m", "loan_default_assets", command],
+            env=environment, stdout=subprocess.PIPE, stderr=errors, start_new_session=True,
+        )  # fmt: skip
+    try:
+        end = time.monotonic() + 120
+        while f"{awaited}\n" not in imports.read_text() and not (tmp_path / awaited).exists():
+            assert process.poll() is None, imports.read_text()[-2000:]
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+        LocalPostgres(tmp_path / "home").remove()
+    assert process.returncode == 130
+    said = [line for line in imports.read_text().splitlines() if not line.startswith("import time:")]
+    assert said == [LINE]
+
+
+def test_a_step_that_is_interrupted_interrupts_the_command(
+    open_bank: OpenBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank = open_bank()
+
+    def interrupted(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+
+    monkeypatch.setattr(pretrained_encoder, "pretrain_encoder", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        bank.run()

@@ -1,0 +1,1 @@
+"""Tests of `loan_default_assets.orchestration.ui`."""

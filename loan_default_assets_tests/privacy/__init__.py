@@ -1,0 +1,1 @@
+"""Tests that no applicant's value leaves the tables."""
