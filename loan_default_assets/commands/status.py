@@ -175,10 +175,10 @@ def champion_lines(champion: dict[str, Any] | None, evaluation: dict[str, Any] |
     name = (evaluation["baseline"] or {}).get("name", "")
     for key, label in (("f1", "F1"), ("roc_auc", "ROC-AUC"), ("pr_auc", "PR-AUC"), ("ks", "KS")):
         value, interval = evaluation["metrics"][key], evaluation["intervals"].get(key)
-        shown = f"  {label:10}{value:.3f}"
-        if interval:
+        shown = f"  {label:10}" + ("not defined on these rows" if value is None else f"{value:.3f}")
+        if value is not None and interval:
             shown += f"  [{interval[0]:.3f}, {interval[1]:.3f}]"
-        if key in baseline:
+        if baseline.get(key) is not None:
             shown += f"  {name} {baseline[key]:.3f}"
         lines.append(shown)
     if difference := (evaluation["baseline"] or {}).get("roc_auc_difference"):

@@ -48,7 +48,7 @@ class DumpContents:
         program: Version of `pg_dump`.
         schemas: The schemas of the platform and of its portfolios.
         migrations: The newest migration of each portfolio.
-        models: All versions of all portfolios, at the moment of the dump.
+        models: All versions of all portfolios whose files retention has not deleted, at the moment of the dump.
     """
 
     server: int
@@ -174,10 +174,16 @@ def _contents(cursor: extensions.cursor, server: int, program: str) -> DumpConte
     newest = {schema: number for schema, number in cursor.fetchall() if schema in schemas}
     models: list[DumpedModel] = []
     for schema in newest:
+        # A schema of an earlier release has no table of pruned models before it is migrated.
+        cursor.execute("SELECT to_regclass(format('%%I.pruned_models', %s::text)) IS NOT NULL", (schema,))
+        pruned = sql.Identifier(schema, "pruned_models")
+        kept = sql.SQL("WHERE version NOT IN (SELECT version FROM {})").format(pruned)
         cursor.execute(
             sql.SQL(
-                "SELECT version, kind, status, artifact_uri, artifact_sha256 FROM {} ORDER BY created_at, version"
-            ).format(sql.Identifier(schema, "model_metadata"))
+                "SELECT version, kind, status, artifact_uri, artifact_sha256 FROM {} {} ORDER BY created_at, version"
+            ).format(
+                sql.Identifier(schema, "model_metadata"), kept if cursor.fetchall()[0][0] else sql.SQL("")
+            )
         )
         models += [DumpedModel(schema, *row) for row in cursor.fetchall()]
     return DumpContents(server, program, tuple(schemas), newest, tuple(models))

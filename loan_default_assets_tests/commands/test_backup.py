@@ -34,6 +34,7 @@ from loan_default_assets.warehouse.client_programs import DumpError
 from loan_default_assets.warehouse.database import dsn
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
+from loan_default_assets.warehouse.pruned_models import mark_pruned
 from loan_default_assets_tests.databases import fresh_database
 from loan_default_assets_tests.releases.former_release import FILES, Restored, lay_out
 
@@ -455,6 +456,15 @@ def test_a_backup_without_the_files_of_a_model_needs_to_be_asked_for(
     assert f"cannot be loaded: the files of model {CHAMPION} are " in restore(
         empty.settings, tmp_path / "backup"
     )
+
+
+def test_a_backup_does_not_ask_for_files_that_retention_deleted(occupied: Restored, tmp_path: Path) -> None:
+    folder = occupied.settings.home / "models" / CHAMPION
+    shutil.rmtree(folder)
+    with open_session(occupied.settings) as session, session.database.transaction() as cursor:
+        mark_pruned(cursor, CHAMPION, 1)
+    backup(occupied.settings, tmp_path / "backup")
+    assert backup_archive.verify(tmp_path / "backup")["missing_models"] == []
 
 
 def test_a_server_that_no_program_fits_is_named(
