@@ -9,6 +9,7 @@ def promote(session: Session, version: str, reason: str) -> str:
 
     Raises:
         CommandError: The version is unknown, was never evaluated, or is of another portfolio hash.
+        WarehouseError: Retention has deleted its files.
         ArtifactError: Its files are missing or damaged.
     """
     registry = session.registry
@@ -29,6 +30,7 @@ def promote(session: Session, version: str, reason: str) -> str:
         )
     if champion is not None and champion.version == version:
         return f"{version} is the champion already"
+    registry.refuse_pruned(version, "nothing was promoted")
     session.artifacts.folder(record)
     registry.promote(
         version,
@@ -43,11 +45,12 @@ def rollback(session: Session, reason: str) -> str:
     """Make the previous champion the champion again; a line on the outcome.
 
     Raises:
-        WarehouseError: There is no earlier champion.
+        WarehouseError: There is no earlier champion, or retention has deleted its files.
         ArtifactError: The files of the earlier champion are missing or damaged; the champion stays.
     """
     champion, previous = session.registry.champion(), session.registry.previous_champion()
     if previous is not None:
+        session.registry.refuse_pruned(previous.version, "nothing was rolled back")
         session.artifacts.folder(previous)
     back = session.registry.rollback(
         reason,

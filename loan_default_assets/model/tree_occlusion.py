@@ -23,7 +23,7 @@ class TreeOcclusion:
         >>> from loan_default_assets.model.boosting import fit_boosting
         >>> numerical = torch.linspace(-1, 1, 60)[:, None].repeat(1, 3)
         >>> rows = EncodedRows(numerical, torch.full((60, 2), 2))
-        >>> trees = fit_boosting(rows, numerical[:, 0].numpy() > 0, (4, 4), seed=0).trees
+        >>> trees = fit_boosting(rows, numerical[:, 0].numpy() > 0, (4, 4), [], seed=0)[0].trees
         >>> TreeOcclusion(trees, rows.take(torch.tensor([30]))).drops(rows).shape
         (60, 5)
     """

@@ -181,6 +181,15 @@ class Registry:
                 raise RegistryError(f"version {version} is {record.status}; only a candidate can be rejected")
             return _set_status(cursor, version, status="rejected", reason=reason)
 
+    def refuse_pruned(self, version: str, consequence: str) -> None:
+        """Refuse a version whose files retention has deleted.
+
+        Raises:
+            RegistryError: It is one; the message says what follows.
+        """
+        with self._database.transaction() as cursor:
+            _check_files_kept(cursor, version, consequence)
+
     def rollback(self, reason: str, *, expected: str | None = None, to: str | None = None) -> ModelRecord:
         """Reject the champion, restore the one before it and return its record; a repetition goes one further back.
 

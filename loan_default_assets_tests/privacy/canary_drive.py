@@ -2,6 +2,7 @@
 
 import os
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -142,7 +143,7 @@ class Drive:
         """Records that the table will refuse, as a worker that was killed leaves them."""
         spool = self.home / "service" / PORTFOLIO["name"] / "spool"
         spool.mkdir(parents=True)
-        (spool / "left.jsonl").write_bytes(b"".join(line + b"\n" for line in self.records()))
+        (spool / f"{uuid.uuid4().hex}.jsonl").write_bytes(b"".join(line + b"\n" for line in self.records()))
 
     @staticmethod
     def records() -> list[bytes]:

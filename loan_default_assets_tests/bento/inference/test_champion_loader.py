@@ -231,7 +231,7 @@ def test_the_health_says_that_the_served_files_are_lost_and_that_they_are_back(
     bank, served = pair
     record = bank.register(110)
     bank.promote(record)
-    assert httpx.post(served.http + "/reload-model", timeout=30).status_code == 200
+    assert httpx.post(served.http + "/reload-model", json={}, timeout=30).status_code == 200
     assert health(served) == (200, "ok", None)
     shutil.move(bank.root / record.version, tmp_path / "kept")
     code, _, reason = until_health(served, "degraded")
