@@ -148,7 +148,7 @@ def test_what_was_shown_goes_once(grown: Grown) -> None:
     assert lines[-1].strip() == "models whose files retention has deleted: c1, c2, rejected"
     with pytest.raises(RegistryError, match="rejected: retention deleted its files"):
         promote.promote(grown.session, "rejected", "test")
-    assert promote.rollback(grown.session, "test") == "c3 is the champion again in place of c4"
+    assert grown.session.registry.rollback("test").version == "c3"
     with pytest.raises(RegistryError, match="c2: retention deleted its files"):
         promote.rollback(grown.session, "test")
 
