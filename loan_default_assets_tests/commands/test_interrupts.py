@@ -41,6 +41,8 @@ def test_a_command_ends_with_one_line(name: str, tmp_path: Path) -> None:
         process = subprocess.Popen(
             [sys.executable, "-X", "importtime", "-m", "loan_default_assets", command],
             env=environment, stdout=subprocess.PIPE, stderr=errors, start_new_session=True,
+            # Tests that run in the background of a script ignore Ctrl-C, and so would their children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
     try:
         end = time.monotonic() + 120
