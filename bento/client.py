@@ -16,7 +16,6 @@ import grpc
 import httpx
 from pydantic_core import from_json
 
-from bento.access.addresses import is_loopback
 from bento.generated import loan_default_pb2 as pb
 from bento.generated import loan_default_pb2_grpc as pb_grpc
 from bento.schemas.responses import (
@@ -26,6 +25,7 @@ from bento.schemas.responses import (
     ProblemResponse,
     ReloadResponse,
 )
+from loan_default_assets.ports import is_loopback
 
 _REASONS = {"adverse": pb.REASONS_ADVERSE, "all": pb.REASONS_ALL, "none": pb.REASONS_NONE}
 

@@ -4,13 +4,13 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import date, datetime
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 
 from loan_default_assets import interrupts
+from loan_default_assets.commands.command_errors import on_terminal, verb
 from loan_default_assets.commands.init_options import init_options
 
 _DATE = click.DateTime(formats=["%Y-%m-%d"])
@@ -20,7 +20,7 @@ def main() -> None:
     """Entry point of the console script; Ctrl-C ends every command with one line and exit code 130."""
     from loan_default_assets.process_output import keep_values_out
 
-    if not ("--debug" in sys.argv and _on_terminal()):
+    if not ("--debug" in sys.argv and on_terminal()):
         keep_values_out()
     try:
         code = loan_default.main(prog_name="loan-default", standalone_mode=False)
@@ -44,70 +44,6 @@ def main() -> None:
 
 def _day(value: datetime | None) -> date | None:
     return value.date() if value else None
-
-
-def _verb(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Errors end with one line and exit code 1; with --debug on a terminal, with their traceback."""
-
-    @wraps(function)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return reported(*args, **kwargs)
-        except KeyboardInterrupt:
-            click.echo(interrupts.LINE, err=True)
-            raise click.exceptions.Exit(interrupts.EXIT_CODE) from None
-
-    def reported(*args: Any, **kwargs: Any) -> Any:
-        from pydantic import ValidationError
-
-        from loan_default_assets.commands.session import CommandError
-        from loan_default_assets.error_outline import outline
-        from loan_default_assets.model.artifact_files import ArtifactError
-        from loan_default_assets.portfolio.spec import PortfolioError
-        from loan_default_assets.warehouse.database_errors import WarehouseError
-
-        try:
-            return function(*args, **kwargs)
-        except (ArtifactError, CommandError, PortfolioError, WarehouseError) as error:
-            if _shown_in_full(error):
-                raise
-            click.secho(f"error: {error}", fg="red", err=True)
-            sys.exit(1)
-        except ValidationError as error:
-            if _shown_in_full(error):
-                raise
-            for problem in error.errors(include_input=False):
-                name = ".".join(str(part) for part in problem["loc"]).upper()
-                click.secho(f"error: setting {name}: {problem['msg']}", fg="red", err=True)
-            sys.exit(1)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
-        except Exception as error:
-            if _shown_in_full(error):
-                raise
-            click.secho(f"error: unexpected {outline(error)}", fg="red", err=True)
-            click.echo(
-                "Next: the same command with --debug on a terminal shows the traceback, which may quote loans",
-                err=True,
-            )
-            sys.exit(1)
-
-    return wrapped
-
-
-def _shown_in_full(error: Exception) -> bool:
-    """Whether --debug shows the error with all texts; where standard error is kept in a file, only the way to it."""
-    from loan_default_assets.error_outline import outline, stack
-
-    if not click.get_current_context().find_root().params.get("debug"):
-        return False
-    if not _on_terminal():
-        click.echo(f"{stack(error)}{outline(error)}", err=True)
-    return _on_terminal()
-
-
-def _on_terminal() -> bool:
-    return sys.stderr.isatty()
 
 
 def _portfolio_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -145,7 +81,7 @@ def loan_default(debug: bool) -> None:
 
 
 @loan_default.command()
-@_verb
+@verb
 def demo() -> None:
     """Run the whole chain on generated loans, with nothing configured; print what to run next."""
     from loan_default_assets.commands import run as chain
@@ -171,7 +107,7 @@ def demo() -> None:
 @click.option(
     "--to", "last", type=_DATE, help="Last day of application; the last completed one, when omitted."
 )
-@_verb
+@verb
 def run(portfolio: str | None, source: str | None, first: datetime | None, last: datetime | None) -> None:
     """Run the same chain on your loans: load, check, train, evaluate, promote."""
     _run_chain(portfolio, source, first, last)
@@ -200,7 +136,7 @@ def _run_chain(
 @loan_default.command()
 @_portfolio_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@_verb
+@verb
 def status(portfolio: str | None, source: str | None, as_json: bool) -> None:
     """Show tables, champion, last evaluation, and the retraining state with its reason."""
     import json
@@ -217,7 +153,7 @@ def status(portfolio: str | None, source: str | None, as_json: bool) -> None:
 @_portfolio_options
 @click.option("--apply", is_flag=True, help="Delete; without it, nothing is changed.")
 @click.option("--unmatured", is_flag=True, help="Also predictions whose outcome has not matured.")
-@_verb
+@verb
 def prune(portfolio: str | None, source: str | None, apply: bool, unmatured: bool) -> None:
     """Show what the settings RETENTION_* let go, with counts and sizes; delete it with --apply."""
     from loan_default_assets.commands import prune as retention
@@ -230,7 +166,7 @@ def prune(portfolio: str | None, source: str | None, apply: bool, unmatured: boo
 
 @loan_default.command()
 @_portfolio_options
-@_verb
+@verb
 def doctor(portfolio: str | None, source: str | None) -> None:
     """Check Python, PostgreSQL, ports, memory, torch and portfolio; say how to fix what is wrong."""
     from loan_default_assets.commands import doctor as checks
@@ -244,7 +180,7 @@ def doctor(portfolio: str | None, source: str | None) -> None:
 @loan_default.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 @init_options
-@_verb
+@verb
 def init(file: str, output: str | None, yes: bool, **decided: Any) -> None:
     """Profile a file of loans, say what each column becomes, and write a first portfolio to edit."""
     from loan_default_assets.commands.init import write
@@ -264,7 +200,7 @@ def init(file: str, output: str | None, yes: bool, **decided: Any) -> None:
 @click.option(
     "--as-of", "cutoff", type=_DATE, help="Replay with this data cutoff: use only what was known on that day."
 )
-@_verb
+@verb
 def backfill(
     portfolio: str | None,
     source: str | None,
@@ -291,7 +227,7 @@ def backfill(
 
 @loan_default.command()
 @_portfolio_options
-@_verb
+@verb
 def retrain(portfolio: str | None, source: str | None) -> None:
     """Start a retraining attempt now, regardless of target, cooldown and HOLD."""
     from loan_default_assets.commands import retrain as training
@@ -316,7 +252,7 @@ def retrain(portfolio: str | None, source: str | None) -> None:
     help="Trials in all, those of earlier and parallel starts included.",
 )
 @click.option("--write", is_flag=True, help="Write the best settings into the portfolio file.")
-@_verb
+@verb
 def tune(portfolio: str | None, source: str | None, trials: int, write: bool) -> None:
     """Try settings of the model on training and validation rows; show the best as a change of the portfolio."""
     from loan_default_assets.commands.session import open_session
@@ -330,7 +266,7 @@ def tune(portfolio: str | None, source: str | None, trials: int, write: bool) ->
 @click.argument("version")
 @_portfolio_options
 @click.option("--reason", default="promoted by an operator", show_default=True, help="Kept with the version.")
-@_verb
+@verb
 def promote(version: str, portfolio: str | None, source: str | None, reason: str) -> None:
     """Make an evaluated version the champion by an operator's decision."""
     from loan_default_assets.commands import promote as promotion
@@ -345,7 +281,7 @@ def promote(version: str, portfolio: str | None, source: str | None, reason: str
 @click.option(
     "--reason", default="rolled back by an operator", show_default=True, help="Kept with the version."
 )
-@_verb
+@verb
 def rollback(portfolio: str | None, source: str | None, reason: str) -> None:
     """Make the previous champion the champion again."""
     from loan_default_assets.commands import promote as promotion
@@ -361,7 +297,7 @@ def rollback(portfolio: str | None, source: str | None, reason: str) -> None:
 @click.option(
     "--output", type=click.Path(dir_okay=False), help="CSV to write; standard output, when omitted."
 )
-@_verb
+@verb
 def score(file: str, portfolio: str | None, source: str | None, output: str | None) -> None:
     """Score a file of applications with the champion, with reason codes; kept in the prediction log."""
     from loan_default_assets.commands.score import score_file
@@ -372,7 +308,7 @@ def score(file: str, portfolio: str | None, source: str | None, output: str | No
 
 
 @loan_default.command("hash-password")
-@_verb
+@verb
 def hash_password() -> None:
     """Ask for a password and print its hash, for DAGSTER_UI_PASSWORD in place of the password itself."""
     from loan_default_assets.commands.session import CommandError
@@ -391,7 +327,7 @@ def hash_password() -> None:
 @click.option(
     "--allow-missing", is_flag=True, help="Also where files of models are lost; the backup names them."
 )
-@_verb
+@verb
 def backup(folder: str, portfolio: str | None, source: str | None, allow_missing: bool) -> None:
     """Write database, models, portfolio and undelivered predictions to the folder DIR, verified, while all goes on."""
     from loan_default_assets.commands.backup import backup as write
@@ -402,7 +338,7 @@ def backup(folder: str, portfolio: str | None, source: str | None, allow_missing
 @loan_default.command()
 @click.argument("folder", metavar="DIR", type=click.Path())
 @click.option("--replace", is_flag=True, help="Also where the database has rows, which are deleted.")
-@_verb
+@verb
 def restore(folder: str, replace: bool) -> None:
     """Verify the backup DIR and restore it into LOAN_DEFAULT_HOME and the database; what fails changes nothing."""
     from loan_default_assets.commands.restore import restore as read
@@ -416,7 +352,7 @@ def restore(folder: str, replace: bool) -> None:
 @click.option(
     "--output", type=click.Path(dir_okay=False), help="JSON file to write; standard output, when omitted."
 )
-@_verb
+@verb
 def sbom(version: str | None, portfolio: str | None, source: str | None, output: str | None) -> None:
     """Write a model's bill of materials (CycloneDX): files, data, metrics, libraries; of the champion by default."""
     from pathlib import Path
@@ -434,7 +370,7 @@ def sbom(version: str | None, portfolio: str | None, source: str | None, output:
 
 @loan_default.command()
 @_portfolio_options
-@_verb
+@verb
 def migrate(portfolio: str | None, source: str | None) -> None:
     """Bring the database up to this release: tables, the portfolio's columns, Dagster's history."""
     from loan_default_assets.commands.migrate import migrate as upgrade
@@ -447,7 +383,7 @@ def migrate(portfolio: str | None, source: str | None) -> None:
 @loan_default.command()
 @_portfolio_options
 @click.option("--no-service", is_flag=True, help="Without the prediction service.")
-@_verb
+@verb
 def up(portfolio: str | None, source: str | None, no_service: bool) -> None:
     """Serve Dagster's UI, its daemon (sensors, freshness, backfills) and the prediction service until Ctrl-C."""
     from loan_default_assets.commands.up import up as start

@@ -3,6 +3,7 @@
 import ipaddress
 import socket
 from collections.abc import MutableMapping
+from functools import lru_cache
 
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
@@ -13,6 +14,7 @@ def is_address(host: str) -> bool:
     return _parsed(host) is not None
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches the address; False for a name."""
     address = _parsed(host)
@@ -23,6 +25,15 @@ def is_unspecified(host: str) -> bool:
     """Whether a server that listens on the address is reached by every address of this machine."""
     address = _parsed(host)
     return address is not None and address.is_unspecified
+
+
+def with_port(host: str, port: int) -> str:
+    """Address and port as gRPC writes them.
+
+    >>> with_port("127.0.0.1", 50051), with_port("::1", 50051)
+    ('127.0.0.1:50051', '[::1]:50051')
+    """
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def local_address(host: str) -> str:

@@ -3,10 +3,9 @@
 import ipaddress
 import ssl
 
-from bento.access.addresses import is_loopback
 from bento.access.api_keys import ConfigurationError, Keys
 from bento.access.client_address import networks
-from loan_default_assets.ports import bind_error
+from loan_default_assets.ports import bind_error, is_loopback
 from loan_default_assets.settings import Settings
 
 

@@ -10,7 +10,6 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
-from bento.access.addresses import with_port
 from bento.access.api_keys import Keys
 from bento.access.client_address import ClientAddresses, networks
 from bento.access.rate_limit import RateLimit
@@ -26,6 +25,7 @@ from bento.schemas import problems
 from bento.schemas.problems import Detail, Refused
 from bento.schemas.request_parsing import Parser
 from bento.schemas.requests import MOST_LOANS, RequestTypes
+from loan_default_assets.ports import with_port
 from loan_default_assets.settings import Settings
 
 logger = logging.getLogger("bentoml.loan_default.grpc")

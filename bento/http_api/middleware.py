@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from bento.access.addresses import is_loopback
 from bento.access.api_keys import Keys, presented_key
 from bento.access.client_address import ClientAddresses, networks
 from bento.access.permissions import ROUTES, route_of
@@ -17,6 +16,7 @@ from bento.access.rate_limit import RateLimit
 from bento.operations.error_location import unexpected
 from bento.schemas import problems
 from bento.schemas.problems import Problem
+from loan_default_assets.ports import is_loopback
 from loan_default_assets.settings import Settings
 
 logger = logging.getLogger("bentoml.loan_default.http")

@@ -4,8 +4,6 @@ The database says which: the commit of a restore sets a mark with the name of th
 killed at any moment is either completed by the next command, or has changed nothing.
 """
 
-import fcntl
-import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -15,7 +13,8 @@ from typing import Any
 
 from loan_default_assets.commands import backup_archive
 from loan_default_assets.commands.backup import spooled_files
-from loan_default_assets.commands.session import CommandError, instance_of
+from loan_default_assets.commands.home_lock import home_lock
+from loan_default_assets.commands.session import instance_of
 from loan_default_assets.orchestration import run_tracking
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse import dump
@@ -27,22 +26,14 @@ _SPOOLED_BEFORE = "spooled-before"
 
 @contextmanager
 def exclusive(home: Path) -> Iterator[None]:
-    """One restore of a home at a time; the kernel drops the lock of a killed one.
+    """One restore of a home at a time.
 
     Raises:
         CommandError: Another process restores, or completes a restore.
     """
-    lock = os.open(home / "restore.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CommandError(
-                f"loan-default restore runs in {home}\nNext: wait for its end, then the same command"
-            ) from None
+    refusal = f"loan-default restore runs in {home}\nNext: wait for its end, then the same command"
+    with home_lock(home / "restore.lock", lambda: refusal):
         yield
-    finally:
-        os.close(lock)
 
 
 def mark_of(staged: Path) -> str:

@@ -1,7 +1,6 @@
 """`restore`: an installation from a backup. It is verified first; the database's transaction is the switch."""
 
 import contextlib
-import fcntl
 import os
 import shlex
 from collections.abc import Iterator, Mapping
@@ -11,6 +10,7 @@ from typing import Any
 from bento.prediction_log import file_locks
 from loan_default_assets.commands import backup_archive, pending_restore
 from loan_default_assets.commands.backup import spooled_files
+from loan_default_assets.commands.home_lock import home_lock
 from loan_default_assets.commands.session import CommandError, open_session
 from loan_default_assets.commands.status import champion_lines, status
 from loan_default_assets.model import artifact_files
@@ -118,14 +118,8 @@ def _check_release(contents: DumpContents, details: Mapping[str, Any]) -> None:
 @contextlib.contextmanager
 def _nothing_runs(home: Path) -> Iterator[None]:
     """Refuses while `up` or the service runs in the home; `up` cannot start within the block."""
-    lock = os.open(home / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CommandError(
-                f"loan-default up runs in {home}\nNext: stop it, then the same command"
-            ) from None
+    refusal = f"loan-default up runs in {home}\nNext: stop it, then the same command"
+    with home_lock(home / "up.lock", lambda: refusal):
         for path in home.glob("service/*/workers/*.lock"):
             descriptor = file_locks.acquire(path)
             if descriptor is not None:
@@ -133,8 +127,6 @@ def _nothing_runs(home: Path) -> Iterator[None]:
             elif path.exists():
                 raise CommandError(f"the service runs in {home}\nNext: stop it, then the same command")
         yield
-    finally:
-        os.close(lock)
 
 
 def _require_empty(settings: Settings, url: str) -> None:

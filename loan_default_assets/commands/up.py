@@ -1,7 +1,5 @@
 """`up`: database, Dagster's webserver and daemon, and the prediction service, in the foreground until a signal."""
 
-import fcntl
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +13,7 @@ from types import FrameType
 import httpx
 
 from loan_default_assets.commands import child_processes
+from loan_default_assets.commands.home_lock import home_lock
 from loan_default_assets.commands.log_rotation import rotate
 from loan_default_assets.commands.server_watch import ServerWatch
 from loan_default_assets.commands.session import (
@@ -180,20 +179,14 @@ def _require_free_ports(settings: Settings, service: bool) -> None:
 
 @contextmanager
 def _exclusive(settings: Settings) -> Iterator[None]:
-    """One `up` per home; the kernel drops the lock of a killed one. Children do not inherit the lock."""
+    """One `up` per home."""
     settings.home.mkdir(parents=True, exist_ok=True)
-    lock = os.open(settings.home / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CommandError(
-                f"loan-default up runs already in {settings.home}\n"
-                "Next: stop it, or set LOAN_DEFAULT_HOME to another folder"
-            ) from None
+    refusal = (
+        f"loan-default up runs already in {settings.home}\n"
+        "Next: stop it, or set LOAN_DEFAULT_HOME to another folder"
+    )
+    with home_lock(settings.home / "up.lock", lambda: refusal):
         yield
-    finally:
-        os.close(lock)
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -144,7 +144,7 @@ def test_the_text_of_another_error_is_not_shown(
 
 def test_debug_on_a_terminal_shows_the_error_itself(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("loan_default_assets.commands.status.status", _fail)
-    monkeypatch.setattr("loan_default_assets.cli._on_terminal", lambda: True)
+    monkeypatch.setattr("loan_default_assets.commands.command_errors.on_terminal", lambda: True)
     result = invoke("--debug", "status")
     assert isinstance(result.exception, ValueError)
     assert result.exception.args == (VALUE,)
