@@ -137,6 +137,21 @@ def estimated_seconds(config: ModelConfig, rows: int, tokens: int) -> float:
     return 3 * forward * trained * config.max_epochs / _OPERATIONS_PER_SECOND
 
 
+def rounds_after(waiting: int, free: int, count: int) -> int:
+    """How many members follow one another after those that run: their epochs count as remaining.
+
+    Args:
+        waiting: Members that have not started.
+        free: Processes that can start at once.
+        count: Processes at a time.
+
+    Examples:
+        >>> rounds_after(2, 2, 3), rounds_after(2, 1, 2), rounds_after(2, 0, 1)
+        (0, 1, 2)
+    """
+    return -(-max(waiting - free, 0) // count)
+
+
 def _side_by_side(
     starts: Sequence[StartingWeights],
     shared: SharedArrays,
@@ -155,8 +170,7 @@ def _side_by_side(
         while waiting or running:
             while waiting and len(running) < count:
                 number, start = waiting.pop(0)
-                # The epochs of the members that follow in the same process count as remaining.
-                later = -(-len(waiting) // count)
+                later = rounds_after(len(waiting), count - len(running) - 1, count)
                 task = _Task(_with_arrays(start), encoding, config, number, number + 1 + later)
                 receiver, process = _started(context, shared, task)
                 running[receiver] = number, process

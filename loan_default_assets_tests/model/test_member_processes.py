@@ -14,7 +14,7 @@ import torch
 from loan_default_assets.model import member_processes
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.fine_tuning import LabelledRows, StartingWeights
-from loan_default_assets.model.member_processes import fit_members, processes_for
+from loan_default_assets.model.member_processes import fit_members, processes_for, rounds_after
 from loan_default_assets.model.shared_arrays import SharedArrays
 from loan_default_assets.model.training import FittedModel, fit
 from loan_default_assets.model.training_loop import Epoch
@@ -155,6 +155,16 @@ def test_no_process_survives_the_training(tmp_path: Path, number: signal.Signals
     training.wait(10)
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
+
+
+@pytest.mark.parametrize(
+    ("waiting", "free", "count", "rounds"),
+    [(2, 2, 3, 0), (1, 1, 3, 0), (0, 0, 3, 0), (2, 1, 2, 1), (1, 0, 2, 1), (4, 0, 2, 2), (2, 0, 1, 2)],
+)
+def test_members_that_run_at_the_same_time_do_not_follow_one_another(
+    waiting: int, free: int, count: int, rounds: int
+) -> None:
+    assert rounds_after(waiting, free, count) == rounds
 
 
 @pytest.mark.parametrize(
