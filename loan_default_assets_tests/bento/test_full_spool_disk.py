@@ -1,10 +1,7 @@
 """A disk that is full for a while: predictions are refused, health says so, and nothing needs a restart afterwards."""
 
-import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from loan_default_assets_tests.bento.served_process import Served, service
+from loan_default_assets_tests.bento.small_disk import CannotMount, filled, mounted
 from loan_default_assets_tests.bento.small_portfolio import request
 from loan_default_assets_tests.bento.tiny_models import ServedBank
 
@@ -24,38 +22,11 @@ DISK_BYTES = 8 << 20
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of its own, of 8 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
     try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("a disk cannot be mounted here")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-@contextmanager
-def filled(disk: Path) -> Iterator[None]:
-    """The disk is full, whatever else is deleted, until the end of the block."""
-    filler, ended = disk / "filler", threading.Event()
-
-    def fill() -> None:
-        with filler.open("wb", buffering=0) as file:
-            while not ended.is_set():
-                try:
-                    file.write(bytes(4096))
-                except OSError:
-                    time.sleep(0.01)
-
-    thread = threading.Thread(target=fill)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-        filler.unlink()
+        with mounted(tmp_path / "disk", DISK_BYTES) as disk:
+            yield disk
+    except CannotMount as error:
+        pytest.skip(str(error))
 
 
 def score(served: Served) -> httpx.Response:

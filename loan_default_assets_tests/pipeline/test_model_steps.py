@@ -12,6 +12,7 @@ from loan_default_assets.model import training
 from loan_default_assets.model.artifact_store import ArtifactStore
 from loan_default_assets.model.predictor import Predictor
 from loan_default_assets.model.rows import Rows
+from loan_default_assets.model.training import FittedModel
 from loan_default_assets.pipeline.evaluation_window import evaluation_window
 from loan_default_assets.pipeline.model_evaluation import compare, evaluate_model
 from loan_default_assets.pipeline.model_storage import load_classifier, load_encoder
@@ -91,6 +92,33 @@ def test_only_labels_of_training_rows_are_pretrained_on(
     np.testing.assert_array_equal(rows.numerical[known], snapshot.rows.numerical[split.train])
     without = np.concatenate([split.immature, split.unlabelled])
     np.testing.assert_array_equal(rows.numerical[~known], snapshot.rows.numerical[without])
+
+
+@pytest.mark.parametrize("step", ["train_classifier", "tune"])
+def test_fitting_stopping_calibration_and_threshold_do_not_see_the_window(
+    bank_with_features: BankSteps, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    bank, given = bank_with_features, list[tuple[Rows, Rows]]()
+
+    def recorded(encoder: Any, rows: Rows, validation: Rows, *others: Any, **options: Any) -> FittedModel:
+        given.append((rows, validation))
+        return fit(encoder, rows, validation, *others, **options)
+
+    fit = training.fit
+    monkeypatch.setattr(training, "fit", recorded)
+    snapshot = bank.snapshot()
+    split, rows = snapshot.split, snapshot.rows
+    if step == "tune":
+        config = trial_config(model_config(bank.portfolio, bank.settings).for_rows(len(split.train)))
+        TrialTraining(bank.portfolio, snapshot, config)({}, lambda epoch: None)
+    else:
+        bank.pretrain()
+        bank.train()
+    [(fitted, validation)] = given
+    for seen, expected in ((fitted, split.train), (validation, split.validation)):
+        np.testing.assert_array_equal(seen.numerical, rows.numerical[expected])
+        np.testing.assert_array_equal(seen.categorical, rows.categorical[expected])
+        np.testing.assert_array_equal(seen.label, rows.label[expected])
 
 
 def test_from_challenger_to_champion_and_to_the_next_challenger(
