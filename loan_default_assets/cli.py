@@ -307,6 +307,29 @@ def score(file: str, portfolio: str | None, source: str | None, output: str | No
         click.echo(score_file(session, file, output), err=True)
 
 
+@loan_default.command("score-loans")
+@_portfolio_options
+@click.option(
+    "--from", "first", type=_DATE, help="First day of application; that of the stored loans, when omitted."
+)
+@click.option(
+    "--to", "last", type=_DATE, help="Last day of application; that of the stored loans, when omitted."
+)
+@verb
+def score_loans(
+    portfolio: str | None, source: str | None, first: datetime | None, last: datetime | None
+) -> None:
+    """Score stored loans with the champion, into the table scored_loans; a repetition replaces the scores."""
+    from loan_default_assets.commands import score_loans as batch_scoring
+    from loan_default_assets.commands.session import dagster_instance, open_session
+
+    with (
+        open_session(_settings(portfolio, source)) as session,
+        dagster_instance(session) as instance,
+    ):
+        click.echo(batch_scoring.score_loans(session, instance, first=_day(first), last=_day(last)))
+
+
 @loan_default.command("hash-password")
 @verb
 def hash_password() -> None:

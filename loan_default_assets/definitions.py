@@ -14,6 +14,7 @@ from loan_default_assets.assets import (
     pretrained_encoder,
     processed_features,
     raw_loans,
+    scored_loans,
 )
 from loan_default_assets.orchestration import jobs, retention_job, sensors, tuning_job
 from loan_default_assets.orchestration.resources import Attempt, ModelStore, Warehouse
@@ -55,6 +56,7 @@ def build_definitions(
         classifier.build(portfolio, settings),
         evaluation.build(portfolio, settings),
         champion.build(portfolio, settings),
+        scored_loans.build(portfolio, settings),
         classifier_bento.build(portfolio, settings),
     ]
     asset_jobs = jobs.build(portfolio)

@@ -26,6 +26,11 @@ class Settings(BaseSettings):
         None, description="Folder of model artifacts; unset: `models` under LOAN_DEFAULT_HOME."
     )
 
+    scored_loans_parquet: bool = Field(
+        False,
+        description="Write batch scores to one Parquet file per partition as well, under ARTIFACT_ROOT.",
+    )
+
     d_model: int = Field(32, ge=4, description="Width of a token embedding.")
     nhead: int = Field(4, ge=1, description="Attention heads per layer.")
     num_layers: int = Field(6, ge=1, description="Encoder layers.")

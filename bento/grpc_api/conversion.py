@@ -6,7 +6,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from bento.generated import loan_default_pb2 as pb
-from bento.inference.scored_loans import ScoredRequest
+from bento.inference.scored_applications import ScoredRequest
 
 REASONS = {pb.REASONS_ADVERSE: "adverse", pb.REASONS_ALL: "all", pb.REASONS_NONE: "none"}
 

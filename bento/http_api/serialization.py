@@ -2,7 +2,7 @@
 
 from pydantic_core import to_json
 
-from bento.inference.scored_loans import ScoredRequest
+from bento.inference.scored_applications import ScoredRequest
 
 
 def one(scored: ScoredRequest) -> bytes:

@@ -12,7 +12,7 @@ import numpy as np
 
 from bento.inference.batcher import Batcher, Job, Overloaded
 from bento.inference.champion_loader import Champion, LoadedChampion
-from bento.inference.scored_loans import Channel, ScoredLoan, ScoredRequest
+from bento.inference.scored_applications import Channel, ScoredLoan, ScoredRequest
 from bento.operations import prometheus_metrics
 from bento.prediction_log.records import record
 from bento.prediction_log.shipper import Shipper

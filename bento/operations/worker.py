@@ -13,7 +13,7 @@ from bento.access.api_keys import Keys
 from bento.grpc_api.grpc_server import GrpcServer, GrpcService
 from bento.inference.champion_loader import Champion
 from bento.inference.engine import Engine
-from bento.inference.scored_loans import Channel, ScoredRequest
+from bento.inference.scored_applications import Channel, ScoredRequest
 from bento.operations import prometheus_metrics
 from bento.operations.error_location import error_location
 from bento.operations.model_info import ModelInfo, workers

@@ -15,6 +15,7 @@ from loan_default_assets.portfolio.checks.pandera_schema import postgres_columns
 from loan_default_assets.portfolio.column_account import column_account
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.reports import plots
+from loan_default_assets.warehouse.batch_scores import ScoredPartition
 from loan_default_assets.warehouse.registry import ModelRecord
 
 if TYPE_CHECKING:
@@ -51,6 +52,19 @@ def column_schema(portfolio: Portfolio) -> dg.TableSchema:
 def stored_partition(partition: StoredPartition) -> Metadata:
     """Rows of a partition, and whether they changed."""
     return {"dagster/partition_row_count": partition.rows, "changed": partition.changed}
+
+
+def scored_partition(partition: ScoredPartition, changed: bool) -> Metadata:
+    """Rows of a scored partition, the defaults expected among them, and where the scores came from."""
+    mean = partition.pd_sum / partition.rows if partition.rows else None
+    return {
+        "dagster/partition_row_count": partition.rows,
+        "changed": changed,
+        "model_version": partition.model_version,
+        "mean_pd": dg.MetadataValue.null() if mean is None else dg.MetadataValue.float(mean),
+        "features_sha256": partition.features_sha256,
+        "sha256": partition.sha256,
+    }
 
 
 def default_rate(partition: StoredPartition) -> Metadata:

@@ -14,10 +14,12 @@ FINETUNE = "finetune"
 EVALUATE = "evaluate"
 PACKAGE = "package"
 TUNE = "tune"
+SCORE = "score"
 
 # Pools: of the runs that name one, only one at a time executes; `dagster.yaml` has the limit.
 INGESTION = "ingestion"
 TRAINING = "training"
+SCORING = "scoring"
 
 # Tag of every run of these jobs: two portfolios may share one Dagster instance.
 PORTFOLIO = "loan_default/portfolio"
@@ -52,6 +54,7 @@ def build(portfolio: Portfolio) -> list[UnresolvedAssetJobDefinition]:
             "evaluation",
             "champion",
         ),
+        job(SCORE, "PDs of the loans of the chosen partitions by the champion.", "scored_loans"),
         job(PACKAGE, "The champion as a Bento.", "classifier_bento"),
         job(EVALUATE, "The champion on the newest matured loans; nothing is trained.", "evaluation"),
     ]
@@ -63,7 +66,7 @@ def limit_pools(instance: dg.DagsterInstance) -> None:
     Dagster sets a limit when it first dequeues a run of a pool, and lets the runs of that moment pass.
     """
     storage = instance.event_log_storage
-    for pool in {INGESTION, TRAINING} - storage.get_concurrency_keys():
+    for pool in {INGESTION, TRAINING, SCORING} - storage.get_concurrency_keys():
         storage.initialize_concurrency_limit_to_default(pool)
 
 

@@ -8,6 +8,7 @@ import dagster as dg
 
 from loan_default_assets.pipeline.training_settings import TrainingAttempt
 from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.warehouse.batch_scores import BatchScores
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.evaluations import EvaluationLog
 from loan_default_assets.warehouse.loans import Loans
@@ -37,6 +38,9 @@ class Warehouse(dg.ConfigurableResource):
 
     def registry(self, portfolio: Portfolio) -> Registry:
         return Registry(self.database(portfolio))
+
+    def batch_scores(self, portfolio: Portfolio) -> BatchScores:
+        return BatchScores(self.database(portfolio))
 
     def evaluations(self, portfolio: Portfolio) -> EvaluationLog:
         return EvaluationLog(self.database(portfolio))

@@ -11,6 +11,7 @@ from loan_default_assets.warehouse.registry import ModelRecord, Registry
 if TYPE_CHECKING:
     from loan_default_assets.model.artifact import LoadedArtifact, SavedArtifact
     from loan_default_assets.model.artifact_store import ArtifactStore
+    from loan_default_assets.model.predictor import Predictor
     from loan_default_assets.model.training import Encoder, FittedModel
 
 
@@ -35,6 +36,22 @@ def load_classifier(record: ModelRecord, portfolio: Portfolio, store: "ArtifactS
         ArtifactError: No intact files of this version are found, or it is an encoder.
     """
     return _load(record, portfolio, store).classifier()
+
+
+def load_predictor(record: ModelRecord, portfolio: Portfolio, store: "ArtifactStore") -> "Predictor":
+    """The registered classifier as it scores, verified.
+
+    Raises:
+        ArtifactError: No intact files of this version are found, or it is an encoder.
+    """
+    from loan_default_assets.model.predictor import Predictor
+
+    return Predictor.from_artifact(
+        store.folder(record),
+        sha256=record.artifact_sha256,
+        portfolio_hash=portfolio.hash,
+        reason_texts=portfolio.reason_texts(),
+    )
 
 
 def save(

@@ -146,6 +146,35 @@ class Loans:
         with self.snapshot_rows(keys=keys, cutoff=cutoff) as stored:
             return stored.read_all()
 
+    def read_processed_batches(self, key: str) -> Iterator[LoanRows]:
+        """A partition's features made under this portfolio, ordered by loan id, at most _ROWS_PER_BATCH at a time.
+
+        They are of one state of the table.
+        """
+        names = self._portfolio.features
+        of_key = sql.SQL("feature_hash = {} AND partition_key = {}").format(
+            sql.Literal(self._feature_hash), sql.Literal(key)
+        )
+        after: str | None = ""
+        with self._database.transaction(repeatable=True) as cursor:
+            while after is not None:
+                rest = sql.SQL("{} AND loan_id > {}").format(of_key, sql.Literal(after))
+                cursor.execute(
+                    sql.SQL(
+                        "SELECT loan_id FROM processed_data WHERE {} ORDER BY loan_id OFFSET {} LIMIT 1"
+                    ).format(rest, sql.Literal(_ROWS_PER_BATCH - 1))
+                )
+                last = cursor.fetchall()
+                after = last[0][0] if last else None
+                bounded = (
+                    rest
+                    if after is None
+                    else sql.SQL("{} AND loan_id <= {}").format(rest, sql.Literal(after))
+                )
+                rows = SnapshotRows(cursor, bounded, len(names.numerical), len(names.categorical)).read_all()
+                if len(rows):
+                    yield rows
+
     @contextmanager
     def snapshot_rows(
         self, *, keys: Sequence[str] | None = None, cutoff: date | None = None

@@ -20,6 +20,7 @@ ASSETS = (
     "evaluation",
     "champion",
     "classifier_bento",
+    "scored_loans",
 )
 FOLDER = Path(assets.__file__).parent
 

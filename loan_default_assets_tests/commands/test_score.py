@@ -1,11 +1,14 @@
 import io
+from datetime import date
 from pathlib import Path
 
+import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
 
 from loan_default_assets.commands.score import score, score_file
+from loan_default_assets.commands.score_loans import score_loans
 from loan_default_assets.commands.session import CommandError
 from loan_default_assets.commands.spreadsheet_cells import neutral
 from loan_default_assets.model.predictor import Predictor
@@ -120,3 +123,33 @@ def test_a_file_that_does_not_fit_is_refused_and_nothing_is_logged(good_bank: Ba
     with pytest.raises(PortfolioError, match="income"):
         score(good_bank.session, str(file), io.StringIO())
     assert _logged(good_bank) == before
+
+
+def test_stored_loans_of_a_range_are_scored_by_a_run_of_the_graph(good_bank: Bank) -> None:
+    session = good_bank.session
+    first, last = date(2025, 1, 5), date(2025, 1, 7)
+    line = score_loans(session, good_bank.instance, first=first, last=last)
+    champion = session.registry.champion()
+    assert champion is not None
+    assert f"3 partitions, 2025-01-05 to 2025-01-07, by model {champion.version}" in line
+    key = dg.AssetKey([session.portfolio.name, "scored_loans"])
+    assert good_bank.instance.get_materialized_partitions(key) == {"2025-01-05", "2025-01-06", "2025-01-07"}
+    with session.database.transaction() as cursor:
+        cursor.execute(
+            "SELECT partition_key, count(*), count(DISTINCT loan_id) FROM scored_loans GROUP BY 1 ORDER BY 1"
+        )
+        assert cursor.fetchall() == [(f"2025-01-0{day}", 60, 60) for day in (5, 6, 7)]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "message"),
+    [
+        (date(2031, 1, 1), None, "no stored loans between 2031-01-01 and today"),
+        (None, date(2001, 1, 1), "no stored loans between its start and 2001-01-01"),
+    ],
+)
+def test_a_range_without_loans_is_not_scored(
+    good_bank: Bank, first: date | None, last: date | None, message: str
+) -> None:
+    with pytest.raises(CommandError, match=message):
+        score_loans(good_bank.session, good_bank.instance, first=first, last=last)

@@ -17,5 +17,5 @@ def test_every_pool_has_its_limit_before_the_first_run(
         with dagster_instance(session) as instance:
             limits = {pool.name: pool.limit for pool in instance.event_log_storage.get_pool_limits()}
         used = {op.pool for job in definitions(session).resolve_all_job_defs() for op in job.all_node_defs}
-    assert limits == {"ingestion": 1, "training": 1}
+    assert limits == {"ingestion": 1, "training": 1, "scoring": 1}
     assert used - {None} == limits.keys()

@@ -1,0 +1,56 @@
+"""The asset `scored_loans`."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from loan_default_assets.assets.metadata import scored_partition
+from loan_default_assets.orchestration import jobs
+from loan_default_assets.orchestration.partitions import partitions_of
+from loan_default_assets.orchestration.resources import ModelStore, Warehouse
+from loan_default_assets.orchestration.retry_policy import retried
+from loan_default_assets.pipeline.batch_scoring import score_partitions
+from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.settings import Settings
+
+
+def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
+    """The asset; its partitions are those of raw_loans."""
+    key = dg.AssetKey([portfolio.name, "scored_loans"])
+    parquet = Path(settings.models_root) / "scored_loans" if settings.scored_loans_parquet else None
+
+    @dg.asset(
+        key=key,
+        group_name=portfolio.name,
+        description="The PD of every loan of a partition by the champion of the time of the run, in the table "
+        "scored_loans; a partition is replaced as a whole. Where the scores came from is in scored_partitions.",
+        kinds={"torch", "postgres"} | ({"parquet"} if parquet else set()),
+        partitions_def=partitions_of(portfolio),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        deps=[
+            dg.AssetKey([portfolio.name, "processed_features"]),
+            dg.AssetKey([portfolio.name, "champion"]),
+        ],
+        pool=jobs.SCORING,
+    )
+    @retried
+    def scored_loans(
+        context: dg.AssetExecutionContext, warehouse: Warehouse, models: ModelStore
+    ) -> dg.MaterializeResult:
+        scored = score_partitions(
+            portfolio,
+            warehouse.loans(portfolio),
+            warehouse.registry(portfolio),
+            models.artifacts,
+            warehouse.batch_scores(portfolio),
+            context.partition_keys,
+            parquet=parquet,
+            log=context.log,
+        )
+        for partition, changed in zip(scored.described, scored.changed, strict=True):
+            context.add_asset_metadata(
+                scored_partition(partition, changed), asset_key=key, partition_key=partition.partition_key
+            )
+        return dg.MaterializeResult(metadata={"model_version": scored.model_version})
+
+    return scored_loans

@@ -1,0 +1,122 @@
+"""The tables `scored_loans`, whose partitions are replaced as a whole, and `scored_partitions`, their provenance."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from psycopg2 import sql
+
+from loan_default_assets.warehouse.copy.binary_format import Field, pack_rows
+from loan_default_assets.warehouse.database import Database
+from loan_default_assets.warehouse.partition_writes import CopyChunk, PartitionedTable, Replaced
+
+_COLUMNS = ("partition_key", "loan_id", "model_version", "probability", "decision")
+_YEAR = 4
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredBatch:
+    """Scores of n loans of one partition, ordered by loan id."""
+
+    loan_id: np.ndarray  # (n,) str
+    probability: np.ndarray  # (n,) float64
+    decision: np.ndarray  # (n,) int8
+
+    def __len__(self) -> int:
+        return len(self.loan_id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoredPartition:
+    """Where the scores of a partition came from.
+
+    Attributes:
+        model_version: The model that scored it.
+        feature_hash: First 16 digits of the hash of the portfolio under which the features were computed.
+        features_sha256: SHA-256 over the loan ids and features that were scored.
+        pd_sum: Sum of the PDs, the expected number of defaults.
+        sha256: SHA-256 over loan id, PD and decision of every row.
+    """
+
+    partition_key: str
+    model_version: str
+    feature_hash: str
+    features_sha256: str
+    rows: int
+    pd_sum: float
+    sha256: str
+
+
+class BatchScores:
+    """The batch scores of one portfolio. Every method can raise WarehouseError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def replace(self, key: str, model_version: str, rows: Iterable[ScoredBatch]) -> Replaced:
+        """Replace all scores of a partition; see PartitionedTable.replace.
+
+        Args:
+            key: The partition.
+            model_version: The model that scored the rows.
+            rows: All rows of the partition, in any number of parts.
+        """
+        self._create_year(key)
+        chunks = (CopyChunk({key: len(part)}, partial(_encoded, key, model_version, part)) for part in rows)
+        (replaced,) = PartitionedTable("scored_loans", _COLUMNS).replace(self._database, [key], chunks)
+        return replaced
+
+    def record(self, scored: ScoredPartition) -> None:
+        """Record the provenance of a partition's scores; the same scores are recorded once."""
+        values = vars(scored)
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                sql.SQL("INSERT INTO scored_partitions ({}) VALUES ({}) ON CONFLICT DO NOTHING").format(
+                    sql.SQL(", ").join(map(sql.Identifier, values)),
+                    sql.SQL(", ").join(map(sql.Placeholder, values)),
+                ),
+                values,
+            )
+
+    def _create_year(self, key: str) -> None:
+        """Create the table of the partition's year, unless it exists or the partition has no date."""
+        year = key[:_YEAR]
+        if not (year.isdigit() and key[_YEAR : _YEAR + 1] == "-"):
+            return
+        name = f"scored_loans_{year}"
+        with self._database.transaction() as cursor:
+            cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (name,))
+            if cursor.fetchall()[0][0]:
+                return
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(hashtextextended(current_schema || '.scored_loans', 0))"
+            )
+            cursor.execute(
+                sql.SQL(
+                    "CREATE TABLE IF NOT EXISTS {} PARTITION OF scored_loans FOR VALUES FROM ({}) TO ({})"
+                ).format(sql.Identifier(name), sql.Literal(year), sql.Literal(f"{int(year) + 1:04d}"))
+            )
+
+
+def _encoded(key: str, version: str, rows: ScoredBatch, _types: Mapping[str, str]) -> Iterator[bytes]:
+    """The rows in COPY's binary format without header and trailer, grouped by the length of the loan ids."""
+    ids = np.char.encode(rows.loan_id.astype(str), "utf-8")
+    sizes = np.char.str_len(ids)
+    for size in np.unique(sizes):
+        same = np.flatnonzero(sizes == size)
+        fields: Sequence[Field] = (
+            Field("partition_key", f"S{len(key.encode())}"),
+            Field("loan_id", f"S{size}"),
+            Field("model_version", f"S{len(version.encode())}"),
+            Field("probability", "f8"),
+            Field("decision", "i2"),
+        )
+        values = {
+            "partition_key": key.encode(),
+            "loan_id": ids[same],
+            "model_version": version.encode(),
+            "probability": rows.probability[same],
+            "decision": rows.decision[same],
+        }
+        yield pack_rows(fields, values)
