@@ -3,19 +3,26 @@
 import hashlib
 import sys
 import uuid
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
+import numpy as np
 import pandas as pd
 
 from loan_default_assets.commands.session import CommandError, Session
 from loan_default_assets.commands.spreadsheet_cells import neutral
+from loan_default_assets.pipeline.model_storage import load_predictor
 from loan_default_assets.portfolio.checks.pandera_schema import application_violations
+from loan_default_assets.portfolio.checks.violations import UNIQUE, Violation, merged, unique_violation
 from loan_default_assets.portfolio.features import transform
-from loan_default_assets.portfolio.ingest.sources import read_applications
+from loan_default_assets.portfolio.ingest.sources import application_batches
+from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.predictions import Prediction
+
+if TYPE_CHECKING:
+    from loan_default_assets.model.predictor import Predictor
 
 
 def score(session: Session, file: str, output: TextIO, *, today: date | None = None) -> int:
@@ -24,6 +31,8 @@ def score(session: Session, file: str, output: TextIO, *, today: date | None = N
     The columns are loan_id, probability, decision, reasons and model_version. A loan id that a spreadsheet would take
     for a formula has an apostrophe in front. An application without a date is scored as of today. The same file scored
     again by the same model is recorded in the prediction log once.
+
+    The file is read twice, to be checked and to be scored, in batches, in memory that does not grow with it.
 
     Args:
         session: An open session with a champion.
@@ -39,21 +48,12 @@ def score(session: Session, file: str, output: TextIO, *, today: date | None = N
         CommandError: There is no champion, or an application breaks a rule of the portfolio; nothing is scored.
         SourceError: The file does not fit the portfolio; nothing is scored.
     """
-    from loan_default_assets.model.predictor import Predictor
-
-    portfolio = session.portfolio
+    portfolio, now = session.portfolio, today or date.today()
     champion = session.registry.champion()
     if champion is None:
         raise CommandError("there is no champion to score with\nNext: loan-default run")
-    predictor = Predictor.from_artifact(
-        session.artifacts.folder(champion),
-        sha256=champion.artifact_sha256,
-        portfolio_hash=portfolio.hash,
-        reason_texts=portfolio.reason_texts(),
-    )
-    now = today or date.today()
-    frame = read_applications(portfolio, file)
-    if found := application_violations(portfolio, frame, now):
+    predictor = load_predictor(champion, portfolio, session.artifacts)
+    if found := _violations(portfolio, file, now):
         raise CommandError(
             "\n".join(
                 [
@@ -63,44 +63,92 @@ def score(session: Session, file: str, output: TextIO, *, today: date | None = N
                 ]
             )
         )
-    as_of = frame["as_of"].fillna(pd.Timestamp(now)).to_numpy().astype("datetime64[D]")
-    features = transform(portfolio, frame, as_of)
-    scored = predictor.predict(features.numerical, features.categorical, reasons="adverse")
-    names = [name for name in frame.columns if name not in ("loan_id", "as_of")]
-    content = hashlib.sha256(Path(file).read_bytes()).hexdigest()
-    request = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{portfolio.name} {champion.version} {content}"))
-    scored_at = datetime.now(UTC)
-    session.predictions.append(
-        [
+    with Path(file).open("rb") as stream:
+        content = hashlib.file_digest(stream, "sha256").hexdigest()
+    scoring = _FileScoring(
+        portfolio,
+        predictor,
+        champion.version,
+        str(uuid.uuid5(uuid.NAMESPACE_OID, f"{portfolio.name} {champion.version} {content}")),
+        now,
+        datetime.now(UTC),
+    )
+    count = 0
+    for frame in application_batches(portfolio, file):
+        predictions, written = scoring.scored(frame, count)
+        session.predictions.append(predictions)
+        written.to_csv(output, index=False, header=count == 0)
+        count += len(frame)
+    return count
+
+
+def _violations(portfolio: Portfolio, file: str, today: date) -> list[Violation]:
+    """What is wrong with the applications, loan ids that occur in several batches included."""
+    found: list[Violation] = []
+    hashes = [np.empty(0, np.uint64)]
+    for frame in application_batches(portfolio, file):
+        found += application_violations(portfolio, frame, today)
+        hashes.append(pd.util.hash_array(frame["loan_id"].to_numpy()))
+    again = pd.Series(np.concatenate(hashes)).duplicated(keep=False).to_numpy()
+    # Within a batch the schema has found them; equal hashes of different loan ids do not occur in practice.
+    if again.any() and len(hashes) > 2:
+        found = [violation for violation in found if violation.check != UNIQUE]
+        found.append(unique_violation(np.flatnonzero(again) + 1))
+    return merged(found)
+
+
+@dataclass(frozen=True)
+class _FileScoring:
+    """How the applications of one file are scored.
+
+    Attributes:
+        request_id: One per file content and model, so that a repetition is recorded once.
+        today: The date of applications without one.
+    """
+
+    portfolio: Portfolio
+    predictor: "Predictor"
+    version: str
+    request_id: str
+    today: date
+    scored_at: datetime
+
+    def scored(self, frame: pd.DataFrame, first: int) -> tuple[list[Prediction], pd.DataFrame]:
+        """Records for the prediction log, and rows of the CSV, of applications that follow `first` others."""
+        as_of = frame["as_of"].fillna(pd.Timestamp(self.today)).to_numpy().astype("datetime64[D]")
+        features = transform(self.portfolio, frame, as_of)
+        scored = self.predictor.predict(features.numerical, features.categorical, reasons="adverse")
+        names = [name for name in frame.columns if name not in ("loan_id", "as_of")]
+        predictions = [
             Prediction(
-                request_id=request,
-                position=position,
+                request_id=self.request_id,
+                position=first + position,
                 loan_id=loan_id,
-                model_version=champion.version,
+                model_version=self.version,
                 features=dict(zip(names, row, strict=True)),
                 probability=float(scored.pd[position]),
                 decision=int(scored.decision[position]),
-                threshold=predictor.threshold,
+                threshold=self.predictor.threshold,
                 reasons=[asdict(reason) for reason in scored.reasons[position]] if adverse else None,
                 channel="file",
                 latency_ms=None,
-                created_at=scored_at,
+                created_at=self.scored_at,
             )
             for position, (loan_id, row, adverse) in enumerate(
                 zip(frame["loan_id"], _plain(frame[names]), scored.decision.tolist(), strict=True)
             )
         ]
-    )
-    pd.DataFrame(
-        {
-            "loan_id": frame["loan_id"].map(neutral),
-            "probability": scored.pd,
-            "decision": scored.decision,
-            "reasons": [neutral("; ".join(reason.en for reason in reasons)) for reasons in scored.reasons],
-            "model_version": champion.version,
-        }
-    ).to_csv(output, index=False)
-    return len(frame)
+        reasons = [neutral("; ".join(reason.en for reason in each)) for each in scored.reasons]
+        written = pd.DataFrame(
+            {
+                "loan_id": frame["loan_id"].map(neutral).to_numpy(),
+                "probability": scored.pd,
+                "decision": scored.decision,
+                "reasons": reasons,
+                "model_version": self.version,
+            }
+        )
+        return predictions, written
 
 
 def _plain(frame: pd.DataFrame) -> list[list[Any]]:

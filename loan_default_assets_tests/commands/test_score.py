@@ -1,6 +1,9 @@
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -12,6 +15,8 @@ from loan_default_assets.commands.score_loans import score_loans
 from loan_default_assets.commands.session import CommandError
 from loan_default_assets.commands.spreadsheet_cells import neutral
 from loan_default_assets.model.predictor import Predictor
+from loan_default_assets.portfolio.errors import SourceError
+from loan_default_assets.portfolio.ingest import sources
 from loan_default_assets.portfolio.spec import PortfolioError
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.opened_bank import Bank
@@ -153,3 +158,58 @@ def test_a_range_without_loans_is_not_scored(
 ) -> None:
     with pytest.raises(CommandError, match=message):
         score_loans(good_bank.session, good_bank.instance, first=first, last=last)
+
+
+@contextmanager
+def small_batches() -> Iterator[None]:
+    """Chunks and batches of a few rows."""
+    chunks = sources.file_chunks
+
+    def small(*arguments: Any) -> Iterator[Any]:
+        for chunk in chunks(*arguments):
+            rows = len(next(iter(chunk.values())))
+            for first in range(0, rows, 5):
+                yield {name: cells[first : first + 5] for name, cells in chunk.items()}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sources, "_ROWS_PER_BATCH", 7)
+        patch.setattr(sources, "file_chunks", small)
+        yield
+
+
+@pytest.mark.parametrize("rows", [1, 9, 10, 61])
+def test_a_file_is_scored_in_batches_as_in_one_piece(good_bank: Bank, tmp_path: Path, rows: int) -> None:
+    file = tmp_path / "loans.csv"
+    small_bank.loans().tail(rows).to_csv(file, index=False)
+    before = len(_logged(good_bank))
+    whole, parts = io.StringIO(), io.StringIO()
+    with small_batches():
+        assert score(good_bank.session, str(file), parts) == rows
+    logged = _logged(good_bank)
+    assert len(logged) == before + rows, "positions continue through the batches"
+    assert score(good_bank.session, str(file), whole) == rows
+    expected, found = (pd.read_csv(io.StringIO(text.getvalue())) for text in (whole, parts))
+    pd.testing.assert_frame_equal(found, expected, atol=1e-6)
+    assert _logged(good_bank) == logged
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("amount", -1.0, "column amount: must be .*; fails on 3 rows: 1, 12, 40"),
+        ("loan", "same", "column loan_id: must be unique; fails on 3 rows: 1, 12, 40"),
+        ("amount", "n.k.", "amount.*1, 12, 40"),
+    ],
+)
+def test_what_is_wrong_in_several_batches_is_said_once_and_nothing_is_scored(
+    good_bank: Bank, tmp_path: Path, column: str, value: object, message: str
+) -> None:
+    loans = small_bank.loans().head(50).astype({column: object})
+    loans.loc[[0, 11, 39], column] = value
+    file, output = tmp_path / "loans.csv", io.StringIO()
+    loans.to_csv(file, index=False)
+    logged = _logged(good_bank)
+    with small_batches(), pytest.raises((CommandError, SourceError), match=message):
+        score(good_bank.session, str(file), output)
+    assert output.getvalue() == ""
+    assert _logged(good_bank) == logged

@@ -1,8 +1,8 @@
 """Violations of a Pandera schema by column, check and row number, without the values themselves."""
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +37,23 @@ class Violation:
         more = ", ..." if self.count > len(self.rows) > 0 else ""
         unit = "row" if self.count == 1 else "rows"
         return f"column {self.column}: must be {self.check}; fails on {self.count} {unit}{rows}{more}"
+
+
+def merged(violations: Iterable[Violation]) -> list[Violation]:
+    """One violation per column and check, of violations of consecutive parts of the same rows.
+
+    Examples:
+        >>> parts = [Violation("age", "at least 18", 2, (4, 9)), Violation("age", "at least 18", 1, (12,))]
+        >>> [str(violation) for violation in merged(parts)]
+        ['column age: must be at least 18; fails on 3 rows: 4, 9, 12']
+    """
+    found: dict[tuple[str, str], Violation] = {}
+    for each in violations:
+        same = found.get((each.column, each.check))
+        if same is not None:
+            each = replace(same, count=same.count + each.count, rows=(same.rows + each.rows)[:ROWS_SHOWN])
+        found[each.column, each.check] = each
+    return list(found.values())
 
 
 def unique_violation(rows: np.ndarray) -> Violation:

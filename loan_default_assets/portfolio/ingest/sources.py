@@ -144,6 +144,30 @@ def read_applications(p: Portfolio, path: str) -> pd.DataFrame:
     Raises:
         SourceError: The file cannot be read, or cells do not fit their kind.
     """
+    unlabelled = _unlabelled(p, path)
+    columns, rows = _gather(unlabelled, file_chunks(unlabelled, unlabelled.columns), path)
+    return _application_frame(unlabelled, columns, rows, 1)
+
+
+def application_batches(p: Portfolio, path: str) -> Iterator[pd.DataFrame]:
+    """What `read_applications` returns, in parts of about _ROWS_PER_BATCH rows, in memory that does not grow with it.
+
+    Rows are numbered through the file, from 1, in the frames' index.
+
+    Raises:
+        SourceError: As `read_applications` does; for cells, after the last row.
+    """
+    unlabelled = _unlabelled(p, path)
+    errors, first = CellErrors(), 1
+    for columns, rows in _converted(unlabelled, file_chunks(unlabelled, unlabelled.columns), errors):
+        if not errors.counts:
+            yield _application_frame(unlabelled, columns, rows, first)
+        first += rows
+    errors.raise_if_any(path)
+
+
+def _unlabelled(p: Portfolio, path: str) -> Portfolio:
+    """The portfolio with this file as its source, and with only the columns that features are made of."""
     unused = {
         *p.known_after_outcome,
         *p.protected,
@@ -153,15 +177,17 @@ def read_applications(p: Portfolio, path: str) -> pd.DataFrame:
         "columns": {name: column for name, column in p.columns.items() if name not in unused},
         "source": p.source.model_copy(update={"kind": file_format(path), "path": path}),
     }
-    unlabelled = p.model_copy(update=changes)
-    columns, rows = _gather(unlabelled, file_chunks(unlabelled, unlabelled.columns), path)
+    return p.model_copy(update=changes)
+
+
+def _application_frame(p: Portfolio, columns: Chunk, rows: int, first_row: int) -> pd.DataFrame:
     columns.setdefault(p.label.column, pa.nulls(rows, pa.float64()))
     present = {
         "key": p.key if p.key in columns else None,
         "as_of": p.as_of if p.as_of in columns else None,
         "label": Label(column=p.label.column),
     }
-    frame = raw_frame(unlabelled.model_copy(update=present), columns, rows)
+    frame = raw_frame(p.model_copy(update=present), columns, rows, first_row)
     return frame.drop(columns=["label", "label_observed_at"])
 
 
