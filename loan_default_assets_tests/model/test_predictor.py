@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,16 @@ def test_decisions_follow_the_threshold(predictor: Predictor) -> None:
     assert ((scored.pd > 0) & (scored.pd < 1)).all()
     assert (scored.decision == (scored.pd >= predictor.threshold)).all()
     assert scored.decision.dtype == np.int8
+
+
+def test_a_pd_that_equals_the_threshold_is_a_default(predictor: Predictor) -> None:
+    rows = loans(50, seed=3)
+    pd = predictor.predict(rows.numerical, rows.categorical).pd
+    for row in (0, int(np.argmin(pd)), int(np.argmax(pd))):
+        equal = Predictor(replace(predictor.model, threshold=float(pd[row])), "c0", NAMES)
+        scored = equal.predict(rows.numerical, rows.categorical)
+        assert scored.decision.tolist() == [int(each >= pd[row]) for each in pd]
+        assert scored.decision[row] == 1
 
 
 def test_missing_unknown_and_extreme_cells_score_finitely(predictor: Predictor) -> None:

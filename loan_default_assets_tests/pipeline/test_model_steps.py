@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loan_default_assets.model import training
+from loan_default_assets.model import baseline, training
 from loan_default_assets.model.artifact_store import ArtifactStore
 from loan_default_assets.model.predictor import Predictor
 from loan_default_assets.model.rows import Rows
@@ -94,33 +94,6 @@ def test_only_labels_of_training_rows_are_pretrained_on(
     np.testing.assert_array_equal(rows.numerical[~known], snapshot.rows.numerical[without])
 
 
-@pytest.mark.parametrize("step", ["train_classifier", "tune"])
-def test_fitting_stopping_calibration_and_threshold_do_not_see_the_window(
-    bank_with_features: BankSteps, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
-    bank, given = bank_with_features, list[tuple[Rows, Rows]]()
-
-    def recorded(encoder: Any, rows: Rows, validation: Rows, *others: Any, **options: Any) -> FittedModel:
-        given.append((rows, validation))
-        return fit(encoder, rows, validation, *others, **options)
-
-    fit = training.fit
-    monkeypatch.setattr(training, "fit", recorded)
-    snapshot = bank.snapshot()
-    split, rows = snapshot.split, snapshot.rows
-    if step == "tune":
-        config = trial_config(model_config(bank.portfolio, bank.settings).for_rows(len(split.train)))
-        TrialTraining(bank.portfolio, snapshot, config)({}, lambda epoch: None)
-    else:
-        bank.pretrain()
-        bank.train()
-    [(fitted, validation)] = given
-    for seen, expected in ((fitted, split.train), (validation, split.validation)):
-        np.testing.assert_array_equal(seen.numerical, rows.numerical[expected])
-        np.testing.assert_array_equal(seen.categorical, rows.categorical[expected])
-        np.testing.assert_array_equal(seen.label, rows.label[expected])
-
-
 def test_from_challenger_to_champion_and_to_the_next_challenger(
     bank_with_features: BankSteps, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -183,6 +156,54 @@ def test_from_challenger_to_champion_and_to_the_next_challenger(
     assert len({(e.rows, e.positives, e.window_from, e.window_to) for e in both.recorded}) == 1
     champion = bank.decide().champion
     assert champion.version == (second if both.verdict.promote else record).version
+
+
+@pytest.mark.parametrize("step", ["train_classifier", "tune"])
+def test_fitting_stopping_calibration_and_threshold_do_not_see_the_window(
+    bank_with_features: BankSteps, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    bank, given = bank_with_features, list[tuple[Rows, Rows]]()
+
+    def recorded(encoder: Any, rows: Rows, validation: Rows, *others: Any, **options: Any) -> FittedModel:
+        given.append((rows, validation))
+        return fit(encoder, rows, validation, *others, **options)
+
+    fit = training.fit
+    monkeypatch.setattr(training, "fit", recorded)
+    snapshot = bank.snapshot()
+    split, rows = snapshot.split, snapshot.rows
+    if step == "tune":
+        config = trial_config(model_config(bank.portfolio, bank.settings).for_rows(len(split.train)))
+        TrialTraining(bank.portfolio, snapshot, config)({}, lambda epoch: None)
+    else:
+        bank.pretrain()
+        bank.train(TrainingAttempt(number=17, seed_offset=17))
+    [(fitted, validation)] = given
+    for seen, expected in ((fitted, split.train), (validation, split.validation)):
+        np.testing.assert_array_equal(seen.numerical, rows.numerical[expected])
+        np.testing.assert_array_equal(seen.categorical, rows.categorical[expected])
+        np.testing.assert_array_equal(seen.label, rows.label[expected])
+
+
+def test_references_do_not_see_the_window(
+    bank_with_features: BankSteps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank, given = bank_with_features, list[tuple[Rows, Rows]]()
+
+    def recorded(train: Rows, validation: Rows, *others: Any, **options: Any) -> Any:
+        given.append((train, validation))
+        return baselines(train, validation, *others, **options)
+
+    baselines = baseline.baselines
+    monkeypatch.setattr(baseline, "baselines", recorded)
+    bank.pretrain()
+    bank.train(TrainingAttempt(number=18, seed_offset=18))
+    bank.evaluate()
+    snapshot = bank.snapshot()
+    [(train, validation)] = given
+    for seen, expected in ((train, snapshot.split.train), (validation, snapshot.split.validation)):
+        np.testing.assert_array_equal(seen.numerical, snapshot.rows.numerical[expected])
+        np.testing.assert_array_equal(seen.label, snapshot.rows.label[expected])
 
 
 def test_a_model_is_evaluated_as_it_scores(bank_with_features: BankSteps) -> None:

@@ -1,5 +1,6 @@
 """Evaluations and predictions, and what the views derive from them."""
 
+import json
 import math
 import uuid
 from dataclasses import replace
@@ -104,6 +105,28 @@ def test_predictions_are_appended_once(predictions: PredictionLog, database: Dat
     with database.transaction() as cursor:
         cursor.execute("SELECT features, reasons, loan_id FROM predictions WHERE channel = 'grpc'")
         assert cursor.fetchall() == [(prediction().features, reasons, None)]
+
+
+def test_a_request_that_is_delivered_twice_is_stored_once(
+    predictions: PredictionLog, database: Database
+) -> None:
+    loan = {"loan_id": "a", "features": {"amount": 1.5}, "probability": 0.25, "decision": 0, "reasons": None}
+    request = {
+        "model_version": "c1",
+        "threshold": 0.4,
+        "channel": "http",
+        "latency_ms": 1.5,
+        "created_at": NOON.isoformat(),
+        "loans": [loan, loan | {"loan_id": "b"}],
+    }
+    lines = [json.dumps(request | {"request_id": str(uuid.UUID(int=n))}).encode() for n in range(3)]
+    predictions.append_lines(lines[:2])
+    predictions.append_lines(lines)
+    predictions.append_lines([lines[2], lines[0]])
+    with database.transaction() as cursor:
+        cursor.execute("SELECT request_id, position, loan_id FROM predictions ORDER BY 1, 2")
+        expected = [(str(uuid.UUID(int=n)), place, loan) for n in range(3) for place, loan in enumerate("ab")]
+        assert [(str(row[0]), *row[1:]) for row in cursor.fetchall()] == expected
 
 
 @pytest.mark.parametrize(

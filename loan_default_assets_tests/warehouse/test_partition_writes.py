@@ -1,9 +1,10 @@
 """Several partitions in one transaction: the same rows in any order, whole partitions for readers, one connection."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -66,6 +67,21 @@ def test_partitions_together_are_the_same_as_one_by_one(rows: int, loans: Loans)
     assert loans.replace_raw_partitions(KEYS[::-1], chunks(frames(), rows, seed=1)) == [
         Replaced(size, changed=size > 0) for size in sizes[::-1]
     ]
+    assert loans.table_hash("raw_data") == before
+
+
+def test_rows_that_did_not_arrive_change_nothing(loans: Loans, monkeypatch: pytest.MonkeyPatch) -> None:
+    loans.replace_raw_partitions(KEYS, chunks(frames(), 10))
+    before = loans.table_hash("raw_data")
+    copy_in = partition_writes.copy_in
+
+    def lossy(cursor: Any, statement: Any, content: Iterable[bytes]) -> int:
+        header, first, *_, trailer = content
+        return copy_in(cursor, statement, (header, first, trailer))
+
+    monkeypatch.setattr(partition_writes, "copy_in", lossy)
+    with pytest.raises(WarehouseError, match="10 of 63 rows arrived"):
+        loans.replace_raw_partitions(KEYS, chunks(frames(seed=9), 10))
     assert loans.table_hash("raw_data") == before
 
 
