@@ -132,6 +132,10 @@ def test_processes_accept_their_settings(
         assert access_rules(settings).password is not None
     if component in ("migrate", "code", "service", "run"):
         assert settings.artifact_root == "/artifacts/models"
+        if values == "production":
+            # Numbers of a values file are floats for Helm, which would write 5e+06.
+            assert (settings.training_max_rows, settings.retention_dagster_days) == (5_000_000, 180)
+            assert settings.scored_loans_parquet is True
 
 
 @pytest.mark.parametrize(("values", "component"), EVERY)

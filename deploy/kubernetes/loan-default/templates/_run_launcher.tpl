@@ -68,5 +68,5 @@ run_launcher:
           {{- toYaml . | nindent 10 }}
       {{- end }}
       job_spec_config:
-        ttlSecondsAfterFinished: {{ .Values.runs.ttlSeconds }}
+        ttlSecondsAfterFinished: {{ int .Values.runs.ttlSeconds }}
 {{- end }}
