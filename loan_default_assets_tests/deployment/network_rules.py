@@ -24,9 +24,19 @@ class Peer:
 
 def allowed(policies: list[Policy], source: Peer, target: Peer, port: int, protocol: str = "TCP") -> bool:
     """Whether a connection passes the egress rules of its source and the ingress rules of its target."""
-    return _passes(policies, "egress", source, target, port, protocol) and _passes(
-        policies, "ingress", target, source, port, protocol
+    return leaves(policies, source, target, port, protocol) and enters(
+        policies, source, target, port, protocol
     )
+
+
+def leaves(policies: list[Policy], source: Peer, target: Peer, port: int, protocol: str = "TCP") -> bool:
+    """Whether the egress rules of its source allow a connection."""
+    return _passes(policies, "egress", source, target, port, protocol)
+
+
+def enters(policies: list[Policy], source: Peer, target: Peer, port: int, protocol: str = "TCP") -> bool:
+    """Whether the ingress rules of its target allow a connection."""
+    return _passes(policies, "ingress", target, source, port, protocol)
 
 
 def _passes(policies: list[Policy], way: str, subject: Peer, other: Peer, port: int, protocol: str) -> bool:

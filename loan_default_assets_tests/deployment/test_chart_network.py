@@ -1,9 +1,11 @@
 """Who may talk to whom under the chart's network policies."""
 
+from collections.abc import Callable
+
 import pytest
 
 from loan_default_assets_tests.deployment.helm_chart import NAMESPACE, all_pods, needs_helm, objects
-from loan_default_assets_tests.deployment.network_rules import Peer, Policy, allowed
+from loan_default_assets_tests.deployment.network_rules import Peer, Policy, allowed, enters, leaves
 
 pytestmark = needs_helm
 
@@ -42,6 +44,26 @@ def test_between_the_pods_only_webserver_and_daemon_reach_the_code_location(valu
         if allowed(policies, pods[source], pods[target], port)
     }
     assert opened == {("webserver", "code", CODE), ("daemon", "code", CODE)}
+
+
+@pytest.mark.parametrize("rules", [leaves, enters])
+@pytest.mark.parametrize("values", ["small", "production"])
+def test_both_ends_of_a_connection_to_the_code_location_refuse_the_others(
+    values: str, rules: Callable[..., bool]
+) -> None:
+    policies, pods = network(values)
+    passing = {source for source in OURS if rules(policies, pods[source], pods["code"], CODE)}
+    assert passing == {"webserver", "daemon"}
+
+
+@pytest.mark.parametrize("values", ["small", "production"])
+def test_a_pod_of_the_release_that_no_other_policy_names_is_cut_off(values: str) -> None:
+    policies, pods = network(values)
+    new = Peer(pods["service"].labels | {"app.kubernetes.io/component": "new"})
+    for other in (DNS, INTERNET, NEIGHBOUR, DATABASE[values], *pods.values()):
+        for port in (53, 443, HTTP, CODE, UI, POSTGRES):
+            assert not leaves(policies, new, other, port)
+            assert not enters(policies, other, new, port)
 
 
 @pytest.mark.parametrize("values", ["small", "production"])
