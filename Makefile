@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install demo test unit test-slow lint format bench mutants constraints sbom audit licences clean
+.PHONY: install demo test unit test-slow lint format bench mutants chart constraints sbom audit licences clean
 
 install: .venv/installed
 
@@ -49,6 +49,24 @@ constraints: install
 		--fork-strategy fewest --python-version 3.11 --generate-hashes --no-emit-package torch --no-emit-index-url \
 		--no-annotate --upgrade --custom-compile-command 'make constraints' --quiet \
 		--output-file deploy/docker/constraints.txt
+	sed -n 's/^\([a-z0-9-]*\)==[^ ]* \\$$/--no-emit-package \1/p' deploy/docker/constraints.txt > .venv/in-image.txt
+	$(BIN)/python deploy/docker/requirements.py pyproject.toml kubernetes | $(BIN)/uv pip compile - --universal \
+		--fork-strategy fewest --python-version 3.11 --generate-hashes --constraint deploy/docker/constraints.txt \
+		--no-emit-package torch $$(cat .venv/in-image.txt) --no-emit-index-url --no-annotate --upgrade \
+		--custom-compile-command 'make constraints' --quiet --output-file deploy/kubernetes/image/constraints.txt
+
+# The chart of deploy/kubernetes, rendered, validated and checked for policies. checkov has an environment of its own,
+# since it pins packages that the project has in other versions.
+chart: install
+	$(BIN)/python -m pip install --quiet --editable '.[chart]'
+	helm=$$($(BIN)/python -m loan_default_assets_tests.deployment.helm_program) && for values in small production; do \
+		mkdir -p .venv/rendered/$$values && $$helm template bank deploy/kubernetes/loan-default --namespace loans \
+			--values deploy/kubernetes/values/$$values.yaml > .venv/rendered/$$values/all.yaml || exit 1; done
+	$(BIN)/pytest loan_default_assets_tests/deployment -k chart
+	$(PYTHON) -m venv .venv/checkov
+	.venv/checkov/bin/python -m pip install --quiet 'checkov>=3.3,<4'
+	for values in small production; do .venv/checkov/bin/checkov --config-file deploy/kubernetes/.checkov.yaml \
+		--directory .venv/rendered/$$values || exit 1; done
 
 # After `make constraints`: the packages are those that are installed, their names those that are pinned.
 licences: install
@@ -66,6 +84,7 @@ sbom: install
 audit: install
 	$(BIN)/python -m pip install --quiet --editable '.[audit]'
 	$(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement deploy/docker/constraints.txt
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement deploy/kubernetes/image/constraints.txt
 	$(BIN)/python deploy/docker/requirements.py pyproject.toml | grep '^torch==' > .venv/torch.txt
 	$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement .venv/torch.txt
 

@@ -1,0 +1,156 @@
+{{/* Names, labels, environment, volumes and security contexts that the pods share. */}}
+
+{{- define "loan-default.name" -}}
+{{- if contains "loan-default" .Release.Name }}{{ .Release.Name }}{{ else }}{{ .Release.Name }}-loan-default{{ end }}
+{{- end }}
+
+{{- define "loan-default.image" -}}
+{{- $image := .Values.image }}
+{{- if $image.digest }}{{ $image.repository }}@{{ $image.digest }}
+{{- else }}{{ $image.repository }}:{{ $image.tag | default .Chart.AppVersion }}{{ end }}
+{{- end }}
+
+{{/* (context, component): the labels by which services, policies and budgets select pods. */}}
+{{- define "loan-default.selector" -}}
+app.kubernetes.io/name: loan-default
+app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end }}
+
+{{- define "loan-default.labels" -}}
+{{ include "loan-default.selector" . }}
+{{- with index . 0 }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end }}
+{{- end }}
+
+{{- define "loan-default.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "loan-default.containerSecurity" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+readOnlyRootFilesystem: true
+allowPrivilegeEscalation: false
+capabilities: {drop: [ALL]}
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{/* The fields that every pod has. The variables of Service links (SERVICE_HTTP_PORT=tcp://...) would be settings. */}}
+{{- define "loan-default.pod" -}}
+enableServiceLinks: false
+securityContext:
+  {{- include "loan-default.podSecurity" . | nindent 2 }}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "loan-default.container" -}}
+image: {{ include "loan-default.image" . }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+securityContext:
+  {{- include "loan-default.containerSecurity" . | nindent 2 }}
+{{- end }}
+
+{{/* (variable, secret): an environment variable from a key of an existing Secret; none where it has no name. */}}
+{{- define "loan-default.secret" -}}
+{{- with index . 1 }}{{ if .name }}
+- name: {{ index $ 0 }}
+  valueFrom: {secretKeyRef: {name: {{ .name }}, key: {{ .key }}}}
+{{- end }}{{ end }}
+{{- end }}
+
+{{- define "loan-default.variables" -}}
+{{- range $name, $value := . }}
+- name: {{ $name }}
+  value: {{ ternary $value (toJson $value) (kindIs "string" $value) | quote }}
+{{- end }}
+{{- end }}
+
+{{- define "loan-default.databaseUrl" -}}
+{{- include "loan-default.secret" (list "DATABASE_URL" .Values.secrets.database) }}
+{{- end }}
+
+{{/* What every process needs that opens the portfolio: migrations, code location, runs and service. */}}
+{{- define "loan-default.portfolioEnvironment" -}}
+{{- include "loan-default.databaseUrl" . }}
+- name: LOAN_DEFAULT_HOME
+  value: /var/lib/loan-default
+- name: ARTIFACT_ROOT
+  value: {{ .Values.artifacts.root | quote }}
+- name: PORTFOLIO
+  value: {{ ternary (printf "/portfolio/%s" .Values.portfolio.key) .Values.portfolio.name (not (empty .Values.portfolio.configMap)) | quote }}
+{{- if .Values.loans.source }}
+- name: LOAN_SOURCE
+  value: {{ .Values.loans.source | quote }}
+{{- else }}
+{{- include "loan-default.secret" (list "LOAN_SOURCE" .Values.secrets.loanSource) }}
+{{- end }}
+{{- include "loan-default.variables" .Values.settings }}
+{{- end }}
+
+{{/* Code location and runs. */}}
+{{- define "loan-default.graphEnvironment" -}}
+{{- include "loan-default.portfolioEnvironment" . }}
+- name: BENTOML_HOME
+  value: /artifacts/bentoml
+{{- include "loan-default.secret" (list "ALERT_TO" .Values.secrets.alertTo) }}
+# The limit of the pod; Python counts the cores of the node.
+{{- range list "OMP_NUM_THREADS" "TRAINING_PROCESSES" }}
+{{- if not (hasKey $.Values.settings .) }}
+- name: {{ . }}
+  valueFrom: {resourceFieldRef: {resource: limits.cpu}}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "loan-default.portfolioMounts" -}}
+{{- if .Values.portfolio.configMap }}
+- {name: portfolio, mountPath: /portfolio, readOnly: true}
+{{- end }}
+{{- if .Values.loans.existingClaim }}
+- {name: loans, mountPath: /loans, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "loan-default.portfolioVolumes" -}}
+{{- with .Values.portfolio.configMap }}
+- {name: portfolio, configMap: {name: {{ . }}}}
+{{- end }}
+{{- with .Values.loans.existingClaim }}
+- {name: loans, persistentVolumeClaim: {claimName: {{ . }}, readOnly: true}}
+{{- end }}
+{{- end }}
+
+{{- define "loan-default.artifactsVolume" -}}
+- name: artifacts
+  persistentVolumeClaim: {claimName: {{ .Values.artifacts.existingClaim | default (printf "%s-artifacts" (include "loan-default.name" .)) }}}
+{{- end }}
+
+{{/* (context, components): the pods of some components of this release. */}}
+{{- define "loan-default.podsOf" -}}
+matchLabels:
+  app.kubernetes.io/name: loan-default
+  app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
+matchExpressions:
+  - {key: app.kubernetes.io/component, operator: In, values: [{{ join ", " (index . 1) }}]}
+{{- end }}
+
+{{/* The UI answers under its own names only, and the kubelet asks by the pod's address. */}}
+{{- define "loan-default.uiProbe" -}}
+httpGet:
+  path: /server_info
+  port: http
+  httpHeaders: [{name: Host, value: localhost}]
+{{- end }}
