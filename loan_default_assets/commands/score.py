@@ -35,7 +35,7 @@ def score(session: Session, file: str, output: TextIO, *, today: date | None = N
         The number of applications.
 
     Raises:
-        ArtifactError: The champion's files are missing or damaged.
+        ArtifactError: The champion's files are missing or damaged, or their signature is not accepted.
         CommandError: There is no champion, or an application breaks a rule of the portfolio; nothing is scored.
         SourceError: The file does not fit the portfolio; nothing is scored.
     """
@@ -46,7 +46,7 @@ def score(session: Session, file: str, output: TextIO, *, today: date | None = N
     if champion is None:
         raise CommandError("there is no champion to score with\nNext: loan-default run")
     predictor = Predictor.from_artifact(
-        session.artifacts.folder(champion),
+        session.artifacts.check_served(champion).required().path,
         sha256=champion.artifact_sha256,
         portfolio_hash=portfolio.hash,
         reason_texts=portfolio.reason_texts(),

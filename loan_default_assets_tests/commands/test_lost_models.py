@@ -56,6 +56,7 @@ def prepared(postgres: LocalPostgres, tmp_path_factory: pytest.TempPathFactory) 
             assert former is not None
         # Nothing is found under the registered folders any more.
         (folder / "home" / "models").rename(folder / "models")
+        (folder / "home" / "keys").rename(folder / "keys")
         yield TwoChampions(url, folder, former.version, newest.version)
 
 
@@ -96,7 +97,8 @@ def bank(
     prepared: TwoChampions, postgres: LocalPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[MovedBank]:
     small_bank.bank(tmp_path)
-    shutil.copytree(prepared.folder / "models", tmp_path / "home" / "models")
+    for part in ("models", "keys"):
+        shutil.copytree(prepared.folder / part, tmp_path / "home" / part)
     with fresh_database(postgres, prepared.url) as url:
         settings = small_bank.settings(tmp_path, url)
         for name, value in {
