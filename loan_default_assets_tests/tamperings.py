@@ -25,11 +25,18 @@ class Tampering:
         message: What the refusal says.
         do: Manipulates the first folder, which is signed with the key; the second is that of another signed model.
         state: The state in which the store finds the files.
+        new_version: Whether the files are another version now, which the attacker registers.
     """
 
     message: str
     do: Callable[[Path, Path, SigningKey], object]
     state: ArtifactState = "untrusted"
+    new_version: bool = False
+
+    def registered(self, folder: Path, version: str) -> tuple[str, str]:
+        """Version and SHA-256 that the attacker registers."""
+        digest = digest_of((folder / MANIFEST).read_bytes())
+        return (version[0] + digest[:12] if self.new_version else version), digest
 
 
 def stranger() -> SigningKey:
@@ -43,9 +50,11 @@ def _edit_manifest(folder: Path, *_: Any) -> None:
     (folder / MANIFEST).write_bytes(to_json(manifest))
 
 
-def _swap_weights(folder: Path, other: Path, _: SigningKey) -> None:
-    """With a manifest that fits, as one that can also write to the database would do it."""
+def _swap_content(folder: Path, other: Path, _: SigningKey) -> None:
+    """With a manifest that fits: a model that can be registered as another version."""
     shutil.copy(other / WEIGHTS, folder / WEIGHTS)
+    details = json.loads((other / "model.json").read_bytes()) | {"threshold": 0.987}
+    (folder / "model.json").write_bytes(to_json(details))
     manifest = json.loads((folder / MANIFEST).read_bytes())
     (folder / MANIFEST).write_bytes(
         to_json({name: digest_of((folder / name).read_bytes()) for name in manifest})
@@ -114,8 +123,10 @@ def _put_a_folder_in_its_place(folder: Path, *_: Any) -> None:
 _NO_BUNDLE, _ALTERED = "it is no complete Sigstore bundle", "the signature was altered, or what it signs"
 TAMPERINGS = {
     "edited manifest": Tampering(f"{WEIGHTS} differs from its SHA-256", _edit_manifest, "damaged"),
-    "swapped weights": Tampering(
-        f"it is the signature of other files: {MANIFEST} differs, {WEIGHTS} differs", _swap_weights
+    "swapped weights and settings": Tampering(
+        f"it is the signature of other files: {MANIFEST} differs, model.json differs",
+        _swap_content,
+        new_version=True,
     ),
     "another key": Tampering("it was signed with a key that is not trusted", _sign_as_a_stranger),
     "another key under the trusted hint": Tampering(_ALTERED, _sign_as_a_stranger_under_the_trusted_hint),

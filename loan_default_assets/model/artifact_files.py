@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+VERSION = re.compile(r"[ce][0-9a-f]{12}")
 MANIFEST = "manifest.json"
 CONTENT = ("weights.safetensors", "encoding.safetensors", "model.json", "portfolio.json")
 TREES, ADDITIVE = "trees.safetensors", "additive.safetensors"

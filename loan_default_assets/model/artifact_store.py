@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from loan_default_assets.model.artifact_files import MANIFEST, ArtifactError, ArtifactState, digest_of, read
+from loan_default_assets.model.artifact_files import (
+    MANIFEST,
+    VERSION,
+    ArtifactError,
+    ArtifactState,
+    digest_of,
+    read,
+)
 
 FileStates = tuple[tuple[str, int, int, int], ...]
 
@@ -144,8 +151,11 @@ class ArtifactStore:
 
     def _verify(self, folder: Path, model: RegisteredModel) -> str | None:
         files = read(folder)
-        if digest_of(files[MANIFEST]) != model.artifact_sha256:
+        digest = digest_of(files[MANIFEST])
+        if digest != model.artifact_sha256:
             raise ArtifactError(f"{folder} holds the files of another model", "replaced")
+        if VERSION.fullmatch(model.version) and model.version[1:] != digest[:12]:
+            raise ArtifactError(f"{folder} holds files that are registered as another version", "replaced")
         return self.signatures.signed_by(folder, files) if self.signatures else None
 
     def _failed(self, model: RegisteredModel, found: ArtifactError | None) -> ArtifactCheck:
