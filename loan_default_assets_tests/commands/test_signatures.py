@@ -32,6 +32,7 @@ __all__ = ["bank", "prepared"]
 # A command, the model that it needs, and what it is called with.
 COMMANDS: dict[str, tuple[str, Callable[[MovedBank], tuple[str, ...]]]] = {
     "score": ("champion", lambda bank: ("score", str(bank.folder / "loans.csv"))),
+    "score-loans": ("champion", lambda _: ("score-loans", "--from", "2025-01-01", "--to", "2025-01-02")),
     "rollback": ("former", lambda bank: ("rollback",)),
     "promote": ("former", lambda bank: ("promote", bank.former)),
     "promote the champion": ("champion", lambda bank: ("promote", bank.champion)),
@@ -153,7 +154,7 @@ def test_where_signatures_are_required(bank: MovedBank, monkeypatch: pytest.Monk
     for version in (bank.champion, bank.former):
         (bank.models / version / SIGNATURE).unlink()
     before = fingerprint(bank.session)
-    for name in ("score", "rollback", "doctor", "status"):
+    for name in ("score", "score-loans", "rollback", "doctor", "status"):
         needed, arguments = COMMANDS[name]
         version, result = getattr(bank, needed), bank.command(*arguments(bank))
         assert result.exit_code == (0 if name == "status" else 1), (name, result.output)
