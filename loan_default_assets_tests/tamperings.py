@@ -12,7 +12,13 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from loan_default_assets.model.artifact_files import MANIFEST, ArtifactState, digest_of, read, to_json
-from loan_default_assets.signing.model_signature import PAYLOAD_TYPE, SIGNATURE, encoded, sign_files
+from loan_default_assets.signing.model_signature import (
+    PAYLOAD_TYPE,
+    PREDICATE_TYPE,
+    SIGNATURE,
+    encoded,
+    sign_files,
+)
 from loan_default_assets.signing.signing_keys import SigningKey
 from loan_default_assets_tests.damages import WEIGHTS
 
@@ -87,10 +93,9 @@ def _sign_a_subset(folder: Path, _: Path, key: SigningKey) -> None:
 
 
 def _sign_another_statement(folder: Path, _: Path, key: SigningKey) -> None:
-    payload = (
-        b'{"_type": "https://in-toto.io/Statement/v1", "predicateType": "https://slsa.dev/provenance/v1"}'
-    )
     bundle = json.loads((folder / SIGNATURE).read_bytes())
+    payload = base64.b64decode(bundle["dsseEnvelope"]["payload"])
+    payload = payload.replace(PREDICATE_TYPE.encode(), b"https://slsa.dev/provenance/v1")
     signature = base64.b64encode(key.sign(encoded(PAYLOAD_TYPE, payload))).decode()
     bundle["dsseEnvelope"] |= {
         "payload": base64.b64encode(payload).decode(),
