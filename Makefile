@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install demo test unit test-slow lint format bench mutants chart constraints sbom audit licences clean
+.PHONY: install demo test unit test-slow lint format bench mutants chart constraints sbom audit licences interop clean
 
 install: .venv/installed
 
@@ -87,6 +87,12 @@ audit: install
 	$(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement deploy/kubernetes/image/constraints.txt
 	$(BIN)/python deploy/docker/requirements.py pyproject.toml | grep '^torch==' > .venv/torch.txt
 	$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement .venv/torch.txt
+
+# Signatures of models are exchanged with the project whose format they have, in a folder of its own: it brings other
+# versions of packages that are installed. pyOpenSSL is imported by it and not among its requirements.
+interop: install
+	$(BIN)/python -m pip install --quiet --upgrade --target .venv/model-signing 'model-signing>=1.1,<2' pyOpenSSL
+	MODEL_SIGNING_PATH=$(CURDIR)/.venv/model-signing $(BIN)/pytest loan_default_assets_tests/signing
 
 clean:
 	rm -rf .venv .loan_default .import_linter_cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info

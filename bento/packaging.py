@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -18,15 +19,18 @@ from typing import Any
 from bento.operations import bentoml_internals
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.settings import Settings
+from loan_default_assets.signing.model_signature import SIGNATURE
+from loan_default_assets.signing.signing_keys import TrustedKey
 from loan_default_assets.warehouse.registry import ModelRecord
 
-ARTIFACT, RECORD, PORTFOLIO = "artifact", "record.json", "portfolio.json"
+ARTIFACT, RECORD, PORTFOLIO, PUBLIC_KEYS = "artifact", "record.json", "portfolio.json", "public_keys"
 PIN = Path(__file__).with_name("pinned_model.txt")
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("bento", "loan_default_assets", "sql")
 # The packages that the service imports; a Bento pins the versions with which it was built.
 NEEDED = (
     "bentoml",
+    "cryptography",
     "grpcio",
     "grpcio-health-checking",
     "grpcio-reflection",
@@ -60,14 +64,22 @@ class BuiltBento:
     size_bytes: int
 
 
-def save_model(artifact: Path, record: ModelRecord, portfolio: Portfolio, *, store: Path) -> str:
-    """Save a model in BentoML's store unless an intact copy is there.
+def save_model(
+    artifact: Path,
+    record: ModelRecord,
+    portfolio: Portfolio,
+    *,
+    store: Path,
+    trusted: Sequence[TrustedKey] = (),
+) -> str:
+    """Save a model in BentoML's store, with its signature and public keys, unless an intact copy is there.
 
     Args:
         artifact: The folder of the artifact.
         record: The model's row in the registry; snapshot, status, verdict and F1 become labels.
         portfolio: The portfolio under which the model was trained.
         store: The BentoML home.
+        trusted: The keys that a deployment without SIGNING_PUBLIC_KEYS trusts.
 
     Returns:
         The tag `<portfolio name>:<version>`.
@@ -81,12 +93,15 @@ def save_model(artifact: Path, record: ModelRecord, portfolio: Portfolio, *, sto
     verify(artifact, sha256=record.artifact_sha256)
     tag = f"{portfolio.name}:{record.version}"
     target = store / "models" / portfolio.name / record.version
+    keys = {f"{key.key_id[:16]}.pem": key.pem for key in trusted}
     if target.exists():
         try:
             verify(target / ARTIFACT, sha256=record.artifact_sha256)
             _read_record(target)
             _read_portfolio(target)
-            return tag
+            if _signature(target / ARTIFACT) == _signature(artifact) and _keys(target) == keys:
+                return tag
+            shutil.rmtree(target)
         except (ArtifactError, PackagingError):
             shutil.rmtree(target)
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
@@ -102,6 +117,10 @@ def save_model(artifact: Path, record: ModelRecord, portfolio: Portfolio, *, sto
         shutil.copytree(artifact, model.path_of(ARTIFACT))
         Path(model.path_of(RECORD)).write_text(json.dumps(asdict(record), default=_iso))
         Path(model.path_of(PORTFOLIO)).write_text(portfolio.model_dump_json(exclude_unset=True))
+        public = Path(model.path_of(PUBLIC_KEYS))
+        public.mkdir()
+        for name, content in keys.items():
+            (public / name).write_bytes(content)
     return tag
 
 
@@ -176,6 +195,24 @@ def pinned_portfolio(tag: str) -> Portfolio:
         PackagingError: The model cannot be read.
     """
     return _read_portfolio(_folder(tag))
+
+
+def pinned_keys(tag: str) -> Path:
+    """The folder of public keys that is stored with a model in BentoML's store.
+
+    Raises:
+        PackagingError: The model cannot be read.
+    """
+    return _folder(tag) / PUBLIC_KEYS
+
+
+def _signature(artifact: Path) -> bytes | None:
+    path = artifact / SIGNATURE
+    return path.read_bytes() if path.exists() else None
+
+
+def _keys(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (folder / PUBLIC_KEYS).glob("*.pem")}
 
 
 def _folder(tag: str) -> Path:

@@ -70,7 +70,7 @@ def build_definitions(
         loggers={"console": jobs.console} | dict(loggers or {}),
         resources={
             "warehouse": Warehouse(url=dg.EnvVar("DATABASE_URL")),
-            "models": ModelStore(root=settings.models_root, home=str(settings.home)),
+            "models": ModelStore.of(settings),
             "attempt": Attempt.configure_at_launch(),
         }
         | dict(resources or {}),

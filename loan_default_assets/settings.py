@@ -25,6 +25,21 @@ class Settings(BaseSettings):
     artifact_root: str | None = Field(
         None, description="Folder of model artifacts; unset: `models` under LOAN_DEFAULT_HOME."
     )
+    signing_key: Path | None = Field(
+        None,
+        description="PEM file of the private key (P-256) that signs promoted models, generated if it does not exist; "
+        "unset: `keys/signing.pem` under LOAN_DEFAULT_HOME.",
+    )
+    signing_key_password: SecretStr | None = Field(None, description="Password of SIGNING_KEY.")
+    signing_public_keys: str | None = Field(
+        None,
+        description="PEM files of trusted public keys, or folders of them, separated by commas; unset: `keys/public` "
+        "under LOAN_DEFAULT_HOME, with the public half of every key that has signed here.",
+    )
+    require_signature: bool | None = Field(
+        None,
+        description="`true` refuses to serve a champion without a signature; unset: where SIGNING_PUBLIC_KEYS is set.",
+    )
 
     scored_loans_parquet: bool = Field(
         False,

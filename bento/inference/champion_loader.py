@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from loan_default_assets.model.artifact import ArtifactError
-from loan_default_assets.model.artifact_store import ArtifactStore, FilesSignature, signature
+from loan_default_assets.model.artifact_store import ArtifactStore, FileStates, file_states
 from loan_default_assets.model.predictor import Predictor
 from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.signing.signed_models import unsigned_warning
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.registry import ModelRecord
 
@@ -29,7 +30,8 @@ class LoadedChampion:
 
     Attributes:
         folder: Where the model's files are.
-        files: The `signatures` when the files were last verified.
+        files: The `folder_states` when the files were last verified.
+        signed_by: Id of the key that signed them; None without a signature.
     """
 
     record: ModelRecord
@@ -37,7 +39,8 @@ class LoadedChampion:
     threshold: float
     loaded_at: datetime
     folder: Path
-    files: tuple[FilesSignature, ...]
+    files: tuple[FileStates, ...]
+    signed_by: str | None
 
     @property
     def version(self) -> str:
@@ -105,6 +108,8 @@ class Champion:
             self.current, self.files_problem = loaded, None
             self.error = self._refused = None
             logger.info("%s is served now", record.version)
+            if loaded.signed_by is None:
+                logger.warning("%s", unsigned_warning(record.version))
             return "loaded"
 
     def _watch_files(self) -> None:
@@ -112,35 +117,38 @@ class Champion:
         loaded = self.current
         if (
             loaded is None
-            or (present := signatures(self._store, loaded.record, loaded.folder)) == loaded.files
+            or (present := folder_states(self._store, loaded.record, loaded.folder)) == loaded.files
         ):
             return
-        found = self._store.check(loaded.record)
+        found = self._store.check_served(loaded.record)
         self.files_problem = None if found.intact else found.problem
         if found.intact:
             logger.info("the files of %s are intact, in %s", loaded.version, found.path)
             if found.path != loaded.folder:
-                present = signatures(self._store, loaded.record, found.path)
+                present = folder_states(self._store, loaded.record, found.path)
                 loaded = replace(loaded, folder=found.path)
+            loaded = replace(loaded, signed_by=found.signed_by)
         else:
             logger.error("%s is served from memory: %s", loaded.version, found.problem)
         self.current = replace(loaded, files=present)
 
 
-def signatures(store: ArtifactStore, record: ModelRecord, folder: Path) -> tuple[FilesSignature, ...]:
-    """Signatures of the folder with a model's files, and of the one to which lost files are restored."""
-    return signature(folder), signature(store.root / record.version)
+def folder_states(store: ArtifactStore, record: ModelRecord, folder: Path) -> tuple[FileStates, ...]:
+    """States of the folder with a model's files, and of the one to which lost files are restored."""
+    return file_states(folder), file_states(store.root / record.version)
 
 
 def load(portfolio: Portfolio, store: ArtifactStore, record: ModelRecord) -> LoadedChampion:
     """Load, verify and warm up the model of a record.
 
     Raises:
-        ArtifactError: The artifact is missing, damaged or does not fit the portfolio.
+        ArtifactError: The artifact is missing, damaged, has a signature that is not accepted or lacks a required one,
+            or does not fit the portfolio.
         Exception: Any error of a model that cannot be used.
     """
-    folder = store.folder(record)
-    files = signatures(store, record, folder)
+    found = store.check_served(record).required()
+    folder = found.path
+    files = folder_states(store, record, folder)
     predictor = Predictor.from_artifact(
         folder,
         sha256=record.artifact_sha256,
@@ -157,4 +165,5 @@ def load(portfolio: Portfolio, store: ArtifactStore, record: ModelRecord) -> Loa
     contributions = predictor.contributions(numerical, categorical)
     if not (np.isfinite(scored.pd).all() and np.isfinite(contributions).all()):
         raise ArtifactError(f"{record.version} gives scores that are not finite")
-    return LoadedChampion(record, predictor, float(predictor.threshold), datetime.now(UTC), folder, files)
+    loaded_at, threshold = datetime.now(UTC), float(predictor.threshold)
+    return LoadedChampion(record, predictor, threshold, loaded_at, folder, files, found.signed_by)

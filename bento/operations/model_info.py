@@ -97,7 +97,8 @@ def workers(reports: Sequence[WorkerReport], expected: int, wanted: ModelRecord 
 
 
 def _model(record: ModelRecord, current: LoadedChampion | None) -> dict[str, Any]:
-    loaded = current.predictor.model if current is not None and current.version == record.version else None
+    served = current if current is not None and current.version == record.version else None
+    loaded = served and served.predictor.model
     return {
         "version": record.version,
         "status": record.status,
@@ -116,6 +117,7 @@ def _model(record: ModelRecord, current: LoadedChampion | None) -> dict[str, Any
             else None
         ),
         # Known once this worker has loaded the version.
+        "signed_by": served and served.signed_by,
         "members": loaded and [{"kind": member.kind, "weight": member.weight} for member in loaded.members],
     }
 

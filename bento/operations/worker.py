@@ -18,13 +18,13 @@ from bento.operations import prometheus_metrics
 from bento.operations.error_location import error_location
 from bento.operations.model_info import ModelInfo, workers
 from bento.operations.worker_registry import WorkerRegistry, WorkerReport
-from bento.packaging import pinned_record
+from bento.packaging import pinned_keys, pinned_record
 from bento.prediction_log.records import deliver_to, keep_refused_in
 from bento.prediction_log.shipper import Shipper
 from bento.prediction_log.spool import Spool, take_in
 from bento.schemas.requests import CheckedLoan, RequestTypes
-from loan_default_assets.model.artifact_store import ArtifactStore
 from loan_default_assets.settings import Settings
+from loan_default_assets.signing.signed_models import artifact_store
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.predictions import PredictionLog
 from loan_default_assets.warehouse.registry import Registry
@@ -56,7 +56,7 @@ class Runtime:
         self._parent = os.getppid()
         registry = Registry(database)
         record = pinned_record(pinned) if pinned else None
-        store = ArtifactStore(Path(settings.models_root), settings.home)
+        store = artifact_store(settings, default_keys=pinned_keys(pinned) if pinned else None)
         self.champion = Champion(portfolio, store, (lambda: record) if record else registry.champion)
         self.worker_registry = WorkerRegistry(folder / "workers")
         self._handled = self.worker_registry.newest_request()

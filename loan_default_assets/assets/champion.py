@@ -27,11 +27,14 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
     def champion(
         context: dg.AssetExecutionContext, warehouse: Warehouse, models: ModelStore
     ) -> dg.MaterializeResult:
+        from loan_default_assets.signing.signed_models import model_signer
+
         decision = decide_champion(
             portfolio,
             warehouse.registry(portfolio),
             warehouse.evaluations(portfolio),
             models.artifacts,
+            sign=model_signer(settings),
             promotion_policy=settings.promotion_policy,
             log=context.log,
         )

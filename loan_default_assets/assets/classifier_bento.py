@@ -28,19 +28,22 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, warehouse: Warehouse, models: ModelStore
     ) -> dg.MaterializeResult:
         from bento.packaging import build_bento, save_model
+        from loan_default_assets.signing.signed_models import signature_rules
 
         champion = warehouse.registry(portfolio).champion()
         if champion is None:
             raise dg.Failure(
                 "there is no champion to package; materialize champion first", allow_retries=False
             )
-        found = models.artifacts.check(champion)
+        found = models.artifacts.check_served(champion)
         if not found.intact:
             raise dg.Failure(found.problem, allow_retries=False)
         evaluation = warehouse.evaluations(portfolio).latest(champion.version)
         figures = dict(champion.metrics) | (dict(evaluation.metrics) if evaluation else {})
-        store = settings.bento_store
-        tag = save_model(found.path, replace(champion, metrics=figures), portfolio, store=store)
+        store, trusted = settings.bento_store, signature_rules(settings).trusted()
+        tag = save_model(
+            found.path, replace(champion, metrics=figures), portfolio, store=store, trusted=trusted
+        )
         built = build_bento(tag, store=store)
         context.log.info(f"classifier_bento: {built.tag}, {built.size_bytes / 1e6:.1f} MB")
         return dg.MaterializeResult(

@@ -17,6 +17,8 @@ from loan_default_assets.model.artifact_store import ArtifactStore
 from loan_default_assets.portfolio.spec import Portfolio, library_names, load
 from loan_default_assets.portfolio.yaml_loader import PLACEHOLDER, portfolio_path
 from loan_default_assets.settings import Settings
+from loan_default_assets.signing.model_signature import SIGNATURE
+from loan_default_assets.signing.signed_models import private_path, signature_rules
 from loan_default_assets.warehouse import dump
 from loan_default_assets.warehouse.dump import DumpedModel
 from loan_default_assets.warehouse.embedded.local_postgres import serve
@@ -62,6 +64,9 @@ def backup(settings: Settings, target: Path, *, allow_missing: bool = False) -> 
                     ]
                 )
             )
+        keys = signature_rules(settings).trusted()
+        for key in keys:
+            backup_archive.write(folder / backup_archive.KEYS / f"{key.key_id[:16]}.pem", key.pem)
         file, masked = _copy_portfolio(settings, folder)
         lost = {model.version for model, _ in missing}
         details = {
@@ -87,7 +92,10 @@ def backup(settings: Settings, target: Path, *, allow_missing: bool = False) -> 
         f"portfolio   {file or f'{portfolio.name}, of the library'}"
         + ("; the password in its source was not stored" if masked else ""),
         f"spool       {spooled} files of predictions that were not in the database",
-        "not in it   Bentos (loan-default run builds them again), run logs, the source of the loans, passwords, keys",
+        f"signatures  those of the models, and {len(keys)} public keys, by which a restored installation verifies them",
+        "not in it   Bentos (loan-default run builds them again), run logs, the loans' source, passwords, API keys;",
+        f"            the private key {private_path(settings)}: without a copy, a restored",
+        "            installation generates another one, and trusts both",
         "contains    applicants' data: keep it as safe as the database",
         f"check       cd {shlex.quote(str(target))} && sha256sum --check --quiet {backup_archive.SUMS}",
         f"restore     loan-default restore {shlex.quote(str(target))}",
@@ -127,7 +135,7 @@ def _copy_spool(service: Path, target: Path) -> int:
 def _copy_models(
     store: ArtifactStore, models: Sequence[DumpedModel], target: Path
 ) -> list[tuple[DumpedModel, str]]:
-    """Copy the verified files of every model; those that are lost, with their state."""
+    """Copy the verified files of every model, with its signature as it is; those that are lost, with their state."""
     missing: list[tuple[DumpedModel, str]] = []
     for model in models:
         if (target / model.version).exists():  # two portfolios can share a database and a model
@@ -140,6 +148,8 @@ def _copy_models(
         if artifact_files.digest_of(files[artifact_files.MANIFEST]) != model.artifact_sha256:
             missing.append((model, "replaced"))
             continue
+        if (signature := found.path / SIGNATURE).exists():
+            files |= {SIGNATURE: signature.read_bytes()}
         for name, content in files.items():
             backup_archive.write(target / model.version / name, content)
     return missing

@@ -13,13 +13,15 @@ import psutil
 
 from loan_default_assets.commands.session import CommandError
 
-SUMS, DETAILS, DUMP, MODELS, SPOOL, PORTFOLIO = (
+SUMS, DETAILS, DUMP, MODELS, SPOOL, PORTFOLIO, KEYS = (
     "SHA256SUMS",
     "backup.json",
     "database.dump",
     "models",
     "service",
     "portfolio",
+    # As in the home, to which a restore adds it.
+    "keys/public",
 )
 FORMAT = 1
 _BLOCK = 1 << 20

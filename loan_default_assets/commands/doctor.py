@@ -124,19 +124,26 @@ def _champion(settings: Settings) -> Iterator[Finding]:
     """Loads the champion as the service does, and scores a row with it."""
     from loan_default_assets.commands.session import open_session
     from loan_default_assets.model.smoke import smoke
+    from loan_default_assets.signing.signed_models import unsigned_warning
 
     with open_session(settings) as session:
         champion = session.registry.champion()
         if champion is None:
             yield Finding("champion", "none yet", warning=True, fix="loan-default run")
             return
-        found = session.artifacts.check(champion)
+        found = session.artifacts.check_served(champion)
     if not found.intact:
         problem, _, fix = found.problem.partition("\n")
         yield Finding("champion", problem, wrong=True, fix=fix)
         return
     smoke(found.path, champion.artifact_sha256)
-    yield Finding("champion", f"{champion.version} loads and scores, from {found.path}")
+    signed = f"signed by key {found.signed_by[:16]}" if found.signed_by else "not signed"
+    yield Finding(
+        "champion",
+        f"{champion.version} loads and scores, {signed}, from {found.path}",
+        warning=found.signed_by is None,
+        fix="" if found.signed_by else unsigned_warning(champion.version),
+    )
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:

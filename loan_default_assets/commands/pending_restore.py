@@ -17,6 +17,7 @@ from loan_default_assets.commands.home_lock import home_lock
 from loan_default_assets.commands.session import instance_of
 from loan_default_assets.orchestration import run_tracking
 from loan_default_assets.settings import Settings
+from loan_default_assets.signing.signing_keys import make_private_folders
 from loan_default_assets.warehouse import dump
 
 _PREFIX = "restore-"
@@ -42,7 +43,7 @@ def mark_of(staged: Path) -> str:
 
 
 def stage(home: Path, source: Path, details: Mapping[str, Any]) -> Path:
-    """Copy spooled predictions and the portfolio file of a backup into a folder of the home.
+    """Copy spooled predictions, the portfolio file and the public keys of a backup into a folder of the home.
 
     Args:
         home: LOAN_DEFAULT_HOME.
@@ -51,7 +52,7 @@ def stage(home: Path, source: Path, details: Mapping[str, Any]) -> Path:
     """
     staged = home / f"{_PREFIX}{secrets.token_hex(8)}"
     staged.mkdir(mode=0o700)
-    parts = (backup_archive.SPOOL, backup_archive.PORTFOLIO)
+    parts = (backup_archive.SPOOL, backup_archive.PORTFOLIO, backup_archive.KEYS)
     for file in (path for part in parts for path in (source / part).rglob("*") if path.is_file()):
         backup_archive.write(staged / file.relative_to(source), file.read_bytes())
     if any(path.stat().st_size for path in spooled_files(home / backup_archive.SPOOL)):
@@ -92,6 +93,6 @@ def _put_in_place(home: Path, staged: Path) -> Path | None:
         service.rename(aside)
     for file in sorted(path for path in staged.rglob("*") if path.is_file() and path.name != _SPOOLED_BEFORE):
         target = home / file.relative_to(staged)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folders(target.parent)
         file.replace(target)
     return aside if aside.exists() else None

@@ -1,16 +1,17 @@
 """`promote` and `rollback`: an operator chooses the champion; one transaction each."""
 
 from loan_default_assets.commands.session import CommandError, Session
+from loan_default_assets.signing.signed_models import model_signer
 from loan_default_assets.warehouse.registry import RegistryError
 
 
 def promote(session: Session, version: str, reason: str) -> str:
-    """Makes a version champion; a line on the outcome.
+    """Sign a version and make it champion; a line on the outcome. A champion that is not signed is signed.
 
     Raises:
         CommandError: The version is unknown, was never evaluated, or is of another portfolio hash.
         WarehouseError: Retention has deleted its files.
-        ArtifactError: Its files are missing or damaged.
+        ArtifactError: Its files are missing or damaged, its signature is not accepted, or it cannot be signed.
     """
     registry = session.registry
     try:
@@ -28,10 +29,12 @@ def promote(session: Session, version: str, reason: str) -> str:
             f"{version} was trained under another description of portfolio {session.portfolio.name} and cannot "
             "score its rows\nNext: loan-default retrain"
         )
-    if champion is not None and champion.version == version:
-        return f"{version} is the champion already"
     registry.refuse_pruned(version, "nothing was promoted")
-    session.artifacts.folder(record)
+    found = session.artifacts.check(record).required()
+    key_id = model_signer(session.settings)(found)
+    if champion is not None and champion.version == version:
+        now = "" if found.signed_by else f"; it is signed now, with key {key_id[:16]}"
+        return f"{version} is the champion already{now}"
     registry.promote(
         version,
         expected=champion.version if champion else None,
@@ -46,12 +49,13 @@ def rollback(session: Session, reason: str) -> str:
 
     Raises:
         WarehouseError: There is no earlier champion, or retention has deleted its files.
-        ArtifactError: The files of the earlier champion are missing or damaged; the champion stays.
+        ArtifactError: The files of the earlier champion are missing or damaged, its signature is not accepted, or it
+            cannot be signed; the champion stays.
     """
     champion, previous = session.registry.champion(), session.registry.previous_champion()
     if previous is not None:
         session.registry.refuse_pruned(previous.version, "nothing was rolled back")
-        session.artifacts.folder(previous)
+        model_signer(session.settings)(session.artifacts.check_served(previous).required())
     back = session.registry.rollback(
         reason,
         expected=champion.version if champion else None,

@@ -15,6 +15,8 @@ from loan_default_assets.commands.session import CommandError, open_session
 from loan_default_assets.commands.status import champion_lines, status
 from loan_default_assets.model import artifact_files
 from loan_default_assets.settings import Settings
+from loan_default_assets.signing.model_signature import SIGNATURE
+from loan_default_assets.signing.signing_keys import write_file
 from loan_default_assets.warehouse import dump, migrations
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.dump import DumpContents, DumpedModel
@@ -144,11 +146,14 @@ def _require_empty(settings: Settings, url: str) -> None:
 
 def _add_models(models: Path, root: Path) -> None:
     for folder in sorted(models.iterdir()) if models.exists() else ():
-        files = artifact_files.read(folder)
-        digest = artifact_files.digest_of(files[artifact_files.MANIFEST])
+        files, signature = artifact_files.read(folder), folder / SIGNATURE
+        signed = {SIGNATURE: signature.read_bytes()} if signature.exists() else {}
+        digest, target = artifact_files.digest_of(files[artifact_files.MANIFEST]), root / folder.name
         root.mkdir(parents=True, exist_ok=True)
-        if not artifact_files.intact(root / folder.name, digest):
-            artifact_files.write(root / folder.name, files)
+        if not artifact_files.intact(target, digest):
+            artifact_files.write(target, files | signed)
+        for name, content in signed.items():
+            write_file(target / name, content, partial_folder=root)
 
 
 def _report(settings: Settings, source: Path, details: Mapping[str, Any], aside: Path | None) -> str:

@@ -44,7 +44,7 @@ def score(session: Session, file: str, output: TextIO, *, today: date | None = N
         The number of applications.
 
     Raises:
-        ArtifactError: The champion's files are missing or damaged.
+        ArtifactError: The champion's files are missing or damaged, or their signature is not accepted.
         CommandError: There is no champion, or an application breaks a rule of the portfolio; nothing is scored.
         SourceError: The file does not fit the portfolio; nothing is scored.
     """

@@ -14,6 +14,7 @@ from loan_default_assets.model.artifact_store import ArtifactStore
 from loan_default_assets.orchestration import former_names, jobs
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.settings import Settings
+from loan_default_assets.signing.signed_models import artifact_store
 from loan_default_assets.warehouse.database import Database, normalise, redact
 from loan_default_assets.warehouse.embedded.local_postgres import serve
 from loan_default_assets.warehouse.evaluations import EvaluationLog
@@ -55,7 +56,7 @@ class Session:
 
     @property
     def artifacts(self) -> ArtifactStore:
-        return ArtifactStore(Path(self.settings.models_root), self.settings.home)
+        return artifact_store(self.settings)
 
     @property
     def database_label(self) -> str:

@@ -11,6 +11,7 @@ from loan_default_assets.model.artifact_store import ArtifactCheck
 from loan_default_assets.model.metrics import METRICS
 from loan_default_assets.orchestration import run_tracking
 from loan_default_assets.policy import retraining
+from loan_default_assets.signing.signed_models import unsigned_warning
 from loan_default_assets.warehouse import retraining_facts
 from loan_default_assets.warehouse.evaluations import EvaluationRecord
 from loan_default_assets.warehouse.registry import ModelRecord
@@ -32,7 +33,9 @@ def status(session: Session, instance: dg.DagsterInstance | None = None) -> dict
         "portfolio": session.portfolio.name,
         "database": session.database_label,
         "tables": session.loans.counts(),
-        "champion": _champion(champion, evaluated, session.artifacts.check(champion)) if champion else None,
+        "champion": _champion(champion, evaluated, session.artifacts.check_served(champion))
+        if champion
+        else None,
         "evaluation": _evaluation(last) if last else None,
         "retraining": retraining.status(retraining_action(session, instance)),
         "sizes": sizes(session),
@@ -66,6 +69,10 @@ def _champion(
         "trained_to": _iso(champion.trained_to),
         "artifact_sha256": champion.artifact_sha256,
         "files": {"state": files.state, "folder": str(files.path), "problem": files.problem or None},
+        "signature": {
+            "key": files.signed_by,
+            "warning": unsigned_warning(champion.version) if files.intact and not files.signed_by else None,
+        },
         "reason": champion.reason,
         "members": _members(champion),
         "sampling": _sampling(champion),
@@ -147,6 +154,10 @@ def champion_lines(champion: dict[str, Any] | None, evaluation: dict[str, Any] |
     ]
     if problem := champion["files"]["problem"]:
         lines += [f"  {line}" for line in f"cannot be loaded: {problem}".splitlines()]
+    if warning := champion["signature"]["warning"]:
+        lines.append(f"  WARN {warning}")
+    elif key := champion["signature"]["key"]:
+        lines.append(f"  signed by key {key[:16]}")
     if members := champion.get("members"):
         lines.append(f"  {_members_text(members)}")
     if champion.get("pretraining_gain") is not None:

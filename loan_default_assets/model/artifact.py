@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from loan_default_assets.model.artifact_files import (
     ADDITIVE,
     MANIFEST,
     TREES,
+    VERSION,
     ArtifactError,
     digest_of,
     intact,
@@ -41,8 +41,6 @@ from loan_default_assets.model.encoding import Encoding
 from loan_default_assets.model.member_weights import Member
 from loan_default_assets.model.training import Encoder, FittedModel
 from loan_default_assets.model.training_loop import Epoch
-
-VERSION = re.compile(r"[ce][0-9a-f]{12}")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,12 +13,15 @@ from typing import Any, Literal
 
 import numpy as np
 
+VERSION = re.compile(r"[ce][0-9a-f]{12}")
 MANIFEST = "manifest.json"
 CONTENT = ("weights.safetensors", "encoding.safetensors", "model.json", "portfolio.json")
 TREES, ADDITIVE = "trees.safetensors", "additive.safetensors"
 
 
-ArtifactState = Literal["intact", "missing", "unreadable", "damaged", "replaced", "refused"]
+ArtifactState = Literal[
+    "intact", "missing", "unreadable", "damaged", "replaced", "untrusted", "unsigned", "refused"
+]
 
 
 class ArtifactError(Exception):
@@ -25,11 +29,13 @@ class ArtifactError(Exception):
 
     Attributes:
         state: What is wrong with its files; `refused` where they are intact, or were never examined.
+        remedy: What to run next, where the state does not say it.
     """
 
-    def __init__(self, message: str, state: ArtifactState = "refused") -> None:
+    def __init__(self, message: str, state: ArtifactState = "refused", remedy: str = "") -> None:
         super().__init__(message)
         self.state = state
+        self.remedy = remedy
 
 
 def read(path: Path) -> dict[str, bytes]:
@@ -126,7 +132,7 @@ def write(target: Path, files: Mapping[str, bytes]) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove partial folders of processes on this machine that no longer run.
+    """Remove partial folders and files of processes on this machine that no longer run.
 
     Args:
         folder: Root of the artifacts.
@@ -136,7 +142,10 @@ def sweep(folder: Path) -> None:
     """
     for partial in folder.glob(".*.partial"):
         pid = int(partial.name.split(".")[-2])
-        if pid == os.getpid() or not _alive(pid):
+        if partial.is_file():
+            if not _alive(pid):
+                partial.unlink(missing_ok=True)
+        elif pid == os.getpid() or not _alive(pid):
             shutil.rmtree(partial, ignore_errors=True)
 
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from loan_default_assets.model.artifact_files import MANIFEST, ArtifactError, ArtifactState, digest_of, read
+from loan_default_assets.model.artifact_files import (
+    MANIFEST,
+    VERSION,
+    ArtifactError,
+    ArtifactState,
+    digest_of,
+    read,
+)
 
-FilesSignature = tuple[tuple[str, int, int, int], ...]
+FileStates = tuple[tuple[str, int, int, int], ...]
 
 # A folder with one of these files is the home of an installation.
 _FILES_OF_A_HOME = ("postgres/start.lock", "dagster/dagster.yaml", "up.lock")
@@ -30,6 +37,21 @@ class RegisteredModel(Protocol):
     def artifact_sha256(self) -> str: ...
 
 
+class SignatureCheck(Protocol):
+    """Which signatures of models are accepted, and whether a model must have one to serve."""
+
+    @property
+    def required(self) -> bool: ...
+
+    def signed_by(self, folder: Path, files: Mapping[str, bytes]) -> str | None:
+        """Id of the key that signed the verified files of a folder; None where there is no signature.
+
+        Raises:
+            ArtifactError: There is a signature that is not accepted.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class ArtifactCheck:
     """The result of a search for the files of a model.
@@ -39,17 +61,31 @@ class ArtifactCheck:
         state: `intact`, or what is wrong with the files at `path`.
         path: The folder with intact files; otherwise the folder in which they belong.
         problem: What is wrong and what to run next; empty where the files are intact.
+        sha256: Digest of the intact files, as registered.
+        signed_by: Id of the key that signed the files; None without a signature.
     """
 
     version: str
     state: ArtifactState
     path: Path
     problem: str = ""
+    sha256: str = ""
+    signed_by: str | None = None
 
     @property
     def intact(self) -> bool:
         """Whether the model can be loaded from `path`."""
         return self.state == "intact"
+
+    def required(self) -> ArtifactCheck:
+        """The check itself, of intact files.
+
+        Raises:
+            ArtifactError: They are not; the message says what is wrong and what to run next.
+        """
+        if not self.intact:
+            raise ArtifactError(self.problem, self.state)
+        return self
 
 
 @dataclass(frozen=True)
@@ -59,6 +95,7 @@ class ArtifactStore:
     Attributes:
         root: Folder with one folder per version.
         home: LOAN_DEFAULT_HOME. Files in the home of another installation are never used: this one may be its copy.
+        signatures: The signatures that are accepted; None: signatures are not examined.
 
     Examples:
         >>> from types import SimpleNamespace
@@ -70,9 +107,10 @@ class ArtifactStore:
 
     root: Path
     home: Path
+    signatures: SignatureCheck | None = None
 
     def check(self, model: RegisteredModel) -> ArtifactCheck:
-        """Search the files of a model and verify every byte of them.
+        """Search the files of a model, and verify every byte of them and their signature, if they have one.
 
         Args:
             model: A version of the registry.
@@ -80,13 +118,45 @@ class ArtifactStore:
         first: ArtifactError | None = None
         for folder in self._candidates(model):
             try:
-                if digest_of(read(folder)[MANIFEST]) == model.artifact_sha256:
-                    return ArtifactCheck(model.version, "intact", folder)
-                raise ArtifactError(f"{folder} holds the files of another model", "replaced")
+                signed_by = self._verify(folder, model)
             except ArtifactError as error:
                 if first is None or first.state == "missing":
                     first = error
+                continue
+            # Beside a folder whose signature is refused, a copy without one proves nothing.
+            if signed_by is not None or first is None or first.state != "untrusted":
+                return ArtifactCheck(
+                    model.version, "intact", folder, sha256=model.artifact_sha256, signed_by=signed_by
+                )
         return self._failed(model, first)
+
+    def check_served(self, model: RegisteredModel) -> ArtifactCheck:
+        """`check` for a model that is to serve: where signatures are required, one without is not intact.
+
+        Args:
+            model: A version of the registry.
+        """
+        found = self.check(model)
+        if (
+            not found.intact
+            or found.signed_by is not None
+            or not (self.signatures and self.signatures.required)
+        ):
+            return found
+        problem = (
+            f"the files of model {model.version} are unsigned: {found.path} has no model.sig, and signatures are "
+            f"required (REQUIRE_SIGNATURE)\nNext: loan-default promote {model.version}, which signs them"
+        )
+        return replace(found, state="unsigned", problem=problem)
+
+    def _verify(self, folder: Path, model: RegisteredModel) -> str | None:
+        files = read(folder)
+        digest = digest_of(files[MANIFEST])
+        if digest != model.artifact_sha256:
+            raise ArtifactError(f"{folder} holds the files of another model", "replaced")
+        if VERSION.fullmatch(model.version) and model.version[1:] != digest[:12]:
+            raise ArtifactError(f"{folder} holds files that are registered as another version", "replaced")
+        return self.signatures.signed_by(folder, files) if self.signatures else None
 
     def _failed(self, model: RegisteredModel, found: ArtifactError | None) -> ArtifactCheck:
         belongs = self.root / model.version
@@ -97,11 +167,10 @@ class ArtifactStore:
         elif failure.state == "missing" and elsewhere is not None:
             reason = f"{belongs} does not exist, and {elsewhere} is in the home of another installation"
             failure = ArtifactError(reason, "missing")
-        problem = (
-            f"the files of model {model.version} are {failure.state}: {failure}\n"
-            f"Next: copy them to {belongs}, restore a backup (loan-default restore DIR), or train again: "
-            "loan-default run"
+        remedy = failure.remedy or (
+            f"copy them to {belongs}, restore a backup (loan-default restore DIR), or train again: loan-default run"
         )
+        problem = f"the files of model {model.version} are {failure.state}: {failure}\nNext: {remedy}"
         return ArtifactCheck(model.version, failure.state, belongs, problem)
 
     def folder(self, model: RegisteredModel) -> Path:
@@ -110,10 +179,7 @@ class ArtifactStore:
         Raises:
             ArtifactError: There is none; the message says what is wrong and what to run next.
         """
-        found = self.check(model)
-        if not found.intact:
-            raise ArtifactError(found.problem, found.state)
-        return found.path
+        return self.check(model).required().path
 
     def _candidates(self, model: RegisteredModel) -> Iterator[Path]:
         yield self.root / model.version
@@ -141,14 +207,14 @@ class ArtifactStore:
         return None
 
 
-def signature(folder: Path) -> FilesSignature:
+def file_states(folder: Path) -> FileStates:
     """Names, inodes, sizes and times of a folder's files: cheap, and changed by whatever changes the files.
 
     Args:
         folder: Folder of an artifact; empty for one that does not exist or cannot be read.
 
     Examples:
-        >>> signature(Path("no-such-folder"))
+        >>> file_states(Path("no-such-folder"))
         ()
     """
     try:

@@ -8,6 +8,7 @@ import dagster as dg
 
 from loan_default_assets.pipeline.training_settings import TrainingAttempt
 from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.batch_scores import BatchScores
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.evaluations import EvaluationLog
@@ -47,19 +48,42 @@ class Warehouse(dg.ConfigurableResource):
 
 
 class ModelStore(dg.ConfigurableResource):
-    """The folder of model artifacts, with one folder per version, and LOAN_DEFAULT_HOME."""
+    """The folder of model artifacts, with one folder per version, LOAN_DEFAULT_HOME, and what is trusted.
+
+    `default_keys`, `named_keys` and `signatures_required` are the attributes of SignatureRules.
+    """
 
     root: str
     home: str
+    default_keys: str
+    named_keys: list[str]
+    signatures_required: bool
+
+    @classmethod
+    def of(cls, settings: Settings) -> "ModelStore":
+        """The store of the settings."""
+        from loan_default_assets.signing.signed_models import signature_rules
+
+        rules = signature_rules(settings)
+        return cls(
+            root=settings.models_root,
+            home=str(settings.home),
+            default_keys=str(rules.default),
+            named_keys=[str(path) for path in rules.named],
+            signatures_required=rules.required,
+        )
 
     @property
     def artifacts(self) -> "ArtifactStore":
         """The store of the artifacts; its root exists."""
         from loan_default_assets.model.artifact_store import ArtifactStore
+        from loan_default_assets.signing.signed_models import SignatureRules
 
         root = Path(self.root)
         root.mkdir(parents=True, exist_ok=True)
-        return ArtifactStore(root, Path(self.home))
+        named = tuple(map(Path, self.named_keys))
+        rules = SignatureRules(Path(self.default_keys), named, self.signatures_required)
+        return ArtifactStore(root, Path(self.home), rules)
 
 
 class Attempt(dg.ConfigurableResource):

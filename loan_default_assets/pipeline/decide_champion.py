@@ -12,6 +12,7 @@ from loan_default_assets.warehouse.registry import ModelRecord, Registry
 
 if TYPE_CHECKING:
     from loan_default_assets.model.artifact_store import ArtifactStore
+    from loan_default_assets.signing.signed_models import Sign
 
 PROMOTING = ("approved", "approved_below_target", "provisional")
 
@@ -31,14 +32,19 @@ def decide_champion(
     evaluations: EvaluationLog,
     store: "ArtifactStore",
     *,
+    sign: "Sign",
     promotion_policy: str,
     log: Logger,
 ) -> ChampionDecision:
     """Promote or reject the pending challenger as its recorded verdict says, in one transaction.
 
-    Repeating it changes nothing.
+    A model is signed before it is promoted. Repeating it changes nothing.
+
+    Args:
+        sign: Signs the files of a model.
 
     Raises:
+        ArtifactError: The challenger to promote cannot be signed.
         ModelFilesError: The files of the challenger to promote are missing or damaged.
         MissingVerdictError: The challenger has not been evaluated.
         NoModelError: No model is champion after the decision; the message names `promotion_policy`.
@@ -46,7 +52,7 @@ def decide_champion(
     challenger = pending_challenger(registry, portfolio)
     outcome = "kept: no challenger is pending"
     if challenger is not None:
-        outcome = _carry_out_verdict(challenger, registry, evaluations, store)
+        outcome = _carry_out_verdict(challenger, registry, evaluations, store, sign)
     champion = registry.champion()
     if champion is None:
         raise NoModelError(f"no model may serve: {outcome} under PROMOTION_POLICY={promotion_policy}")
@@ -55,7 +61,11 @@ def decide_champion(
 
 
 def _carry_out_verdict(
-    challenger: ModelRecord, registry: Registry, evaluations: EvaluationLog, store: "ArtifactStore"
+    challenger: ModelRecord,
+    registry: Registry,
+    evaluations: EvaluationLog,
+    store: "ArtifactStore",
+    sign: "Sign",
 ) -> str:
     champion, evaluation = registry.champion(), evaluations.latest(challenger.version)
     serving = champion.version if champion else None
@@ -71,6 +81,7 @@ def _carry_out_verdict(
         found = store.check(challenger)
         if not found.intact:
             raise ModelFilesError(found.problem)
+        sign(found)
         registry.promote(
             challenger.version, expected=serving, verdict=evaluation.verdict, reason=evaluation.reason
         )

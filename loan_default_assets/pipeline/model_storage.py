@@ -42,12 +42,12 @@ def load_predictor(record: ModelRecord, portfolio: Portfolio, store: "ArtifactSt
     """The registered classifier as it scores, verified.
 
     Raises:
-        ArtifactError: No intact files of this version are found, or it is an encoder.
+        ArtifactError: No intact files of this version are found, it is an encoder, or its signature is not accepted.
     """
     from loan_default_assets.model.predictor import Predictor
 
     return Predictor.from_artifact(
-        store.folder(record),
+        store.check_served(record).required().path,
         sha256=record.artifact_sha256,
         portfolio_hash=portfolio.hash,
         reason_texts=portfolio.reason_texts(),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from loan_default_assets.pipeline.check_results import CheckResult
 from loan_default_assets.pipeline.epoch_log import log_epochs
 from loan_default_assets.pipeline.model_storage import register, save
-from loan_default_assets.pipeline.pipeline_errors import ChecksFailedError
+from loan_default_assets.pipeline.pipeline_errors import ChecksFailedError, ModelFilesError
 from loan_default_assets.pipeline.readiness import check_readiness
 from loan_default_assets.pipeline.training_snapshot import read_snapshot
 from loan_default_assets.pipeline.version_selection import find_same_training
@@ -69,6 +69,7 @@ def pretrain_encoder(
 
     Raises:
         ChecksFailedError: The snapshot is not ready to train on; nothing is pretrained.
+        ModelFilesError: The version was trained before, and its signature is not accepted.
         NoRowsError: No features are materialized.
     """
     from loan_default_assets.model.encoding import Encoding
@@ -88,6 +89,9 @@ def pretrain_encoder(
         if found.intact:
             log.info(f"pretrained_encoder: {known.version} was trained on the same snapshot and is reused")
             return PretrainedEncoder(known, snapshot.describe(), checks, reused=True)
+        if found.state == "untrusted":
+            # The same files would have the same signature.
+            raise ModelFilesError(found.problem)
         log.warning(f"pretrained_encoder: {found.problem}\nIt is trained again")
     encoding = Encoding.fit(snapshot.select(split.train), portfolio.features.cardinalities, config)
     rows = snapshot.pretraining_rows()

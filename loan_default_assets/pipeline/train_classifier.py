@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from loan_default_assets.pipeline.check_results import CheckResult
 from loan_default_assets.pipeline.epoch_log import log_epochs
 from loan_default_assets.pipeline.model_storage import load_classifier, load_encoder, register, save
-from loan_default_assets.pipeline.pipeline_errors import ChecksFailedError
+from loan_default_assets.pipeline.pipeline_errors import ChecksFailedError, ModelFilesError
 from loan_default_assets.pipeline.pretraining_gain import pretraining_gain
 from loan_default_assets.pipeline.readiness import check_readiness
 from loan_default_assets.pipeline.training_settings import TrainingAttempt
@@ -69,6 +69,7 @@ def train_classifier(
 
     Raises:
         ChecksFailedError: The snapshot is not ready to train on.
+        ModelFilesError: The version was trained before, and its signature is not accepted.
         NoRowsError: No features are materialized.
         NoModelError: There is no pretrained encoder.
     """
@@ -90,6 +91,9 @@ def train_classifier(
         if found.intact:
             log.info(f"classifier: {known.version} was trained on the same snapshot and is reused")
             return TrainedClassifier(known, snapshot.describe(), checks)
+        if found.state == "untrusted":
+            # The same files would have the same signature.
+            raise ModelFilesError(found.problem)
         log.warning(f"classifier: {found.problem}\nIt is trained again")
     parent = known.parent if known else champion.version if champion else None
     warm_start = registry.get(parent) if mode == "head" and parent else None

@@ -51,7 +51,17 @@ def free_ports(count: int) -> list[int]:
 
 def environment(home: Path, **settings: Any) -> dict[str, str]:
     """The environment of this process without the project's settings, and with `settings`."""
-    prefixes = ("SERVICE_", "DATABASE_URL", "PORTFOLIO", "LOAN_", "BENTOML", "PROMETHEUS", "DAGSTER")
+    prefixes = (
+        "SERVICE_",
+        "SIGNING_",
+        "REQUIRE_SIGNATURE",
+        "DATABASE_URL",
+        "PORTFOLIO",
+        "LOAN_",
+        "BENTOML",
+        "PROMETHEUS",
+        "DAGSTER",
+    )
     kept = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
     changed = {name.upper(): str(value) for name, value in settings.items() if value is not None}
     return kept | {"LOAN_DEFAULT_HOME": str(home), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"} | changed

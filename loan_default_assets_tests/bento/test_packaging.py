@@ -12,8 +12,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bento.packaging import ARTIFACT, PackagingError, build_bento, save_model
+from bento.packaging import ARTIFACT, PUBLIC_KEYS, PackagingError, build_bento, save_model
 from loan_default_assets.model.artifact import ArtifactError
+from loan_default_assets.settings import Settings
+from loan_default_assets.signing.model_signature import SIGNATURE
+from loan_default_assets.signing.signed_models import (
+    artifact_store,
+    check_model,
+    model_signer,
+    signature_rules,
+)
 from loan_default_assets_tests.bento.served_process import Served, environment, free_ports, wait_until
 from loan_default_assets_tests.bento.small_portfolio import request
 from loan_default_assets_tests.bento.tiny_models import ServedBank
@@ -43,6 +51,30 @@ def test_a_model_is_saved_once_and_unchanged(make_bank: Callable[..., ServedBank
     assert weights.read_bytes() == (artifact / "weights.safetensors").read_bytes()
 
 
+def test_a_model_is_saved_with_its_signature_and_the_trusted_keys(
+    make_bank: Callable[..., ServedBank], tmp_path: Path
+) -> None:
+    bank, settings = make_bank(), Settings(loan_default_home=tmp_path / "home")
+    record = bank.register(0)
+    artifact, store = bank.root / record.version, tmp_path / "store"
+    tag = save_model(artifact, record, bank.portfolio, store=store)
+    saved = store / "models" / "corner_bank" / record.version
+    assert not (saved / ARTIFACT / SIGNATURE).exists()
+    signed_store = replace(artifact_store(settings), root=bank.root)
+    key_id = model_signer(settings)(signed_store.check(record).required())
+    trusted = signature_rules(settings).trusted()
+    assert save_model(artifact, record, bank.portfolio, store=store, trusted=trusted) == tag
+    written = (saved / "model.yaml").stat().st_mtime_ns
+    assert save_model(artifact, record, bank.portfolio, store=store, trusted=trusted) == tag
+    assert (saved / "model.yaml").stat().st_mtime_ns == written
+    # A deployment elsewhere has neither the home nor the root of the artifacts.
+    elsewhere = Settings(loan_default_home=tmp_path / "elsewhere")
+    rules = signature_rules(elsewhere, default=saved / PUBLIC_KEYS)
+    assert check_model(saved / ARTIFACT, rules) == key_id
+    with pytest.raises(ArtifactError, match="a key that is not trusted"):
+        check_model(saved / ARTIFACT, signature_rules(elsewhere))
+
+
 def test_a_damaged_artefact_is_not_packaged(make_bank: Callable[..., ServedBank], tmp_path: Path) -> None:
     bank = make_bank()
     record = bank.register(0)
@@ -62,7 +94,11 @@ def test_a_bento_serves_the_version_it_was_built_with(
 ) -> None:
     bank, store = make_bank(), tmp_path / "store"
     first, second = bank.register(0), bank.register(1)
-    tag = save_model(bank.root / first.version, first, bank.portfolio, store=store)
+    signing = Settings(loan_default_home=tmp_path / "signing")
+    signed_store = replace(artifact_store(signing), root=bank.root)
+    key_id = model_signer(signing)(signed_store.check(first).required())
+    trusted = signature_rules(signing).trusted()
+    tag = save_model(bank.root / first.version, first, bank.portfolio, store=store, trusted=trusted)
     built = build_bento(tag, store=store)
     assert built.tag == f"loan_default_corner_bank:{first.version}"
     assert build_bento(tag, store=store) == built
@@ -75,6 +111,7 @@ def test_a_bento_serves_the_version_it_was_built_with(
         "service_grpc_port": grpc,
         "bentoml_home": store,
         "database_url": bank.url,
+        "require_signature": True,
     }
     log = tmp_path / "log"
     with log.open("wb") as output:
@@ -91,6 +128,7 @@ def test_a_bento_serves_the_version_it_was_built_with(
         wait_until(served, "/health")
         response = httpx.post(served.http + "/predict", json=request())
         assert response.json()["model_version"] == first.version
+        assert httpx.get(served.http + "/model-info").json()["model"]["signed_by"] == key_id
         assert (
             httpx.post(served.http + "/reload-model", json={}, timeout=30).json()["desired"] == first.version
         )

@@ -1,115 +1,31 @@
 """Every command that needs a model, with the model's files lost in every way: a state and a next command."""
 
-import io
 import logging
-import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
 import pytest
-from click.testing import CliRunner, Result
 from pydantic import SecretStr
 
 from bento.inference.champion_loader import Champion
-from loan_default_assets.cli import loan_default
 from loan_default_assets.commands.backup import backup
-from loan_default_assets.commands.promote import promote
 from loan_default_assets.commands.restore import restore
 from loan_default_assets.commands.retrain import retrain
 from loan_default_assets.commands.run import fingerprint, run
-from loan_default_assets.commands.score import score
-from loan_default_assets.commands.session import Session, open_session
+from loan_default_assets.commands.session import open_session
 from loan_default_assets.commands.status import status
 from loan_default_assets.limits import promotion_limits, split_limits
 from loan_default_assets.pipeline.evaluate_models import WindowEvaluation, evaluate_models
 from loan_default_assets.pipeline.pipeline_errors import ModelFilesError
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests import small_bank
+from loan_default_assets_tests.commands.two_champions import MovedBank, bank, prepared
 from loan_default_assets_tests.damages import DAMAGES
 from loan_default_assets_tests.databases import fresh_database
-from loan_default_assets_tests.opened_bank import opening
 
-
-@dataclass(frozen=True)
-class TwoChampions:
-    """A bank with a champion and one before it, to be copied: its database, its files, its two versions."""
-
-    url: str
-    folder: Path
-    former: str
-    champion: str
-
-
-@pytest.fixture(scope="module")
-def prepared(postgres: LocalPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoChampions]:
-    folder = tmp_path_factory.mktemp("two_champions")
-    with fresh_database(postgres) as url:
-        with opening(url, folder) as opened:
-            bank = opened()
-            bank.run()
-            former = bank.session.registry.champion()
-            retrain(bank.session, bank.instance)
-            newest = bank.session.registry.history()[0]
-            promote(bank.session, newest.version, "a test")
-            assert former is not None
-        # Nothing is found under the registered folders any more.
-        (folder / "home" / "models").rename(folder / "models")
-        yield TwoChampions(url, folder, former.version, newest.version)
-
-
-@dataclass(frozen=True)
-class MovedBank:
-    """A copy of that bank in another folder and database."""
-
-    folder: Path
-    session: Session
-    pristine: Path
-    former: str
-    champion: str
-
-    @property
-    def encoder(self) -> str:
-        """The encoder of the former champion."""
-        return str(self.session.registry.get(self.former).hyper_parameters["encoder"])
-
-    @property
-    def models(self) -> Path:
-        return self.folder / "home" / "models"
-
-    def damage(self, name: str, version: str) -> None:
-        other = self.former if version == self.encoder else self.encoder
-        DAMAGES[name].do(self.models / version, self.pristine / other)
-
-    def command(self, *arguments: str) -> Result:
-        return CliRunner().invoke(loan_default, list(arguments))
-
-    def scores(self) -> str:
-        output = io.StringIO()
-        score(self.session, str(self.folder / "loans.csv"), output)
-        return output.getvalue()
-
-
-@pytest.fixture
-def bank(
-    prepared: TwoChampions, postgres: LocalPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[MovedBank]:
-    small_bank.bank(tmp_path)
-    shutil.copytree(prepared.folder / "models", tmp_path / "home" / "models")
-    with fresh_database(postgres, prepared.url) as url:
-        settings = small_bank.settings(tmp_path, url)
-        for name, value in {
-            "DATABASE_URL": url,
-            "PORTFOLIO": settings.portfolio,
-            "LOAN_SOURCE": settings.loan_source,
-            "LOAN_DEFAULT_HOME": str(settings.home),
-            "RETRAINING_SAMPLE_THRESHOLD": "300",
-            "RETRAINING_POSITIVE_THRESHOLD": "30",
-        }.items():
-            monkeypatch.setenv(name, value)
-        with open_session(settings) as session:
-            yield MovedBank(tmp_path, session, prepared.folder / "models", prepared.former, prepared.champion)
+__all__ = ["bank", "prepared"]
 
 
 # A command, the model that it needs, and what it is called with.

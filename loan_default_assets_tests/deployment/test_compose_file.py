@@ -93,6 +93,19 @@ def test_application_containers_are_read_only_and_without_capabilities(name: str
     assert service["security_opt"] == ["no-new-privileges:true"]
 
 
+def test_the_private_key_of_signatures_is_in_one_container() -> None:
+    holding = [
+        name
+        for name, service in SERVICES.items()
+        if "SIGNING_KEY" in service["environment"]
+        or any("signing" in volume.casefold() for volume in service.get("volumes", []))
+    ]
+    assert holding == ["code"]
+    assert not SERVICES["code"]["environment"]["SIGNING_KEY"].startswith("/var/lib/loan-default")
+    assert "SIGNING_PUBLIC_KEYS" in SERVICES["service"]["environment"]
+    assert "--mode 0700 /signing" in DOCKERFILE
+
+
 def test_paths_are_found_in_the_commands() -> None:
     assert {
         "deploy/docker/report_cut_off_runs.py",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from loan_default_assets.model.artifact import ArtifactError, load, save
-from loan_default_assets.model.artifact_store import ArtifactCheck, ArtifactStore, signature
+from loan_default_assets.model.artifact_store import ArtifactCheck, ArtifactStore, file_states
 from loan_default_assets.model.training import FittedModel
 from loan_default_assets_tests.damages import DAMAGES, WEIGHTS, Damage
 from loan_default_assets_tests.model.examples import fitted
@@ -169,11 +169,11 @@ def _without_the_rights_of_root(work: Callable[[], ArtifactCheck]) -> ArtifactCh
     return results[0]
 
 
-def test_the_signature_changes_with_the_files(store: ArtifactStore, one: Registered) -> None:
+def test_the_states_change_with_the_files(store: ArtifactStore, one: Registered) -> None:
     folder = store.root / one.version
-    before = signature(folder)
-    assert before == signature(folder)
+    before = file_states(folder)
+    assert before == file_states(folder)
     os.utime(folder / WEIGHTS, ns=(1, 1))
-    assert signature(folder) != before
+    assert file_states(folder) != before
     shutil.rmtree(folder)
-    assert signature(folder) == ()
+    assert file_states(folder) == ()

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from loan_default_assets.pipeline.training_settings import TrainingAttempt, mode
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot, read_snapshot
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
+from loan_default_assets.signing.signed_models import artifact_store, model_signer
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.evaluations import EvaluationLog
 from loan_default_assets.warehouse.loans import Loans
@@ -43,7 +44,7 @@ class BankSteps:
 
     @property
     def store(self) -> ArtifactStore:
-        return ArtifactStore(self.artifacts, self.settings.home)
+        return replace(artifact_store(self.settings), root=self.artifacts)
 
     @classmethod
     def open(
@@ -121,7 +122,10 @@ class BankSteps:
         )
 
     def decide(self, **changes: Any) -> ChampionDecision:
-        arguments: dict[str, Any] = {"promotion_policy": self.settings.promotion_policy} | changes
+        arguments: dict[str, Any] = {
+            "promotion_policy": self.settings.promotion_policy,
+            "sign": model_signer(self.settings),
+        } | changes
         return decide_champion(
             self.portfolio, self.registry, self.evaluations, self.store, log=LOG, **arguments
         )

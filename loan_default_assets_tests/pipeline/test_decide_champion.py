@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from loan_default_assets.model.artifact_files import ArtifactState
 from loan_default_assets.model.artifact_store import ArtifactCheck, ArtifactStore, RegisteredModel
 from loan_default_assets.pipeline.pipeline_errors import MissingVerdictError, ModelFilesError, NoModelError
 from loan_default_assets_tests.pipeline.bank_steps import BankSteps
@@ -13,9 +14,8 @@ def store_of_intact_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """The challengers of these tests are rows of the registry without files."""
 
     def check(store: ArtifactStore, model: RegisteredModel) -> ArtifactCheck:
-        return ArtifactCheck(
-            model.version, "missing" if model.version == "lost" else "intact", store.root, "lost"
-        )
+        state: ArtifactState = "missing" if model.version == "lost" else "intact"
+        return ArtifactCheck(model.version, state, store.root, "lost", signed_by="a key")
 
     monkeypatch.setattr(ArtifactStore, "check", check)
 
