@@ -1,7 +1,7 @@
 """Erasure by law: the keys of a loan's predictions are destroyed, and its rows deleted, in one transaction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,7 +51,7 @@ class ErasureCounts:
         raw_rows: Rows of `raw_data`.
         processed_rows: Rows of `processed_data`.
         refused_records: Records of `refused_predictions` with features of the subject.
-        erased_before: Time of the last erasure; None where there was none.
+        last_erasure: Time of the last erasure; None where there was none.
     """
 
     predictions: int
@@ -59,7 +59,7 @@ class ErasureCounts:
     raw_rows: int
     processed_rows: int
     refused_records: int
-    erased_before: datetime | None
+    last_erasure: datetime | None
 
     @property
     def anything(self) -> bool:
@@ -97,7 +97,7 @@ def erase(database: Database, subject: ErasedSubject) -> ErasureCounts:
         _destroy(cursor, subject.kind, [Erasure(subject.sha256, _ALWAYS)], _names(subject))
         _record(cursor, Erasure(subject.sha256, now), found)
         _purge_refused(cursor, [subject])
-        return found
+        return replace(found, last_erasure=now)
 
 
 def erase_refused(database: Database, subject: ErasedSubject) -> int:
