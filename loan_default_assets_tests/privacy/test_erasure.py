@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import grpc
 import httpx
@@ -33,6 +34,7 @@ from loan_default_assets.portfolio.spec import load
 from loan_default_assets.warehouse import client_programs
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets.warehouse.loans import Loans
+from loan_default_assets.warehouse.predictions import PredictionLog
 from loan_default_assets.warehouse.record_lines import ErasedSubject
 from loan_default_assets_tests.bento.random_requests import message
 from loan_default_assets_tests.bento.served_process import Served, service
@@ -247,6 +249,12 @@ def test_nothing_of_the_loan_is_left_anywhere(
         subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=archive, check=True)
         files = [file for file in kept_outside_tables.in_files(archive) if "database.dump" not in file[0]]
         assert not leaks(iter(files), 0, keys[ERASED])
+        dumped = tmp_path / f"{archive.name}.sql"
+        programs, _ = client_programs.find_programs(0)
+        subprocess.run(
+            [programs / "pg_restore", f"--file={dumped}", archive / backup_archive.DUMP], check=True
+        )
+        assert not [key for key in keys[ERASED] + keys[KEPT] if key.hex() in dumped.read_text()]
         assert leaks(iter(files), 1, keys[KEPT])
     left = opened(bank.database, f"loan_id = '{ERASED}'")
     assert len(left) == 5, "the rows stay"
@@ -335,6 +343,23 @@ def test_a_service_that_does_not_deliver_is_named(
     monkeypatch.setattr(erase_command, "DELIVERY_SECONDS", 20)
     assert installation.erase(ERASED, "--yes").exit_code == 0
     assert b'"key"' not in segment.read_bytes()
+
+
+def test_a_record_that_is_refused_while_the_erasure_waits_is_erased_too(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service gives it up after the tables were erased, and before its spool is empty."""
+    line = installation.keep_undelivered(ERASED).read_bytes().strip()
+    log, wait = PredictionLog(installation.bank.database), erase_command._erase_spool
+
+    def refuse_meanwhile(*arguments: Any) -> Any:
+        log.keep_refused(line, "a reason")
+        return wait(*arguments)
+
+    monkeypatch.setattr(erase_command, "_erase_spool", refuse_meanwhile)
+    assert installation.erase(ERASED, "--yes").exit_code == 0
+    ((kept,),) = installation.bank.rows("SELECT record FROM refused_predictions")
+    assert b'"key"' not in bytes(kept)
 
 
 USAGE: dict[str, tuple[list[str], int, str]] = {

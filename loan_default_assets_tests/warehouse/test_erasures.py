@@ -4,12 +4,14 @@ import json
 import threading
 import uuid
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from loan_default_assets.warehouse import erasures, key_files
@@ -254,6 +256,34 @@ def test_rows_that_a_source_still_has_are_skipped(database: Database) -> None:
     assert loans.replace_raw(DAY, raw(ids(7))) == Replaced(6, changed=True, erased=1)
     assert NAMES[1] not in rows(database, "raw_data")
     assert not any(state.stale for key, state in loans.partitions().items() if key != DAY)
+
+
+@pytest.mark.parametrize("table", ["raw_data", "processed_data"])
+def test_a_load_in_progress_is_waited_for(database: Database, table: str) -> None:
+    """It has sent the loan's row, and commits while the erasure waits."""
+    loans, sent, finish = Loans(database, portfolio()), threading.Event(), threading.Event()
+
+    def paused(row: Any) -> Iterator[Any]:
+        yield row
+        sent.set()
+        finish.wait(20)
+
+    key = "2024-01-05"
+    with ThreadPoolExecutor(2) as pool:
+        if table == "raw_data":
+            frame = raw(NAMES, key=key)
+            of = pd.Categorical.from_codes(np.zeros(len(frame), np.int8), [key])
+            load = pool.submit(loans.replace_raw_partitions, [key], paused((of, frame)))
+        else:
+            load = pool.submit(loans.replace_processed_partitions, [key], paused(processed(NAMES, key=key)))
+        assert sent.wait(20)
+        erasure = pool.submit(erasures.erase, database, LOAN)
+        with pytest.raises(TimeoutError):
+            erasure.result(0.5)
+        finish.set()
+        assert load.result(20) == [Replaced(6, changed=True)]
+        erasure.result(20)
+    assert NAMES[1] not in rows(database, table)
 
 
 def test_the_next_training_sees_another_snapshot(database: Database) -> None:
