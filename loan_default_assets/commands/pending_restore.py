@@ -74,7 +74,7 @@ def replay_erasures(home: Path, database: Database) -> None:
     file = erasure_file.path(home, database.schema)
     if file.exists():
         erasures.replay(database, erasure_file.read(file))
-        file.unlink()
+        file.unlink(missing_ok=True)
 
 
 def settle(settings: Settings, url: str) -> Path | None:

@@ -1,7 +1,7 @@
 """Erasure by law: the keys of a loan's predictions are destroyed, and its rows deleted, in one transaction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -89,15 +89,21 @@ def erase(database: Database, subject: ErasedSubject) -> ErasureCounts:
     Raises:
         WarehouseError: The database cannot be reached or changed; nothing was erased.
     """
+    values = _values([Erasure(subject.sha256, _ALWAYS)], _names(subject))
     with database.transaction() as cursor:
-        _lock(cursor, database.schema)
-        found = _find(cursor, subject)
+        _lock_loads(cursor, database.schema)
+        raw_rows, processed_rows = _delete_rows(cursor, subject.kind, values)
+        _lock_deliveries(cursor)
+        cursor.execute(_COUNT_PREDICTIONS.format(narrow=_PREDICTION[subject.kind]), values)
+        ((predictions, _),) = cursor.fetchall()
+        cursor.execute(_DESTROY_KEYS.format(narrow=_PREDICTION[subject.kind]), values)
+        keys, refused = cursor.rowcount, len(_refused(cursor, [subject]))
         cursor.execute("SELECT clock_timestamp()")
         ((now,),) = cursor.fetchall()
-        _destroy(cursor, subject.kind, [Erasure(subject.sha256, _ALWAYS)], _names(subject))
-        _record(cursor, Erasure(subject.sha256, now), found)
+        erased = ErasureCounts(predictions, keys, raw_rows, processed_rows, refused, now)
+        _record(cursor, Erasure(subject.sha256, now), erased)
         _purge_refused(cursor, [subject])
-        return replace(found, last_erasure=now)
+        return erased
 
 
 def erase_refused(database: Database, subject: ErasedSubject) -> int:
@@ -132,20 +138,39 @@ def replay(database: Database, erasures: Sequence[Erasure]) -> int:
         WarehouseError: The database cannot be reached or changed; nothing was erased.
     """
     with database.transaction() as cursor:
-        _lock(cursor, database.schema)
+        _lock_loads(cursor, database.schema)
         new = [each for each in erasures if not _known(cursor, each)]
         if new:
-            _destroy(cursor, None, new, {})
+            values = _values(new, {})
+            _delete_rows(cursor, None, values)
+            _lock_deliveries(cursor)
+            cursor.execute(_DESTROY_KEYS.format(narrow=_PREDICTION[None]), values)
             for each in new:
                 _record(cursor, each, ErasureCounts(0, 0, 0, 0, 0, None))
             _purge_refused(cursor, [ErasedSubject(each.subject_sha256) for each in new])
         return len(new)
 
 
-def _lock(cursor: extensions.cursor, schema: str) -> None:
+def _lock_loads(cursor: extensions.cursor, schema: str) -> None:
+    """Wait for loads that have begun, and make later ones wait."""
     for table in _LOAN_TABLES:
         PartitionedTable(table, ()).lock_all(cursor, schema)
-    # A delivery takes its lock before its snapshot, so that one which waits here sees the erasure.
+
+
+def _delete_rows(cursor: extensions.cursor, kind: str | None, values: Mapping[str, Any]) -> list[int]:
+    """Delete the rows of loans; their number per table."""
+    deleted = []
+    for table in _LOAN_TABLES:
+        cursor.execute(f"DELETE {_OF_LOAN.format(table=table, narrow=_ROW[kind])}", values)
+        deleted.append(cursor.rowcount)
+    return deleted
+
+
+def _lock_deliveries(cursor: extensions.cursor) -> None:
+    """Wait for deliveries that have begun, and make later ones wait, as short as possible.
+
+    A delivery takes its lock before its snapshot, so that one which waits sees the erasure.
+    """
     cursor.execute("LOCK TABLE prediction_keys, refused_predictions IN SHARE ROW EXCLUSIVE MODE")
 
 
@@ -160,15 +185,6 @@ def _find(cursor: extensions.cursor, subject: ErasedSubject) -> ErasureCounts:
     cursor.execute("SELECT max(erased_at) FROM erasures WHERE subject_sha256 = ANY(%(subjects)s)", values)
     ((before,),) = cursor.fetchall()
     return ErasureCounts(predictions, keys, rows[0], rows[1], len(_refused(cursor, [subject])), before)
-
-
-def _destroy(
-    cursor: extensions.cursor, kind: str | None, erasures: Sequence[Erasure], names: Mapping[str, str]
-) -> None:
-    values = _values(erasures, names)
-    cursor.execute(_DESTROY_KEYS.format(narrow=_PREDICTION[kind]), values)
-    for table in _LOAN_TABLES:
-        cursor.execute(f"DELETE {_OF_LOAN.format(table=table, narrow=_ROW[kind])}", values)
 
 
 def _record(cursor: extensions.cursor, erasure: Erasure, counts: ErasureCounts) -> None:

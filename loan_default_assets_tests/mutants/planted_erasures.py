@@ -77,8 +77,8 @@ ERASURE_FAULTS: tuple[Mutant, ...] = (
     _erasure(
         "refused records lose the loan",
         f"{WAREHOUSE}/erasures.py",
-        "_purge_refused(cursor, [subject])\n        return replace(",
-        "return replace(",
+        "_purge_refused(cursor, [subject])\n        return erased",
+        "return erased",
         "warehouse/test_erasures.py",
     ),
     _erasure(

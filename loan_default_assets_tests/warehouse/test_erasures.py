@@ -376,6 +376,17 @@ def test_erasures_are_replayed_where_a_restore_brought_everything_back(database:
     assert erasures.find(database, LOAN).refused_records == 0
 
 
+def test_two_commands_replay_at_once(database: Database) -> None:
+    later, barrier = [Erasure(LOAN.sha256, datetime.now(UTC))], threading.Barrier(4)
+
+    def replay(_: int) -> int:
+        barrier.wait()
+        return erasures.replay(database, later)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(replay, range(4))) == [0, 0, 0, 1]
+
+
 @pytest.mark.parametrize(
     ("subject", "removed"),
     [(LOAN, 2), (ErasedSubject.of("request", REQUEST), 2), (ErasedSubject.of("request", f"{REQUEST}/1"), 1)],
