@@ -62,11 +62,7 @@ CREATE INDEX predictions_not_sealed ON predictions (request_id, position) WHERE 
 CREATE FUNCTION refuse_change_but_sealing() RETURNS trigger LANGUAGE plpgsql
     SET search_path FROM CURRENT AS $$
 BEGIN
-    IF TG_LEVEL = 'STATEMENT' THEN
-        IF TG_OP = 'UPDATE' AND EXISTS (SELECT FROM predictions WHERE NOT features_sealed(features)) THEN
-            RETURN NULL;
-        END IF;
-    ELSIF features_sealed(NEW.features) AND NOT features_sealed(OLD.features)
+    IF features_sealed(NEW.features) AND NOT features_sealed(OLD.features)
         AND to_jsonb(NEW) - 'features' = to_jsonb(OLD) - 'features' THEN
         RETURN NEW;
     END IF;
@@ -75,8 +71,8 @@ END $$;
 COMMENT ON FUNCTION refuse_change_but_sealing() IS
     'Trigger: refuses every change of predictions but the first encryption of its features';
 DROP TRIGGER append_only ON predictions;
-CREATE TRIGGER append_only BEFORE UPDATE OR TRUNCATE ON predictions
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change_but_sealing();
+CREATE TRIGGER append_only BEFORE TRUNCATE ON predictions
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only_values BEFORE UPDATE ON predictions
     FOR EACH ROW EXECUTE FUNCTION refuse_change_but_sealing();
 

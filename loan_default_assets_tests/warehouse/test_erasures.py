@@ -162,6 +162,14 @@ def test_a_record_that_arrives_after_the_erasure(
     assert [*opened(database, "channel = 'grpc'").values()] == [FEATURES if readable else None]
 
 
+@pytest.mark.parametrize(("place", "readable"), [("", False), ("/0", False), ("/1", True)])
+def test_a_request_that_arrives_after_its_erasure(database: Database, place: str, readable: bool) -> None:
+    name = str(uuid.UUID(int=9))
+    erasures.erase(database, ErasedSubject.of("request", name + place))
+    PredictionLog(database).append_lines([record(None, name)])
+    assert [*opened(database, f"request_id = '{name}'").values()] == [FEATURES if readable else None]
+
+
 @pytest.mark.parametrize("sealing", [True, False])
 def test_a_record_that_is_delivered_again_brings_no_key_back(database: Database, sealing: bool) -> None:
     log, line = PredictionLog(database), record(NAMES[1], age=-5, sealing=sealing)
