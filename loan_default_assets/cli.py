@@ -370,6 +370,37 @@ def restore(folder: str, replace: bool) -> None:
 
 
 @loan_default.command()
+@click.argument("loan_id", required=False)
+@_portfolio_options
+@click.option("--request", metavar="REQUEST_ID", help="A request in place of a loan, or REQUEST_ID/POSITION.")
+@click.option(
+    "--backup", "backups", metavar="DIR", multiple=True, type=click.Path(), help="Also in this backup."
+)
+@click.option("--yes", is_flag=True, help="Erase; without it, nothing is changed.")
+@verb
+def erase(
+    loan_id: str | None,
+    portfolio: str | None,
+    source: str | None,
+    request: str | None,
+    backups: tuple[str, ...],
+    yes: bool,
+) -> None:
+    """Show what is stored of the loan LOAN_ID; with --yes, destroy its features for good."""
+    from loan_default_assets.commands import erase as erasure
+    from loan_default_assets.commands.session import open_session
+
+    if (loan_id is None) == (request is None):
+        raise click.UsageError("expected LOAN_ID or --request REQUEST_ID")
+    subject, folders = erasure.subject_of(loan_id, request), [Path(folder) for folder in backups]
+    with open_session(_settings(portfolio, source)) as session:
+        found = erasure.plan(session, subject, folders)
+        if yes:
+            found = erasure.erase(session, subject, folders)
+        click.echo(erasure.text(found, applied=yes))
+
+
+@loan_default.command()
 @click.argument("version", required=False)
 @_portfolio_options
 @click.option(

@@ -8,6 +8,7 @@ import errno
 import logging
 import os
 import threading
+import time
 import uuid
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -25,6 +26,9 @@ from bento.prediction_log.spool_segment import (
 )
 
 logger = logging.getLogger("bentoml.loan_default.prediction_log")
+
+# Records that are delivered leave the disk with their segment; without this limit, under load, with its last byte only.
+SEGMENT_SECONDS = 10.0
 
 
 class SpoolFull(OSError):
@@ -188,7 +192,7 @@ class Spool:
         waiting = sum(segment.written - segment.delivered for segment in self._segments)
         if waiting + len(data) > self._limit:
             raise SpoolFull(errno.ENOSPC, "the spool is full", str(self._folder))
-        if self._active is None or self._active.written >= self._segment_bytes:
+        if self._active is None or self._full(self._active):
             following = self._open()
             self._seal_active()
             self._active = following
@@ -202,6 +206,12 @@ class Spool:
             self._cut(segment)
             raise OSError(errno.ENOSPC, "no space left for the spool", str(self._folder))
         return segment
+
+    def _full(self, segment: Segment) -> bool:
+        """Whether another segment follows: this one is large, or holds delivered records for some time."""
+        return segment.written >= self._segment_bytes or (
+            segment.delivered > 0 and time.monotonic() - segment.opened_at > SEGMENT_SECONDS
+        )
 
     def _cut(self, segment: Segment) -> None:
         """Remove what follows the written records; a segment that cannot be cut is not written to again."""

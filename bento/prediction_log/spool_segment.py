@@ -2,8 +2,9 @@
 
 import os
 import re
+import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 READ_BYTES = 1 << 20
@@ -19,6 +20,7 @@ class Segment:
     written: int
     delivered: int = 0
     sealed: bool = False
+    opened_at: float = field(default_factory=time.monotonic)
 
 
 def segment_name() -> str:

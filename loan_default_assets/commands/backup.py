@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from bento.prediction_log.spool_erasure import FILES
 from loan_default_assets.commands import backup_archive
 from loan_default_assets.commands.session import CommandError
 from loan_default_assets.model import artifact_files
@@ -24,7 +25,7 @@ from loan_default_assets.warehouse.dump import DumpedModel
 from loan_default_assets.warehouse.embedded.local_postgres import serve
 
 # Where the service keeps undelivered predictions, this release's and the one before's, and those that were refused.
-_SPOOLED = ("*/spool/*.jsonl", "*/journal/*.jsonl", "*/refused*.jsonl")
+_SPOOLED = tuple(f"*/{pattern}" for pattern in FILES)
 _PASSWORD = re.compile(r"(://[^\s:/@'\"]+:)[^\s@'\"]+@")
 
 
@@ -48,7 +49,8 @@ def backup(settings: Settings, target: Path, *, allow_missing: bool = False) -> 
     with backup_archive.new_archive(target) as folder:
         spooled = _copy_spool(settings.home / "service", folder / backup_archive.SPOOL)
         with serve(settings.home, given) as url:
-            contents = dump.dump(url, folder / backup_archive.DUMP, embedded=given is None)
+            keys = folder / backup_archive.KEYS
+            contents = dump.dump(url, folder / backup_archive.DUMP, keys, embedded=given is None)
         store = ArtifactStore(Path(settings.models_root), settings.home)
         missing = _copy_models(store, contents.models, folder / backup_archive.MODELS)
         if missing and not allow_missing:
@@ -64,9 +66,9 @@ def backup(settings: Settings, target: Path, *, allow_missing: bool = False) -> 
                     ]
                 )
             )
-        keys = signature_rules(settings).trusted()
-        for key in keys:
-            backup_archive.write(folder / backup_archive.KEYS / f"{key.key_id[:16]}.pem", key.pem)
+        trusted = signature_rules(settings).trusted()
+        for key in trusted:
+            backup_archive.write(folder / backup_archive.PUBLIC_KEYS / f"{key.key_id[:16]}.pem", key.pem)
         file, masked = _copy_portfolio(settings, folder)
         lost = {model.version for model, _ in missing}
         details = {
@@ -92,7 +94,8 @@ def backup(settings: Settings, target: Path, *, allow_missing: bool = False) -> 
         f"portfolio   {file or f'{portfolio.name}, of the library'}"
         + ("; the password in its source was not stored" if masked else ""),
         f"spool       {spooled} files of predictions that were not in the database",
-        f"signatures  those of the models, and {len(keys)} public keys, by which a restored installation verifies them",
+        f"signatures  those of the models, and {len(trusted)} public keys that verify them",
+        "keys        of the predictions' features: apart from the database, for loan-default erase --backup",
         "not in it   Bentos (loan-default run builds them again), run logs, the loans' source, passwords, API keys;",
         f"            the private key {private_path(settings)}: without a copy, a restored",
         "            installation generates another one, and trusts both",

@@ -1,5 +1,6 @@
 """A backup as a folder: written beside its place and renamed once it is complete, and verified byte by byte."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -13,7 +14,7 @@ import psutil
 
 from loan_default_assets.commands.session import CommandError
 
-SUMS, DETAILS, DUMP, MODELS, SPOOL, PORTFOLIO, KEYS = (
+SUMS, DETAILS, DUMP, MODELS, SPOOL, PORTFOLIO, PUBLIC_KEYS, KEYS, ERASURES = (
     "SHA256SUMS",
     "backup.json",
     "database.dump",
@@ -22,7 +23,11 @@ SUMS, DETAILS, DUMP, MODELS, SPOOL, PORTFOLIO, KEYS = (
     "portfolio",
     # As in the home, to which a restore adds it.
     "keys/public",
+    "prediction-keys",
+    "erasures",
 )
+# New versions of files: while they are written, and once they replace the former ones.
+_STAGED, _DECIDED = ".changing", ".changed"
 FORMAT = 1
 _BLOCK = 1 << 20
 
@@ -75,6 +80,79 @@ def verify(folder: Path) -> dict[str, Any]:
     Raises:
         CommandError: The folder is no complete backup, or is damaged, or was made by a newer release.
     """
+    with _exclusive(folder):
+        return _verify(folder)
+
+
+@contextmanager
+def changing(folder: Path) -> Iterator[Path]:
+    """A folder for new versions of files of a backup; at the end of the block they replace the former ones together.
+
+    After an error, and after kill -9 within the block, the backup is as before; killed later, the next command
+    completes the change. Two at once wait for each other.
+
+    Raises:
+        CommandError: The folder is no complete backup, is damaged, or cannot be written.
+    """
+    with _exclusive(folder):
+        _verify(folder)
+        staged = folder / _STAGED
+        try:
+            staged.mkdir(mode=0o700)
+            yield staged
+            changed = {str(p.relative_to(staged)): p for p in sorted(staged.rglob("*")) if p.is_file()}
+            digests = {name: digest_of_file(path) for name, path in changed.items()}
+            sums = sorted({**_read_sums(folder), **digests}.items())
+            write(staged / SUMS, "".join(f"{digest}  {name}\n" for name, digest in sums).encode())
+            for path in (*staged.rglob("*"), staged):
+                _flush(path)
+            staged.rename(folder / _DECIDED)
+            _flush(folder)
+            _finish_change(folder)
+        except OSError as error:
+            raise CommandError(
+                f"{error.filename or folder}: {error.strerror}; the backup {folder} was not changed\n"
+                "Next: make it writable, or free disk space; then the same command"
+            ) from None
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+
+
+def _finish_change(folder: Path) -> None:
+    """Complete a change that was decided, and drop one that was not; repeated, it does nothing."""
+    shutil.rmtree(folder / _STAGED, ignore_errors=True)
+    decided = folder / _DECIDED
+    if not decided.exists():
+        return
+    changed = [path for path in sorted(decided.rglob("*")) if path.is_file()]
+    for path in sorted(changed, key=lambda path: path.name == SUMS):
+        target = folder / path.relative_to(decided)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.replace(target)
+        _flush(target.parent)
+    shutil.rmtree(decided)
+
+
+@contextmanager
+def _exclusive(folder: Path) -> Iterator[None]:
+    """One process at a time reads or changes a backup, after a change that was killed is completed."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        yield  # the reader says what is wrong with it
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            _finish_change(folder)
+        except OSError as error:
+            raise CommandError(_damaged(folder, [f"{error.filename}: {error.strerror}"])) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _verify(folder: Path) -> dict[str, Any]:
     try:
         sums = _read_sums(folder)
         present = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()} - {SUMS}

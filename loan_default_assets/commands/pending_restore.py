@@ -11,14 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from loan_default_assets.commands import backup_archive
+from loan_default_assets.commands import backup_archive, erasure_file
 from loan_default_assets.commands.backup import spooled_files
 from loan_default_assets.commands.home_lock import home_lock
 from loan_default_assets.commands.session import instance_of
 from loan_default_assets.orchestration import run_tracking
 from loan_default_assets.settings import Settings
 from loan_default_assets.signing.signing_keys import make_private_folders
-from loan_default_assets.warehouse import dump
+from loan_default_assets.warehouse import dump, erasures
+from loan_default_assets.warehouse.database import Database
 
 _PREFIX = "restore-"
 # In a staging folder: predictions were spooled in the home before the restore.
@@ -43,7 +44,7 @@ def mark_of(staged: Path) -> str:
 
 
 def stage(home: Path, source: Path, details: Mapping[str, Any]) -> Path:
-    """Copy spooled predictions, the portfolio file and the public keys of a backup into a folder of the home.
+    """Copy the files of a backup that belong into the home, and its later erasures, into a folder of the home.
 
     Args:
         home: LOAN_DEFAULT_HOME.
@@ -52,12 +53,34 @@ def stage(home: Path, source: Path, details: Mapping[str, Any]) -> Path:
     """
     staged = home / f"{_PREFIX}{secrets.token_hex(8)}"
     staged.mkdir(mode=0o700)
-    parts = (backup_archive.SPOOL, backup_archive.PORTFOLIO, backup_archive.KEYS)
+    parts = (
+        backup_archive.SPOOL,
+        backup_archive.PORTFOLIO,
+        backup_archive.PUBLIC_KEYS,
+        backup_archive.ERASURES,
+    )
     for file in (path for part in parts for path in (source / part).rglob("*") if path.is_file()):
         backup_archive.write(staged / file.relative_to(source), file.read_bytes())
     if any(path.stat().st_size for path in spooled_files(home / backup_archive.SPOOL)):
         (staged / _SPOOLED_BEFORE).touch()
     return staged
+
+
+def stage_erasures(home: Path, staged: Path, url: str) -> None:
+    """Add what is erased in the database that the restore replaces, and what a restore before has yet to erase."""
+    for schema in dump.portfolios(url):
+        file = erasure_file.path(staged, schema)
+        erasure_file.add(file, erasures.recorded(Database(url, schema)))
+    for pending in (home / backup_archive.ERASURES).glob("*"):
+        erasure_file.add(staged / pending.relative_to(home), erasure_file.read(pending))
+
+
+def replay_erasures(home: Path, database: Database) -> None:
+    """Erase in a restored and migrated database what was erased after its backup; the first act of every command."""
+    file = erasure_file.path(home, database.schema)
+    if file.exists():
+        erasures.replay(database, erasure_file.read(file))
+        file.unlink(missing_ok=True)
 
 
 def settle(settings: Settings, url: str) -> Path | None:

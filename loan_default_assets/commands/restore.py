@@ -75,8 +75,10 @@ def _put_in_place(
         _add_models(source / backup_archive.MODELS, Path(settings.models_root))
         try:
             staged = pending_restore.stage(settings.home, source, details)
+            pending_restore.stage_erasures(settings.home, staged, url)
             mark = pending_restore.mark_of(staged)
-            dump.restore(url, source / backup_archive.DUMP, contents, mark, embedded=given is None)
+            keys = source / backup_archive.KEYS
+            dump.restore(url, source / backup_archive.DUMP, keys, contents, mark, embedded=given is None)
         except BaseException:
             pending_restore.settle(settings, url)
             raise

@@ -82,6 +82,7 @@ def open_session(settings: Settings) -> Iterator[Session]:
         pending_restore.settle_killed(settings, url)
         database = Database(normalise(url), portfolio.name)
         database.migrate(portfolio)
+        pending_restore.replay_erasures(settings.home, database)
         yield Session(settings, portfolio, normalise(url), database)
 
 

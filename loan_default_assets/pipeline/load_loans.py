@@ -53,6 +53,7 @@ def load_partitions(
         ),
         schema_check([], tally.total),
         read.total,
+        sum(written.erased for written in replaced),
     )
     log.info(f"raw_loans: {stored}")
     return stored

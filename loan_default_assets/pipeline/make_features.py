@@ -33,6 +33,7 @@ def make_features(
             for key, written in zip(keys, replaced, strict=True)
         ),
         schema_check([], sum(written.rows for written in replaced)),
+        erased=sum(written.erased for written in replaced),
     )
     log.info(f"processed_features: {stored}")
     return stored

@@ -26,11 +26,13 @@ class StoredPartitions:
 
     Attributes:
         read: Rows that the source has, those of other partitions included; None for features.
+        erased: Rows that were not stored, because their loans are erased.
     """
 
     partitions: tuple[StoredPartition, ...]
     check: CheckResult
     read: int | None = None
+    erased: int = 0
 
     @property
     def described(self) -> tuple[StoredPartition, ...]:
@@ -47,7 +49,10 @@ class StoredPartitions:
         changed = sum(partition.changed for partition in self.partitions)
         partitions = "1 partition" if len(self.partitions) == 1 else f"{len(self.partitions):,} partitions"
         stored = f"{rows:,} rows stored in {partitions}, {changed:,} of them changed"
+        if self.erased:
+            stored += f", {self.erased:,} rows of erased loans skipped"
         if self.read is None:
             return stored
         # A row that does not match the portfolio refuses all of them, so none was refused here.
-        return f"{self.read:,} rows read, {stored}; {self.read - rows:,} of other partitions, 0 refused"
+        others = self.read - rows - self.erased
+        return f"{self.read:,} rows read, {stored}; {others:,} of other partitions, 0 refused"

@@ -171,7 +171,8 @@ class Database:
     def migrate(self, portfolio: Portfolio) -> list[str]:
         """Bring the schema up to date with `sql/` and the portfolio's columns.
 
-        Safe to run at every start and by many processes at once.
+        Safe to run at every start and by many processes at once. Predictions of the releases that did not seal their
+        features are sealed in between, in transactions of their own: killed, the next call continues.
 
         Returns:
             The names of the migrations applied and the columns added or widened.
@@ -179,8 +180,14 @@ class Database:
         Raises:
             WarehouseError: A file was changed after it had been applied, or a column's kind no longer fits the table.
         """
-        with self.transaction() as cursor:
-            return migrations.apply(cursor, self.schema, portfolio)
+        from loan_default_assets.warehouse.stored_features import seal_stored
+
+        with self.connected() as database:
+            with database.transaction() as cursor:
+                done = migrations.apply(cursor, self.schema, portfolio, up_to=migrations.SEALED_FEATURES)
+            seal_stored(database)
+            with database.transaction() as cursor:
+                return done + migrations.apply(cursor, self.schema, portfolio)
 
     def refuse_newer(self) -> None:
         """Check that no newer release has migrated the schema, where the server can be asked; change nothing.

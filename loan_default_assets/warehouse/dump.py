@@ -10,7 +10,7 @@ from typing import IO
 
 from psycopg2 import extensions, sql
 
-from loan_default_assets.warehouse import migrations
+from loan_default_assets.warehouse import key_files, migrations
 from loan_default_assets.warehouse.client_programs import (
     DumpError,
     connection_arguments,
@@ -58,12 +58,13 @@ class DumpContents:
     models: tuple[DumpedModel, ...]
 
 
-def dump(url: str, target: Path, *, embedded: bool) -> DumpContents:
+def dump(url: str, target: Path, keys: Path, *, embedded: bool) -> DumpContents:
     """Write the schemas to `target` in the custom format, as one snapshot; other processes go on.
 
     Args:
         url: The database.
         target: The file.
+        keys: The folder for the keys of sealed features, of the same snapshot, which the dump does not hold.
         embedded: Whether it is the embedded server, to which the variables of libpq do not apply.
 
     Raises:
@@ -77,23 +78,26 @@ def dump(url: str, target: Path, *, embedded: bool) -> DumpContents:
         cursor.execute("SELECT pg_export_snapshot()")
         ((snapshot,),) = cursor.fetchall()
         arguments = [f'--schema="{schema}"' for schema in contents.schemas]
+        arguments += [f'--exclude-table-data="{schema}".{key_files.TABLE}' for schema in contents.migrations]
         arguments += ["--format=custom", "--no-owner", "--no-privileges", "--lock-wait-timeout=60s"]
         connection, environment = connection_arguments(url, embedded)
         run_program(
             [programs / "pg_dump", *arguments, f"--snapshot={snapshot}", f"--file={target}", connection],
             environment,
         )
+        key_files.write(cursor, contents.migrations, keys)
     # Reads it to its end.
     run_program([programs / "pg_restore", "--file=/dev/null", target], environment)
     return contents
 
 
-def restore(url: str, file: Path, contents: DumpContents, mark: str, *, embedded: bool) -> None:
+def restore(url: str, file: Path, keys: Path, contents: DumpContents, mark: str, *, embedded: bool) -> None:
     """Replace the platform's schemas by those of a dump, in one transaction.
 
     Args:
         url: The database.
         file: The dump.
+        keys: The folder of the keys of sealed features; without it, the dump is older than they are.
         contents: What it holds.
         mark: Becomes the comment of the schema `loan_default`, see `restored_mark`.
         embedded: Whether it is the embedded server.
@@ -117,6 +121,7 @@ def restore(url: str, file: Path, contents: DumpContents, mark: str, *, embedded
             sql.Identifier(migrations.SCHEMA), sql.Literal(mark)
         )
         after = comment.as_string(cursor)
+        inserted_keys = key_files.insertions(keys, cursor)
     programs, _ = find_programs(max(server, int(contents.program.partition(".")[0])))
     connection, environment = connection_arguments(url, embedded)
     script: list[str | Path] = [programs / "pg_restore", "--no-owner", "--no-privileges", "--file=-", file]
@@ -133,6 +138,7 @@ def restore(url: str, file: Path, contents: DumpContents, mark: str, *, embedded
             _copy(reader.stdout, writer.stdin, server)
             # Without the last statement the end of the input rolls everything back.
             if reader.wait() == 0:
+                key_files.load(inserted_keys, writer.stdin)
                 writer.stdin.write(f"{after}\nCOMMIT;\n".encode())
         with contextlib.suppress(BrokenPipeError):
             writer.stdin.close()
@@ -148,11 +154,17 @@ def restored_mark(url: str) -> str | None:
     return str(mark) if mark is not None else None
 
 
+def portfolios(url: str) -> list[str]:
+    """The schemas of portfolios."""
+    with Database(url, migrations.SCHEMA, _reserved=True).transaction() as cursor:
+        return [name for name in _schemas(cursor) if name not in _LIBRARIES]
+
+
 def holds_data(url: str) -> str | None:
     """A table of the platform that has rows, as `schema.table`; None where there is none."""
     with Database(url, migrations.SCHEMA, _reserved=True).transaction() as cursor:
-        portfolios = [name for name in _schemas(cursor) if name not in _LIBRARIES]
-        tables = [(schema, table) for schema in portfolios for table in _TABLES] + [(DAGSTER_SCHEMA, "runs")]
+        schemas = [name for name in _schemas(cursor) if name not in _LIBRARIES]
+        tables = [(schema, table) for schema in schemas for table in _TABLES] + [(DAGSTER_SCHEMA, "runs")]
         for schema, table in tables:
             cursor.execute("SELECT to_regclass(%s)", (f'"{schema}"."{table}"',))
             if cursor.fetchall()[0][0] is None:

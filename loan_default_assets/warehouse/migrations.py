@@ -13,6 +13,8 @@ from loan_default_assets.warehouse.database_errors import NewerDatabase, Warehou
 
 SCHEMA = "loan_default"
 FOLDER = Path(__file__).parents[2] / "sql"
+# After this one, the features of stored predictions are sealed, which PostgreSQL cannot do; see `stored_features`.
+SEALED_FEATURES = 8
 _BOOKKEEPING = """
     CREATE TABLE IF NOT EXISTS loan_default.migrations (
         portfolio_schema text NOT NULL,
@@ -39,8 +41,19 @@ class Migration:
         return hashlib.sha256(self.text.replace("\r\n", "\n").encode()).hexdigest()
 
 
-def apply(cursor: extensions.cursor, schema: str, portfolio: Portfolio, folder: Path = FOLDER) -> list[str]:
-    """Apply the missing migrations in the cursor's transaction; see `Database.migrate`."""
+def apply(
+    cursor: extensions.cursor,
+    schema: str,
+    portfolio: Portfolio,
+    folder: Path = FOLDER,
+    *,
+    up_to: int | None = None,
+) -> list[str]:
+    """Apply the missing migrations in the cursor's transaction; see `Database.migrate`.
+
+    Args:
+        up_to: The last number to apply, without the portfolio's columns; None: all.
+    """
     available = read(folder)
     cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('loan_default.migrations', 0))")
     create_schema(cursor, SCHEMA)
@@ -56,13 +69,15 @@ def apply(cursor: extensions.cursor, schema: str, portfolio: Portfolio, folder: 
         if migration.number in applied:
             _check_unchanged(migration, *applied[migration.number], folder)
             continue
+        if up_to is not None and migration.number > up_to:
+            continue
         cursor.execute(migration.text)
         cursor.execute(
             "INSERT INTO loan_default.migrations (portfolio_schema, number, name, sha256) VALUES (%s, %s, %s, %s)",
             (schema, migration.number, migration.name, migration.sha256),
         )
         done.append(migration.name)
-    return done + _add_columns(cursor, schema, portfolio)
+    return done if up_to is not None else done + _add_columns(cursor, schema, portfolio)
 
 
 def refuse_newer(cursor: extensions.cursor, schema: str, folder: Path = FOLDER) -> None:

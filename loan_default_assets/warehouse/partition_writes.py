@@ -21,10 +21,15 @@ _MOST_LOCKS = 250
 
 @dataclass(frozen=True)
 class Replaced:
-    """The rows of a replaced partition; not `changed` when it held the same rows before."""
+    """The rows of a replaced partition; not `changed` when it held the same rows before.
+
+    Attributes:
+        erased: Rows that were sent and not stored, because their loans are erased.
+    """
 
     rows: int
     changed: bool
+    erased: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,27 +86,48 @@ class PartitionedTable:
                 )
             if first is not None:
                 self._copy(cursor, chain((first,), remaining), sent)
+            erased = self._delete_erased(cursor, [*sent])
+            sent -= erased
             same_size = [key for key, rows in stored.items() if sent[key] == rows]
             after = partition_hashes(cursor, self.name, self.columns, same_size)
             unchanged = {key for key in same_size if before[key] == after[key]}
             if unchanged == stored.keys() | sent.keys():
                 cursor.connection.rollback()
         return [
-            Replaced(sent[key], key not in unchanged and bool(sent[key] or key in stored)) for key in keys
+            Replaced(sent[key], key not in unchanged and bool(sent[key] or key in stored), erased[key])
+            for key in keys
         ]
+
+    def lock_all(self, cursor: extensions.cursor, schema: str) -> None:
+        """Wait for writers of any partition, and make later ones wait, until the end of the transaction."""
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"{schema}.{self.name}",))
 
     def _lock(self, cursor: extensions.cursor, schema: str, keys: Sequence[str]) -> None:
         """Wait for other writers of the partitions, and make later ones wait, until the end of the transaction."""
-        table = f"{schema}.{self.name}"
         if len(keys) > _MOST_LOCKS:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (table,))
+            self.lock_all(cursor, schema)
             return
+        table = f"{schema}.{self.name}"
         cursor.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", (table,))
         # In the order of the keys in every writer, so that no two wait for each other.
         cursor.execute(
             "SELECT pg_advisory_xact_lock(hashtextextended(lock, 0)) FROM unnest(%s::text[]) AS lock",
             ([f"{table}.{key}" for key in sorted(keys)],),
         )
+
+    def _delete_erased(self, cursor: extensions.cursor, keys: Sequence[str]) -> Counter[str]:
+        """Delete the rows of erased loans, which a source may still have; their number per partition."""
+        cursor.execute("SELECT EXISTS (SELECT FROM erasures)")
+        if cursor.fetchall() == [(False,)]:
+            return Counter()
+        cursor.execute(
+            sql.SQL(
+                "DELETE FROM {} WHERE partition_key = ANY(%s) "
+                "AND erasure_subject('loan', loan_id) IN (SELECT subject_sha256 FROM erasures) RETURNING partition_key"
+            ).format(sql.Identifier(self.name)),
+            (list(keys),),
+        )
+        return Counter(key for (key,) in cursor.fetchall())
 
     def _copy(self, cursor: extensions.cursor, chunks: Iterable[CopyChunk], sent: Counter[str]) -> None:
         """Send the chunks, and count their rows in `sent`."""

@@ -1,4 +1,4 @@
-"""The prediction log: the append-only tables `predictions` and `refused_predictions`, and the live performance."""
+"""The prediction log: the append-only tables `predictions` and `refused_predictions`, keys, and live performance."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -10,18 +10,43 @@ from psycopg2.extras import execute_values
 
 from loan_default_assets.warehouse.database import Database, to_json
 from loan_default_assets.warehouse.database_errors import WarehouseError
+from loan_default_assets.warehouse.record_lines import sealed_line
+from loan_default_assets.warehouse.sealed_features import Sealed, seal
 
-# PostgreSQL parses the JSON lines: in Python that would cost more than the validation of a request.
+# PostgreSQL parses the JSON lines: in Python that would cost more than the validation of a request. Only rows that are
+# new get a key, so that a record that is delivered again after an erasure does not bring it back.
 _APPEND_LINES = """
-INSERT INTO predictions (request_id, position, loan_id, model_version, features, probability, decision, threshold,
-    reasons, channel, latency_ms, created_at)
-SELECT (request ->> 'request_id')::uuid, ordinal - 1, loan ->> 'loan_id', request ->> 'model_version',
-    loan -> 'features', (loan ->> 'probability')::double precision, (loan ->> 'decision')::smallint,
-    (request ->> 'threshold')::double precision, nullif(loan -> 'reasons', 'null'), request ->> 'channel',
-    (request ->> 'latency_ms')::double precision, (request ->> 'created_at')::timestamptz
-FROM jsonb_array_elements(%s::jsonb) request,
-    jsonb_array_elements(request -> 'loans') WITH ORDINALITY AS loans (loan, ordinal)
-ON CONFLICT (request_id, position) DO NOTHING
+WITH delivered AS MATERIALIZED (
+    SELECT request, loan, (request ->> 'request_id')::uuid AS request_id, (ordinal - 1)::integer AS position
+    FROM jsonb_array_elements(%s::jsonb) request,
+        jsonb_array_elements(request -> 'loans') WITH ORDINALITY AS loans (loan, ordinal)
+), inserted AS (
+    INSERT INTO predictions (request_id, position, loan_id, model_version, features, probability, decision, threshold,
+        reasons, channel, latency_ms, created_at)
+    SELECT request_id, position, loan ->> 'loan_id', request ->> 'model_version',
+        CASE WHEN loan ? 'sealed' THEN jsonb_build_object('sealed', loan -> 'sealed') END,
+        (loan ->> 'probability')::double precision, (loan ->> 'decision')::smallint,
+        (request ->> 'threshold')::double precision, nullif(loan -> 'reasons', 'null'), request ->> 'channel',
+        (request ->> 'latency_ms')::double precision, (request ->> 'created_at')::timestamptz
+    FROM delivered
+    ON CONFLICT (request_id, position) DO NOTHING
+    RETURNING request_id, position, loan_id, created_at
+)
+INSERT INTO prediction_keys (request_id, position, key)
+SELECT request_id, position, decode(loan ->> 'key', 'base64')
+FROM inserted JOIN delivered USING (request_id, position)
+WHERE loan ? 'key'
+    AND NOT (EXISTS (SELECT FROM erasures) AND was_erased(request_id, position, inserted.loan_id, created_at))
+"""
+_APPEND = """
+INSERT INTO predictions ({columns}) VALUES %s ON CONFLICT (request_id, position) DO NOTHING
+RETURNING request_id::text, position
+"""
+_APPEND_KEYS = """
+INSERT INTO prediction_keys (request_id, position, key)
+SELECT request_id, position, made.key
+FROM (VALUES %s) made (request_id, position, key) JOIN predictions USING (request_id, position)
+WHERE NOT (EXISTS (SELECT FROM erasures) AND was_erased(request_id, position, loan_id, created_at))
 """
 
 
@@ -70,23 +95,18 @@ class PredictionLog:
         Returns:
             The number of rows inserted.
         """
-        rows = [
-            tuple(
-                to_json(value) if name in ("features", "reasons") and value is not None else value
-                for name in _COLUMNS
-                for value in (getattr(prediction, name),)
+        sealed = {
+            (each.request_id, each.position): seal(
+                to_json(each.features).encode(), each.request_id, each.position
             )
-            for prediction in predictions
-        ]
+            for each in predictions
+        }
+        rows = [tuple(_value(prediction, name, sealed) for name in _COLUMNS) for prediction in predictions]
         with self._database.transaction() as cursor:
-            inserted = execute_values(
-                cursor,
-                f"INSERT INTO predictions ({', '.join(_COLUMNS)}) VALUES %s "
-                "ON CONFLICT (request_id, position) DO NOTHING RETURNING 1",
-                rows,
-                page_size=500,
-                fetch=True,
-            )
+            statement = _APPEND.format(columns=", ".join(_COLUMNS))
+            inserted = execute_values(cursor, statement, rows, page_size=500, fetch=True)
+            keys = [(*place, psycopg2.Binary(sealed[place].key)) for place in inserted]
+            execute_values(cursor, _APPEND_KEYS, keys, "(%s::uuid, %s, %s::bytea)", page_size=500)
         return len(inserted)
 
     def live_performance(self) -> list[dict[str, Any]]:
@@ -100,7 +120,8 @@ class PredictionLog:
         """Append requests as the service records them, in one transaction; existing rows are left unchanged.
 
         Args:
-            lines: One JSON object per request: the values its loans share, and under `loans` those of each loan.
+            lines: One JSON object per request: the values its loans share, and under `loans` those of each loan. Lines
+                of the releases that did not seal features are accepted.
 
         Raises:
             RefusedPredictions: A constraint of the table refuses a row.
@@ -108,7 +129,7 @@ class PredictionLog:
         """
         try:
             with self._database.transaction() as cursor:
-                cursor.execute(_APPEND_LINES, [f"[{b','.join(lines).decode()}]"])
+                cursor.execute(_APPEND_LINES, [f"[{b','.join(map(sealed_line, lines)).decode()}]"])
         except WarehouseError as error:
             cause = error.__context__
             code = cause.pgcode if isinstance(cause, psycopg2.Error) else None
@@ -146,3 +167,11 @@ class PredictionLog:
 
 
 _COLUMNS = tuple(f.name for f in fields(Prediction))
+
+
+def _value(prediction: Prediction, name: str, sealed: Mapping[tuple[str, int], Sealed]) -> Any:
+    """A column's value as psycopg2 sends it."""
+    if name == "features":
+        return to_json({"sealed": sealed[prediction.request_id, prediction.position].text})
+    value = getattr(prediction, name)
+    return to_json(value) if name == "reasons" and value is not None else value

@@ -18,6 +18,7 @@ from loan_default_assets_tests.bento.random_requests import columns_of, message,
 from loan_default_assets_tests.bento.served_process import Served
 from loan_default_assets_tests.bento.small_portfolio import request
 from loan_default_assets_tests.bento.tiny_models import ServedBank, train
+from loan_default_assets_tests.opened_predictions import opened
 
 
 def post(served: Served, path: str, body: Any, **options: Any) -> httpx.Response:
@@ -94,9 +95,11 @@ def test_a_prediction_is_complete_and_logged(bank: ServedBank, served: Served) -
     assert 1 <= len(prediction["reasons"]) <= 4
     assert set(prediction["reasons"][0]) == {"code", "en", "ko", "contribution"}
     assert "sex" not in [reason["code"] for reason in prediction["reasons"]]
-    names = "loan_id, model_version, probability, decision, threshold, channel, features, reasons, latency_ms"
+    names = "loan_id, model_version, probability, decision, threshold, channel, reasons, latency_ms"
     statement = f"SELECT {names} FROM predictions WHERE request_id = '{prediction['request_id']}'"
-    ((*stored, features, reasons, latency),) = wait_for_rows(bank, statement, 1)
+    ((*stored, reasons, latency),) = wait_for_rows(bank, statement, 1)
+    (features,) = opened(bank.database, f"request_id = '{prediction['request_id']}'").values()
+    assert features is not None
     expected = [prediction[name] for name in ("model_version", "probability", "prediction", "threshold")]
     assert stored == ["L-1", *expected, "http"]
     assert features["income"] == 30_000

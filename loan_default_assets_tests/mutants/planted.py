@@ -248,16 +248,16 @@ PLANTED: tuple[Mutant, ...] = (
     _mutant(
         "a prediction is stored once (service)",
         f"{WAREHOUSE}/predictions.py",
-        "ON CONFLICT (request_id, position) DO NOTHING\n",
-        "\n",
+        "    ON CONFLICT (request_id, position) DO NOTHING\n    RETURNING",
+        "    RETURNING",
         "warehouse/test_evaluations_and_predictions.py",
         "bento/prediction_log/test_prediction_log.py",
     ),
     _mutant(
         "a prediction is stored once (files)",
         f"{WAREHOUSE}/predictions.py",
-        '"ON CONFLICT (request_id, position) DO NOTHING RETURNING 1",',
-        '"RETURNING 1",',
+        "VALUES %s ON CONFLICT (request_id, position) DO NOTHING",
+        "VALUES %s",
         "warehouse/test_evaluations_and_predictions.py",
     ),
     _mutant(

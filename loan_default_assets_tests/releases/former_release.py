@@ -5,11 +5,13 @@ import shutil
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import dsn
+from loan_default_assets.warehouse.sealed_features import opened_features
 
 FILES = Path(__file__).with_name("v0_1_0")
 TABLES = ("raw_data", "processed_data", "model_metadata", "predictions", "model_performance")
@@ -22,7 +24,7 @@ class Restored:
     settings: Settings
     folder: Path
 
-    def rows(self, query: str) -> list[tuple[object, ...]]:
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
         with psycopg2.connect(dsn(self.url)) as connection, connection.cursor() as cursor:
             cursor.execute(query)
             return cursor.fetchall()
@@ -33,12 +35,35 @@ class Restored:
         return self.settings.database_url.get_secret_value()
 
     def contents(self) -> dict[str, object]:
-        """Number of rows of every table, and a hash over all their columns in any order."""
-        return {
+        """Number of rows of every table, and a hash over all their columns in any order; of features, their values."""
+        found: dict[str, object] = {
             table: self.rows(
-                f"SELECT count(*), sum(hashtextextended(row_to_json(t)::text, 0)) FROM small_bank.{table} t"
+                "SELECT count(*), sum(hashtextextended((row_to_json(t)::jsonb - 'features')::text, 0)) "
+                f"FROM small_bank.{table} t"
             )
             for table in TABLES
+        }
+        return found | {"features": self._features()}
+
+    def _features(self) -> dict[tuple[object, object], object]:
+        """The values that were scored, sealed or as the release before stored them."""
+        columns, tables = "request_id::text, position, features", "small_bank.predictions"
+        if self.rows("SELECT to_regclass('small_bank.prediction_keys')") == [(None,)]:
+            return {
+                (name, position): stored
+                for name, position, stored in self.rows(f"SELECT {columns} FROM {tables}")
+            }
+        sealed = self.rows(
+            f"SELECT {columns}, key FROM {tables} LEFT JOIN small_bank.prediction_keys USING (request_id, position)"
+        )
+        return {
+            (name, position): opened_features(
+                stored,
+                bytes(key) if key is not None else None,
+                request_id=name,
+                position=position,
+            )
+            for name, position, stored, key in sealed
         }
 
 

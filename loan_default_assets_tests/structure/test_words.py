@@ -49,7 +49,7 @@ EXCEPTIONS: dict[str, set[str]] = {
     "CHANGELOG.md": set(REPLACED),
     # Former names that state or files of an earlier release still carry.
     "bento/operations/worker.py": {r"\bjournal(s|ed)?\b"},
-    "loan_default_assets/commands/backup.py": {r"\bjournal(s|ed)?\b"},
+    "bento/prediction_log/spool_erasure.py": {r"\bjournal(s|ed)?\b"},
     "loan_default_assets/orchestration/former_names.py": {r"\bjudg(e|es|ed|ing|ement)\b"},
     "loan_default_assets/portfolio/description.py": {r"\bunseen\b"},
     "loan_default_assets/portfolio/spec.py": {r"\bunseen\b"},

@@ -17,6 +17,7 @@ from loan_default_assets.warehouse.evaluations import EvaluationLog
 from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.predictions import Prediction, PredictionLog
 from loan_default_assets.warehouse.registry import Registry
+from loan_default_assets_tests.opened_predictions import opened
 from loan_default_assets_tests.warehouse.samples import (
     classifier,
     ids,
@@ -103,8 +104,9 @@ def test_predictions_are_appended_once(predictions: PredictionLog, database: Dat
     reasons = [{"feature": "amount", "text": "금액"}]
     assert predictions.append([prediction(reasons=reasons, loan_id=None, channel="grpc")] * 2) == 1
     with database.transaction() as cursor:
-        cursor.execute("SELECT features, reasons, loan_id FROM predictions WHERE channel = 'grpc'")
-        assert cursor.fetchall() == [(prediction().features, reasons, None)]
+        cursor.execute("SELECT reasons, loan_id FROM predictions WHERE channel = 'grpc'")
+        assert cursor.fetchall() == [(reasons, None)]
+    assert [*opened(database, "channel = 'grpc'").values()] == [prediction().features]
 
 
 def test_a_request_that_is_delivered_twice_is_stored_once(

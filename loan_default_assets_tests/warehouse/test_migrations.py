@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import threading
 import uuid
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,13 +13,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from psycopg2.extras import execute_values
 
 from loan_default_assets.warehouse import migrations
-from loan_default_assets.warehouse.database import Database
+from loan_default_assets.warehouse.database import Database, to_json
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.evaluations import EvaluationLog
 from loan_default_assets.warehouse.loans import Loans
-from loan_default_assets.warehouse.predictions import Prediction, PredictionLog
+from loan_default_assets.warehouse.partition_writes import PartitionedTable
+from loan_default_assets.warehouse.predictions import PredictionLog
 from loan_default_assets.warehouse.registry import Registry
 from loan_default_assets_tests.warehouse.samples import (
     COLUMNS,
@@ -38,7 +41,15 @@ RELEASED = {
     "002_views.sql": "bf99e1e9c8c295a8c5c3a329a535fae256146c45f58e77f3b0941cd69fc36dee",
     "003_ranking.sql": "45090d1e9e5bd5ff4da1571b3218af84602d77c787aaa567de5e38f43d0f9056",
 }
-ADDED = ("matured_loans", "pruned_models", "pruned_predictions", "scored_loans_undated", "scored_partitions")
+ADDED = (
+    "erasures",
+    "matured_loans",
+    "prediction_keys",
+    "pruned_models",
+    "pruned_predictions",
+    "scored_loans_undated",
+    "scored_partitions",
+)
 VIEWS = ("data_cutoff", "live_performance", "labels_by_day", "retraining_models", "retraining_evaluations")
 
 
@@ -137,8 +148,10 @@ def test_released_migrations_are_unchanged() -> None:
 
 
 @pytest.fixture
-def released(database_url: str, tmp_path: Path) -> Database:
+def released(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
     """A schema of release 0.1.0 with rows in each of its five tables."""
+    # It had no erasures.
+    monkeypatch.setattr(PartitionedTable, "_delete_erased", lambda *_: Counter())
     folder = tmp_path / "sql"
     folder.mkdir()
     for name in RELEASED:
@@ -165,26 +178,31 @@ def released(database_url: str, tmp_path: Path) -> Database:
             "reason = 'first' WHERE version = 'c1'"
         )
     scores = np.random.default_rng(0).integers(0, 20, (2, len(names) + 1)) / 20
-    PredictionLog(database).append(
-        [
-            Prediction(
-                request_id=str(uuid.UUID(int=number)),
-                position=i,
-                loan_id=name,
-                model_version=version,
-                features={"amount": 1.0},
-                probability=float(score),
-                decision=int(score >= 0.4),
-                threshold=0.4,
-                reasons=None,
-                channel="http",
-                latency_ms=1.0,
-                created_at=datetime(2024, 5, 1, tzinfo=UTC),
-            )
-            for number, version in enumerate(("c1", "c2"))
-            for i, (name, score) in enumerate(zip([*names, "immature"], scores[number], strict=True))
-        ]
-    )
+    # As that release stored them, with readable features.
+    with database.transaction() as cursor:
+        execute_values(
+            cursor,
+            "INSERT INTO predictions (request_id, position, loan_id, model_version, features, probability, decision, "
+            "threshold, reasons, channel, latency_ms, created_at) VALUES %s",
+            [
+                (
+                    str(uuid.UUID(int=number)),
+                    i,
+                    name,
+                    version,
+                    to_json({"amount": 1.0, "note": f"ünread {i}"}),
+                    float(score),
+                    int(score >= 0.4),
+                    0.4,
+                    None,
+                    "http",
+                    1.0,
+                    datetime(2024, 5, 1, tzinfo=UTC),
+                )
+                for number, version in enumerate(("c1", "c2"))
+                for i, (name, score) in enumerate(zip([*names, "immature"], scores[number], strict=True))
+            ],
+        )
     return database
 
 

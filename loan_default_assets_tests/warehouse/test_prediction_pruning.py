@@ -21,11 +21,13 @@ from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.prediction_pruning import months_before, prune_months
 from loan_default_assets.warehouse.predictions import Prediction, PredictionLog
 from loan_default_assets.warehouse.registry import Registry
+from loan_default_assets_tests.opened_predictions import opened
 from loan_default_assets_tests.warehouse.samples import classifier, ids, portfolio, processed, raw
 
 MARCH, APRIL, MAY = date(2024, 3, 1), date(2024, 4, 1), date(2024, 5, 1)
 LATE = datetime(2024, 3, 31, 23, 59, 59, 999999, tzinfo=UTC)
 ROWS = "SELECT loan_id, created_at FROM predictions ORDER BY created_at, loan_id"
+SEALED = "SELECT request_id::text, position, features FROM predictions"
 TOMBSTONES = (
     "SELECT month, model_version, rows, pd_sum, sha256 FROM pruned_predictions ORDER BY month, model_version"
 )
@@ -73,15 +75,16 @@ def by_key(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: values[key] for key in sorted(values, key=lambda key: (len(key), key))}
 
 
-def digest(predictions: Sequence[Prediction]) -> str:
-    """The tombstone's hash, computed without PostgreSQL."""
+def digest(database: Database, predictions: Sequence[Prediction]) -> str:
+    """The tombstone's hash of stored predictions, computed without PostgreSQL from all but their encrypted features."""
+    stored = {(name, position): sealed for name, position, sealed in query(database, SEALED)}
     outer = hashlib.sha256()
     for each in sorted(predictions, key=lambda found: (found.request_id, found.position)):
         values = asdict(each) | {
             "probability": struct.pack(">d", each.probability).hex(),
             "threshold": struct.pack(">d", each.threshold).hex(),
             "latency_ms": None if each.latency_ms is None else struct.pack(">d", each.latency_ms).hex(),
-            "features": by_key(each.features),
+            "features": stored[each.request_id, each.position],
             "reasons": [by_key(reason) for reason in each.reasons or ()],
             "created_at": each.created_at.replace(tzinfo=None).isoformat(),
         }
@@ -171,11 +174,16 @@ def test_the_tombstone_says_what_was_deleted(database: Database) -> None:
         ("c1", 3),
         ("c2", 2),
     ]
+    digests = digest(database, c1), digest(database, c2)
     assert prune_months(database, [MARCH]) == 5
     assert query(database, TOMBSTONES) == [
-        (MARCH, "c1", 3, Decimal("0.3"), digest(c1)),
-        (MARCH, "c2", 2, Decimal("0.1000001"), digest(c2)),
+        (MARCH, "c1", 3, Decimal("0.3"), digests[0]),
+        (MARCH, "c2", 2, Decimal("0.1000001"), digests[1]),
     ]
+    assert [*opened(database).values()] == [later[0].features]
+    assert query(database, "SELECT count(*) FROM prediction_keys") == [(1,)], (
+        "the others went with their rows"
+    )
     assert prune_months(database, [MARCH]) == 0
     assert len(query(database, TOMBSTONES)) == 2
     assert PredictionLog(database).has_predictions_of("c2")
@@ -203,7 +211,7 @@ def test_a_deletion_needs_the_exact_tombstone_in_its_transaction(
 ) -> None:
     stored = prediction(LATE)
     PredictionLog(database).append([stored])
-    tombstone = TOMBSTONE.format(rows, total, sha256 or digest([stored]))
+    tombstone = TOMBSTONE.format(rows, total, sha256 or digest(database, [stored]))
     if not accepted:
         with pytest.raises(WarehouseError, match="append-only"):
             execute(database, tombstone, DELETE)

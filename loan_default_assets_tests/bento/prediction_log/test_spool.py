@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bento.prediction_log import file_locks
+from bento.prediction_log import spool as spool_module
 from bento.prediction_log.shipper import DatabaseUnreachable, Shipper
 from bento.prediction_log.spool import Spool, SpoolFull, take_in
 
@@ -56,6 +57,22 @@ def test_a_full_spool_refuses_records_until_it_is_delivered(tmp_path: Path) -> N
         spool.append(lines(1))
     assert drain(spool) == lines(4)
     spool.append(lines(4))
+
+
+def test_delivered_records_leave_the_disk_though_others_keep_coming(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An erasure waits for that; the segment of a busy service is never delivered to its end."""
+    monkeypatch.setattr(spool_module, "SEGMENT_SECONDS", 0.0)
+    spool = Spool(tmp_path, limit_bytes=1 << 20)
+    spool.append(lines(1))
+    for record in lines(9)[1:]:
+        _, size = spool.read()
+        spool.append([record])
+        spool.done(size)
+    kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert not [record for record in lines(9)[:6] if record in kept]
+    assert drain(spool) == lines(9)[-1:]
 
 
 def test_undelivered_records_of_a_closed_spool_are_adopted(tmp_path: Path) -> None:

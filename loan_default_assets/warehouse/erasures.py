@@ -1,0 +1,244 @@
+"""Erasure by law: the keys of a loan's predictions are destroyed, and its rows deleted, in one transaction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg2
+from psycopg2 import extensions
+
+from loan_default_assets.warehouse.database import Database
+from loan_default_assets.warehouse.partition_writes import PartitionedTable
+from loan_default_assets.warehouse.record_lines import ErasedSubject, erased_line
+
+_LOAN_TABLES = ("raw_data", "processed_data")
+_BATCH_SCORES = "scored_loans"
+# Without conditions of their own, rows are found by the hash alone: every row is read.
+_PREDICTION = {"loan": "p.loan_id = %(loan)s", "request": "p.request_id = %(request)s::uuid", None: "true"}
+_ROW = {"loan": "loan_id = %(loan)s", "request": "false", None: "true"}
+_COVERED = """{narrow} AND EXISTS (
+    SELECT FROM unnest(%(subjects)s::bytea[], %(times)s::timestamptz[]) AS e (subject, erased_at)
+    WHERE e.subject IN (erasure_subject('loan', p.loan_id), erasure_subject('request', p.request_id::text),
+            erasure_subject('request', p.request_id || '/' || p.position))
+        AND p.created_at <= e.erased_at)"""
+_KEYED = (
+    "EXISTS (SELECT FROM prediction_keys k WHERE (k.request_id, k.position) = (p.request_id, p.position))"
+)
+_COUNT_PREDICTIONS = f"SELECT count(*), count(*) FILTER (WHERE {_KEYED}) FROM predictions p WHERE {_COVERED}"
+_DESTROY_KEYS = f"""
+DELETE FROM prediction_keys k USING predictions p
+WHERE (k.request_id, k.position) = (p.request_id, p.position) AND {_COVERED}
+"""
+_OF_LOAN = "FROM {table} WHERE {narrow} AND erasure_subject('loan', loan_id) = ANY(%(subjects)s)"
+_ALWAYS = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """An erasure as it is recorded."""
+
+    subject_sha256: bytes
+    erased_at: datetime
+
+
+@dataclass(frozen=True)
+class ErasureCounts:
+    """What an erasure finds, or has erased.
+
+    Attributes:
+        predictions: Predictions, whose rows stay.
+        keys: Those of them whose features can be read.
+        raw_rows: Rows of `raw_data`.
+        processed_rows: Rows of `processed_data`.
+        refused_records: Records of `refused_predictions` with features of the subject.
+        last_erasure: Time of the last erasure; None where there was none.
+    """
+
+    predictions: int
+    keys: int
+    raw_rows: int
+    processed_rows: int
+    refused_records: int
+    last_erasure: datetime | None
+
+    @property
+    def anything(self) -> bool:
+        """Whether there is something left to erase."""
+        return bool(self.keys or self.raw_rows or self.processed_rows or self.refused_records)
+
+
+def find(database: Database, subject: ErasedSubject) -> ErasureCounts:
+    """What `erase` would erase.
+
+    Raises:
+        WarehouseError: The database cannot be reached.
+    """
+    with database.transaction(repeatable=True) as cursor:
+        return _find(cursor, subject)
+
+
+def erase(database: Database, subject: ErasedSubject) -> ErasureCounts:
+    """Destroy the keys of all its predictions, delete its rows and record that, in one transaction.
+
+    It waits for deliveries of predictions and writers of partitions that have begun, and later ones know of it: records
+    of predictions made before get no key, and rows of the loan are not stored again.
+
+    Returns:
+        What was erased.
+
+    Raises:
+        WarehouseError: The database cannot be reached or changed; nothing was erased.
+    """
+    values = _values([Erasure(subject.sha256, _ALWAYS)], _names(subject))
+    with database.transaction() as cursor:
+        _lock_loads(cursor, database.schema)
+        raw_rows, processed_rows = _delete_rows(cursor, subject.kind, values)
+        _lock_deliveries(cursor)
+        cursor.execute(_COUNT_PREDICTIONS.format(narrow=_PREDICTION[subject.kind]), values)
+        ((predictions, _),) = cursor.fetchall()
+        cursor.execute(_DESTROY_KEYS.format(narrow=_PREDICTION[subject.kind]), values)
+        keys, refused = cursor.rowcount, len(_refused(cursor, [subject]))
+        cursor.execute("SELECT clock_timestamp()")
+        ((now,),) = cursor.fetchall()
+        erased = ErasureCounts(predictions, keys, raw_rows, processed_rows, refused, now)
+        _record(cursor, Erasure(subject.sha256, now), erased)
+        _purge_refused(cursor, [subject])
+        return erased
+
+
+def erase_refused(database: Database, subject: ErasedSubject) -> int:
+    """Erase it from records that were refused since `erase`; their number."""
+    with database.transaction() as cursor:
+        cursor.execute("LOCK TABLE refused_predictions IN SHARE ROW EXCLUSIVE MODE")
+        if records := len(_refused(cursor, [subject])):
+            cursor.execute("SELECT clock_timestamp()")
+            ((now,),) = cursor.fetchall()
+            _record(cursor, Erasure(subject.sha256, now), ErasureCounts(0, 0, 0, 0, records, None))
+            _purge_refused(cursor, [subject])
+        return records
+
+
+def recorded(database: Database) -> list[Erasure]:
+    """All erasures in the order of time; none where the tables are older than erasures."""
+    with database.transaction() as cursor:
+        cursor.execute("SELECT to_regclass('erasures') IS NOT NULL")
+        if cursor.fetchall() == [(False,)]:
+            return []
+        cursor.execute("SELECT subject_sha256, erased_at FROM erasures ORDER BY erased_at, subject_sha256")
+        return [Erasure(bytes(subject), at) for subject, at in cursor.fetchall()]
+
+
+def replay(database: Database, erasures: Sequence[Erasure]) -> int:
+    """Erase again, in a database that was restored, what had been erased after its backup, in one transaction.
+
+    Returns:
+        The number of erasures that the database did not know.
+
+    Raises:
+        WarehouseError: The database cannot be reached or changed; nothing was erased.
+    """
+    with database.transaction() as cursor:
+        _lock_loads(cursor, database.schema)
+        new = [each for each in erasures if not _known(cursor, each)]
+        if new:
+            values = _values(new, {})
+            _delete_rows(cursor, None, values)
+            _lock_deliveries(cursor)
+            cursor.execute(_DESTROY_KEYS.format(narrow=_PREDICTION[None]), values)
+            for each in new:
+                _record(cursor, each, ErasureCounts(0, 0, 0, 0, 0, None))
+            _purge_refused(cursor, [ErasedSubject(each.subject_sha256) for each in new])
+        return len(new)
+
+
+def _lock_loads(cursor: extensions.cursor, schema: str) -> None:
+    """Wait for loads that have begun, and make later ones wait."""
+    for table in (*_LOAN_TABLES, _BATCH_SCORES):
+        PartitionedTable(table, ()).lock_all(cursor, schema)
+
+
+def _delete_rows(cursor: extensions.cursor, kind: str | None, values: Mapping[str, Any]) -> list[int]:
+    """Delete the rows of loans and their batch scores; the number of rows per table of loans."""
+    cursor.execute(f"DELETE {_OF_LOAN.format(table=_BATCH_SCORES, narrow=_ROW[kind])}", values)
+    deleted = []
+    for table in _LOAN_TABLES:
+        cursor.execute(f"DELETE {_OF_LOAN.format(table=table, narrow=_ROW[kind])}", values)
+        deleted.append(cursor.rowcount)
+    return deleted
+
+
+def _lock_deliveries(cursor: extensions.cursor) -> None:
+    """Wait for deliveries that have begun, and make later ones wait, as short as possible.
+
+    A delivery takes its lock before its snapshot, so that one which waits sees the erasure.
+    """
+    cursor.execute("LOCK TABLE prediction_keys, refused_predictions IN SHARE ROW EXCLUSIVE MODE")
+
+
+def _find(cursor: extensions.cursor, subject: ErasedSubject) -> ErasureCounts:
+    values = _values([Erasure(subject.sha256, _ALWAYS)], _names(subject))
+    cursor.execute(_COUNT_PREDICTIONS.format(narrow=_PREDICTION[subject.kind]), values)
+    ((predictions, keys),) = cursor.fetchall()
+    rows = []
+    for table in _LOAN_TABLES:
+        cursor.execute(f"SELECT count(*) {_OF_LOAN.format(table=table, narrow=_ROW[subject.kind])}", values)
+        rows.append(int(cursor.fetchall()[0][0]))
+    cursor.execute("SELECT max(erased_at) FROM erasures WHERE subject_sha256 = ANY(%(subjects)s)", values)
+    ((before,),) = cursor.fetchall()
+    return ErasureCounts(predictions, keys, rows[0], rows[1], len(_refused(cursor, [subject])), before)
+
+
+def _record(cursor: extensions.cursor, erasure: Erasure, counts: ErasureCounts) -> None:
+    cursor.execute(
+        "INSERT INTO erasures (subject_sha256, erased_at, predictions, rows, refused_records) "
+        "VALUES (%s, %s, %s, %s, %s)",
+        (
+            psycopg2.Binary(erasure.subject_sha256),
+            erasure.erased_at,
+            counts.keys,
+            counts.raw_rows + counts.processed_rows,
+            counts.refused_records,
+        ),
+    )
+
+
+def _known(cursor: extensions.cursor, erasure: Erasure) -> bool:
+    cursor.execute(
+        "SELECT EXISTS (SELECT FROM erasures WHERE (subject_sha256, erased_at) = (%s, %s))",
+        (psycopg2.Binary(erasure.subject_sha256), erasure.erased_at),
+    )
+    return bool(cursor.fetchall()[0][0])
+
+
+def _refused(cursor: extensions.cursor, subjects: Sequence[ErasedSubject]) -> list[tuple[bytes, bytes]]:
+    """Hashes of refused records that hold features of the subjects, and the records without them."""
+    cursor.execute("SELECT sha256, record FROM refused_predictions")
+    changed = []
+    for sha256, record in cursor.fetchall():
+        after = before = bytes(record)
+        for subject in subjects:
+            after = erased_line(after, subject)
+        if after != before:
+            changed.append((bytes(sha256), after))
+    return changed
+
+
+def _purge_refused(cursor: extensions.cursor, subjects: Sequence[ErasedSubject]) -> None:
+    for sha256, record in _refused(cursor, subjects):
+        cursor.execute(
+            "UPDATE refused_predictions SET record = %s WHERE sha256 = %s",
+            (psycopg2.Binary(record), psycopg2.Binary(sha256)),
+        )
+
+
+def _names(subject: ErasedSubject) -> dict[str, str]:
+    return {"loan": subject.name, "request": subject.name.partition("/")[0]}
+
+
+def _values(erasures: Sequence[Erasure], names: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "subjects": [psycopg2.Binary(each.subject_sha256) for each in erasures],
+        "times": [each.erased_at for each in erasures],
+        **names,
+    }
