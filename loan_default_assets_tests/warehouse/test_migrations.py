@@ -38,7 +38,18 @@ RELEASED = {
     "002_views.sql": "bf99e1e9c8c295a8c5c3a329a535fae256146c45f58e77f3b0941cd69fc36dee",
     "003_ranking.sql": "45090d1e9e5bd5ff4da1571b3218af84602d77c787aaa567de5e38f43d0f9056",
 }
-ADDED = ("matured_loans", "pruned_models", "pruned_predictions", "scored_loans_undated", "scored_partitions")
+ADDED = (
+    "champion_decisions",
+    "evaluation_inputs",
+    "matured_loans",
+    "prediction_links",
+    "pruned_links",
+    "pruned_models",
+    "pruned_predictions",
+    "record_links",
+    "scored_loans_undated",
+    "scored_partitions",
+)
 VIEWS = ("data_cutoff", "live_performance", "labels_by_day", "retraining_models", "retraining_evaluations")
 
 
