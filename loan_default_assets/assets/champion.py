@@ -27,11 +27,11 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
     def champion(
         context: dg.AssetExecutionContext, warehouse: Warehouse, models: ModelStore
     ) -> dg.MaterializeResult:
-        from loan_default_assets.signing.signed_models import model_signer
+        from loan_default_assets.signing.signed_models import decision_signer, model_signer
 
         decision = decide_champion(
             portfolio,
-            warehouse.registry(portfolio),
+            warehouse.registry(portfolio, decision_signer(settings)),
             warehouse.evaluations(portfolio),
             models.artifacts,
             sign=model_signer(settings),

@@ -14,7 +14,7 @@ from loan_default_assets.model.artifact_store import ArtifactStore
 from loan_default_assets.orchestration import former_names, jobs
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.settings import Settings
-from loan_default_assets.signing.signed_models import artifact_store
+from loan_default_assets.signing.signed_models import artifact_store, decision_signer
 from loan_default_assets.warehouse.database import Database, normalise, redact
 from loan_default_assets.warehouse.embedded.local_postgres import serve
 from loan_default_assets.warehouse.evaluations import EvaluationLog
@@ -44,7 +44,7 @@ class Session:
 
     @property
     def registry(self) -> Registry:
-        return Registry(self.database)
+        return Registry(self.database, signer=decision_signer(self.settings))
 
     @property
     def evaluations(self) -> EvaluationLog:

@@ -10,6 +10,7 @@ from loan_default_assets.pipeline.training_settings import TrainingAttempt
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.batch_scores import BatchScores
+from loan_default_assets.warehouse.champion_decisions import Signer
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.evaluations import EvaluationLog
 from loan_default_assets.warehouse.loans import Loans
@@ -37,8 +38,9 @@ class Warehouse(dg.ConfigurableResource):
     def loans(self, portfolio: Portfolio) -> Loans:
         return Loans(self.database(portfolio), portfolio)
 
-    def registry(self, portfolio: Portfolio) -> Registry:
-        return Registry(self.database(portfolio))
+    def registry(self, portfolio: Portfolio, signer: Signer | None = None) -> Registry:
+        """The models; `signer` signs the decisions that are made with it."""
+        return Registry(self.database(portfolio), signer=signer)
 
     def batch_scores(self, portfolio: Portfolio) -> BatchScores:
         return BatchScores(self.database(portfolio))

@@ -179,6 +179,11 @@ def signer(settings: Settings) -> Callable[[bytes], tuple[str, bytes]]:
     return lambda content: (key_id, key.sign(encoded(RECORD_TYPE, content)))
 
 
+def decision_signer(settings: Settings) -> Callable[[bytes], tuple[str, bytes]]:
+    """What `signer` returns, but the key is read, or generated, when the first record is signed."""
+    return lambda content: signer(settings)(content)
+
+
 def record_check(rules: SignatureRules) -> Callable[[str, bytes, bytes], bool]:
     """A function of key id, bytes and signature: whether `signer` made it with that key, and the key is trusted.
 
