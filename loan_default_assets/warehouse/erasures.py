@@ -17,18 +17,21 @@ _BATCH_SCORES = "scored_loans"
 # Without conditions of their own, rows are found by the hash alone: every row is read.
 _PREDICTION = {"loan": "p.loan_id = %(loan)s", "request": "p.request_id = %(request)s::uuid", None: "true"}
 _ROW = {"loan": "loan_id = %(loan)s", "request": "false", None: "true"}
-_COVERED = """{narrow} AND EXISTS (
-    SELECT FROM unnest(%(subjects)s::bytea[], %(times)s::timestamptz[]) AS e (subject, erased_at)
-    WHERE e.subject IN (erasure_subject('loan', p.loan_id), erasure_subject('request', p.request_id::text),
-            erasure_subject('request', p.request_id || '/' || p.position))
-        AND p.created_at <= e.erased_at)"""
-_KEYED = (
-    "EXISTS (SELECT FROM prediction_keys k WHERE (k.request_id, k.position) = (p.request_id, p.position))"
-)
-_COUNT_PREDICTIONS = f"SELECT count(*), count(*) FILTER (WHERE {_KEYED}) FROM predictions p WHERE {_COVERED}"
+_COVERED = """
+SELECT DISTINCT p.request_id, p.position
+FROM predictions p CROSS JOIN LATERAL (VALUES (erasure_subject('loan', p.loan_id)),
+        (erasure_subject('request', p.request_id::text)),
+        (erasure_subject('request', p.request_id || '/' || p.position))) AS named (subject)
+    JOIN unnest(%(subjects)s::bytea[], %(times)s::timestamptz[]) AS e (subject, erased_at)
+        ON e.subject = named.subject AND p.created_at <= e.erased_at
+WHERE {narrow}
+"""
+_COUNT_PREDICTIONS = f"""
+SELECT count(*), count(key) FROM ({_COVERED}) covered LEFT JOIN prediction_keys USING (request_id, position)
+"""
 _DESTROY_KEYS = f"""
-DELETE FROM prediction_keys k USING predictions p
-WHERE (k.request_id, k.position) = (p.request_id, p.position) AND {_COVERED}
+DELETE FROM prediction_keys k USING ({_COVERED}) covered
+WHERE (k.request_id, k.position) = (covered.request_id, covered.position)
 """
 _OF_LOAN = "FROM {table} WHERE {narrow} AND erasure_subject('loan', loan_id) = ANY(%(subjects)s)"
 _ALWAYS = datetime.max.replace(tzinfo=UTC)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loan_default_assets.warehouse import erasures, key_files
+from loan_default_assets.warehouse import erasures, key_files, predictions
 from loan_default_assets.warehouse.batch_scores import BatchScores, ScoredBatch
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
@@ -235,10 +235,9 @@ def test_a_delivery_in_progress_is_waited_for(database: Database) -> None:
     line, inserted, finish = record(NAMES[1]), threading.Event(), threading.Event()
 
     def deliver() -> None:
-        from loan_default_assets.warehouse.predictions import _APPEND_LINES
-
+        statement = predictions._APPEND_LINES.format(erased=predictions._ERASED)
         with database.transaction() as cursor:
-            cursor.execute(_APPEND_LINES, [f"[{line.decode()}]"])
+            cursor.execute(statement, [f"[{line.decode()}]"])
             inserted.set()
             finish.wait(20)
 
