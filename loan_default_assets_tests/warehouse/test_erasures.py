@@ -136,13 +136,20 @@ def test_batch_scores_of_the_loan_go_and_do_not_come_back(database: Database) ->
     scores = ScoredBatch(names, np.full(len(names), 0.5), np.ones(len(names), np.int8))
     scored = BatchScores(database)
     scored.replace(DAY, "c1", [scores])
+    erasures.erase(database, ErasedSubject.of("loan", NAMES[2]))
+    assert erasures.find(database, LOAN).batch_scores == 1
+    # As where the source no longer has the loan, and nothing but its scores is left.
+    for key in (DAY, "2024-01-02"):
+        Loans(database, portfolio()).replace_raw(key, raw([NAMES[0]], key=key))
+        Loans(database, portfolio()).replace_processed(key, processed([NAMES[0]], key=key))
+    assert erasures.find(database, ErasedSubject.of("loan", NAMES[3])).anything
     erasures.erase(database, LOAN)
     assert query(database, "SELECT loan_id FROM scored_loans ORDER BY 1") == [
-        (name,) for name in sorted({*NAMES} - {NAMES[1]})
+        (name,) for name in sorted({*NAMES} - {NAMES[1], NAMES[2]})
     ]
     replaced = scored.replace(DAY, "c1", [scores])
-    assert (replaced.rows, replaced.erased) == (len(names) - 1, 1)
-    assert query(database, "SELECT count(*) FROM scored_loans") == [(len(names) - 1,)]
+    assert (replaced.rows, replaced.erased) == (len(names) - 2, 2)
+    assert query(database, "SELECT count(*) FROM scored_loans") == [(len(names) - 2,)]
 
 
 @pytest.mark.parametrize(
