@@ -38,19 +38,6 @@ COMMENT ON FUNCTION erasure_subject IS
     'SHA-256 that names a loan (kind loan), a request or one of its applications (kind request, REQUEST_ID or '
     'REQUEST_ID/POSITION) in erasures';
 
-CREATE FUNCTION was_erased(request_id uuid, "position" integer, loan_id text, created_at timestamptz) RETURNS boolean
-    LANGUAGE sql STABLE
-    RETURN EXISTS (
-        SELECT FROM erasures e
-        WHERE e.subject_sha256 IN (
-                erasure_subject('loan', loan_id),
-                erasure_subject('request', request_id::text),
-                erasure_subject('request', request_id || '/' || "position")
-            )
-            AND created_at <= e.erased_at
-    );
-COMMENT ON FUNCTION was_erased IS 'Whether an erasure covers a prediction, which may arrive after it';
-
 CREATE FUNCTION features_sealed(features jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE
     RETURN jsonb_typeof(features -> 'sealed') IS NOT DISTINCT FROM 'string' AND features - 'sealed' = '{}';
 COMMENT ON FUNCTION features_sealed IS 'Whether the features of a prediction are encrypted';

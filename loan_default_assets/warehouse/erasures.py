@@ -17,18 +17,21 @@ _BATCH_SCORES = "scored_loans"
 # Without conditions of their own, rows are found by the hash alone: every row is read.
 _PREDICTION = {"loan": "p.loan_id = %(loan)s", "request": "p.request_id = %(request)s::uuid", None: "true"}
 _ROW = {"loan": "loan_id = %(loan)s", "request": "false", None: "true"}
-_COVERED = """{narrow} AND EXISTS (
-    SELECT FROM unnest(%(subjects)s::bytea[], %(times)s::timestamptz[]) AS e (subject, erased_at)
-    WHERE e.subject IN (erasure_subject('loan', p.loan_id), erasure_subject('request', p.request_id::text),
-            erasure_subject('request', p.request_id || '/' || p.position))
-        AND p.created_at <= e.erased_at)"""
-_KEYED = (
-    "EXISTS (SELECT FROM prediction_keys k WHERE (k.request_id, k.position) = (p.request_id, p.position))"
-)
-_COUNT_PREDICTIONS = f"SELECT count(*), count(*) FILTER (WHERE {_KEYED}) FROM predictions p WHERE {_COVERED}"
+_COVERED = """
+SELECT DISTINCT p.request_id, p.position
+FROM predictions p CROSS JOIN LATERAL (VALUES (erasure_subject('loan', p.loan_id)),
+        (erasure_subject('request', p.request_id::text)),
+        (erasure_subject('request', p.request_id || '/' || p.position))) AS named (subject)
+    JOIN unnest(%(subjects)s::bytea[], %(times)s::timestamptz[]) AS e (subject, erased_at)
+        ON e.subject = named.subject AND p.created_at <= e.erased_at
+WHERE {narrow}
+"""
+_COUNT_PREDICTIONS = f"""
+SELECT count(*), count(key) FROM ({_COVERED}) covered LEFT JOIN prediction_keys USING (request_id, position)
+"""
 _DESTROY_KEYS = f"""
-DELETE FROM prediction_keys k USING predictions p
-WHERE (k.request_id, k.position) = (p.request_id, p.position) AND {_COVERED}
+DELETE FROM prediction_keys k USING ({_COVERED}) covered
+WHERE (k.request_id, k.position) = (covered.request_id, covered.position)
 """
 _OF_LOAN = "FROM {table} WHERE {narrow} AND erasure_subject('loan', loan_id) = ANY(%(subjects)s)"
 _ALWAYS = datetime.max.replace(tzinfo=UTC)
@@ -53,6 +56,7 @@ class ErasureCounts:
         processed_rows: Rows of `processed_data`.
         refused_records: Records of `refused_predictions` with features of the subject.
         last_erasure: Time of the last erasure; None where there was none.
+        batch_scores: Rows of `scored_loans`.
     """
 
     predictions: int
@@ -61,11 +65,13 @@ class ErasureCounts:
     processed_rows: int
     refused_records: int
     last_erasure: datetime | None
+    batch_scores: int = 0
 
     @property
     def anything(self) -> bool:
         """Whether there is something left to erase."""
-        return bool(self.keys or self.raw_rows or self.processed_rows or self.refused_records)
+        rows = self.raw_rows + self.processed_rows + self.batch_scores
+        return bool(self.keys or rows or self.refused_records)
 
 
 def find(database: Database, subject: ErasedSubject) -> ErasureCounts:
@@ -93,7 +99,7 @@ def erase(database: Database, subject: ErasedSubject) -> ErasureCounts:
     values = _values([Erasure(subject.sha256, _ALWAYS)], _names(subject))
     with database.transaction() as cursor:
         _lock_loads(cursor, database.schema)
-        raw_rows, processed_rows = _delete_rows(cursor, subject.kind, values)
+        raw_rows, processed_rows, scores = _delete_rows(cursor, subject.kind, values)
         _lock_deliveries(cursor)
         cursor.execute(_COUNT_PREDICTIONS.format(narrow=_PREDICTION[subject.kind]), values)
         ((predictions, _),) = cursor.fetchall()
@@ -101,7 +107,7 @@ def erase(database: Database, subject: ErasedSubject) -> ErasureCounts:
         keys, refused = cursor.rowcount, len(_refused(cursor, [subject]))
         cursor.execute("SELECT clock_timestamp()")
         ((now,),) = cursor.fetchall()
-        erased = ErasureCounts(predictions, keys, raw_rows, processed_rows, refused, now)
+        erased = ErasureCounts(predictions, keys, raw_rows, processed_rows, refused, now, scores)
         _record(cursor, Erasure(subject.sha256, now), erased)
         _purge_refused(cursor, [subject])
         return erased
@@ -159,10 +165,9 @@ def _lock_loads(cursor: extensions.cursor, schema: str) -> None:
 
 
 def _delete_rows(cursor: extensions.cursor, kind: str | None, values: Mapping[str, Any]) -> list[int]:
-    """Delete the rows of loans and their batch scores; the number of rows per table of loans."""
-    cursor.execute(f"DELETE {_OF_LOAN.format(table=_BATCH_SCORES, narrow=_ROW[kind])}", values)
+    """Delete the rows of loans and their batch scores; their number per table."""
     deleted = []
-    for table in _LOAN_TABLES:
+    for table in (*_LOAN_TABLES, _BATCH_SCORES):
         cursor.execute(f"DELETE {_OF_LOAN.format(table=table, narrow=_ROW[kind])}", values)
         deleted.append(cursor.rowcount)
     return deleted
@@ -181,12 +186,13 @@ def _find(cursor: extensions.cursor, subject: ErasedSubject) -> ErasureCounts:
     cursor.execute(_COUNT_PREDICTIONS.format(narrow=_PREDICTION[subject.kind]), values)
     ((predictions, keys),) = cursor.fetchall()
     rows = []
-    for table in _LOAN_TABLES:
+    for table in (*_LOAN_TABLES, _BATCH_SCORES):
         cursor.execute(f"SELECT count(*) {_OF_LOAN.format(table=table, narrow=_ROW[subject.kind])}", values)
         rows.append(int(cursor.fetchall()[0][0]))
     cursor.execute("SELECT max(erased_at) FROM erasures WHERE subject_sha256 = ANY(%(subjects)s)", values)
     ((before,),) = cursor.fetchall()
-    return ErasureCounts(predictions, keys, rows[0], rows[1], len(_refused(cursor, [subject])), before)
+    refused = len(_refused(cursor, [subject]))
+    return ErasureCounts(predictions, keys, rows[0], rows[1], refused, before, rows[2])
 
 
 def _record(cursor: extensions.cursor, erasure: Erasure, counts: ErasureCounts) -> None:

@@ -35,8 +35,7 @@ WITH delivered AS MATERIALIZED (
 INSERT INTO prediction_keys (request_id, position, key)
 SELECT request_id, position, decode(loan ->> 'key', 'base64')
 FROM inserted JOIN delivered USING (request_id, position)
-WHERE loan ? 'key'
-    AND NOT (EXISTS (SELECT FROM erasures) AND was_erased(request_id, position, inserted.loan_id, created_at))
+WHERE loan ? 'key' AND NOT EXISTS (SELECT FROM erasures e WHERE {erased})
 """
 _APPEND = """
 INSERT INTO predictions ({columns}) VALUES %s ON CONFLICT (request_id, position) DO NOTHING
@@ -45,9 +44,14 @@ RETURNING request_id::text, position
 _APPEND_KEYS = """
 INSERT INTO prediction_keys (request_id, position, key)
 SELECT request_id, position, made.key
-FROM (VALUES %s) made (request_id, position, key) JOIN predictions USING (request_id, position)
-WHERE NOT (EXISTS (SELECT FROM erasures) AND was_erased(request_id, position, loan_id, created_at))
+FROM (VALUES %s) made (request_id, position, key) JOIN predictions inserted USING (request_id, position)
+WHERE NOT EXISTS (SELECT FROM erasures e WHERE {erased})
 """
+# A prediction may arrive after the erasure that covers it.
+_ERASED = """e.subject_sha256 IN (erasure_subject('loan', inserted.loan_id),
+    erasure_subject('request', inserted.request_id::text),
+    erasure_subject('request', inserted.request_id || '/' || inserted.position))
+AND inserted.created_at <= e.erased_at"""
 
 
 class RefusedPredictions(WarehouseError):
@@ -106,7 +110,9 @@ class PredictionLog:
             statement = _APPEND.format(columns=", ".join(_COLUMNS))
             inserted = execute_values(cursor, statement, rows, page_size=500, fetch=True)
             keys = [(*place, psycopg2.Binary(sealed[place].key)) for place in inserted]
-            execute_values(cursor, _APPEND_KEYS, keys, "(%s::uuid, %s, %s::bytea)", page_size=500)
+            execute_values(
+                cursor, _APPEND_KEYS.format(erased=_ERASED), keys, "(%s::uuid, %s, %s::bytea)", page_size=500
+            )
         return len(inserted)
 
     def live_performance(self) -> list[dict[str, Any]]:
@@ -129,7 +135,9 @@ class PredictionLog:
         """
         try:
             with self._database.transaction() as cursor:
-                cursor.execute(_APPEND_LINES, [f"[{b','.join(map(sealed_line, lines)).decode()}]"])
+                cursor.execute(
+                    _APPEND_LINES.format(erased=_ERASED), [f"[{b','.join(map(sealed_line, lines)).decode()}]"]
+                )
         except WarehouseError as error:
             cause = error.__context__
             code = cause.pgcode if isinstance(cause, psycopg2.Error) else None

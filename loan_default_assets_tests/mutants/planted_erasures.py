@@ -35,15 +35,15 @@ ERASURE_FAULTS: tuple[Mutant, ...] = (
     _erasure(
         "a record that is delivered after the erasure gets no key",
         f"{WAREHOUSE}/predictions.py",
-        "was_erased(request_id, position, inserted.loan_id, created_at)",
-        "false",
+        "WHERE loan ? 'key' AND NOT EXISTS (SELECT FROM erasures e WHERE {erased})",
+        "WHERE loan ? 'key'",
         "warehouse/test_erasures.py",
     ),
     _erasure(
         "a file that was scored before the erasure gets no key",
         f"{WAREHOUSE}/predictions.py",
-        "was_erased(request_id, position, loan_id, created_at)",
-        "false",
+        "WHERE NOT EXISTS (SELECT FROM erasures e WHERE {erased})",
+        "",
         "warehouse/test_erasures.py",
     ),
     _erasure(
@@ -96,7 +96,7 @@ ERASURE_FAULTS: tuple[Mutant, ...] = (
         "warehouse/test_sealed_features.py",
     ),
     _erasure(
-        "a killed migration is continued after its last batch",
+        "the migration seals what the release before stored",
         f"{WAREHOUSE}/database.py",
         "            seal_stored(database)\n",
         "",

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loan_default_assets.warehouse import erasures, key_files
+from loan_default_assets.warehouse import erasures, key_files, predictions
 from loan_default_assets.warehouse.batch_scores import BatchScores, ScoredBatch
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
@@ -136,13 +136,20 @@ def test_batch_scores_of_the_loan_go_and_do_not_come_back(database: Database) ->
     scores = ScoredBatch(names, np.full(len(names), 0.5), np.ones(len(names), np.int8))
     scored = BatchScores(database)
     scored.replace(DAY, "c1", [scores])
+    erasures.erase(database, ErasedSubject.of("loan", NAMES[2]))
+    assert erasures.find(database, LOAN).batch_scores == 1
+    # As where the source no longer has the loan, and nothing but its scores is left.
+    for key in (DAY, "2024-01-02"):
+        Loans(database, portfolio()).replace_raw(key, raw([NAMES[0]], key=key))
+        Loans(database, portfolio()).replace_processed(key, processed([NAMES[0]], key=key))
+    assert erasures.find(database, ErasedSubject.of("loan", NAMES[3])).anything
     erasures.erase(database, LOAN)
     assert query(database, "SELECT loan_id FROM scored_loans ORDER BY 1") == [
-        (name,) for name in sorted({*NAMES} - {NAMES[1]})
+        (name,) for name in sorted({*NAMES} - {NAMES[1], NAMES[2]})
     ]
     replaced = scored.replace(DAY, "c1", [scores])
-    assert (replaced.rows, replaced.erased) == (len(names) - 1, 1)
-    assert query(database, "SELECT count(*) FROM scored_loans") == [(len(names) - 1,)]
+    assert (replaced.rows, replaced.erased) == (len(names) - 2, 2)
+    assert query(database, "SELECT count(*) FROM scored_loans") == [(len(names) - 2,)]
 
 
 @pytest.mark.parametrize(
@@ -235,10 +242,9 @@ def test_a_delivery_in_progress_is_waited_for(database: Database) -> None:
     line, inserted, finish = record(NAMES[1]), threading.Event(), threading.Event()
 
     def deliver() -> None:
-        from loan_default_assets.warehouse.predictions import _APPEND_LINES
-
+        statement = predictions._APPEND_LINES.format(erased=predictions._ERASED)
         with database.transaction() as cursor:
-            cursor.execute(_APPEND_LINES, [f"[{line.decode()}]"])
+            cursor.execute(statement, [f"[{line.decode()}]"])
             inserted.set()
             finish.wait(20)
 
