@@ -17,7 +17,6 @@ from loan_default_assets.commands.home_lock import home_lock
 from loan_default_assets.commands.session import instance_of
 from loan_default_assets.orchestration import run_tracking
 from loan_default_assets.settings import Settings
-from loan_default_assets.signing.signing_keys import make_private_folders
 from loan_default_assets.warehouse import dump, erasures
 from loan_default_assets.warehouse.database import Database
 
@@ -53,12 +52,7 @@ def stage(home: Path, source: Path, details: Mapping[str, Any]) -> Path:
     """
     staged = home / f"{_PREFIX}{secrets.token_hex(8)}"
     staged.mkdir(mode=0o700)
-    parts = (
-        backup_archive.SPOOL,
-        backup_archive.PORTFOLIO,
-        backup_archive.PUBLIC_KEYS,
-        backup_archive.ERASURES,
-    )
+    parts = (backup_archive.SPOOL, backup_archive.PORTFOLIO, backup_archive.ERASURES)
     for file in (path for part in parts for path in (source / part).rglob("*") if path.is_file()):
         backup_archive.write(staged / file.relative_to(source), file.read_bytes())
     if any(path.stat().st_size for path in spooled_files(home / backup_archive.SPOOL)):
@@ -116,6 +110,6 @@ def _put_in_place(home: Path, staged: Path) -> Path | None:
         service.rename(aside)
     for file in sorted(path for path in staged.rglob("*") if path.is_file() and path.name != _SPOOLED_BEFORE):
         target = home / file.relative_to(staged)
-        make_private_folders(target.parent)
+        target.parent.mkdir(parents=True, exist_ok=True)
         file.replace(target)
     return aside if aside.exists() else None
