@@ -17,6 +17,7 @@ from loan_default_assets.commands.home_lock import home_lock
 from loan_default_assets.commands.session import instance_of
 from loan_default_assets.orchestration import run_tracking
 from loan_default_assets.settings import Settings
+from loan_default_assets.signing.signing_keys import make_private_folders
 from loan_default_assets.warehouse import dump, erasures
 from loan_default_assets.warehouse.database import Database
 
@@ -110,6 +111,6 @@ def _put_in_place(home: Path, staged: Path) -> Path | None:
         service.rename(aside)
     for file in sorted(path for path in staged.rglob("*") if path.is_file() and path.name != _SPOOLED_BEFORE):
         target = home / file.relative_to(staged)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folders(target.parent)
         file.replace(target)
     return aside if aside.exists() else None
