@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     signing_public_keys: str | None = Field(
         None,
         description="PEM files of trusted public keys, or folders of them, separated by commas; unset: `keys/public` "
-        "under LOAN_DEFAULT_HOME, with the public half of every key that has signed here.",
+        "under LOAN_DEFAULT_HOME (`.keys` under ARTIFACT_ROOT), with the public half of every key that has signed.",
     )
     require_signature: bool | None = Field(
         None,

@@ -21,7 +21,6 @@ SUMS, DETAILS, DUMP, MODELS, SPOOL, PORTFOLIO, PUBLIC_KEYS, KEYS, ERASURES = (
     "models",
     "service",
     "portfolio",
-    # As in the home, to which a restore adds it.
     "keys/public",
     "prediction-keys",
     "erasures",

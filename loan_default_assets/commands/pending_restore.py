@@ -53,12 +53,7 @@ def stage(home: Path, source: Path, details: Mapping[str, Any]) -> Path:
     """
     staged = home / f"{_PREFIX}{secrets.token_hex(8)}"
     staged.mkdir(mode=0o700)
-    parts = (
-        backup_archive.SPOOL,
-        backup_archive.PORTFOLIO,
-        backup_archive.PUBLIC_KEYS,
-        backup_archive.ERASURES,
-    )
+    parts = (backup_archive.SPOOL, backup_archive.PORTFOLIO, backup_archive.ERASURES)
     for file in (path for part in parts for path in (source / part).rglob("*") if path.is_file()):
         backup_archive.write(staged / file.relative_to(source), file.read_bytes())
     if any(path.stat().st_size for path in spooled_files(home / backup_archive.SPOOL)):

@@ -16,7 +16,8 @@ from loan_default_assets.commands.status import champion_lines, status
 from loan_default_assets.model import artifact_files
 from loan_default_assets.settings import Settings
 from loan_default_assets.signing.model_signature import SIGNATURE
-from loan_default_assets.signing.signing_keys import write_file
+from loan_default_assets.signing.signed_models import public_folder
+from loan_default_assets.signing.signing_keys import publish, trusted_keys, write_file
 from loan_default_assets.warehouse import dump, migrations
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.dump import DumpContents, DumpedModel
@@ -73,6 +74,9 @@ def _put_in_place(
         if not replace:
             _require_empty(settings, url)
         _add_models(source / backup_archive.MODELS, Path(settings.models_root))
+        public = source / backup_archive.PUBLIC_KEYS
+        for key in trusted_keys([public] if public.exists() else []):
+            publish(key, public_folder(settings))
         try:
             staged = pending_restore.stage(settings.home, source, details)
             pending_restore.stage_erasures(settings.home, staged, url)

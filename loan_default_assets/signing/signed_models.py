@@ -88,8 +88,11 @@ class SignatureRules:
 
 
 def public_folder(settings: Settings) -> Path:
-    """Where the public half of every key is kept that has signed here; trusted unless SIGNING_PUBLIC_KEYS is set."""
-    return settings.home / "keys" / "public"
+    """Where the public half of every key is kept that has signed here; trusted unless SIGNING_PUBLIC_KEYS is set.
+
+    Where ARTIFACT_ROOT is set, processes with homes of their own may share the models, and so they share the keys.
+    """
+    return settings.artifact_folder / ".keys" if settings.artifact_root else settings.home / "keys" / "public"
 
 
 def private_path(settings: Settings) -> Path:

@@ -57,12 +57,19 @@ def test_a_model_is_saved_with_its_signature_and_the_trusted_keys(
     bank, settings = make_bank(), Settings(loan_default_home=tmp_path / "home")
     record = bank.register(0)
     artifact, store = bank.root / record.version, tmp_path / "store"
-    tag = save_model(artifact, record, bank.portfolio, store=store)
-    saved = store / "models" / "corner_bank" / record.version
-    assert not (saved / ARTIFACT / SIGNATURE).exists()
     signed_store = replace(artifact_store(settings), root=bank.root)
     key_id = model_signer(settings)(signed_store.check(record).required())
     trusted = signature_rules(settings).trusted()
+    signature = (artifact / SIGNATURE).read_bytes()
+    (artifact / SIGNATURE).unlink()
+    saved = store / "models" / "corner_bank" / record.version
+    # Without keys, with keys, with the signature: what came later is taken over.
+    tag = save_model(artifact, record, bank.portfolio, store=store)
+    assert not list((saved / PUBLIC_KEYS).iterdir())
+    save_model(artifact, record, bank.portfolio, store=store, trusted=trusted)
+    assert len(list((saved / PUBLIC_KEYS).iterdir())) == 1
+    assert not (saved / ARTIFACT / SIGNATURE).exists()
+    (artifact / SIGNATURE).write_bytes(signature)
     assert save_model(artifact, record, bank.portfolio, store=store, trusted=trusted) == tag
     written = (saved / "model.yaml").stat().st_mtime_ns
     assert save_model(artifact, record, bank.portfolio, store=store, trusted=trusted) == tag

@@ -161,6 +161,22 @@ def test_named_public_keys_are_the_only_trusted_ones(signed: Installation, tmp_p
     )
 
 
+def test_processes_with_homes_of_their_own_share_the_keys_of_an_artifact_root(
+    installation: Installation, tmp_path: Path
+) -> None:
+    """As pods do."""
+    root = str(installation.settings.home / "models")
+    homes = [
+        installation.with_settings(loan_default_home=tmp_path / name, artifact_root=root)
+        for name in ("run", "next run", "service")
+    ]
+    first, second = homes[0].sign(installation.one), homes[1].sign(installation.two)
+    assert first != second
+    for model, key_id in ((installation.one, first), (installation.two, second)):
+        assert homes[2].store.check_served(model).signed_by == key_id
+    assert not homes[2].settings.home.exists()
+
+
 @pytest.mark.parametrize(
     ("changed", "required"),
     [

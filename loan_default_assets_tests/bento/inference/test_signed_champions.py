@@ -13,7 +13,12 @@ import pytest
 from bento.inference.champion_loader import Champion
 from loan_default_assets.settings import Settings
 from loan_default_assets.signing.model_signature import SIGNATURE
-from loan_default_assets.signing.signed_models import artifact_store, model_signer, private_path
+from loan_default_assets.signing.signed_models import (
+    artifact_store,
+    model_signer,
+    private_path,
+    public_folder,
+)
 from loan_default_assets.signing.signing_keys import SigningKey, signing_key
 from loan_default_assets.warehouse.registry import ModelRecord
 from loan_default_assets_tests.bento.served_process import Served, service
@@ -84,7 +89,7 @@ def test_a_champion_without_a_signature(signed: SignedBank, caplog: pytest.LogCa
     assert (champion.error, champion.files_problem) == (None, None)
     for changed in (
         {"require_signature": True},
-        {"signing_public_keys": str(signed.settings.home / "keys/public")},
+        {"signing_public_keys": str(public_folder(signed.settings))},
     ):
         required = signed.champion([signed.one], **changed)
         assert required.poll() == "refused"
@@ -108,7 +113,7 @@ def test_a_service_with_public_keys_alone_serves_on_while_a_champion_is_refused(
 ) -> None:
     bank = signed.bank
     keys = tmp_path / "public"
-    shutil.copytree(signed.settings.home / "keys" / "public", keys)
+    shutil.copytree(public_folder(signed.settings), keys)
     bank.promote(signed.one)
     settings = {
         "portfolio": bank.portfolio_file,

@@ -106,6 +106,11 @@ securityContext:
 - name: BENTOML_HOME
   value: /artifacts/bentoml
 {{- include "loan-default.secret" (list "ALERT_TO" .Values.secrets.alertTo) }}
+{{- include "loan-default.secret" (list "SIGNING_KEY_PASSWORD" .Values.secrets.signingKeyPassword) }}
+{{- if not (hasKey .Values.settings "SIGNING_KEY") }}
+- name: SIGNING_KEY
+  value: /artifacts/keys/signing.pem
+{{- end }}
 # The limit of the pod; Python counts the cores of the node.
 {{- range list "OMP_NUM_THREADS" "TRAINING_PROCESSES" }}
 {{- if not (hasKey $.Values.settings .) }}
