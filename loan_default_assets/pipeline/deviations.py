@@ -5,7 +5,17 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Check = Literal[
-    "signature", "files", "snapshot", "registry", "gate", "decision", "chain", "row", "tombstone", "score"
+    "signature",
+    "files",
+    "snapshot",
+    "registry",
+    "gate",
+    "decision",
+    "chain",
+    "row",
+    "tombstone",
+    "features",
+    "score",
 ]
 
 

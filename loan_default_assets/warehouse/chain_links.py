@@ -29,6 +29,8 @@ RECORD_COLUMNS = {
 }
 _KEY_LENGTHS = {"pruned_predictions": 3, "pruned_links": 4}
 _ROWS_PER_FETCH = 5_000
+# Place of the key from the end of a row of _LINKED.
+_KEY = -2
 _DECISIONS = """
 SELECT id, jsonb_build_array(id, version, artifact_sha256, previous_champion, action, verdict, reason, decided_by,
     decided_at AT TIME ZONE 'UTC', anchors, requires_signature)::text
@@ -166,14 +168,13 @@ class StoredChains:
         ):
             # No row has a null in this column, so a null is that of the join.
             absent = values[1] is None
-            *values, key, erased = values
-            key = None if key is None else bytes(key)
+            values[_KEY] = None if values[_KEY] is None else bytes(values[_KEY])
             yield LinkedPrediction(
                 request,
                 position,
                 None if link is None else (chain, link),
                 b"" if digest is None else bytes(digest),
-                None if absent else StoredPrediction(request, position, *values, key, erased),
+                None if absent else StoredPrediction(request, position, *values),
             )
 
     def repeated_links(self) -> dict[tuple[str, int], list[tuple[int, int]]]:
