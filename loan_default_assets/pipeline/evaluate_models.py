@@ -20,7 +20,8 @@ from loan_default_assets.pipeline.pipeline_errors import ModelFilesError, NoMode
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot, read_snapshot
 from loan_default_assets.pipeline.version_selection import pending_challenger
 from loan_default_assets.policy.leakage_ceiling import leakage_not_excluded
-from loan_default_assets.policy.promotion import PromotionLimits, Verdict, decide_promotion
+from loan_default_assets.policy.promotion import PromotionLimits, Verdict
+from loan_default_assets.policy.promotion_inputs import PromotionInputs
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.evaluations import EvaluationLog, EvaluationRecord
 from loan_default_assets.warehouse.loans import Loans
@@ -106,29 +107,24 @@ def evaluate_models(
     for evaluation in (model, *others):
         if evaluation.failure:
             log.warning(f"evaluation: {evaluation.version} cannot be served: {evaluation.failure}")
-    if challenger is None:
-        verdict = _standing(model, limits)
-    else:
-        verdict = decide_promotion(
-            model.policy_input,
-            compared.policy_input if compared else None,
-            compare(model, compared, window),
-            limits,
-        )
-    verdict = _with_sampling(verdict, window)
-
-    entries: list[tuple[ModelEvaluation, Role, Verdict]] = []
+    inputs = _inputs(model, compared if challenger else model, limits, snapshot)
     if challenger is not None:
-        entries.append((model, "candidate", verdict))
+        inputs = replace(inputs, comparison=compare(model, compared, window))
+    verdict = _with_sampling(inputs.verdict(), window)
+
+    entries: list[tuple[ModelEvaluation, Role, PromotionInputs]] = []
+    if challenger is not None:
+        entries.append((model, "candidate", inputs))
     elif not _evaluated_before(evaluations, model.version, snapshot.digest):
-        entries.append((model, "champion", verdict))
+        entries.append((model, "champion", inputs))
     if compared is not None and compared.policy_input.artifact_matches:
-        entries.append((compared, "champion", _with_sampling(_standing(compared, limits), window)))
+        entries.append((compared, "champion", _inputs(compared, compared, limits, snapshot)))
     recorded = []
-    for evaluation, role, decided in entries:
+    for evaluation, role, decided_on in entries:
         compared_with = compared.version if compared and role == "candidate" else None
+        decided = _with_sampling(decided_on.verdict(), window)
         entry = _record(evaluation, role, decided, snapshot, window, references, compared_with)
-        evaluations.record(entry)
+        evaluations.record(entry, decided_on.as_dict())
         recorded.append(entry)
     log.info(f"evaluation: {model.version} {verdict.decision}. {' '.join(verdict.reasons)}")
     return WindowEvaluation(
@@ -164,9 +160,16 @@ def _with_attestation(
     return replace(evaluation, policy_input=replace(evaluation.policy_input, attested=attested))
 
 
-def _standing(champion: ModelEvaluation, limits: PromotionLimits) -> Verdict:
-    """The verdict on a champion alone, which neither promotes nor rejects."""
-    return decide_promotion(champion.policy_input, champion.policy_input, None, limits)
+def _inputs(
+    model: ModelEvaluation,
+    champion: ModelEvaluation | None,
+    limits: PromotionLimits,
+    snapshot: TrainingSnapshot,
+) -> PromotionInputs:
+    """What is decided on, without a comparison; a champion beside itself is neither promoted nor rejected."""
+    return PromotionInputs(
+        model.policy_input, champion.policy_input if champion else None, None, limits, snapshot.cutoff
+    )
 
 
 def _with_sampling(verdict: Verdict, window: EvaluationWindow) -> Verdict:

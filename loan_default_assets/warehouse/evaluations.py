@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, Literal
 
+from psycopg2 import extensions
+
 from loan_default_assets.warehouse.database import Database, to_json
 
 
@@ -48,8 +50,11 @@ class EvaluationLog:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def record(self, evaluation: EvaluationRecord) -> bool:
+    def record(self, evaluation: EvaluationRecord, inputs: Mapping[str, Any] | None = None) -> bool:
         """Append an evaluation.
+
+        Args:
+            inputs: What the promotion policy decided on, so that the verdict can be computed again.
 
         Returns:
             False, without a change, when this version was evaluated on this snapshot in this role before.
@@ -65,7 +70,14 @@ class EvaluationLog:
                 "ON CONFLICT (model_version, snapshot_hash, role) DO NOTHING",
                 values,
             )
-            return cursor.rowcount == 1
+            appended = cursor.rowcount == 1
+            if appended and inputs is not None:
+                cursor.execute(
+                    "INSERT INTO evaluation_inputs (evaluation, inputs) SELECT id, %(inputs)s FROM model_performance "
+                    "WHERE (model_version, snapshot_hash, role) = (%(model_version)s, %(snapshot_hash)s, %(role)s)",
+                    values | {"inputs": to_json(inputs)},
+                )
+            return appended
 
     def latest(self, version: str | None = None, *, role: str | None = None) -> EvaluationRecord | None:
         """The newest evaluation, optionally of one version or one role."""
@@ -78,6 +90,27 @@ class EvaluationLog:
             )
             rows = cursor.fetchall()
         return _evaluation_record(dict(zip(_COLUMNS, rows[0], strict=True))) if rows else None
+
+
+@dataclass(frozen=True)
+class EvaluationInputs:
+    """An evaluation, its number, and what its verdict was decided on; None where an earlier release evaluated."""
+
+    id: int
+    evaluation: EvaluationRecord
+    inputs: Mapping[str, Any] | None
+
+
+def evaluations_with_inputs(cursor: extensions.cursor) -> list[EvaluationInputs]:
+    """All evaluations, the first one first."""
+    cursor.execute(
+        f"SELECT id, inputs, {', '.join(_COLUMNS)} FROM model_performance "
+        "LEFT JOIN evaluation_inputs ON evaluation = id ORDER BY id"
+    )
+    return [
+        EvaluationInputs(number, _evaluation_record(dict(zip(_COLUMNS, values, strict=True))), inputs)
+        for number, inputs, *values in cursor.fetchall()
+    ]
 
 
 _COLUMNS = tuple(f.name for f in fields(EvaluationRecord))

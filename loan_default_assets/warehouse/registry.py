@@ -1,13 +1,20 @@
 """The table `model_metadata`: trained versions, the champion among them, and its changes, one transaction each."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime
 from typing import Any, Literal
 
 from psycopg2 import extensions
 
+from loan_default_assets.warehouse.champion_decisions import (
+    Signer,
+    announce,
+    operating_system_user,
+    sign_decision,
+)
 from loan_default_assets.warehouse.database import Database, to_json
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.pruned_models import changing_models, pruned_models, unmark_pruned
@@ -69,10 +76,19 @@ _HINTS = ("artifact_uri",)
 
 
 class Registry:
-    """The models of one portfolio. Every method can raise WarehouseError, and RegistryError where it is listed."""
+    """The models of one portfolio. Every method can raise WarehouseError, and RegistryError where it is listed.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    Args:
+        database: Where they are registered.
+        signer: Signs every promotion, rejection and rollback in its transaction; what it raises undoes it.
+        decided_by: Who makes these decisions; the user of the operating system, when omitted.
+    """
+
+    def __init__(
+        self, database: Database, *, signer: Signer | None = None, decided_by: str | None = None
+    ) -> None:
+        self._database, self._signer = database, signer
+        self._decided_by = decided_by or operating_system_user()
 
     def register(self, record: ModelRecord) -> None:
         """Add a candidate; a repetition changes nothing, but the files of a pruned version count as there again.
@@ -133,8 +149,7 @@ class Registry:
     def history(self) -> list[ModelRecord]:
         """All versions, the newest first."""
         with self._database.transaction() as cursor:
-            cursor.execute(f"{_SELECT} ORDER BY created_at DESC, version")
-            return [_record(row) for row in cursor.fetchall()]
+            return model_history(cursor)
 
     def promote(self, version: str, *, expected: str | None, verdict: str, reason: str) -> ModelRecord:
         """Make a classifier champion, retire the previous one and return the champion's record.
@@ -153,7 +168,7 @@ class Registry:
         """
         if not verdict or not reason:
             raise RegistryError(f"version {version}: a promotion needs a verdict and a reason")
-        with changing_models(self._database) as cursor:
+        with self._deciding() as cursor:
             record, champion = _get(cursor, version), _champion(cursor)
             if record.kind != "classifier":
                 raise RegistryError(
@@ -165,7 +180,9 @@ class Registry:
             _check_files_kept(cursor, version, "it was not promoted")
             if champion is not None:
                 _set_status(cursor, champion.version, status="retired")
-            return _set_status(cursor, version, status="champion", verdict=verdict, reason=reason)
+            promoted = _set_status(cursor, version, status="champion", verdict=verdict, reason=reason)
+            sign_decision(cursor, self._signer)
+            return promoted
 
     def reject(self, version: str, reason: str) -> ModelRecord:
         """Mark a candidate as rejected; a repetition changes nothing.
@@ -173,13 +190,15 @@ class Registry:
         Raises:
             RegistryError: The version is unknown, champion or retired.
         """
-        with changing_models(self._database) as cursor:
+        with self._deciding() as cursor:
             record = _get(cursor, version)
             if record.status == "rejected":
                 return record
             if record.status != "candidate":
                 raise RegistryError(f"version {version} is {record.status}; only a candidate can be rejected")
-            return _set_status(cursor, version, status="rejected", reason=reason)
+            rejected = _set_status(cursor, version, status="rejected", reason=reason)
+            sign_decision(cursor, self._signer)
+            return rejected
 
     def refuse_pruned(self, version: str, consequence: str) -> None:
         """Refuse a version whose files retention has deleted.
@@ -202,7 +221,7 @@ class Registry:
             StaleChampion: The champion is not `expected`.
             RegistryError: There is no earlier champion, or retention has deleted its files; the champion stays.
         """
-        with changing_models(self._database) as cursor:
+        with self._deciding() as cursor:
             champion = _champion(cursor)
             if expected is not None:
                 _check_champion(expected, champion, "nothing was rolled back")
@@ -215,13 +234,28 @@ class Registry:
                 )
             _check_files_kept(cursor, previous.version, "nothing was rolled back")
             _set_status(cursor, champion.version, status="rejected", reason=f"rolled back: {reason}")
-            return _set_status(
+            restored = _set_status(
                 cursor,
                 previous.version,
                 status="champion",
                 verdict=previous.verdict,
                 reason=f"restored after the rollback of {champion.version}: {reason}",
             )
+            sign_decision(cursor, self._signer)
+            return restored
+
+    @contextmanager
+    def _deciding(self) -> Iterator[extensions.cursor]:
+        """A transaction whose changes of status the database records as decisions."""
+        with changing_models(self._database) as cursor:
+            announce(cursor, self._decided_by, signed=self._signer is not None)
+            yield cursor
+
+
+def model_history(cursor: extensions.cursor) -> list[ModelRecord]:
+    """All versions, the newest first."""
+    cursor.execute(f"{_SELECT} ORDER BY created_at DESC, version")
+    return [_record(row) for row in cursor.fetchall()]
 
 
 _ATTEMPT = (

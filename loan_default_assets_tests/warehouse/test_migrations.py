@@ -42,11 +42,16 @@ RELEASED = {
     "003_ranking.sql": "45090d1e9e5bd5ff4da1571b3218af84602d77c787aaa567de5e38f43d0f9056",
 }
 ADDED = (
+    "champion_decisions",
     "erasures",
+    "evaluation_inputs",
     "matured_loans",
     "prediction_keys",
+    "prediction_links",
+    "pruned_links",
     "pruned_models",
     "pruned_predictions",
+    "record_links",
     "scored_loans_undated",
     "scored_partitions",
 )

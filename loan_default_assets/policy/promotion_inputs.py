@@ -1,0 +1,92 @@
+"""What a promotion verdict was decided on, as JSON values and back, so that the verdict can be computed again."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import date
+from typing import Any
+
+from loan_default_assets.policy.promotion import (
+    Comparison,
+    EvaluatedModel,
+    PromotionLimits,
+    Verdict,
+    decide_promotion,
+)
+from loan_default_assets.policy.reference_gate import ReferenceDifference
+
+
+@dataclass(frozen=True)
+class PromotionInputs:
+    """The arguments of `decide_promotion`.
+
+    Attributes:
+        cutoff: Data cutoff of the rows that the figures are of; None for rows without dates.
+    """
+
+    candidate: EvaluatedModel
+    champion: EvaluatedModel | None
+    comparison: Comparison | None
+    limits: PromotionLimits
+    cutoff: date | None = None
+
+    def verdict(self) -> Verdict:
+        """The verdict on these figures; see `decide_promotion` for the errors."""
+        return decide_promotion(self.candidate, self.champion, self.comparison, self.limits)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values, but for NaN."""
+        return asdict(self) | {"cutoff": None if self.cutoff is None else self.cutoff.isoformat()}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> "PromotionInputs":
+        """What `as_dict` gave, with null for NaN; values that a later release added are ignored.
+
+        Raises:
+            ValueError: A value is absent, or is not of its kind.
+
+        Examples:
+            >>> model = EvaluatedModel("c1", 10, 2, math.nan, 0.6, 0.1, True, True, True, True)
+            >>> stored = PromotionInputs(model, None, None, PromotionLimits(), date(2025, 1, 1)).as_dict()
+            >>> stored["candidate"]["f1"] = None
+            >>> PromotionInputs.from_dict(stored).verdict().decision
+            'provisional'
+        """
+        try:
+            champion, comparison = stored["champion"], stored["comparison"]
+            return cls(
+                _model(stored["candidate"]),
+                None if champion is None else _model(champion),
+                None if comparison is None else Comparison(**_numbers(comparison, Comparison)),
+                PromotionLimits(**_known(stored["limits"], PromotionLimits)),
+                None if stored["cutoff"] is None else date.fromisoformat(stored["cutoff"]),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"the recorded inputs are incomplete ({type(error).__name__})") from None
+
+
+def _model(stored: Mapping[str, Any]) -> EvaluatedModel:
+    values = _known(stored, EvaluatedModel)
+    reference = values.pop("reference", None)
+    numbers = {name: _number(values[name]) for name in ("f1", "roc_auc_low", "ece")}
+    return EvaluatedModel(
+        **values | numbers,
+        reference=None
+        if reference is None
+        else ReferenceDifference(
+            reference["name"], _number(reference["dauc_low"]), _number(reference["dauc_high"])
+        ),
+    )
+
+
+def _numbers(stored: Mapping[str, Any], kind: Any) -> dict[str, float]:
+    return {name: _number(value) for name, value in _known(stored, kind).items()}
+
+
+def _known(stored: Mapping[str, Any], kind: Any) -> dict[str, Any]:
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in stored.items() if name in names}
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)
