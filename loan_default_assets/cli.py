@@ -330,6 +330,24 @@ def score_loans(
         click.echo(batch_scoring.score_loans(session, instance, first=_day(first), last=_day(last)))
 
 
+@loan_default.command()
+@click.argument("request_id", required=False)
+@_portfolio_options
+@click.option("--all", "everything", is_flag=True, help="All predictions, models and decisions.")
+@verb
+def verify(request_id: str | None, portfolio: str | None, source: str | None, everything: bool) -> None:
+    """Verify recorded predictions: chain, score, model, verdict; exit code 1 and the first deviation otherwise."""
+    from loan_default_assets.commands import verify as verification
+    from loan_default_assets.commands.session import open_session
+
+    if everything == (request_id is not None):
+        raise click.UsageError("name a REQUEST_ID, or give --all")
+    with open_session(_settings(portfolio, source)) as session:
+        found = verification.verify(session, request_id)
+    click.echo(verification.text(found))
+    sys.exit(1 if found.deviations else 0)
+
+
 @loan_default.command("hash-password")
 @verb
 def hash_password() -> None:

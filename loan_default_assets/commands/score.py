@@ -119,6 +119,10 @@ class _FileScoring:
         features = transform(self.portfolio, frame, as_of)
         scored = self.predictor.predict(features.numerical, features.categorical, reasons="adverse")
         names = [name for name in frame.columns if name not in ("loan_id", "as_of")]
+        # Features count days from it, so the score cannot be reproduced without it.
+        if any(self.portfolio.columns[name].kind == "date" for name in names):
+            frame["as_of"] = as_of
+            names.append("as_of")
         predictions = [
             Prediction(
                 request_id=self.request_id,

@@ -17,7 +17,7 @@ from loan_default_assets.warehouse.evaluations import EvaluationInputs, evaluati
 from loan_default_assets.warehouse.pruned_models import pruned_models
 from loan_default_assets.warehouse.registry import ModelRecord, model_history
 
-# Columns of the chains of record_links, as in sql/007_chain.sql; those of the primary key come first.
+# Columns of the chains of record_links, as in sql/008_chain.sql; those of the primary key come first.
 RECORD_COLUMNS = {
     "model_metadata": "version, kind, parent, portfolio_hash, snapshot_hash, attempt, hyper_parameters, threshold, "
     "metrics, trained_from, trained_to, window_from, window_to, artifact_uri, artifact_sha256, created_at",

@@ -1,0 +1,104 @@
+"""`verify`: whether recorded decisions are what the models decided, from database and files alone."""
+
+import uuid
+
+from loan_default_assets.commands.session import CommandError, Session
+from loan_default_assets.limits import split_limits
+from loan_default_assets.pipeline.deviations import Deviations
+from loan_default_assets.pipeline.verify_records import Verification, verify_records
+
+
+def verify(session: Session, request_id: str | None) -> Verification:
+    """Verify the predictions of a request and what they rest on; all records where none is named.
+
+    Raises:
+        CommandError: It is no request id, or no prediction of it was ever recorded.
+    """
+    if request_id is not None:
+        try:
+            request_id = str(uuid.UUID(request_id))
+        except ValueError:
+            raise CommandError(
+                f"{request_id!r} is no request id: a UUID is expected, as in the response to a request\n"
+                "Next: loan-default verify --all"
+            ) from None
+    verification = verify_records(
+        session.database,
+        session.portfolio,
+        session.artifacts,
+        split_limits(session.settings),
+        request_id=request_id,
+    )
+    seen = verification.predictions
+    if request_id is not None and not (seen.rows or seen.pruned or verification.deviations):
+        raise CommandError(
+            f"no prediction of request {request_id} was ever recorded in portfolio {session.portfolio.name}\n"
+            "Next: loan-default verify --all"
+        )
+    return verification
+
+
+def text(found: Verification) -> str:
+    """What was verified as lines; then the first deviation, and how many there are of each kind."""
+    lines = [
+        f"predictions  {found.predictions.rows:,} rows, {found.links:,} links in {found.chains} chains"
+        + _pruned(found),
+        f"scores       {_scores(found)}",
+        f"models       {len(found.files.folders)} of {found.models} with files as registered"
+        + (f", {len(found.files.pruned)} pruned" if found.files.pruned else ""),
+        f"snapshots    {_snapshots(found)}",
+        f"verdicts     {found.gates.recomputed} computed again"
+        + (
+            f", {found.gates.not_recorded} of an earlier release cannot be"
+            if found.gates.not_recorded
+            else ""
+        ),
+        f"decisions    {_decisions(found)}",
+    ]
+    return "\n".join([*lines, *_outcome(found.deviations)])
+
+
+def _outcome(deviations: Deviations) -> list[str]:
+    if not deviations:
+        return ["verified: every record is as it was written"]
+    counts = ", ".join(f"{check} {count:,}" for check, count in deviations.counts.items())
+    first, *others = deviations.first.values()
+    return [
+        f"BROKEN {first}",
+        *(f"also   {deviation}" for deviation in others),
+        f"deviations by check: {counts}",
+        "Next: compare with a backup (loan-default restore DIR, in another home); docs/verification.md says what each "
+        "check proves",
+    ]
+
+
+def _pruned(found: Verification) -> str:
+    pruned, before = found.predictions.pruned, found.pruned.unlinked
+    parts = [f"{pruned:,} pruned with tombstone"] if pruned else []
+    parts += [f"{before:,} pruned before there were chains"] if before else []
+    return "".join(f"; {part}" for part in parts)
+
+
+def _scores(found: Verification) -> str:
+    seen = found.predictions
+    parts = [f"{seen.reproduced:,} reproduced, {seen.identical:,} of them bit for bit"]
+    parts += [f"largest difference {seen.largest:.1e}"] if seen.largest else []
+    parts += [f"{seen.erased:,} erased"] if seen.erased else []
+    parts += [f"{count:,} not reproduced: {reason}" for reason, count in seen.not_reproduced.items()]
+    return "; ".join(parts)
+
+
+def _snapshots(found: Verification) -> str:
+    same = sum(not state.reason for state in found.snapshots)
+    others = [f"{state.version} cannot be: {state.reason}" for state in found.snapshots if state.reason]
+    return "; ".join([f"{same} of {len(found.snapshots)} computed again from processed_data", *others])
+
+
+def _decisions(found: Verification) -> str:
+    if not found.decisions:
+        return "none"
+    signed = sum(decision.signature is not None for decision in found.decisions)
+    last = found.decisions[-1]
+    return (
+        f"{len(found.decisions)}, {signed} signed; the last is number {last.id} with hash {last.hash.hex()}"
+    )

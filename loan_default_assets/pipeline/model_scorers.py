@@ -1,0 +1,83 @@
+"""Recorded features scored again by the model of an artifact, under the portfolio that the artifact holds."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from loan_default_assets.portfolio.features import transform
+from loan_default_assets.portfolio.spec import Portfolio
+
+if TYPE_CHECKING:
+    from loan_default_assets.model.predictor import Predictor
+
+# A source and a first day are no part of an artifact, and no part of the features.
+_NOT_STORED = {"source": {"kind": "synthetic"}, "start": "1970-01-01"}
+
+
+class ModelScorer:
+    """One model, as it scored.
+
+    Attributes:
+        threshold: The threshold of its artifact.
+    """
+
+    def __init__(self, predictor: "Predictor", portfolio: Portfolio) -> None:
+        self.threshold = predictor.threshold
+        self._predictor, self._portfolio = predictor, portfolio
+        self._columns = [name for name in portfolio.columns if name != portfolio.as_of]
+        self._dated = any(
+            portfolio.columns[name].kind == "date"
+            for name in portfolio.features.numerical
+            if name in portfolio.columns
+        )
+
+    def can_score(self, features: Mapping[str, Any]) -> bool:
+        """Whether the date is there from which the model's features count days, where it has such features."""
+        return not self._dated or features.get("as_of") is not None
+
+    def score(self, rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
+        """(n,) PDs of n applications.
+
+        Raises:
+            ValueError: A value is not of its column's kind.
+        """
+        columns = {name: [row.get(name) for row in rows] for name in self._columns}
+        as_of = np.array([row["as_of"] for row in rows], "datetime64[D]") if self._dated else None
+        features = transform(self._portfolio, columns, as_of)
+        return self._predictor.predict(features.numerical, features.categorical).pd
+
+
+def load_scorer(folder: Path, sha256: str) -> ModelScorer:
+    """The model of an artifact.
+
+    Raises:
+        ArtifactError: The files are missing, damaged, or those of an encoder.
+        ValueError: The portfolio in the artifact does not give the model's features.
+    """
+    from loan_default_assets.model.artifact import load
+    from loan_default_assets.model.predictor import Predictor
+
+    loaded = load(folder, sha256=sha256)
+    predictor = Predictor(loaded.classifier(), loaded.version, loaded.feature_names)
+    return ModelScorer(predictor, _portfolio(loaded.portfolio, loaded.feature_names))
+
+
+def _portfolio(stored: Mapping[str, Any], names: Mapping[str, Sequence[str]]) -> Portfolio:
+    """The portfolio that was stored; its order of columns, which JSON lost, is that of the features."""
+    described = _NOT_STORED | dict(stored)
+    ordered = (*names["numbers"], *names["categories"])
+    for key in ("columns", "derive"):
+        found = described.get(key) or {}
+        described[key] = {name: found[name] for name in ordered if name in found} | found
+    if not described.get("as_of"):
+        del described["start"]
+    portfolio = Portfolio.model_validate(described)
+    features = portfolio.features
+    if (tuple(features.numerical), tuple(features.categorical)) != (
+        tuple(names["numbers"]),
+        tuple(names["categories"]),
+    ):
+        raise ValueError("the portfolio stored with the model does not give the model's features")
+    return portfolio

@@ -1,0 +1,124 @@
+"""All checks of `loan-default verify`, in one state of the database, without the service."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from loan_default_assets.pipeline.deviations import Deviations
+from loan_default_assets.pipeline.opened_features import OpenFeatures, opened_features
+from loan_default_assets.pipeline.verify_chains import (
+    ALL_CHAINS,
+    verify_decision_chain,
+    verify_prediction_chains,
+    verify_record_chains,
+)
+from loan_default_assets.pipeline.verify_decisions import CheckSignature, verify_decisions
+from loan_default_assets.pipeline.verify_gates import GateCounts, verify_gates
+from loan_default_assets.pipeline.verify_models import CheckManifest, Scorers, VerifiedFiles, verify_files
+from loan_default_assets.pipeline.verify_predictions import PredictionCounts, verify_predictions
+from loan_default_assets.pipeline.verify_snapshots import SnapshotState, recompute_snapshots
+from loan_default_assets.pipeline.verify_tombstones import PrunedLinks, verify_tombstones
+from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.warehouse.chain_links import stored_chains
+from loan_default_assets.warehouse.champion_decisions import RecordedDecision
+from loan_default_assets.warehouse.database import Database
+from loan_default_assets.warehouse.loans import Loans
+
+if TYPE_CHECKING:
+    from loan_default_assets.model.artifact_store import ArtifactStore
+    from loan_default_assets.model.split_bounds import SplitLimits
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was verified, and what deviates.
+
+    Attributes:
+        links: Links of the chains of predictions that were followed.
+        chains: Number of these chains.
+        models: Versions whose files were compared.
+        snapshots: Of every version that was ever champion.
+    """
+
+    deviations: Deviations
+    predictions: PredictionCounts
+    links: int
+    chains: int
+    pruned: PrunedLinks
+    models: int
+    files: VerifiedFiles
+    gates: GateCounts
+    snapshots: tuple[SnapshotState, ...]
+    decisions: tuple[RecordedDecision, ...]
+
+
+def verify_records(
+    database: Database,
+    portfolio: Portfolio,
+    store: "ArtifactStore",
+    limits: "SplitLimits",
+    *,
+    request_id: str | None = None,
+    open_features: OpenFeatures = opened_features,
+    check_manifest: CheckManifest | None = None,
+    check_signature: CheckSignature | None = None,
+) -> Verification:
+    """Verify all records, or those that the predictions of one request rest on.
+
+    Args:
+        limits: As at training, for the hash of a snapshot.
+        request_id: A UUID; None for all predictions.
+        open_features: Gives the features of predictions.
+        check_manifest: Checks the signature of a model's manifest.
+        check_signature: Checks the signature of a decision.
+
+    Raises:
+        WarehouseError: The database cannot be reached.
+    """
+    deviations = Deviations()
+    with stored_chains(database) as stored:
+        models, decisions = stored.models(), stored.decisions()
+        evaluations = stored.evaluations()
+        linked = list(stored.linked_predictions(request_id)) if request_id else None
+        concerned = models
+        if linked is not None:
+            scored_by = {each.row.model_version for each in linked if each.row}
+            concerned = [model for model in models if model.version in scored_by]
+        versions = {model.version for model in concerned}
+        files = verify_files(concerned, stored.pruned_models(), store, check_manifest, deviations)
+        verify_decision_chain(stored, decisions, deviations)
+        verify_decisions(decisions, models, evaluations, check_signature, deviations)
+        gates = verify_gates(
+            [each for each in evaluations if each.evaluation.model_version in versions], deviations
+        )
+        verify_record_chains(stored, decisions, deviations)
+        chains = ALL_CHAINS if request_id is None else tuple(stored.chains_of(request_id))
+        links = verify_prediction_chains(stored, decisions, chains, deviations)
+        pruned = verify_tombstones(stored, deviations, compare=request_id is None)
+        predictions = verify_predictions(
+            stored.linked_predictions() if linked is None else linked,
+            stored.repeated_links(),
+            pruned,
+            open_features,
+            Scorers(models, files),
+            deviations,
+        )
+    promoted = {decision.version for decision in decisions if decision.action == "promoted"}
+    snapshots = recompute_snapshots(
+        [model for model in concerned if model.version in promoted],
+        evaluations,
+        Loans(database, portfolio),
+        portfolio.hash,
+        limits,
+    )
+    return Verification(
+        deviations,
+        predictions,
+        links,
+        len(chains),
+        pruned,
+        len(concerned),
+        files,
+        gates,
+        tuple(snapshots),
+        tuple(decisions),
+    )
