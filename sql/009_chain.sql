@@ -363,11 +363,11 @@ BEGIN
         PERFORM append_record_link('pruned_links', each);
     END LOOP;
     FOR model IN SELECT * FROM model_metadata WHERE status = 'rejected' ORDER BY created_at, version LOOP
-        PERFORM append_decision(model, 'rejected', NULL, 'migration of sql/008_chain.sql', clock_timestamp());
+        PERFORM append_decision(model, 'rejected', NULL, 'the migration to hash chains', clock_timestamp());
     END LOOP;
     FOR model IN SELECT * FROM model_metadata WHERE status IN ('retired', 'champion')
         ORDER BY status = 'champion', promoted_at LOOP
-        PERFORM append_decision(model, 'promoted', champion, 'migration of sql/008_chain.sql', model.promoted_at);
+        PERFORM append_decision(model, 'promoted', champion, 'the migration to hash chains', model.promoted_at);
         champion := model.version;
     END LOOP;
 END $$;

@@ -10,7 +10,7 @@ from loan_default_assets.warehouse.registry import ModelRecord
 # What is wrong with a signature by the key of this id over these bytes; None where it is valid.
 CheckSignature = Callable[[str, bytes, bytes], str | None]
 # Decisions of before the table was created, which the migration recorded.
-MIGRATION = "migration 007"
+MIGRATION = "the migration to hash chains"
 
 
 def verify_decisions(
