@@ -219,18 +219,16 @@ def _tombstone(
     return do
 
 
-CAN_SCORE_OTHERWISE = (
-    "features = features || jsonb_build_object('income', (features ->> 'income')::float8 + 1)"
-)
+# On the same side of the threshold, so that the decision still follows from it.
+ANOTHER_PD = "probability = CASE WHEN probability < threshold THEN probability + threshold ELSE probability + 1 END / 2"
+ANOTHER_INCOME = "features = features || jsonb_build_object('income', (features ->> 'income')::float8 + 1)"
 ALTERATIONS = {
-    "the PD of a row": Alteration(
-        "row", "predictions", "the row was altered", _updating("probability = 1 - probability / 2")
-    ),
+    "the PD of a row": Alteration("row", "predictions", "the row was altered", _updating(ANOTHER_PD)),
     "the PD of a row, found by the model too": Alteration(
-        "score", "predictions", "on the recorded features", _updating("probability = 1 - probability / 2")
+        "score", "predictions", "on the recorded features", _updating(ANOTHER_PD)
     ),
     "the features of a row": Alteration(
-        "row", "predictions", "the row was altered", _updating(CAN_SCORE_OTHERWISE)
+        "row", "predictions", "the row was altered", _updating(ANOTHER_INCOME)
     ),
     "features that are none": Alteration(
         "score", "predictions", "expected PD nan", _updating("""features = '{"income": "x"}'""")
@@ -342,7 +340,7 @@ ALTERATIONS = {
         "decision",
         "champion_decisions",
         "the decision was altered",
-        _decision("UPDATE champion_decisions SET verdict = 'rejected'"),
+        _decision("UPDATE champion_decisions SET verdict = 'provisional'"),
     ),
     "a deleted decision": Alteration(
         "chain",
