@@ -15,6 +15,7 @@ from loan_default_assets.pipeline.model_scorers import ModelScorer
 from loan_default_assets.pipeline.opened_features import OpenFeatures
 from loan_default_assets.pipeline.verify_tombstones import PrunedLinks
 from loan_default_assets.warehouse.chain_links import LinkedPrediction, StoredPrediction
+from loan_default_assets.warehouse.sealed_features import AlteredFeatures
 
 TOLERANCE = 1e-6
 _ROWS_PER_BATCH = 10_000
@@ -167,6 +168,14 @@ def _score(
         _compare_decision(row, scorer.threshold, deviations)
         if features is None:
             counts.erased += 1
+        elif isinstance(features, AlteredFeatures):
+            deviations.add(
+                "score",
+                _TABLE,
+                _name(row),
+                expected="features that the key of the prediction opens",
+                found="features or a key that were altered",
+            )
         elif not scorer.can_score(features):
             counts.not_reproduced["an earlier release did not record the date of the application"] += 1
         else:

@@ -17,7 +17,7 @@ from loan_default_assets.warehouse.evaluations import EvaluationInputs, evaluati
 from loan_default_assets.warehouse.pruned_models import pruned_models
 from loan_default_assets.warehouse.registry import ModelRecord, model_history
 
-# Columns of the chains of record_links, as in sql/008_chain.sql; those of the primary key come first.
+# Columns of the chains of record_links, as in sql/009_chain.sql; those of the primary key come first.
 RECORD_COLUMNS = {
     "model_metadata": "version, kind, parent, portfolio_hash, snapshot_hash, attempt, hyper_parameters, threshold, "
     "metrics, trained_from, trained_to, window_from, window_to, artifact_uri, artifact_sha256, created_at",
@@ -37,8 +37,9 @@ FROM champion_decisions ORDER BY id
 _LINKED = """
 SELECT l.chain, l.link, l.digest, request_id::text, position, p.loan_id, p.model_version, p.features::text,
     p.probability, p.decision, p.threshold, p.reasons::text, p.channel, p.latency_ms,
-    to_json(p.created_at AT TIME ZONE 'UTC')::text
+    to_json(p.created_at AT TIME ZONE 'UTC')::text, k.key
 FROM predictions p FULL JOIN prediction_links l USING (request_id, position)
+    LEFT JOIN prediction_keys k USING (request_id, position)
 """
 
 
@@ -47,9 +48,10 @@ class StoredPrediction:
     """A row of `predictions`.
 
     Attributes:
-        features: Text of the JSON value.
+        features: Text of the JSON value, which is sealed.
         reasons: Text of the JSON value; None without reason codes.
         created_at: Text of the JSON value, in UTC.
+        key: Opens the features; None where it was destroyed.
     """
 
     request_id: str
@@ -64,6 +66,7 @@ class StoredPrediction:
     channel: str
     latency_ms: float | None
     created_at: str
+    key: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,7 @@ class StoredChains:
     def linked_predictions(self, request_id: str | None = None) -> Iterator[LinkedPrediction]:
         """Links and rows side by side, in any order: those of one request, or all."""
         condition = "" if request_id is None else "WHERE request_id = %s::uuid"
-        for chain, link, digest, request, position, *values in self._stream(
+        for chain, link, digest, request, position, *values, key in self._stream(
             _LINKED + condition, None if request_id is None else (request_id,)
         ):
             # No row has a null in this column, so a null is that of the join.
@@ -162,7 +165,9 @@ class StoredChains:
                 position,
                 None if link is None else (chain, link),
                 b"" if digest is None else bytes(digest),
-                None if absent else StoredPrediction(request, position, *values),
+                None
+                if absent
+                else StoredPrediction(*(request, position, *values, None if key is None else bytes(key))),
             )
 
     def repeated_links(self) -> dict[tuple[str, int], list[tuple[int, int]]]:
