@@ -2,7 +2,7 @@
 
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from bento.generated import loan_default_pb2_grpc as pb_grpc
 from loan_default_assets.commands.score import score
 from loan_default_assets.commands.session import Session
 from loan_default_assets.limits import split_limits
+from loan_default_assets.pipeline.opened_features import Opened, opened_features
 from loan_default_assets.pipeline.verify_records import verify_records
 from loan_default_assets.settings import Settings
+from loan_default_assets.warehouse.chain_links import StoredPrediction
 from loan_default_assets_tests.bento.random_requests import columns_of, message, random_bodies
 from loan_default_assets_tests.bento.tiny_models import ServedBank
 
@@ -57,10 +59,19 @@ def test_predictions_of_every_channel_are_reproduced(
     assert found.predictions.rows == found.predictions.reproduced == 90
     assert not found.predictions.not_reproduced
 
-    bank.rows(
-        "SET LOCAL session_replication_role = replica; "
-        "UPDATE predictions SET features = features - 'as_of' WHERE channel = 'file' RETURNING 1"
+    def without_date(rows: Sequence[StoredPrediction]) -> list[Opened]:
+        opened = opened_features(rows)
+        return [
+            {
+                name: value
+                for name, value in (features or {}).items()
+                if name != "as_of" or row.channel != "file"
+            }
+            for row, features in zip(rows, opened, strict=True)
+        ]
+
+    found = verify_records(
+        bank.database, bank.portfolio, session.artifacts, split_limits(settings), open_features=without_date
     )
-    found = verify_records(bank.database, bank.portfolio, session.artifacts, split_limits(settings))
     reason = "an earlier release did not record the date of the application"
     assert found.predictions.not_reproduced == {reason: 40}

@@ -52,6 +52,16 @@ def _updating(assignment: str, condition: str = "true") -> Callable[[RecordedBan
     return do
 
 
+def _change_key(bank: RecordedBank, rng: random.Random) -> str:
+    request, position = _prediction(bank, rng)
+    bank.alter(
+        "UPDATE prediction_keys SET key = sha256(key) WHERE request_id = %(request)s AND position = %(position)s",
+        request=request,
+        position=position,
+    )
+    return f"request {request} position {position}"
+
+
 def _delete_prediction(bank: RecordedBank, rng: random.Random) -> str:
     request, position = _prediction(bank, rng)
     bank.alter(
@@ -221,17 +231,20 @@ def _tombstone(
 
 # On the same side of the threshold, so that the decision still follows from it.
 ANOTHER_PD = "probability = CASE WHEN probability < threshold THEN probability + threshold ELSE probability + 1 END / 2"
-ANOTHER_INCOME = "features = features || jsonb_build_object('income', (features ->> 'income')::float8 + 1)"
+OTHER_FEATURES = "features = jsonb_build_object('sealed', reverse(features ->> 'sealed'))"
 ALTERATIONS = {
     "the PD of a row": Alteration("row", "predictions", "the row was altered", _updating(ANOTHER_PD)),
     "the PD of a row, found by the model too": Alteration(
         "score", "predictions", "on the recorded features", _updating(ANOTHER_PD)
     ),
     "the features of a row": Alteration(
-        "row", "predictions", "the row was altered", _updating(ANOTHER_INCOME)
+        "row", "predictions", "the row was altered", _updating(OTHER_FEATURES)
     ),
-    "features that are none": Alteration(
-        "score", "predictions", "expected PD nan", _updating("""features = '{"income": "x"}'""")
+    "the features of a row, found by their key too": Alteration(
+        "score", "predictions", "features that the key of the prediction opens", _updating(OTHER_FEATURES)
+    ),
+    "the key of a row": Alteration(
+        "score", "predictions", "features that the key of the prediction opens", _change_key
     ),
     "the reason codes of a row": Alteration(
         "row", "predictions", "the row was altered", _updating("reasons = '[]'", "reasons IS NOT NULL")

@@ -4,10 +4,9 @@ import hashlib
 import io
 import shutil
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -18,7 +17,7 @@ from loan_default_assets.commands.session import CommandError
 from loan_default_assets.commands.verify import verify
 from loan_default_assets.limits import split_limits
 from loan_default_assets.pipeline.deviations import Deviations
-from loan_default_assets.pipeline.opened_features import opened_features
+from loan_default_assets.pipeline.opened_features import Opened, opened_features
 from loan_default_assets.pipeline.verify_records import verify_records
 from loan_default_assets.warehouse.chain_links import StoredPrediction
 from loan_default_assets.warehouse.registry import ModelRecord, Registry
@@ -139,7 +138,7 @@ def test_a_second_link_of_a_row_is_found(recorded_bank: RecordedBank) -> None:
 
 
 def test_erased_features_are_no_deviation(recorded_bank: RecordedBank) -> None:
-    def with_one_key(rows: Sequence[StoredPrediction]) -> list[Mapping[str, Any] | None]:
+    def with_one_key(rows: Sequence[StoredPrediction]) -> list[Opened]:
         return [
             each if row.loan_id == "000-000" else None
             for each, row in zip(opened_features(rows), rows, strict=True)

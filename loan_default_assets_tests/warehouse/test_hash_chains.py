@@ -37,7 +37,7 @@ WRITERS, STATEMENTS, ROWS = 8, 12, 25
 FORMER_INSERT = """
 INSERT INTO predictions (request_id, position, loan_id, model_version, features, probability, decision, threshold,
     reasons, channel, latency_ms, created_at)
-SELECT gen_random_uuid(), number, 'L' || number, 'c1', '{"note": "\\"원화\\"\\n"}', 0.1 + number / 1e3, 0,
+SELECT gen_random_uuid(), number, 'L' || number, 'c1', '{"sealed": "AA=="}', 0.1 + number / 1e3, 0,
     0.4, CASE WHEN number % 2 = 0 THEN '[{"feature": "amount"}]'::jsonb END, 'http', 1.5 / (number + 1),
     timestamptz '2024-03-31 23:59:59.5+00' + number * interval '1 day'
 FROM generate_series(0, 39) number
