@@ -18,6 +18,7 @@ from typing import Any
 
 from bento.operations import bentoml_internals
 from loan_default_assets.portfolio.spec import Portfolio, load
+from loan_default_assets.private_files import tighten
 from loan_default_assets.settings import Settings
 from loan_default_assets.signing.model_signature import SIGNATURE
 from loan_default_assets.signing.signing_keys import TrustedKey
@@ -121,6 +122,7 @@ def save_model(
         public.mkdir()
         for name, content in keys.items():
             (public / name).write_bytes(content)
+    tighten(target)
     return tag
 
 
@@ -159,6 +161,8 @@ def build_bento(tag: str, *, store: Path) -> BuiltBento:
             )
         if done.returncode:
             raise PackagingError(f"the Bento of {tag} was not built:\n{done.stderr.strip()[-2000:]}")
+        # The copied sources have the modes of the installation.
+        tighten(target)
     size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
     return BuiltBento(f"loan_default_{name}:{number}", target, size)
 
