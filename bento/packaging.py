@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bento.operations import bentoml_internals
+from loan_default_assets.error_outline import reason
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.private_files import tighten
 from loan_default_assets.settings import Settings
@@ -161,8 +162,6 @@ def build_bento(tag: str, *, store: Path) -> BuiltBento:
             )
         if done.returncode:
             raise PackagingError(f"the Bento of {tag} was not built:\n{done.stderr.strip()[-2000:]}")
-        # The copied sources have the modes of the installation.
-        tighten(target)
     size = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
     return BuiltBento(f"loan_default_{name}:{number}", target, size)
 
@@ -232,7 +231,7 @@ def _read_record(folder: Path) -> ModelRecord:
     try:
         values: dict[str, Any] = json.loads((folder / RECORD).read_text())
     except (OSError, ValueError) as error:
-        raise PackagingError(f"{folder / RECORD} cannot be read: {error}") from None
+        raise PackagingError(f"{folder / RECORD} cannot be read: {reason(error)}") from None
     for name in ("trained_from", "trained_to", "window_from", "window_to"):
         values[name] = values[name] and date.fromisoformat(values[name])
     for name in ("created_at", "promoted_at"):
@@ -244,7 +243,7 @@ def _read_portfolio(folder: Path) -> Portfolio:
     try:
         return Portfolio.model_validate_json((folder / PORTFOLIO).read_text())
     except (OSError, ValueError) as error:
-        raise PackagingError(f"{folder / PORTFOLIO} cannot be read: {error}") from None
+        raise PackagingError(f"{folder / PORTFOLIO} cannot be read: {reason(error)}") from None
 
 
 def _copy_sources(folder: Path, tag: str) -> None:
