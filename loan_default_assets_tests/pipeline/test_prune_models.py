@@ -130,6 +130,21 @@ def test_a_promotion_before_the_lock_saves_the_files(database: Database, tmp_pat
     assert registry.rollback("test").version == "c3"
 
 
+def test_a_version_that_is_trained_again_while_others_are_deleted_keeps_its_files(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, remove = Registry(database), prune_models.shutil.rmtree
+
+    def remove_and_train(folder: Path) -> None:
+        remove(folder)
+        registry.register(registry.get("c1"))
+
+    monkeypatch.setattr(prune_models.shutil, "rmtree", remove_and_train)
+    assert [files.version for files in prune_files(database, tmp_path, RETENTION, LATER)] == ["c4"]
+    assert folders(tmp_path) == {"c1", "c2", "c3", "c5"}
+    assert marks(database) == {"c4"}
+
+
 def test_nothing_outside_the_root_is_deleted(database: Database, tmp_path: Path) -> None:
     assert prune_files(database, tmp_path / "elsewhere", RETENTION, LATER) == []
     assert marks(database) == set()
