@@ -57,7 +57,7 @@ def load_partitions(
     )
     log.info(f"raw_loans: {stored}")
     if read.new_columns:
-        names = ", ".join(map(repr, sorted(read.new_columns)))
+        names = ", ".join(sorted(read.new_columns))
         log.warning(
             f"raw_loans: not read, as the portfolio does not describe them: {names} (add to columns or ignore)"
         )

@@ -67,7 +67,9 @@ def grown(make_bank: Callable[..., ServedBank], tmp_path_factory: pytest.TempPat
         bank.registry.reject(record.version, "worse")
     name = bank.portfolio.name
     for record in records:
-        with bentoml_internals.new_model(f"{name}:{record.version}", store=home / "bentoml", labels={}) as model:
+        with bentoml_internals.new_model(
+            f"{name}:{record.version}", store=home / "bentoml", labels={}
+        ) as model:
             Path(model.path_of("content")).write_text("{}")
         folder = home / "bentoml" / "bentos" / f"loan_default_{name}" / record.version
         folder.mkdir(parents=True)
@@ -127,9 +129,7 @@ def state(bank: ServedBank, home: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(
-    grown: ServedBank, postgres: Any, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Any]:
+def undisturbed(grown: ServedBank, postgres: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The state after one `prune` to its end."""
     with copied(grown, postgres, tmp_path_factory.mktemp("undisturbed")) as (bank, home):
         before = state(bank, home)
@@ -137,7 +137,9 @@ def undisturbed(
         assert done.returncode == 0, done.stderr
         found = state(bank, home)
     assert [len(found[kind]) for kind in ("predictions", "tombstones", "marks", "runs")] == [0, 6, 3, 1]
-    assert all(len(found[kind]) < len(before[kind]) for kind in ("models", "bentoml/bentos", "bentoml/models"))
+    assert all(
+        len(found[kind]) < len(before[kind]) for kind in ("models", "bentoml/bentos", "bentoml/models")
+    )
     return found
 
 

@@ -97,6 +97,7 @@ def columns_to_read(
     given: Sequence[str],
     needed: Collection[str] | None = None,
     new_columns: set[str] | None = None,
+    rare: Collection[str] = (),
 ) -> dict[str, str]:
     """Check a header and select the columns to read.
 
@@ -106,6 +107,7 @@ def columns_to_read(
         given: The names in the header.
         needed: As in `file_chunks`.
         new_columns: Receives the names of columns that are not described, where those are ignored.
+        rare: Names that few rows have; they are not shown, because they may be values of a loan.
 
     Returns:
         The portfolio's name of a column per name in the header, in the portfolio's order.
@@ -118,10 +120,11 @@ def columns_to_read(
     problems = [f"{name!r} appears twice" for name, count in Counter(given).items() if count > 1]
     extra = [name for name in given if name not in wanted and name not in p.ignore and needed is None]
     # A file's second `rate` is read as `rate.1`.
-    twice = [name.rpartition(".")[0] for name in extra if re.search(r"\.\d+$", name)]
+    shown = [name for name in extra if name not in rare]
+    twice = [name.rpartition(".")[0] for name in shown if re.search(r"\.\d+$", name)]
     problems += [f"{name!r} appears twice" for name in dict.fromkeys(twice) if name in given]
     for name in [name for name in wanted if name not in given]:
-        problems.append(f"{name!r} is missing{did_you_mean(name, extra, otherwise_all=False)}")
+        problems.append(f"{name!r} is missing{did_you_mean(name, shown, otherwise_all=False)}")
     if extra and 2 * sum(map(is_number_like, extra)) > len(extra):
         # Names that look like cells may be those of an applicant.
         problems.append(
@@ -135,16 +138,23 @@ def columns_to_read(
             "and `names: [...]` under source)"
         ]
     elif extra and p.new_columns == "ignore" and not problems:
-        (set() if new_columns is None else new_columns).update(extra)
+        (set() if new_columns is None else new_columns).update(_described(shown, extra))
     elif extra:
         problems.append(
-            f"not described in the portfolio: {', '.join(map(repr, extra))} (add to columns, or to ignore)"
+            f"not described in the portfolio: {', '.join(_described(shown, extra))} (add to columns, or to ignore)"
         )
     if problems and mojibake(given):
         problems.append("the header was decoded with the wrong encoding before it was saved")
     if problems:
         raise ColumnsNotFound(f"{location}: columns: {'; '.join(problems)}")
     return wanted
+
+
+def _described(shown: Sequence[str], extra: Sequence[str]) -> list[str]:
+    """The names that may be shown in quotes, and the number of the others."""
+    hidden = len(extra) - len(shown)
+    others = f"{hidden} names of few rows, which are not shown, because they may be values of a loan"
+    return [*map(repr, shown), *([others] if hidden else [])]
 
 
 def missing_marks(p: Portfolio) -> list[str]:

@@ -57,7 +57,7 @@ class RowsRead:
 
     Attributes:
         total: Rows, those of partitions that were not requested included.
-        new_columns: Columns that the portfolio does not describe and that were not read.
+        new_columns: Columns that the portfolio does not describe and that were not read, in quotes.
     """
 
     total: int = 0

@@ -1,5 +1,6 @@
 """Column names as people write them: each gets a name that a portfolio accepts, and is found under its own."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -169,8 +170,8 @@ def test_another_file_keeps_the_layout_if_its_kind_is_the_same(
 @pytest.mark.parametrize(
     ("header", "read"),
     [
-        ("rate,y,added", {"added"}),
-        ("rate,y,SCORE,added", {"SCORE", "added"}),
+        ("rate,y,added", {"'added'"}),
+        ("rate,y,SCORE,added", {"'SCORE'", "'added'"}),
         ("rate,y", set()),
         ("rates,y,added", "'rate' is missing; did you mean 'rates'"),
         ("rate,y,rate", "'rate' appears twice"),
@@ -196,3 +197,31 @@ def test_new_columns_are_ignored_and_named_where_the_portfolio_says_so(
     assert only.frame["rate"].tolist() == [1.0]
     assert "added" not in only.frame
     assert found.new_columns == read
+
+
+@pytest.mark.parametrize(
+    ("new_columns", "said"),
+    [
+        ("refuse", r"not described in the portfolio: 'added', 1 names of few rows, which are not shown"),
+        ("ignore", r"'added'.*1 names of few rows, which are not shown"),
+    ],
+)
+def test_names_of_few_rows_may_be_values_and_are_not_shown(
+    new_columns: str, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "bank.yaml").write_text(
+        f"{{name: bank, source: {{kind: jsonl, path: a.jsonl}}, label: {{column: y}}, new_columns: {new_columns}, "
+        "columns: {rate: {kind: number}}}"
+    )
+    rows = ['{"rate": 1, "y": 0, "added": 1}'] * 3 + ['{"rate": 1, "y": 0, "added": 1, "Kim Minsu": 3}']
+    (tmp_path / "a.jsonl").write_text("\n".join(rows))
+    p, found = load(str(tmp_path / "bank.yaml")), RowsRead()
+    if new_columns == "ignore":
+        list(read_rows(p, ["snapshot"], today=TODAY, read=found))
+        text = " ".join(sorted(found.new_columns))
+    else:
+        with pytest.raises(SourceError) as refused:
+            list(read_rows(p, ["snapshot"], today=TODAY, read=found))
+        text = str(refused.value)
+    assert re.search(said, text)
+    assert "Kim" not in text
