@@ -1,7 +1,7 @@
 """The table of planted faults: one changed line each, and the tests that must fail with it."""
 
 from loan_default_assets_tests.mutants.mutant import MODEL, PIPELINE, POLICY, WAREHOUSE, Mutant, mutant
-from loan_default_assets_tests.mutants.retention_faults import RETENTION
+from loan_default_assets_tests.mutants.planted_retention import RETENTION_FAULTS
 
 PLANTED: tuple[Mutant, ...] = (
     mutant(
@@ -301,5 +301,5 @@ PLANTED: tuple[Mutant, ...] = (
         "bento/access/test_api_keys.py",
         "bento/http_api/test_middleware.py",
     ),
-    *RETENTION,
+    *RETENTION_FAULTS,
 )

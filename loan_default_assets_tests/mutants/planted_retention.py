@@ -10,7 +10,7 @@ from loan_default_assets_tests.mutants.mutant import (
     mutant,
 )
 
-RETENTION: tuple[Mutant, ...] = (
+RETENTION_FAULTS: tuple[Mutant, ...] = (
     mutant(
         "the champion before the present one keeps its files",
         f"{POLICY}/model_retention.py",
