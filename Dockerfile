@@ -45,7 +45,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     LOAN_DEFAULT_HOME=/var/lib/loan-default \
     DAGSTER_HOME=/var/lib/loan-default/dagster
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /var/lib/loan-default --shell /usr/sbin/nologin loan \
-    && install --directory --owner loan --group loan /var/lib/loan-default \
+    && install --directory --mode 0700 --owner loan --group loan /var/lib/loan-default \
     && install --directory --owner loan --group loan --mode 0700 /signing
 COPY --from=dependencies /opt/venv /opt/venv
 WORKDIR /app

@@ -13,6 +13,7 @@ from bento.operations import bentoml_internals
 from bento.packaging import PackagingError, served_portfolio
 from loan_default_assets.portfolio.spec import PortfolioError
 from loan_default_assets.ports import bypass_proxies
+from loan_default_assets.private_files import prepare_home
 from loan_default_assets.process_output import keep_values_out
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import Database
@@ -37,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     keep_values_out()
     settings = Settings()
     bypass_proxies(os.environ)
+    prepare_home(settings.home)
     # BentoML and the workers read the settings from the environment.
     os.environ.update(
         LOAN_DEFAULT_HOME=str(settings.home),

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from bento.operations import bentoml_internals
+from loan_default_assets.error_outline import reason
 from loan_default_assets.portfolio.spec import Portfolio, load
+from loan_default_assets.private_files import tighten
 from loan_default_assets.settings import Settings
 from loan_default_assets.signing.model_signature import SIGNATURE
 from loan_default_assets.signing.signing_keys import TrustedKey
@@ -121,6 +123,7 @@ def save_model(
         public.mkdir()
         for name, content in keys.items():
             (public / name).write_bytes(content)
+    tighten(target)
     return tag
 
 
@@ -228,7 +231,7 @@ def _read_record(folder: Path) -> ModelRecord:
     try:
         values: dict[str, Any] = json.loads((folder / RECORD).read_text())
     except (OSError, ValueError) as error:
-        raise PackagingError(f"{folder / RECORD} cannot be read: {error}") from None
+        raise PackagingError(f"{folder / RECORD} cannot be read: {reason(error)}") from None
     for name in ("trained_from", "trained_to", "window_from", "window_to"):
         values[name] = values[name] and date.fromisoformat(values[name])
     for name in ("created_at", "promoted_at"):
@@ -240,7 +243,7 @@ def _read_portfolio(folder: Path) -> Portfolio:
     try:
         return Portfolio.model_validate_json((folder / PORTFOLIO).read_text())
     except (OSError, ValueError) as error:
-        raise PackagingError(f"{folder / PORTFOLIO} cannot be read: {error}") from None
+        raise PackagingError(f"{folder / PORTFOLIO} cannot be read: {reason(error)}") from None
 
 
 def _copy_sources(folder: Path, tag: str) -> None:

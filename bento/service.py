@@ -33,6 +33,7 @@ from bento.schemas.problems import Refused
 from bento.schemas.request_parsing import Parser
 from bento.schemas.requests import MOST_LOANS, RequestTypes
 from bento.schemas.responses import PredictBatchResponse, PredictResponse, ReloadResponse
+from loan_default_assets.private_files import restrict_new_files
 from loan_default_assets.process_output import keep_values_out, report_loop_error
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import Database
@@ -134,6 +135,7 @@ class LoanDefault:
     async def start(self) -> None:
         """Start the parts of this worker."""
         keep_values_out()
+        restrict_new_files()
         asyncio.get_running_loop().set_exception_handler(report_loop_error)
         # Imported here because the supervisor does not need the model's libraries.
         import torch

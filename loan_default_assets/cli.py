@@ -185,9 +185,12 @@ def init(file: str, output: str | None, yes: bool, **decided: Any) -> None:
     """Profile a file of loans, say what each column becomes, and write a first portfolio to edit."""
     from loan_default_assets.commands.init import write
     from loan_default_assets.commands.init_questions import ask_on_terminal, request_of
+    from loan_default_assets.private_files import give_users_mode
 
+    home = _settings(None, None).home
     ask = ask_on_terminal if sys.stdin.isatty() and sys.stdout.isatty() and not yes else None
     written = write(file, request_of(**decided), output, ask=ask)
+    give_users_mode(written.path, home)
     click.echo(written.report)
     if yes:
         _run_chain(str(written.path), file, None, None)
@@ -427,15 +430,14 @@ def erase(
 @verb
 def sbom(version: str | None, portfolio: str | None, source: str | None, output: str | None) -> None:
     """Write a model's bill of materials (CycloneDX): files, data, metrics, libraries; of the champion by default."""
-    from pathlib import Path
-
     from loan_default_assets.commands.sbom import sbom as bill
     from loan_default_assets.commands.session import open_session
+    from loan_default_assets.private_files import write_for_user
 
     with open_session(_settings(portfolio, source)) as session:
         text = bill(session, version)
     if output:
-        Path(output).write_text(f"{text}\n", "utf-8")
+        write_for_user(Path(output), f"{text}\n", session.settings.home)
     else:
         click.echo(text)
 

@@ -45,6 +45,20 @@ def outline(error: BaseException) -> str:
     return ", after ".join([*shown, *(["others"] if len(chain) > _SHOWN else [])])
 
 
+def reason(error: BaseException) -> str:
+    """What may be shown of an error without the lines of code: the project's own text, or the kind of any other.
+
+    >>> reason(ValueError("Kim"))
+    'ValueError'
+    >>> reason(FileNotFoundError(2, "Kim", "loans.csv"))
+    'FileNotFoundError (No such file or directory: loans.csv)'
+    """
+    text = _safe_text(error)
+    if _is_own(error) and text:
+        return text
+    return f"{type(error).__name__}{f' ({text})' if text else ''}"
+
+
 def stack(error: BaseException) -> str:
     """The lines of code on the way to an error, as a traceback shows them."""
     return "".join(traceback.format_tb(error.__traceback__))

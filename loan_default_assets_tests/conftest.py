@@ -1,5 +1,6 @@
 """One embedded PostgreSQL server per run (per worker under pytest-xdist), and an empty database per test."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -30,6 +31,15 @@ def postgres() -> Iterator[LocalPostgres]:
             yield server
         finally:
             server.remove()
+
+
+@pytest.fixture(autouse=True)
+def umask_of_the_tests() -> Iterator[None]:
+    """What a test does to the umask of this process, by opening a home for example, ends with it."""
+    before = os.umask(0o077)
+    os.umask(before)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture

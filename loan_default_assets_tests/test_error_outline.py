@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loan_default_assets.error_outline import UnexpectedError, outline, without_values
+from loan_default_assets.error_outline import UnexpectedError, outline, reason, without_values
 from loan_default_assets.portfolio.errors import SourceError
 
 VALUE = "Kim Minsu"
@@ -88,6 +88,19 @@ def test_an_error_without_values_can_be_printed_with_its_way(work: Callable[[], 
     assert "Kim" not in printed
     assert f"in {work.__name__}" in printed
     assert isinstance(error, SourceError if work is handled else UnexpectedError)
+
+
+@pytest.mark.parametrize(
+    ("work", "expected"),
+    [
+        (foreign, "ValueError"),
+        (handled, "row 3 is not readable"),
+        (tricky, "_Tricky"),
+        (missing_file, "FileNotFoundError (No such file or directory: no_such_file.csv)"),
+    ],
+)
+def test_a_reason_is_the_projects_own_text_or_a_kind(work: Callable[[], None], expected: str) -> None:
+    assert reason(raised_by(work)) == expected
 
 
 def test_a_chain_that_leads_back_to_itself_ends() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from loan_default_assets.error_outline import outline, reason
 from loan_default_assets.model.artifact import ArtifactError
 from loan_default_assets.model.artifact_store import ArtifactStore, FileStates, file_states
 from loan_default_assets.model.predictor import Predictor
@@ -102,8 +103,8 @@ class Champion:
                 loaded = load(self._portfolio, self._store, record)
             except Exception as error:  # noqa: BLE001 - after any error the current model stays
                 self._refused, self._retry_at = identity, time.monotonic() + RETRY_SECONDS
-                self.error = f"{record.version} is refused: {error or type(error).__name__}"
-                logger.error("%s", self.error)
+                self.error = f"{record.version} is refused: {reason(error)}"
+                logger.error("%s is refused: %s", record.version, outline(error))
                 return "refused"
             self.current, self.files_problem = loaded, None
             self.error = self._refused = None

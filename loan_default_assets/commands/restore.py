@@ -14,6 +14,7 @@ from loan_default_assets.commands.home_lock import home_lock
 from loan_default_assets.commands.session import CommandError, open_session
 from loan_default_assets.commands.status import champion_lines, status
 from loan_default_assets.model import artifact_files
+from loan_default_assets.private_files import prepare_home
 from loan_default_assets.settings import Settings
 from loan_default_assets.signing.model_signature import SIGNATURE
 from loan_default_assets.signing.signed_models import public_folder
@@ -47,7 +48,7 @@ def restore(settings: Settings, source: Path, *, replace: bool = False) -> str:
     _check_models(source, contents, details)
     _check_release(contents, details)
     try:
-        settings.home.mkdir(parents=True, exist_ok=True)
+        prepare_home(settings.home)
         with pending_restore.exclusive(settings.home), _nothing_runs(settings.home):
             aside = _put_in_place(settings, source, details, contents, replace=replace)
     except ServerError as error:

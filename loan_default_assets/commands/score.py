@@ -19,6 +19,7 @@ from loan_default_assets.portfolio.checks.violations import UNIQUE, Violation, m
 from loan_default_assets.portfolio.features import transform
 from loan_default_assets.portfolio.ingest.sources import application_batches
 from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.private_files import give_users_mode
 from loan_default_assets.warehouse.predictions import Prediction
 
 if TYPE_CHECKING:
@@ -174,6 +175,7 @@ def score_file(session: Session, file: str, output: str | None) -> str:
     try:
         with partial.open("w", encoding="utf-8", newline="") as stream:
             count = score(session, file, stream)
+        give_users_mode(partial, session.settings.home)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from loan_default_assets.interrupts import unwind_from_here
 from loan_default_assets.model.artifact_store import ArtifactStore
 from loan_default_assets.orchestration import former_names, jobs
 from loan_default_assets.portfolio.spec import Portfolio, load
+from loan_default_assets.private_files import prepare_home
 from loan_default_assets.settings import Settings
 from loan_default_assets.signing.signed_models import artifact_store, decision_signer
 from loan_default_assets.warehouse.database import Database, normalise, redact
@@ -76,7 +77,7 @@ def open_session(settings: Settings) -> Iterator[Session]:
 
     portfolio = load(settings.portfolio, source=settings.loan_source)
     unwind_from_here()
-    settings.home.mkdir(parents=True, exist_ok=True)
+    prepare_home(settings.home)
     given = settings.database_url.get_secret_value() if settings.database_url else None
     with serve(settings.home, given) as url:
         pending_restore.settle_killed(settings, url)

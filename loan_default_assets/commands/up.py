@@ -29,6 +29,7 @@ from loan_default_assets.orchestration.dagster_internals import DAEMON_MODULE
 from loan_default_assets.orchestration.ui.access_rules import UiAccessError, access_rules
 from loan_default_assets.orchestration.ui.webserver import MODULE as WEBSERVER_MODULE
 from loan_default_assets.ports import in_use, local_address
+from loan_default_assets.private_files import prepare_home
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 
@@ -180,7 +181,7 @@ def _require_free_ports(settings: Settings, service: bool) -> None:
 @contextmanager
 def _exclusive(settings: Settings) -> Iterator[None]:
     """One `up` per home."""
-    settings.home.mkdir(parents=True, exist_ok=True)
+    prepare_home(settings.home)
     refusal = (
         f"loan-default up runs already in {settings.home}\n"
         "Next: stop it, or set LOAN_DEFAULT_HOME to another folder"

@@ -104,6 +104,8 @@ def intact(target: Path, digest: str) -> bool:
 def write(target: Path, files: Mapping[str, bytes]) -> None:
     """Write and sync all files, then rename the folder, so that it exists completely or not at all.
 
+    Folder and files are for those to whom the root is open: nobody else's in a home, a group's in a root of the group.
+
     Args:
         target: Folder of the version.
         files: Content by file name.
@@ -121,8 +123,11 @@ def write(target: Path, files: Mapping[str, bytes]) -> None:
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         partial.mkdir(parents=True)
+        mode = target.parent.stat().st_mode & 0o777
+        partial.chmod(mode)
         for name, content in files.items():
             with (partial / name).open("wb") as file:
+                os.fchmod(file.fileno(), mode & 0o666)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())

@@ -10,6 +10,7 @@ from dagster import DagsterEventType, EventLogEntry
 from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
 
 from loan_default_assets.orchestration.dagster_internals import ConfigurableClassData, UserConfigSchema
+from loan_default_assets.private_files import restrict_new_files
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import dagster_url
 
@@ -54,6 +55,7 @@ class PlatformStorage(DagsterPostgresStorage):
         self._event_log_storage = BatchedEventLog(postgres_url)
         # Every process with an instance comes through here, however it was started.
         os.environ.setdefault(_BATCH_SIZE, _EVENTS_PER_BATCH)
+        restrict_new_files()
 
     @classmethod
     def config_type(cls) -> UserConfigSchema:

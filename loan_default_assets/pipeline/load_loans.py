@@ -56,6 +56,11 @@ def load_partitions(
         sum(written.erased for written in replaced),
     )
     log.info(f"raw_loans: {stored}")
+    if read.new_columns:
+        names = ", ".join(sorted(read.new_columns))
+        log.warning(
+            f"raw_loans: not read, as the portfolio does not describe them: {names} (add to columns or ignore)"
+        )
     return stored
 
 

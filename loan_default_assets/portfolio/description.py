@@ -118,7 +118,8 @@ class Description(PortfolioPart):
     `known_after_outcome`: columns that exist only after the outcome; refused as features. `known_at_application`: a
     human's attestation that these columns are known at application. `protected`: columns that are reported on and
     refused as features. `ignore`: columns of the source that are not read, as a list or, with the reasons, as
-    `{email: personal data}`; `ignored_because` has these reasons.
+    `{email: personal data}`; `ignored_because` has these reasons. `new_columns`: a source with columns that are
+    neither described nor ignored is refused, or they are not read, and are named.
     """
 
     name: str
@@ -138,6 +139,7 @@ class Description(PortfolioPart):
     known_after_outcome: tuple[str, ...] = ()
     known_at_application: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()
+    new_columns: Literal["refuse", "ignore"] = "refuse"
     ignore: tuple[str, ...] = ()
     ignored_because: dict[str, str] = Field(default_factory=dict)
     reasons: dict[str, dict[Literal["en", "ko"], str]] = Field(default_factory=dict)

@@ -31,9 +31,11 @@ def test_a_model_is_saved_once_and_unchanged(make_bank: Callable[..., ServedBank
     bank = make_bank()
     record, folder = bank.register(0), bank.root
     artifact = folder / record.version
+    artifact.chmod(0o750)
     tag = save_model(artifact, record, bank.portfolio, store=tmp_path)
     assert tag == f"corner_bank:{record.version}"
     saved = tmp_path / "models" / "corner_bank" / record.version
+    assert not [path for path in (saved, *saved.rglob("*")) if path.stat().st_mode & 0o077]
     names = sorted(path.name for path in artifact.iterdir())
     assert [(saved / ARTIFACT / name).read_bytes() for name in names] == [
         (artifact / name).read_bytes() for name in names

@@ -167,6 +167,24 @@ def test_a_setting_lets_its_kind_go_alone(grown: Grown) -> None:
     }
 
 
+def test_what_is_younger_than_its_setting_stays(grown: Grown) -> None:
+    """Everything is about 200 days old; predictions leave by month, so that a month more is certain."""
+    for days, gone in ((150, True), (250, False)):
+        found = grown.set(
+            retention_dagster_days=days, retention_candidate_days=days, retention_prediction_days=days
+        ).prune(unmatured=True)
+        for kind in ("runs", "candidates", "predictions"):
+            assert bool(found[kind].count) is gone, kind
+
+
+def test_the_bento_of_a_pending_challenger_stays(grown: Grown) -> None:
+    add_version(grown.session, "pending")
+    grown = grown.set(**ALL)
+    grown.prune(apply=True)
+    bentos = grown.session.settings.bento_store / "bentos" / "loan_default_small_bank"
+    assert {path.name for path in bentos.iterdir()} == {"c3", "c4", "pending"}
+
+
 def test_files_of_models_wait_for_a_run(grown: Grown) -> None:
     job = dg.Definitions([replaced], jobs=[dg.define_asset_job("job")]).resolve_job_def("job")
     run = grown.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)

@@ -100,7 +100,7 @@ def _report(outcomes: list[Outcome]) -> str:
         "# Planted faults",
         "",
         "Each row is one changed line that breaks a promise. It is killed where a test fails with it. Written by",
-        "`make mutants`, from the table in `loan_default_assets_tests/mutants/planted.py`.",
+        "`make mutants`, from the tables in `loan_default_assets_tests/mutants/`.",
         "",
         f"{sum(outcome.killed for outcome in outcomes)} of {len(outcomes)} are killed.",
         "",

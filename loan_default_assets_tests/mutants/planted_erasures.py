@@ -1,8 +1,7 @@
 """The planted faults of sealed features and erasures."""
 
-from loan_default_assets_tests.mutants.planted import TESTS, WAREHOUSE, Mutant
+from loan_default_assets_tests.mutants.mutant import COMMANDS, TESTS, WAREHOUSE, Mutant
 
-COMMANDS = "loan_default_assets/commands"
 SPOOL = "bento/prediction_log"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 from dagster._core.scheduler.instigation import InstigatorStatus, SensorInstigatorData, TickData, TickStatus
 
@@ -119,6 +120,34 @@ RUNS: dict[str, tuple[Callable[[dg.DagsterInstance], str], OldHistory]] = {
         OldHistory(needed=1),
     ),
 }
+BACKFILLS: dict[str, tuple[BulkActionStatus, OldHistory]] = {
+    "in progress": (BulkActionStatus.REQUESTED, OldHistory(needed=1)),
+    "complete": (BulkActionStatus.COMPLETED_SUCCESS, OldHistory()),
+}
+
+
+@pytest.mark.parametrize(("status", "expected"), BACKFILLS.values(), ids=BACKFILLS)
+def test_a_run_of_a_backfill_stays_until_the_backfill_ends(
+    instance: dg.DagsterInstance, status: BulkActionStatus, expected: OldHistory
+) -> None:
+    backfill = PartitionBackfill("b", status, from_failure=False, tags={}, backfill_timestamp=0.0)
+    instance.add_backfill(backfill)
+    run_id = materialize(instance, failing, tags={"dagster/backfill": "b"})
+    found = old_history(instance, LATER)
+    assert (found.run_ids, found.needed) == (() if expected.needed else (run_id,), expected.needed)
+
+
+def test_a_run_that_ended_after_the_point_in_time_stays(instance: dg.DagsterInstance) -> None:
+    materialize(instance, failing)
+    (record,) = instance.get_run_records()
+    assert record.end_time is not None
+    created = record.create_timestamp.timestamp()
+    between = datetime.fromtimestamp((created + record.end_time) / 2, UTC)
+    assert created < between.timestamp() < record.end_time
+    assert old_history(instance, between) == OldHistory()
+    assert old_history(instance, datetime.fromtimestamp(record.end_time + 1, UTC)).run_ids
+
+
 _JOB = dg.Definitions([model], jobs=[dg.define_asset_job("job")]).resolve_job_def("job")
 
 

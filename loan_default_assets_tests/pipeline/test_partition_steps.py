@@ -1,6 +1,7 @@
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -108,8 +109,8 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     """The file's rows in chunks of this size."""
     read = sources.file_chunks
 
-    def chunks(portfolio: Portfolio) -> Iterator[Chunk]:
-        for chunk in read(portfolio):
+    def chunks(portfolio: Portfolio, **given: Any) -> Iterator[Chunk]:
+        for chunk in read(portfolio, **given):
             total = len(next(iter(chunk.values())))
             for first in range(0, total, rows):
                 yield {name: cells.slice(first, rows) for name, cells in chunk.items()}

@@ -1,6 +1,5 @@
 """Files of models are deleted after the registry has recorded it, and never those that it needs."""
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -111,15 +110,14 @@ def test_a_promotion_before_the_lock_saves_the_files(database: Database, tmp_pat
     """The lock is held by a promotion while the deletion waits: the promoted version is not deleted."""
     with ThreadPoolExecutor(1) as pool:
         registry = Registry(database)
-        started = threading.Event()
 
         def prune() -> list[str]:
-            started.set()
             return [files.version for files in prune_files(database, tmp_path, RETENTION, LATER)]
 
         with changing_models(database) as cursor:
             pruning = pool.submit(prune)
-            started.wait()
+            while not waits_for_lock(database):
+                assert not pruning.done()
             cursor.execute("UPDATE model_metadata SET status = 'retired' WHERE version = 'c3'")
             cursor.execute(
                 "UPDATE model_metadata SET status = 'champion', promoted_at = now(), verdict = 'approved' "
@@ -128,6 +126,31 @@ def test_a_promotion_before_the_lock_saves_the_files(database: Database, tmp_pat
         assert pruning.result() == ["c2", "c1"]
     assert folders(tmp_path) == {"c3", "c4", "c5"}
     assert registry.rollback("test").version == "c3"
+
+
+def test_a_version_that_is_trained_again_while_others_are_deleted_keeps_its_files(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, remove = Registry(database), prune_models.shutil.rmtree
+
+    def remove_and_train(folder: Path) -> None:
+        remove(folder)
+        registry.register(registry.get("c1"))
+
+    monkeypatch.setattr(prune_models.shutil, "rmtree", remove_and_train)
+    assert [files.version for files in prune_files(database, tmp_path, RETENTION, LATER)] == ["c4"]
+    assert folders(tmp_path) == {"c1", "c2", "c3", "c5"}
+    assert marks(database) == {"c4"}
+
+
+def waits_for_lock(database: Database) -> bool:
+    """Whether a transaction of the database waits for the registry's lock."""
+    with database.transaction() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
+            "WHERE d.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted)"
+        )
+        return bool(cursor.fetchall()[0][0])
 
 
 def test_nothing_outside_the_root_is_deleted(database: Database, tmp_path: Path) -> None:

@@ -83,6 +83,17 @@ def _jsonl(edit: Callable[[str], str]) -> Callable[..., dict[str, Any]]:
     return write
 
 
+def _named_by_values(line: str) -> str:
+    """A JSON object whose names are the values of another one."""
+    return json.dumps({str(value): value for value in json.loads(line).values()}, ensure_ascii=False)
+
+
+def _names_are_values(folder: Path, given: list[Cells]) -> dict[str, Any]:
+    lines = [_named_by_values(json.dumps(row, ensure_ascii=False)) for row in reversed(given)]
+    (folder / "loans.jsonl").write_text("\n".join([*lines, ""]))
+    return {"path": str(folder / "loans.jsonl")}
+
+
 def _column(cells: list[Any]) -> pa.Array:
     try:
         return pa.array(cells)
@@ -187,11 +198,18 @@ _OTHERS: dict[str, dict[str, Callable[..., dict[str, Any]]]] = {
         "a truncated archive": _csv(lambda text: gzip.compress(text.encode(), mtime=0)[:-12], "loans.csv.gz"),
         "text in UTF-16 cut in half": _csv(lambda text: text.encode("utf-16")[:-1]),
         "a Parquet file by its name": _csv(lambda text: b"PAR1" + text.encode() + b"PAR1"),
+        "no header line": _csv(lambda text: text.split("\n", 1)[1]),
+        "no header line and one loan": _csv(lambda text: text.rstrip("\n").rsplit("\n", 1)[1] + "\n"),
         "a line of JSON": _csv(lambda text: json.dumps(text.splitlines()[-1].split(",")) + "\n"),
     },
     "jsonl": {
         "a truncated line": _jsonl(lambda line: line[:-20]),
         "a name twice": _jsonl(lambda line: line[:-1] + ', "income": "Canaryq"}'),
+        "a line whose names are values": _jsonl(lambda line: _named_by_values(line)),
+        "a name more that is a value": _jsonl(
+            lambda line: json.dumps(json.loads(line) | {str(json.loads(line)["remarks"]): 1})
+        ),
+        "all names are values": _names_are_values,
         "a line that is a text": _jsonl(lambda line: json.dumps(line)),
         "an object in a cell": _jsonl(lambda line: line.replace('"grade": 2', '"grade": {"x": "Canaryq"}')),
         "half of a character": _jsonl(lambda line: line.replace(" Street", r" \ud800 Street")),

@@ -140,6 +140,20 @@ def test_calendar_months(
     assert len(query(database, ROWS)) == left
 
 
+@pytest.mark.parametrize("timezone", ["UTC", "Asia/Seoul", "America/New_York"])
+def test_a_month_is_the_same_in_every_time_zone_of_a_session(database: Database, timezone: str) -> None:
+    edges = [
+        datetime(2024, 3, 1, tzinfo=UTC) - timedelta(microseconds=1),
+        datetime(2024, 3, 1, tzinfo=UTC),
+        LATE,
+        datetime(2024, 4, 1, tzinfo=UTC),
+    ]
+    PredictionLog(database).append([prediction(time) for time in edges])
+    execute(database, f"SET LOCAL timezone TO '{timezone}'", f"SELECT prune_predictions('{MARCH}')")
+    assert [created_at for _, created_at in query(database, ROWS)] == [edges[0], edges[-1]]
+    assert [(month, rows) for month, _, rows, _, _ in query(database, TOMBSTONES)] == [(MARCH, 2)]
+
+
 @pytest.mark.parametrize(
     ("loan", "unmatured", "deleted"),
     [

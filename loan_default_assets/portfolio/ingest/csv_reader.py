@@ -1,8 +1,9 @@
 """Delimited text as chunks of Arrow columns: by Arrow where its parser suffices, else record by record."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,7 +21,13 @@ _BLOCK = 1 << 20
 _ROWS = 50_000
 
 Chunk = dict[str, pa.Array]
-SelectColumns = Callable[[tuple[str, ...]], Mapping[str, str]]
+
+
+class SelectColumns(Protocol):
+    """Checks the names of a header and selects those to read, with the portfolio's names for them."""
+
+    def __call__(self, given: Sequence[str], /, *, rare: Collection[str] = ()) -> Mapping[str, str]:
+        """See `file_readers.columns_to_read`."""
 
 
 class _RecordsNeeded(Exception):

@@ -3,6 +3,8 @@
 Nothing is decided silently: each decision that is not the default is a sentence in the notes.
 """
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,13 +20,19 @@ from loan_default_assets.portfolio.ingest.excel_reader import as_texts, sheet_ro
 from loan_default_assets.portfolio.ingest.file_signatures import FileKind, kind_by_content
 from loan_default_assets.portfolio.ingest.json_reader import json_rows
 from loan_default_assets.portfolio.ingest.parquet_reader import parquet_columns
-from loan_default_assets.portfolio.ingest.table_location import footer_rows, locate_table, table_width
+from loan_default_assets.portfolio.ingest.table_location import (
+    footer_rows,
+    is_number_like,
+    locate_table,
+    table_width,
+)
 from loan_default_assets.portfolio.ingest.text_inspection import inspect_text
 from loan_default_assets.portfolio.source_options import LAYOUT_KEYS, Source
 
 _SAMPLE_ROWS = 400
 # JSON names of which each is in few objects are values that were written as names.
-_MOST_SPARSE_NAMES, _LEAST_SHARE = 50, 0.05
+_MOST_SPARSE_NAMES, _LEAST_SHARE, _ROWS_THAT_TELL = 50, 0.05, 3
+_PLAIN_NAME = re.compile(r"[^\W\d_]+(_[^\W\d_]+)*_?\d{0,2}")
 
 
 @dataclass(frozen=True)
@@ -196,18 +204,38 @@ def _of_parquet(path: Path) -> FileLayout:
 
 def _of_json(path: Path) -> FileLayout:
     rows = next(json_rows(path), [])
-    columns = tuple(dict.fromkeys(name for row in rows for name in row))
+    counts = Counter(name for row in rows for name in row)
     cells = sum(map(len, rows))
-    if len(columns) > _MOST_SPARSE_NAMES and cells < _LEAST_SHARE * len(columns) * len(rows):
+    doubtful = _names_that_may_be_values(rows, counts)
+    columns = tuple(name for name in counts if name not in doubtful)
+    sparse = len(counts) > _MOST_SPARSE_NAMES and cells < _LEAST_SHARE * len(counts) * len(rows)
+    if rows and (sparse or 2 * sum(map(is_number_like, columns)) >= max(len(columns), 1)):
         raise SourceError(
-            f"{path}: the {len(rows)} objects have {len(columns)} names, {cells / len(rows):.0f} each: the names "
+            f"{path}: the {len(rows)} objects have {len(counts)} names, {cells / len(rows):.0f} each: the names "
             "seem to be values, and are not shown; write one object per loan with the same names"
         )
     nested = [name for name in columns if any(isinstance(row.get(name), list | dict) for row in rows)]
     notes = ["The file is JSON, one object per line."]
+    if doubtful:
+        notes.append(
+            f"Names of one object alone that may be values are not read and not shown: {len(doubtful)}."
+        )
     notes += [f"Column {name} holds lists or objects, which are not read." for name in nested]
     reasons = tuple((name, "lists or objects") for name in nested)
     return FileLayout(kind="jsonl", columns=columns, not_needed=reasons, notes=tuple(notes))
+
+
+def _names_that_may_be_values(rows: Sequence[dict[str, Any]], counts: Counter[str]) -> set[str]:
+    """Names of one object alone that are no plain words, or whose object lacks most of the usual names."""
+    usual = {name for name, count in counts.items() if 2 * count > len(rows)}
+    alone = [{name for name in row if counts[name] == 1} for row in rows]
+    return {
+        name
+        for row, names in zip(rows, alone, strict=True)
+        for name in names
+        if len(rows) >= _ROWS_THAT_TELL
+        and (not _PLAIN_NAME.fullmatch(name) or 2 * len(usual - row.keys()) > len(usual))
+    }
 
 
 def _not_needed(columns: Sequence[str], sample: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -35,7 +35,9 @@ class ColumnsNotFound(SourceError):
     """A header that is not the portfolio's."""
 
 
-def file_chunks(p: Portfolio, needed: Collection[str] | None = None) -> Iterator[Chunk]:
+def file_chunks(
+    p: Portfolio, needed: Collection[str] | None = None, new_columns: set[str] | None = None
+) -> Iterator[Chunk]:
     """Yield the columns of the portfolio's file in chunks of rows, in the file's order.
 
     Cells of text files and of JSON lines are texts as they are written, those of Parquet files and workbooks typed.
@@ -44,6 +46,7 @@ def file_chunks(p: Portfolio, needed: Collection[str] | None = None) -> Iterator
         p: The portfolio; its source names the file.
         needed: If given, only these columns must be present, columns that are not described are ignored, and a file
             whose layout is not that of the portfolio's source is read in the layout that `inspect_file` finds.
+        new_columns: Receives the names of columns that are not described and are ignored, as `columns_to_read` does.
 
     Raises:
         SourceError: The file is missing, empty, damaged or changed while it was read, its header is not the
@@ -54,7 +57,7 @@ def file_chunks(p: Portfolio, needed: Collection[str] | None = None) -> Iterator
     try:
         _check_kind(path, p.source)
         try:
-            yield from _chunks(p, path, p.source, needed)
+            yield from _chunks(p, path, p.source, needed, new_columns)
         except ColumnsNotFound as error:
             other = _other_layout(path, p.source)
             if other is None:
@@ -62,7 +65,7 @@ def file_chunks(p: Portfolio, needed: Collection[str] | None = None) -> Iterator
             if needed is None:
                 raise SourceError(f"{error}{_advice(other, p.source)}") from None
             try:
-                yield from _chunks(p, path, other, needed)
+                yield from _chunks(p, path, other, needed, new_columns)
             except ColumnsNotFound:
                 raise error from None
     finally:
@@ -71,8 +74,10 @@ def file_chunks(p: Portfolio, needed: Collection[str] | None = None) -> Iterator
             raise SourceError(f"{path}: the file changed while it was read; run again when it is complete")
 
 
-def _chunks(p: Portfolio, path: Path, source: Source, needed: Collection[str] | None) -> Iterator[Chunk]:
-    select = partial(_select, str(path), p, needed)
+def _chunks(
+    p: Portfolio, path: Path, source: Source, needed: Collection[str] | None, new_columns: set[str] | None
+) -> Iterator[Chunk]:
+    select = partial(columns_to_read, str(path), p, needed=needed, new_columns=new_columns)
     missing, scoring = frozenset(missing_marks(p)), needed is not None
     if source.kind == "parquet":
         yield from parquet_chunks(path, select)
@@ -86,14 +91,13 @@ def _chunks(p: Portfolio, path: Path, source: Source, needed: Collection[str] | 
         yield from CsvReader(path, source, select, plain, missing, keep_rows=scoring).chunks()
 
 
-def _select(
-    location: str, p: Portfolio, needed: Collection[str] | None, given: Sequence[str]
-) -> Mapping[str, str]:
-    return columns_to_read(location, p, given, needed)
-
-
 def columns_to_read(
-    location: str, p: Portfolio, given: Sequence[str], needed: Collection[str] | None = None
+    location: str,
+    p: Portfolio,
+    given: Sequence[str],
+    needed: Collection[str] | None = None,
+    new_columns: set[str] | None = None,
+    rare: Collection[str] = (),
 ) -> dict[str, str]:
     """Check a header and select the columns to read.
 
@@ -102,6 +106,8 @@ def columns_to_read(
         p: The portfolio.
         given: The names in the header.
         needed: As in `file_chunks`.
+        new_columns: Receives the names of columns that are not described, where those are ignored.
+        rare: Names that few rows have; they are not shown, because they may be values of a loan.
 
     Returns:
         The portfolio's name of a column per name in the header, in the portfolio's order.
@@ -114,10 +120,11 @@ def columns_to_read(
     problems = [f"{name!r} appears twice" for name, count in Counter(given).items() if count > 1]
     extra = [name for name in given if name not in wanted and name not in p.ignore and needed is None]
     # A file's second `rate` is read as `rate.1`.
-    twice = [name.rpartition(".")[0] for name in extra if re.search(r"\.\d+$", name)]
+    shown = [name for name in extra if name not in rare]
+    twice = [name.rpartition(".")[0] for name in shown if re.search(r"\.\d+$", name)]
     problems += [f"{name!r} appears twice" for name in dict.fromkeys(twice) if name in given]
     for name in [name for name in wanted if name not in given]:
-        problems.append(f"{name!r} is missing{did_you_mean(name, extra, otherwise_all=False)}")
+        problems.append(f"{name!r} is missing{did_you_mean(name, shown, otherwise_all=False)}")
     if extra and 2 * sum(map(is_number_like, extra)) > len(extra):
         # Names that look like cells may be those of an applicant.
         problems.append(
@@ -130,15 +137,24 @@ def columns_to_read(
             "because they may be values of a loan: it is another table, or has no header line (then write `header: 0` "
             "and `names: [...]` under source)"
         ]
+    elif extra and p.new_columns == "ignore" and not problems:
+        (set() if new_columns is None else new_columns).update(_described(shown, extra))
     elif extra:
         problems.append(
-            f"not described in the portfolio: {', '.join(map(repr, extra))} (add to columns, or to ignore)"
+            f"not described in the portfolio: {', '.join(_described(shown, extra))} (add to columns, or to ignore)"
         )
     if problems and mojibake(given):
         problems.append("the header was decoded with the wrong encoding before it was saved")
     if problems:
         raise ColumnsNotFound(f"{location}: columns: {'; '.join(problems)}")
     return wanted
+
+
+def _described(shown: Sequence[str], extra: Sequence[str]) -> list[str]:
+    """The names that may be shown in quotes, and the number of the others."""
+    hidden = len(extra) - len(shown)
+    others = f"{hidden} names of few rows, which are not shown, because they may be values of a loan"
+    return [*map(repr, shown), *([others] if hidden else [])]
 
 
 def missing_marks(p: Portfolio) -> list[str]:

@@ -35,7 +35,8 @@ def json_chunks(
         if not seen.issuperset(names):
             # A key that first occurs in a later chunk is checked like those of the first.
             seen.update(names)
-            wanted = dict(select(tuple(dict.fromkeys([*wanted, *names]))))
+            rare = {name for name in names if 2 * sum(name in cells for cells in rows) < len(rows)}
+            wanted = dict(select(tuple(dict.fromkeys([*wanted, *names])), rare=rare))
         chunk = {
             name: pa.array([_text(cells.get(given), missing) for cells in rows], pa.string())
             for given, name in wanted.items()

@@ -1,7 +1,7 @@
 """The rows per partition from any kind of source: the source is read once, typed, and divided into partitions."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
@@ -53,9 +53,15 @@ class RawRows:
 
 @dataclass
 class RowsRead:
-    """The number of rows that a source gave so far, those of partitions that were not requested included."""
+    """What was read of a source so far.
+
+    Attributes:
+        total: Rows, those of partitions that were not requested included.
+        new_columns: Columns that the portfolio does not describe and that were not read, in quotes.
+    """
 
     total: int = 0
+    new_columns: set[str] = field(default_factory=set)
 
 
 def read_rows(
@@ -69,7 +75,7 @@ def read_rows(
         p: The portfolio.
         keys: Partition keys, each once.
         today: The last date that an as_of may have.
-        read: Counts the rows of the source.
+        read: Receives what was read.
 
     Raises:
         PortfolioError, SourceError: As `read_partitions` does; for cells and dates, after the last row.
@@ -84,7 +90,7 @@ def read_rows(
             if len(frame):
                 yield RawRows(_same_key(key, len(frame)), frame)
         return
-    chunks, location = _opened(p, keys)
+    chunks, location = _opened(p, keys, read.new_columns)
     errors, first = CellErrors(), 1
     for columns, rows in _converted(p, chunks, errors):
         days = _days(p, columns[p.as_of], first, today, errors) if p.as_of else np.empty(0, "datetime64[D]")
@@ -204,13 +210,15 @@ def _known_by(frame: pd.DataFrame, today: date) -> pd.DataFrame:
     return frame[frame["as_of"] <= pd.Timestamp(today)]
 
 
-def _opened(p: Portfolio, keys: Sequence[str]) -> tuple[Iterator[Chunk], str]:
+def _opened(
+    p: Portfolio, keys: Sequence[str], new_columns: set[str] | None = None
+) -> tuple[Iterator[Chunk], str]:
     """The source's chunks, and what it is called in messages."""
     bounds = [p.partition_bounds(key) for key in keys if p.as_of]
     if p.source.kind != "sql":
-        return file_chunks(p), p.source.path or p.name
+        return file_chunks(p, new_columns=new_columns), p.source.path or p.name
     first, after = (min(b[0] for b in bounds), max(b[1] for b in bounds)) if bounds else (None, None)
-    return query_chunks(p, first, after), p.name
+    return query_chunks(p, first, after, new_columns), p.name
 
 
 def _converted(p: Portfolio, chunks: Iterator[Chunk], errors: CellErrors) -> Iterator[tuple[Chunk, int]]:

@@ -18,13 +18,16 @@ _ENCODED_PASSWORD = f"write {ENCODED} in user name and password"
 _QUOTED = re.compile(r"""(["'`])(.*?)\1""")
 
 
-def query_chunks(p: Portfolio, first: date | None, after: date | None) -> Iterator[Chunk]:
+def query_chunks(
+    p: Portfolio, first: date | None, after: date | None, new_columns: set[str] | None = None
+) -> Iterator[Chunk]:
     """Yield the rows of the portfolio's query in chunks.
 
     Args:
         p: The portfolio; its source has the URL and the query.
         first: Value of :start in the query (first day), in ISO form.
         after: Value of :end in the query (day after the last), in ISO form.
+        new_columns: As in `columns_to_read`.
 
     Raises:
         SourceError: The database cannot be reached, the statement fails, or its columns are not the portfolio's.
@@ -51,7 +54,7 @@ def query_chunks(p: Portfolio, first: date | None, after: date | None) -> Iterat
     try:
         with engine.connect().execution_options(stream_results=True, max_row_buffer=_ROWS) as connection:
             result = connection.execute(statement, _bindings(statement, first, after))
-            wanted = columns_to_read(location, p, list(result.keys()))
+            wanted = columns_to_read(location, p, list(result.keys()), new_columns=new_columns)
             for rows in result.partitions(_ROWS):
                 columns = dict(zip(result.keys(), zip(*rows, strict=True), strict=True))
                 yield {name: _array(columns[given]) for given, name in wanted.items()}

@@ -21,7 +21,8 @@ def _lines(draft: PortfolioDraft) -> Iterator[str]:
     yield from _comment(
         "A later delivery may have missing values, decimals, negative numbers and unknown categories in any column; "
         "`nullable: false`, `integer: true`, `min`, `max` or `unknown: forbid` of a column refuse them. A column that "
-        "is not described here is refused until it is listed under `columns` or `ignore`."
+        "is not described here is named and not read until it is listed under `columns`; `new_columns: refuse` "
+        "refuses it."
     )
     for text in draft.notes:
         yield from _comment(text)
@@ -52,6 +53,7 @@ def _lines(draft: PortfolioDraft) -> Iterator[str]:
     if ignored := [role for role in draft.roles if role.use == "ignored"]:
         yield "ignore:"
         yield from (f"  {_flow(role.source_name)}: {_flow(_plain(role.reason))}" for role in ignored)
+    yield "new_columns: ignore"
     if training := draft.training:
         yield from _comment(f"training: {training.why}")
         yield f"training: {_flow(training.keys)}"

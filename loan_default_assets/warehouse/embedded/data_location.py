@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from loan_default_assets.private_files import let_pass
 from loan_default_assets.warehouse.database_errors import WarehouseError
 
 MAJOR = 18
@@ -64,6 +65,8 @@ def locate(folder: Path) -> DataLocation:
             or the private directory with the data was not copied with the folder.
     """
     run_as = _server_user(folder)
+    if run_as and folder.parent.stat().st_uid != run_as["user"]:
+        let_pass(folder.parent)
     external = _external_directory(folder, run_as)
     if external and (external / "pgdata").exists():
         data_root = external
@@ -117,9 +120,11 @@ def runnable_programs(programs: Path, location: DataLocation) -> Path:
         libraries = package.with_name(f"{package.name}.libs")
         if libraries.exists():
             shutil.copytree(libraries, new / libraries.name)
-        for path in (new, *new.rglob("*")):
-            path.chmod(0o755)
         new.rename(copy)
+    if copy.stat().st_uid != location.run_as["user"]:
+        for path in (*copy.rglob("*"), copy):
+            path.chmod(0o700)
+            _change_owner(path, location.run_as)
     return copy / package.name / install.name / programs.name
 
 

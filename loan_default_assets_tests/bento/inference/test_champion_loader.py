@@ -15,7 +15,9 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from bento.generated import loan_default_pb2_grpc as pb_grpc
+from bento.inference import champion_loader
 from bento.inference.champion_loader import Champion
+from loan_default_assets.model.artifact import ArtifactError
 from loan_default_assets.model.artifact_store import ArtifactStore
 from loan_default_assets.warehouse.registry import ModelRecord
 from loan_default_assets_tests.bento.random_requests import message
@@ -174,6 +176,37 @@ def test_an_incompatible_artefact_is_refused(
     assert champion.poll() == "refused"
     assert champion.current is not None
     assert champion.current.version == good.version
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("Kim Minsu"), "ValueError"),
+        (KeyError("Kim Minsu"), "KeyError"),
+        (OSError(28, "Kim Minsu"), "OSError (No space left on device)"),
+        (ArtifactError("the manifest is damaged"), "the manifest is damaged"),
+    ],
+)
+def test_a_refusal_has_the_projects_own_text_only(
+    make_bank: Callable[[], ServedBank],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    said: str,
+) -> None:
+    bank = make_bank()
+    record = bank.register(0)
+
+    def load(*_: Any) -> None:
+        raise error from RuntimeError("Kim Minsu")
+
+    monkeypatch.setattr(champion_loader, "load", load)
+    champion = Champion(bank.portfolio, ArtifactStore(bank.root, tmp_path), lambda: record)
+    assert champion.poll() == "refused"
+    assert champion.error == f"{record.version} is refused: {said}"
+    assert f"{record.version} is refused: {type(error).__name__}" in caplog.text
+    assert "Kim" not in caplog.text
 
 
 @pytest.fixture(scope="module")

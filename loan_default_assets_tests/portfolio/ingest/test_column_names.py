@@ -1,5 +1,6 @@
 """Column names as people write them: each gets a name that a portfolio accepts, and is found under its own."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,12 @@ import yaml
 from loan_default_assets.portfolio.errors import PortfolioError, SourceError
 from loan_default_assets.portfolio.ingest.column_names import names_as_read, usable_names
 from loan_default_assets.portfolio.ingest.file_inspection import inspect_file
-from loan_default_assets.portfolio.ingest.sources import read_applications, read_partitions
+from loan_default_assets.portfolio.ingest.sources import (
+    RowsRead,
+    read_applications,
+    read_partitions,
+    read_rows,
+)
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets_tests.portfolio.five_columns import TODAY
 from loan_default_assets_tests.portfolio.ingest.loan_files import csv_text
@@ -159,3 +165,63 @@ def test_another_file_keeps_the_layout_if_its_kind_is_the_same(
         source = load(str(tmp_path / "bank.yaml"), source=str(tmp_path / file)).source
         assert source.path == str(tmp_path / file)
         assert source.model_fields_set - {"kind", "path"} == kept
+
+
+@pytest.mark.parametrize(
+    ("header", "read"),
+    [
+        ("rate,y,added", {"'added'"}),
+        ("rate,y,SCORE,added", {"'SCORE'", "'added'"}),
+        ("rate,y", set()),
+        ("rates,y,added", "'rate' is missing; did you mean 'rates'"),
+        ("rate,y,rate", "'rate' appears twice"),
+        ("rate,y,3.5,2020-01-05", "looks like a row of data"),
+        ("a,b", "none of the portfolio's 2 columns"),
+    ],
+)
+def test_new_columns_are_ignored_and_named_where_the_portfolio_says_so(
+    header: str, read: set[str] | str, tmp_path: Path
+) -> None:
+    (tmp_path / "bank.yaml").write_text(
+        "{name: bank, source: {kind: csv, path: a.csv}, label: {column: y}, new_columns: ignore, "
+        "columns: {rate: {kind: number}}}"
+    )
+    (tmp_path / "a.csv").write_text(f"{header}\n{','.join('1' for _ in header.split(','))}\n")
+    found = RowsRead()
+    rows = read_rows(load(str(tmp_path / "bank.yaml")), ["snapshot"], today=TODAY, read=found)
+    if isinstance(read, str):
+        with pytest.raises(SourceError, match=read):
+            list(rows)
+        return
+    [only] = rows
+    assert only.frame["rate"].tolist() == [1.0]
+    assert "added" not in only.frame
+    assert found.new_columns == read
+
+
+@pytest.mark.parametrize(
+    ("new_columns", "said"),
+    [
+        ("refuse", r"not described in the portfolio: 'added', 1 names of few rows, which are not shown"),
+        ("ignore", r"'added'.*1 names of few rows, which are not shown"),
+    ],
+)
+def test_names_of_few_rows_may_be_values_and_are_not_shown(
+    new_columns: str, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "bank.yaml").write_text(
+        f"{{name: bank, source: {{kind: jsonl, path: a.jsonl}}, label: {{column: y}}, new_columns: {new_columns}, "
+        "columns: {rate: {kind: number}}}"
+    )
+    rows = ['{"rate": 1, "y": 0, "added": 1}'] * 3 + ['{"rate": 1, "y": 0, "added": 1, "Kim Minsu": 3}']
+    (tmp_path / "a.jsonl").write_text("\n".join(rows))
+    p, found = load(str(tmp_path / "bank.yaml")), RowsRead()
+    if new_columns == "ignore":
+        list(read_rows(p, ["snapshot"], today=TODAY, read=found))
+        text = " ".join(sorted(found.new_columns))
+    else:
+        with pytest.raises(SourceError) as refused:
+            list(read_rows(p, ["snapshot"], today=TODAY, read=found))
+        text = str(refused.value)
+    assert re.search(said, text)
+    assert "Kim" not in text
