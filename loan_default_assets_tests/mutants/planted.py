@@ -301,56 +301,56 @@ PLANTED: tuple[Mutant, ...] = (
         "bento/access/test_api_keys.py",
         "bento/http_api/test_middleware.py",
     ),
-    _mutant(
+    mutant(
         "a changed row differs from the digest of its link",
         f"{PIPELINE}/verify_predictions.py",
         "elif (computed := prediction_digest(each.row)) != each.digest:",
         "elif (computed := each.digest) != each.digest:",
         "verification/test_alterations.py",
     ),
-    _mutant(
+    mutant(
         "a link that is missing breaks its chain",
         f"{PIPELINE}/verify_chains.py",
         "if not broken and link.number != number:",
         "if False:",
         "verification/test_alterations.py",
     ),
-    _mutant(
+    mutant(
         "a chain that was computed again misses its anchor",
         f"{PIPELINE}/verify_chains.py",
         "if link.hash.hex() != hash_:",
         "if False:",
         "verification/test_alterations.py",
     ),
-    _mutant(
+    mutant(
         "a chain that was cut off misses its anchor",
         f"{PIPELINE}/verify_chains.py",
         "for number, entries in sorted(by_link.items()):",
         "for number, entries in ():",
         "verification/test_alterations.py",
     ),
-    _mutant(
+    mutant(
         "a deleted row needs a tombstone that covers its link",
         f"{PIPELINE}/verify_predictions.py",
         "elif each.row is None:",
         "elif False:",
         "verification/test_alterations.py",
     ),
-    _mutant(
+    mutant(
         "a recorded PD is that of its model",
         f"{PIPELINE}/verify_predictions.py",
         "reproduced = difference <= TOLERANCE",
         "reproduced = difference <= 1",
         "verification/test_alterations.py",
     ),
-    _mutant(
+    mutant(
         "a verdict follows from its figures",
         f"{PIPELINE}/verify_gates.py",
         "if verdict != each.evaluation.verdict:",
         "if False:",
         "verification/test_alterations.py",
     ),
-    _mutant(
+    mutant(
         "an announced signature must be there",
         f"{PIPELINE}/verify_decisions.py",
         'problem = "none" if decision.requires_signature else None',
