@@ -54,9 +54,9 @@ def objects(values: str, kind: str, *settings: str) -> list[Object]:
     return [found for found in rendered(values, *settings) if found["kind"] == kind]
 
 
-def instance_files(values: str) -> dict[str, Any]:
+def instance_files(values: str, *settings: str) -> dict[str, Any]:
     """`dagster.yaml` and `workspace.yaml` of the ConfigMap, parsed."""
-    (config,) = objects(values, "ConfigMap")
+    (config,) = objects(values, "ConfigMap", *settings)
     return {name: yaml.safe_load(text) for name, text in config["data"].items()}
 
 
@@ -106,18 +106,18 @@ def workload_pods(values: str, *settings: str) -> dict[str, Pod]:
     return found
 
 
-def run_pod(values: str) -> Pod:
+def run_pod(values: str, *settings: str) -> Pod:
     """The pod of a run, as far as the configuration of the launcher describes it."""
-    launcher = instance_files(values)["dagster.yaml"]["run_launcher"]["config"]
+    launcher = instance_files(values, *settings)["dagster.yaml"]["run_launcher"]["config"]
     config = launcher["run_k8s_config"]
     container = config["container_config"] | {"name": "dagster", "image": launcher["job_image"]}
     spec = config["pod_spec_config"] | {"containers": [container]}
     return Pod("run", launcher["labels"], spec)
 
 
-def all_pods(values: str) -> dict[str, Pod]:
+def all_pods(values: str, *settings: str) -> dict[str, Pod]:
     """The pods of the workloads and of runs, by component."""
-    return workload_pods(values) | {"run": run_pod(values)}
+    return workload_pods(values, *settings) | {"run": run_pod(values, *settings)}
 
 
 def schema() -> Object:

@@ -38,7 +38,9 @@ FIXED = {
     "SERVICE_HTTP_PORT",
     "SERVICE_TLS_CERTIFICATE",
     "SERVICE_TLS_KEY",
+    "SIGNING_KEY",
     "SIGNING_KEY_PASSWORD",
+    "SIGNING_PUBLIC_KEYS",
 }
 # Set by BentoML for its workers; a pinned model, whose store the pods of the service do not share.
 ABSENT = {"PROMETHEUS_MULTIPROC_DIR", "SERVICE_MODEL_TAG"}

@@ -87,7 +87,7 @@ def test_no_manifest_holds_a_secret(values: str) -> None:
 
 @pytest.mark.parametrize("values", VALUES)
 def test_every_named_account_claim_and_map_is_made_here_or_named_in_the_values(values: str) -> None:
-    given = {"loan-default-portfolio", "loans", "loan-default-models"}
+    given = {"loan-default-portfolio", "loan-default-public-keys", "loans", "loan-default-models"}
     made = {
         kind: {found["metadata"]["name"] for found in objects(values, kind)}
         for kind in ("ServiceAccount", "PersistentVolumeClaim", "ConfigMap")
@@ -183,6 +183,7 @@ def test_migrations_run_before_everything_else(values: str) -> None:
         ("settings.F1_SCORE_TRESHOLD=0.8", "F1_SCORE_TRESHOLD"),
         ("service.setings.SERVICE_WORKERS=2", "setings"),
         ("settings.DATABASE_URL=postgresql://a:b@c/d", "DATABASE_URL"),
+        ("settings.SIGNING_KEY=/artifacts/signing.pem", "SIGNING_KEY"),
         ("loans.source=postgresql://a:b@c/d", "/loans/source"),
         ("image.tag=latest", "/image/tag"),
         ("image.digest=sha256:12", "/image/digest"),

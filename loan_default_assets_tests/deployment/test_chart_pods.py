@@ -36,6 +36,7 @@ SECRET_VALUES = {
     "DAGSTER_UI_PASSWORD": "password-of-the-test",
     "LOAN_SOURCE": "postgresql://user:password@warehouse/loans",
     "ALERT_TO": "https://alerts.example.com",
+    "SIGNING_KEY_PASSWORD": "password-of-the-key",
 }
 
 

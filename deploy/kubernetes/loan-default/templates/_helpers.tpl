@@ -105,12 +105,12 @@ securityContext:
 {{- include "loan-default.portfolioEnvironment" . }}
 - name: BENTOML_HOME
   value: /artifacts/bentoml
-{{- include "loan-default.secret" (list "ALERT_TO" .Values.secrets.alertTo) }}
-{{- include "loan-default.secret" (list "SIGNING_KEY_PASSWORD" .Values.secrets.signingKeyPassword) }}
-{{- if not (hasKey .Values.settings "SIGNING_KEY") }}
+- name: SIGNING_PUBLIC_KEYS
+  value: /public-keys
+# Where no key is mounted, none is generated in its place: this folder cannot be written.
 - name: SIGNING_KEY
-  value: /artifacts/keys/signing.pem
-{{- end }}
+  value: /signing/signing.pem
+{{- include "loan-default.secret" (list "ALERT_TO" .Values.secrets.alertTo) }}
 # The limit of the pod; Python counts the cores of the node.
 {{- range list "OMP_NUM_THREADS" "TRAINING_PROCESSES" }}
 {{- if not (hasKey $.Values.settings .) }}
@@ -136,6 +136,29 @@ securityContext:
 {{- with .Values.loans.existingClaim }}
 - {name: loans, persistentVolumeClaim: {claimName: {{ . }}, readOnly: true}}
 {{- end }}
+{{- end }}
+
+{{/* The trusted public keys, for the pods that load models. */}}
+{{- define "loan-default.publicKeysVolume" -}}
+{{- $keys := .Values.signing.publicKeys }}
+{{- $name := required "signing.publicKeys.name: the ConfigMap or Secret with public keys (docs/kubernetes.md, Keys)" $keys.name }}
+{{- if eq $keys.kind "Secret" }}
+- {name: public-keys, secret: {secretName: {{ $name }}}}
+{{- else }}
+- {name: public-keys, configMap: {name: {{ $name }}}}
+{{- end }}
+{{- end }}
+
+{{/* The private key, for the pods that promote models; readable for the group of fsGroup. */}}
+{{- define "loan-default.privateKeyVolume" -}}
+{{- $key := .Values.signing.privateKey }}
+{{- $name := required "signing.privateKey.name: the Secret with the key that signs models (docs/kubernetes.md, Keys)" $key.name }}
+{{- $file := required "signing.privateKey.key: the key of that Secret with the PEM file" $key.key }}
+{{- $public := .Values.signing.publicKeys }}
+{{- if or (and (eq $public.kind "Secret") (eq $public.name $name)) (eq .Values.service.tlsSecret $name) }}
+{{- fail (printf "signing.privateKey.name: the service mounts the Secret %s; the private key needs one of its own" $name) }}
+{{- end }}
+- {name: signing, secret: {secretName: {{ $name }}, defaultMode: 0440, items: [{key: {{ $file }}, path: signing.pem}]}}
 {{- end }}
 
 {{- define "loan-default.artifactsVolume" -}}

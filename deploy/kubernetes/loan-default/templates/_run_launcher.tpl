@@ -37,12 +37,15 @@ run_launcher:
           {{- include "loan-default.containerSecurity" . | nindent 10 }}
         env:
           {{- include "loan-default.graphEnvironment" . | trim | nindent 10 }}
+          {{- include "loan-default.secret" (list "SIGNING_KEY_PASSWORD" .Values.signing.password) | trim | nindent 10 }}
         resources:
           {{- toYaml .Values.runs.resources | nindent 10 }}
         volumeMounts:
           - {name: tmp, mountPath: /tmp}
           - {name: home, mountPath: /var/lib/loan-default}
           - {name: artifacts, mountPath: /artifacts}
+          - {name: public-keys, mountPath: /public-keys, readOnly: true}
+          - {name: signing, mountPath: /signing, readOnly: true}
           {{- include "loan-default.portfolioMounts" . | trim | nindent 10 }}
       pod_spec_config:
         automountServiceAccountToken: false
@@ -61,6 +64,8 @@ run_launcher:
           - {name: tmp, emptyDir: {sizeLimit: 2Gi}}
           - {name: home, emptyDir: {sizeLimit: {{ .Values.runs.homeSize }}}}
           {{- include "loan-default.artifactsVolume" . | nindent 10 }}
+          {{- include "loan-default.publicKeysVolume" . | trim | nindent 10 }}
+          {{- include "loan-default.privateKeyVolume" . | trim | nindent 10 }}
           {{- include "loan-default.portfolioVolumes" . | trim | nindent 10 }}
       {{- with .Values.runs.annotations }}
       pod_template_spec_metadata:
