@@ -37,6 +37,13 @@ SAMPLE_SECONDS, PROMOTION_SECONDS, STOP_SECONDS = 5.0, 60.0, 300.0
 DOWN_SECONDS = 10.0
 MEGABYTE = 1 << 20
 
+_ACT = """
+import sys
+from pathlib import Path
+from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
+getattr(LocalPostgres(Path(sys.argv[1])), sys.argv[2])()
+"""
+
 Answer = tuple[str, str, float]
 
 
@@ -111,7 +118,11 @@ class Soak:
 
     async def _by_http(self, client: httpx.AsyncClient, loan: dict[str, Any]) -> None:
         sent = time.monotonic()
-        response = await client.post(f"{self.served.http}/predict", json=loan)
+        try:
+            response = await client.post(f"{self.served.http}/predict", json=loan)
+        except httpx.TransportError as error:
+            self.account.refusals[type(error).__name__] += 1
+            return
         body = response.json()
         if response.status_code == 200:
             self._answered(sent, (body["request_id"], body["model_version"], body["probability"]))
@@ -146,10 +157,17 @@ class Soak:
     async def _stops(self) -> None:
         while True:
             await asyncio.sleep(min(STOP_SECONDS, self.seconds / 3))
-            await asyncio.to_thread(self.postgres.stop)
+            await self._postgres("stop")
             await asyncio.sleep(DOWN_SECONDS)
-            await asyncio.to_thread(self.postgres.start)
+            await self._postgres("start")
             self.account.stops += 1
+
+    async def _postgres(self, act: str) -> None:
+        """Stop or start the server in a process of its own: a fork of this one may crash in gRPC's threads."""
+        home = str(self.postgres.folder.parent)
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", _ACT, home, act)
+        if await process.wait():
+            raise RuntimeError(f"PostgreSQL: {act} failed")
 
     async def _fillings(self) -> None:
         if self.disk is None:
