@@ -1,7 +1,7 @@
 """Whether the files of every model are those that were registered, signed and promoted."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +13,9 @@ from loan_default_assets.warehouse.registry import ModelRecord
 if TYPE_CHECKING:
     from loan_default_assets.model.artifact_store import ArtifactStore
 
-# What is wrong with the signature of a model's manifest; None where it is as it must be.
-CheckManifest = Callable[[ModelRecord, Path], str | None]
+# What is wrong with the signature of a model's manifest; None where it is as it must be. The last argument: whether a
+# decision announced that the model is signed.
+CheckManifest = Callable[[ModelRecord, Path, bool], str | None]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ def verify_files(
     pruned: Iterable[str],
     store: "ArtifactStore",
     check_manifest: CheckManifest | None,
+    signed: Collection[str],
     deviations: Deviations,
 ) -> VerifiedFiles:
     """Compare files with manifest and registry, and the registry with what the files say.
@@ -42,6 +44,7 @@ def verify_files(
     Args:
         pruned: Versions whose files retention has deleted.
         check_manifest: Checks the signature of a manifest; None where none is expected.
+        signed: Versions that a decision made champion which announced a signature: a model is signed before it.
     """
     folders: dict[str, Path] = {}
     gone = frozenset(pruned)
@@ -59,7 +62,9 @@ def verify_files(
             )
             continue
         folders[model.version] = found.path
-        if check_manifest is not None and (problem := check_manifest(model, found.path)):
+        if check_manifest is not None and (
+            problem := check_manifest(model, found.path, model.version in signed)
+        ):
             deviations.add(
                 "signature",
                 "files",

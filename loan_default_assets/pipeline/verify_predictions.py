@@ -160,27 +160,27 @@ def _score(
 ) -> None:
     """Score rows of one model again and compare PD, threshold and decision."""
     scorer = find_scorer(rows[0].model_version)
-    if isinstance(scorer, str):
-        counts.not_reproduced[scorer] += len(rows)
-        return
     scored: list[tuple[StoredPrediction, Mapping[str, Any]]] = []
     for row, features in zip(rows, open_features(rows), strict=True):
-        _compare_decision(row, scorer.threshold, deviations)
+        if not isinstance(scorer, str):
+            _compare_decision(row, scorer.threshold, deviations)
         if features is None:
             counts.erased += 1
         elif isinstance(features, AlteredFeatures):
             deviations.add(
                 "features",
-                "predictions",
-                f"request {row.request_id} position {row.position}",
+                _TABLE,
+                _name(row),
                 expected="features that their key opens, or a recorded erasure",
                 found=str(features),
             )
+        elif isinstance(scorer, str):
+            counts.not_reproduced[scorer] += 1
         elif not scorer.can_score(features):
             counts.not_reproduced["an earlier release did not record the date of the application"] += 1
         else:
             scored.append((row, features))
-    if not scored:
+    if isinstance(scorer, str) or not scored:
         return
     try:
         again = scorer.score([features for _, features in scored])

@@ -84,7 +84,8 @@ def verify_records(
             scored_by = {each.row.model_version for each in linked if each.row}
             concerned = [model for model in models if model.version in scored_by]
         versions = {model.version for model in concerned}
-        files = verify_files(concerned, stored.pruned_models(), store, check_manifest, deviations)
+        signed = {each.version for each in decisions if each.requires_signature and each.action != "rejected"}
+        files = verify_files(concerned, stored.pruned_models(), store, check_manifest, signed, deviations)
         verify_decision_chain(stored, decisions, deviations)
         verify_decisions(decisions, models, evaluations, check_signature, deviations)
         gates = verify_gates(

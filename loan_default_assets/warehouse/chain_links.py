@@ -41,8 +41,9 @@ SELECT l.chain, l.link, l.digest, request_id::text, position, p.loan_id, p.model
     p.probability, p.decision, p.threshold, p.reasons::text, p.channel, p.latency_ms,
     to_json(p.created_at AT TIME ZONE 'UTC')::text, k.key,
     k.key IS NULL AND EXISTS (SELECT FROM erasures e
-        WHERE e.subject_sha256 IN (erasure_subject('loan', p.loan_id), erasure_subject('request', request_id::text),
-                erasure_subject('request', request_id || '/' || position))
+        WHERE e.subject_sha256 IN (sha256(convert_to('loan ' || p.loan_id, 'UTF8')),
+                sha256(convert_to('request ' || request_id, 'UTF8')),
+                sha256(convert_to('request ' || request_id || '/' || position, 'UTF8')))
             AND p.created_at <= e.erased_at)
 FROM predictions p FULL JOIN prediction_links l USING (request_id, position)
     LEFT JOIN prediction_keys k USING (request_id, position)

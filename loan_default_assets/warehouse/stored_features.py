@@ -28,6 +28,8 @@ _KEYS = "INSERT INTO prediction_keys (request_id, position, key) VALUES %s"
 def seal_stored(database: Database) -> int:
     """Seal all features that are not, a batch per transaction; a call that was killed is continued by the next one.
 
+    Rows that hash chains link are left as they are: they were sealed before, and what can be read there was altered.
+
     Returns:
         The number of predictions sealed by this call.
 
@@ -40,7 +42,7 @@ def seal_stored(database: Database) -> int:
             # Of two calls at once, the second one finds nothing left and does not return before the first.
             cursor.execute(
                 "SELECT pg_advisory_xact_lock(hashtextextended(current_schema || '.seal_stored', 0)), "
-                "to_regclass('prediction_keys') IS NOT NULL"
+                "to_regclass('prediction_keys') IS NOT NULL AND to_regclass('prediction_links') IS NULL"
             )
             if not cursor.fetchall()[0][1]:
                 return 0

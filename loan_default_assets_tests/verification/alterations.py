@@ -3,10 +3,12 @@
 import json
 import random
 import shutil
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from loan_default_assets_tests.verification.recorded_bank import RecordedBank
+from loan_default_assets_tests.verification.stored_features import any_prediction, features_of, seal_again
 
 _MODELS = "SELECT version FROM model_metadata WHERE kind = 'classifier' ORDER BY version"
 
@@ -28,20 +30,11 @@ class Alteration:
     do: Callable[[RecordedBank, random.Random], str]
 
 
-def _prediction(bank: RecordedBank, rng: random.Random, condition: str = "true") -> tuple[str, int]:
-    """Request id and position of any prediction."""
-    rows = bank.alter(
-        f"SELECT request_id::text, position FROM predictions WHERE {condition} "
-        "ORDER BY created_at, request_id, position"
-    )
-    return rng.choice(rows)
-
-
 def _updating(assignment: str, condition: str = "true") -> Callable[[RecordedBank, random.Random], str]:
     """Changes a column of a prediction."""
 
     def do(bank: RecordedBank, rng: random.Random) -> str:
-        request, position = _prediction(bank, rng, condition)
+        request, position = any_prediction(bank, rng, condition)
         bank.alter(
             f"UPDATE predictions SET {assignment} WHERE request_id = %(request)s AND position = %(position)s",
             request=request,
@@ -52,18 +45,8 @@ def _updating(assignment: str, condition: str = "true") -> Callable[[RecordedBan
     return do
 
 
-def _change_key(bank: RecordedBank, rng: random.Random) -> str:
-    request, position = _prediction(bank, rng)
-    bank.alter(
-        "UPDATE prediction_keys SET key = sha256(key) WHERE request_id = %(request)s AND position = %(position)s",
-        request=request,
-        position=position,
-    )
-    return f"request {request} position {position}"
-
-
 def _delete_prediction(bank: RecordedBank, rng: random.Random) -> str:
-    request, position = _prediction(bank, rng)
+    request, position = any_prediction(bank, rng)
     bank.alter(
         "DELETE FROM predictions WHERE request_id = %(request)s AND position = %(position)s",
         request=request,
@@ -111,15 +94,18 @@ def _cut_off(bank: RecordedBank, rng: random.Random) -> str:
 
 
 def _insert_without_link(bank: RecordedBank, rng: random.Random) -> str:
-    request, position = _prediction(bank, rng)
-    rows = bank.alter(
-        "INSERT INTO predictions SELECT gen_random_uuid(), position, loan_id, model_version, features, probability, "
+    request, position = any_prediction(bank, rng)
+    added = str(uuid.UUID(int=rng.getrandbits(128), version=4))
+    bank.alter(
+        "INSERT INTO predictions SELECT %(added)s, position, loan_id, model_version, features, probability, "
         "decision, threshold, reasons, channel, latency_ms, created_at FROM predictions "
-        "WHERE request_id = %(request)s AND position = %(position)s RETURNING request_id::text",
+        "WHERE request_id = %(request)s AND position = %(position)s",
         request=request,
         position=position,
+        added=added,
     )
-    return f"request {rows[0][0]} position {position}"
+    seal_again(bank, added, position, features_of(bank, request, position))
+    return f"request {added} position {position}"
 
 
 def _rewrite_chain(bank: RecordedBank, rng: random.Random) -> str:
@@ -206,7 +192,9 @@ def _evaluation(
     return do
 
 
-def _decision(statement: str, condition: str = "true") -> Callable[[RecordedBank, random.Random], str]:
+def decision(statement: str, condition: str = "true") -> Callable[[RecordedBank, random.Random], str]:
+    """Alters a decision."""
+
     def do(bank: RecordedBank, rng: random.Random) -> str:
         number = rng.choice(bank.alter(f"SELECT id FROM champion_decisions WHERE {condition} ORDER BY 1"))[0]
         bank.alter(f"{statement} WHERE id = %(number)s", number=number)
@@ -231,20 +219,10 @@ def _tombstone(
 
 # On the same side of the threshold, so that the decision still follows from it.
 ANOTHER_PD = "probability = CASE WHEN probability < threshold THEN probability + threshold ELSE probability + 1 END / 2"
-OTHER_FEATURES = "features = jsonb_build_object('sealed', reverse(features ->> 'sealed'))"
 ALTERATIONS = {
     "the PD of a row": Alteration("row", "predictions", "the row was altered", _updating(ANOTHER_PD)),
     "the PD of a row, found by the model too": Alteration(
         "score", "predictions", "on the recorded features", _updating(ANOTHER_PD)
-    ),
-    "the features of a row": Alteration(
-        "row", "predictions", "the row was altered", _updating(OTHER_FEATURES)
-    ),
-    "the features of a row, found by their key too": Alteration(
-        "score", "predictions", "features that the key of the prediction opens", _updating(OTHER_FEATURES)
-    ),
-    "the key of a row": Alteration(
-        "score", "predictions", "features that the key of the prediction opens", _change_key
     ),
     "the reason codes of a row": Alteration(
         "row", "predictions", "the row was altered", _updating("reasons = '[]'", "reasons IS NOT NULL")
@@ -341,31 +319,25 @@ ALTERATIONS = {
         "decision",
         "champion_decisions",
         "the decision was altered",
-        _decision("UPDATE champion_decisions SET reason = 'because'"),
+        decision("UPDATE champion_decisions SET reason = 'because'"),
     ),
     "who decided": Alteration(
         "decision",
         "champion_decisions",
         "the decision was altered",
-        _decision("UPDATE champion_decisions SET decided_by = 'another user'"),
+        decision("UPDATE champion_decisions SET decided_by = 'another user'"),
     ),
     "the verdict of a decision": Alteration(
         "decision",
         "champion_decisions",
         "the decision was altered",
-        _decision("UPDATE champion_decisions SET verdict = 'provisional'"),
+        decision("UPDATE champion_decisions SET verdict = 'provisional'"),
     ),
     "a deleted decision": Alteration(
         "chain",
         "champion_decisions",
         "it is missing",
-        _decision("DELETE FROM champion_decisions", "id < (SELECT max(id) FROM champion_decisions)"),
-    ),
-    "a decision without the signature it announced": Alteration(
-        "signature",
-        "champion_decisions",
-        "found none",
-        _decision("UPDATE champion_decisions SET requires_signature = true"),
+        decision("DELETE FROM champion_decisions", "id < (SELECT max(id) FROM champion_decisions)"),
     ),
     "the rows of a tombstone": Alteration(
         "tombstone",

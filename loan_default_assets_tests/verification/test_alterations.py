@@ -8,6 +8,9 @@ import pytest
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests.verification.alterations import ALTERATIONS, Alteration
 from loan_default_assets_tests.verification.recorded_bank import RecordedBank, copied
+from loan_default_assets_tests.verification.sealed_alterations import SEALED_ALTERATIONS
+
+ALL = ALTERATIONS | SEALED_ALTERATIONS
 
 
 def assert_found(bank: RecordedBank, alteration: Alteration, rng: random.Random) -> None:
@@ -20,7 +23,7 @@ def assert_found(bank: RecordedBank, alteration: Alteration, rng: random.Random)
     assert alteration.message in str(deviation)
 
 
-@pytest.mark.parametrize("alteration", ALTERATIONS.values(), ids=ALTERATIONS)
+@pytest.mark.parametrize("alteration", ALL.values(), ids=ALL)
 def test_an_alteration_is_found(alteration: Alteration, recorded_bank: RecordedBank) -> None:
     assert_found(recorded_bank, alteration, random.Random(0))
 
@@ -31,7 +34,7 @@ def test_a_hundred_random_alterations_are_found(
     original_bank: RecordedBank, postgres: LocalPostgres, tmp_path: Path
 ) -> None:
     rng = random.Random(7)
-    names = [*ALTERATIONS, *rng.choices([*ALTERATIONS], k=100 - len(ALTERATIONS))]
+    names = [*ALL, *rng.choices([*ALL], k=100 - len(ALL))]
     for number, name in enumerate(names):
         with copied(original_bank, postgres, tmp_path / str(number)) as bank:
-            assert_found(bank, ALTERATIONS[name], rng)
+            assert_found(bank, ALL[name], rng)

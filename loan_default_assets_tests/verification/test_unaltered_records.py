@@ -12,13 +12,15 @@ import pytest
 from click.testing import CliRunner
 
 from loan_default_assets.cli import loan_default
+from loan_default_assets.commands.erase import erase, subject_of
 from loan_default_assets.commands.score import score
 from loan_default_assets.commands.session import CommandError
 from loan_default_assets.commands.verify import verify
 from loan_default_assets.limits import split_limits
 from loan_default_assets.pipeline.deviations import Deviations
-from loan_default_assets.pipeline.opened_features import Opened, opened_features
+from loan_default_assets.pipeline.opened_features import OpenedFeatures, opened_features
 from loan_default_assets.pipeline.verify_records import verify_records
+from loan_default_assets.signing.signed_models import record_check, signature_rules
 from loan_default_assets.warehouse.chain_links import StoredPrediction
 from loan_default_assets.warehouse.registry import ModelRecord, Registry
 from loan_default_assets_tests import small_bank
@@ -138,7 +140,7 @@ def test_a_second_link_of_a_row_is_found(recorded_bank: RecordedBank) -> None:
 
 
 def test_erased_features_are_no_deviation(recorded_bank: RecordedBank) -> None:
-    def with_one_key(rows: Sequence[StoredPrediction]) -> list[Opened]:
+    def with_one_key(rows: Sequence[StoredPrediction]) -> list[OpenedFeatures]:
         return [
             each if row.loan_id == "000-000" else None
             for each, row in zip(opened_features(rows), rows, strict=True)
@@ -154,6 +156,35 @@ def test_erased_features_are_no_deviation(recorded_bank: RecordedBank) -> None:
         )
     assert not found.deviations
     assert (found.predictions.rows, found.predictions.erased, found.predictions.reproduced) == (80, 79, 1)
+
+
+@pytest.mark.parametrize("of", ["loan", "request", "application"])
+def test_erasures_are_no_deviation(recorded_bank: RecordedBank, of: str) -> None:
+    first, *_ = requests(recorded_bank)
+    subject, erased = {
+        "loan": (subject_of("000-000", None), 1),
+        "request": (subject_of(None, first), 10),
+        "application": (subject_of(None, f"{first}/3"), 1),
+    }[of]
+    with recorded_bank.session() as session:
+        erase(session, subject, [])
+    found = recorded_bank.verify()
+    assert not found.deviations, recorded_bank.report()
+    seen = found.predictions
+    assert (seen.rows, seen.erased, seen.reproduced) == (80, erased, 80 - erased)
+    assert f"; {erased} erased" in recorded_bank.report()
+
+
+def test_features_are_opened_where_no_model_can_score_them(recorded_bank: RecordedBank) -> None:
+    retired = "model_version = (SELECT version FROM model_metadata WHERE status = 'retired')"
+    recorded_bank.alter(
+        "INSERT INTO pruned_models (version, bytes) SELECT version, 1 FROM model_metadata WHERE status = 'retired'",
+        "UPDATE prediction_keys SET key = sha256(key) WHERE (request_id, position) IN "
+        f"(SELECT request_id, position FROM predictions WHERE {retired})",
+    )
+    found = recorded_bank.verify()
+    assert found.deviations.counts == {"features": 40}
+    assert found.predictions.not_reproduced == {}
 
 
 def test_what_cannot_be_proven_any_more_is_said(recorded_bank: RecordedBank) -> None:
@@ -181,6 +212,17 @@ def test_functions_of_the_database_are_not_trusted(recorded_bank: RecordedBank) 
     assert recorded_bank.verify().deviations.counts["row"] == 80
 
 
+def test_the_function_that_names_erasures_is_not_trusted(recorded_bank: RecordedBank) -> None:
+    with recorded_bank.session() as session:
+        erase(session, subject_of("000-000", None), [])
+    recorded_bank.alter(
+        "DO $$ BEGIN EXECUTE format('CREATE OR REPLACE FUNCTION erasure_subject(kind text, name text) RETURNS bytea "
+        "LANGUAGE sql STABLE RETURN %L::bytea', (SELECT subject_sha256 FROM erasures)); END $$",
+        "DELETE FROM prediction_keys",
+    )
+    assert recorded_bank.verify().deviations.counts == {"features": 79}
+
+
 def test_signatures_are_checked(recorded_bank: RecordedBank) -> None:
     key = b"a key"
 
@@ -188,12 +230,16 @@ def test_signatures_are_checked(recorded_bank: RecordedBank) -> None:
         return "key 1", hashlib.sha256(key + decided).digest()
 
     def check(key_id: str, decided: bytes, signature: bytes) -> str | None:
-        return None if (key_id, signature) == sign(decided) else f"a signature that {key_id} did not make"
+        if key_id == "key 1":
+            return None if (key_id, signature) == sign(decided) else f"a signature that {key_id} did not make"
+        return None if signed_before(key_id, decided, signature) else "no signature of this installation"
 
-    def check_manifest(model: ModelRecord, folder: Path) -> str | None:
+    def check_manifest(model: ModelRecord, folder: Path, announced: bool) -> str | None:
+        assert announced == (model.kind == "classifier")
         return None if (folder / "manifest.json").exists() and model.kind == "classifier" else "no signature"
 
     with recorded_bank.session() as session:
+        signed_before = record_check(signature_rules(session.settings))
         Registry(session.database, signer=sign, decided_by="ada").rollback("a test")
 
         def verified() -> Deviations:

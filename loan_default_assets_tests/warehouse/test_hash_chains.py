@@ -12,36 +12,43 @@ from typing import Any
 
 import psycopg2
 import pytest
+from psycopg2 import extensions
+from psycopg2.extras import execute_values
 
-from loan_default_assets.pipeline.deviations import Deviations
-from loan_default_assets.pipeline.opened_features import opened_features
-from loan_default_assets.pipeline.verify_chains import (
-    ALL_CHAINS,
-    verify_decision_chain,
-    verify_prediction_chains,
-    verify_record_chains,
-)
-from loan_default_assets.pipeline.verify_predictions import verify_predictions
-from loan_default_assets.pipeline.verify_tombstones import verify_tombstones
 from loan_default_assets.warehouse import migrations
-from loan_default_assets.warehouse.chain_links import stored_chains
 from loan_default_assets.warehouse.database import Database, dsn
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.evaluations import EvaluationLog
 from loan_default_assets.warehouse.predictions import Prediction, PredictionLog
 from loan_default_assets.warehouse.registry import Registry
+from loan_default_assets.warehouse.sealed_features import seal
 from loan_default_assets_tests.warehouse.samples import classifier, performance, portfolio
+from loan_default_assets_tests.warehouse.verified_chains import verified
 
 WRITERS, STATEMENTS, ROWS = 8, 12, 25
 # Without any part of this release.
 FORMER_INSERT = """
 INSERT INTO predictions (request_id, position, loan_id, model_version, features, probability, decision, threshold,
     reasons, channel, latency_ms, created_at)
-SELECT gen_random_uuid(), number, 'L' || number, 'c1', '{"sealed": "AA=="}', 0.1 + number / 1e3, 0,
-    0.4, CASE WHEN number % 2 = 0 THEN '[{"feature": "amount"}]'::jsonb END, 'http', 1.5 / (number + 1),
+SELECT request_id::uuid, number, 'L' || number, 'c1', jsonb_build_object('sealed', sealed), 0.1 + number / 1e3, 0,
+    0.4, CASE WHEN number %% 2 = 0 THEN '[{"feature": "원화"}]'::jsonb END, 'http', 1.5 / (number + 1),
     timestamptz '2024-03-31 23:59:59.5+00' + number * interval '1 day'
-FROM generate_series(0, 39) number
+FROM (VALUES %s) made (request_id, number, sealed)
 """
+FORMER_KEYS = "INSERT INTO prediction_keys (request_id, position, key) VALUES %s"
+
+
+def insert_former(cursor: extensions.cursor) -> None:
+    """Forty predictions as the release that seals features and knows no chains inserts them."""
+    places = [(str(uuid.uuid4()), number) for number in range(40)]
+    sealed = {place: seal(b'{"note": "\\"x\\"\\n"}', *place) for place in places}
+    execute_values(cursor, FORMER_INSERT, [(*place, made.text) for place, made in sealed.items()])
+    execute_values(
+        cursor,
+        FORMER_KEYS,
+        [(*place, psycopg2.Binary(made.key)) for place, made in sealed.items()],
+        "(%s::uuid, %s, %s)",
+    )
 
 
 @pytest.fixture
@@ -75,26 +82,6 @@ def query(database: Database, statement: str) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
-def verified(database: Database) -> tuple[Deviations, int, int]:
-    """Deviations of all chains, computed without a function of the schema; the number of links; that of rows."""
-    deviations = Deviations()
-    with stored_chains(database) as stored:
-        decisions = stored.decisions()
-        verify_decision_chain(stored, decisions, deviations)
-        verify_record_chains(stored, decisions, deviations)
-        links = verify_prediction_chains(stored, decisions, ALL_CHAINS, deviations)
-        pruned = verify_tombstones(stored, deviations, compare=True)
-        counts = verify_predictions(
-            stored.linked_predictions(),
-            stored.repeated_links(),
-            pruned,
-            opened_features,
-            lambda version: "there are no models here",
-            deviations,
-        )
-    return deviations, links, counts.rows
-
-
 def test_every_inserted_row_has_one_link_and_a_refused_one_none(database: Database) -> None:
     log, first = PredictionLog(database), predictions(5)
     log.append(first)
@@ -111,7 +98,7 @@ def test_the_digest_does_not_depend_on_the_session(database: Database) -> None:
             "SET LOCAL timezone TO 'Asia/Seoul'; SET LOCAL extra_float_digits TO -5; "
             "SET LOCAL bytea_output TO 'escape'; SET LOCAL datestyle TO 'German'"
         )
-        cursor.execute(FORMER_INSERT)
+        insert_former(cursor)
         cursor.execute(
             "INSERT INTO model_metadata (version, kind, portfolio_hash, snapshot_hash, attempt, hyper_parameters, "
             "threshold, metrics, artifact_uri, artifact_sha256) "
@@ -146,7 +133,7 @@ def test_a_signature_is_added_once(database: Database) -> None:
 
 def test_rows_of_the_release_before_are_linked(database: Database) -> None:
     with database.transaction() as cursor:
-        cursor.execute(FORMER_INSERT)
+        insert_former(cursor)
     deviations, links, rows = verified(database)
     assert not deviations, deviations.first
     assert links == rows == 40
@@ -227,7 +214,7 @@ def open_writers(database: Database) -> Iterator[list[Any]]:
             with connection.cursor() as cursor:
                 cursor.execute("SET search_path TO sample; SET lock_timeout TO '20s'")
                 # None waits for another one.
-                cursor.execute(FORMER_INSERT)
+                insert_former(cursor)
             connections.append(connection)
         yield connections
 
@@ -274,7 +261,7 @@ def test_what_was_recorded_before_is_linked_by_the_migration(database_url: str, 
                 "VALUES (%s, 'classifier', '', %s, 1, '{}', 0.4, '{}', '', '', %s, %s, 'approved', 'before')",
                 (version, version, status, date(2024, 1, 1 + number)),
             )
-        cursor.execute(FORMER_INSERT)
+        insert_former(cursor)
         cursor.execute("SELECT prune_predictions('2024-03-01', true)")
         assert cursor.fetchall() == [(1,)]
     database.migrate(portfolio())

@@ -1,4 +1,4 @@
-"""Features that the release before stored are sealed by the migration, also where it is killed in between."""
+"""Features that the release before stored are sealed by the migration and then linked, also where it is killed."""
 
 import multiprocessing
 import os
@@ -15,6 +15,7 @@ from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.registry import Registry
 from loan_default_assets_tests.opened_predictions import opened
 from loan_default_assets_tests.warehouse.samples import classifier, portfolio
+from loan_default_assets_tests.warehouse.verified_chains import verified
 
 ROWS = 40
 FEATURES = {number: {"amount": number / 3, "note": f"원화 {number}", "none": None} for number in range(ROWS)}
@@ -50,12 +51,26 @@ def others(database: Database) -> list[Any]:
         return [row for (row,) in cursor.fetchall()]
 
 
+def assert_linked(database: Database) -> None:
+    """The chains are unbroken and cover the sealed features."""
+    deviations, links, rows = verified(database)
+    assert not deviations, deviations.first
+    assert links == rows == ROWS
+
+
+def linked(database: Database) -> bool:
+    with database.transaction() as cursor:
+        cursor.execute("SELECT to_regclass('prediction_links') IS NOT NULL")
+        return bool(cursor.fetchall()[0][0])
+
+
 def test_all_features_are_sealed_and_open_again(former: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored_features, "BATCH", 7)
     before = others(former)
     former.migrate(portfolio())
     assert [*opened(former).values()] == [*FEATURES.values()]
     assert others(former) == before
+    assert_linked(former)
     assert stored_features.seal_stored(former) == 0
     with pytest.raises(WarehouseError, match="append-only"), former.transaction() as cursor:
         cursor.execute("UPDATE predictions SET features = '{}'")
@@ -81,11 +96,37 @@ def test_a_migration_that_is_killed_is_continued(former: Database, monkeypatch: 
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
     assert readable(former) == ROWS - 18, "three batches were committed"
+    assert not linked(former), "rows are linked once all are sealed"
     first = _keys(former)
     former.migrate(portfolio())
     assert readable(former) == 0
     assert [*opened(former).values()] == [*FEATURES.values()]
     assert first.items() <= _keys(former).items(), "what was sealed is not sealed again"
+    assert_linked(former)
+
+
+def test_a_migration_that_is_killed_before_its_links_are_committed(
+    former: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply = migrations.apply
+
+    def killing(*arguments: Any, **options: Any) -> Any:
+        done = apply(*arguments, **options)
+        if "009_chain.sql" in done:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return done
+
+    monkeypatch.setattr(migrations, "apply", killing)
+    process = multiprocessing.get_context("fork").Process(target=former.migrate, args=(portfolio(),))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    assert (readable(former), linked(former)) == (0, False)
+    monkeypatch.undo()
+    keys = _keys(former)
+    former.migrate(portfolio())
+    assert _keys(former) == keys
+    assert_linked(former)
 
 
 def _keys(database: Database) -> dict[Any, bytes]:
@@ -117,4 +158,6 @@ def test_two_migrations_at_once(former: Database, monkeypatch: pytest.MonkeyPatc
     with ThreadPoolExecutor(3) as pool:
         done = [*pool.map(lambda _: former.migrate(portfolio()), range(3))]
     assert sum("008_sealed_features.sql" in names for names in done) == 1
+    assert sum("009_chain.sql" in names for names in done) == 1
+    assert_linked(former)
     assert [*opened(former).values()] == [*FEATURES.values()]
