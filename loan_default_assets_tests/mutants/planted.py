@@ -2,6 +2,7 @@
 
 from loan_default_assets_tests.mutants.mutant import MODEL, PIPELINE, POLICY, WAREHOUSE, Mutant, mutant
 from loan_default_assets_tests.mutants.planted_retention import RETENTION_FAULTS
+from loan_default_assets_tests.mutants.planted_verification import VERIFICATION_FAULTS
 
 PLANTED: tuple[Mutant, ...] = (
     mutant(
@@ -358,4 +359,5 @@ PLANTED: tuple[Mutant, ...] = (
         "verification/test_alterations.py",
     ),
     *RETENTION_FAULTS,
+    *VERIFICATION_FAULTS,
 )
