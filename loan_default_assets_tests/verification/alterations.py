@@ -7,8 +7,8 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from loan_default_assets_tests.verification.altered_features import any_prediction, features_of, seal_again
 from loan_default_assets_tests.verification.recorded_bank import RecordedBank
-from loan_default_assets_tests.verification.stored_features import any_prediction, features_of, seal_again
 
 _MODELS = "SELECT version FROM model_metadata WHERE kind = 'classifier' ORDER BY version"
 

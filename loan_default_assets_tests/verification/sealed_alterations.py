@@ -10,8 +10,8 @@ from loan_default_assets.signing.model_signature import SIGNATURE, encoded
 from loan_default_assets.signing.signed_models import RECORD_TYPE
 from loan_default_assets_tests.tamperings import stranger
 from loan_default_assets_tests.verification.alterations import Alteration, decision
+from loan_default_assets_tests.verification.altered_features import any_prediction, features_of, seal_again
 from loan_default_assets_tests.verification.recorded_bank import RecordedBank
-from loan_default_assets_tests.verification.stored_features import any_prediction, features_of, seal_again
 
 _PROMOTED = "SELECT DISTINCT version FROM champion_decisions WHERE action = 'promoted' ORDER BY version"
 _NONE = "key_id = NULL, signature = NULL"
