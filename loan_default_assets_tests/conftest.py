@@ -33,13 +33,17 @@ def postgres() -> Iterator[LocalPostgres]:
             server.remove()
 
 
+# As this process was started with it; pytest has no home open yet.
+_UMASK = os.umask(0o077)
+os.umask(_UMASK)
+
+
 @pytest.fixture(autouse=True)
 def umask_of_the_tests() -> Iterator[None]:
-    """What a test does to the umask of this process, by opening a home for example, ends with it."""
-    before = os.umask(0o077)
-    os.umask(before)
+    """What tests and shared fixtures do to the umask of this process, by opening a home for example, ends here."""
+    os.umask(_UMASK)
     yield
-    os.umask(before)
+    os.umask(_UMASK)
 
 
 @pytest.fixture

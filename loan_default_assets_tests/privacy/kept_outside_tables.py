@@ -22,9 +22,9 @@ def in_database(url: str, portfolio: str, source: str) -> Iterator[tuple[str, st
             if schema == source or (schema == portfolio and table in FOR_VALUES):
                 continue
             text = io.StringIO()
-            cursor.copy_expert(
-                sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(schema, table)).as_string(cursor), text
-            )
+            # Of a query, since a partitioned table has no rows of its own.
+            statement = sql.SQL("COPY (SELECT * FROM {}) TO STDOUT").format(sql.Identifier(schema, table))
+            cursor.copy_expert(statement.as_string(cursor), text)
             yield f"table {schema}.{table}", text.getvalue()
     connection.close()
 

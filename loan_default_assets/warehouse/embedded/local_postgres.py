@@ -137,7 +137,13 @@ class LocalPostgres:
                 )
             lock = self._open("start.lock")
         except OSError as error:
-            user, copied = os.geteuid(), isinstance(error, PermissionError) and self.folder.exists()
+            user, closed_to = os.geteuid(), self._owner_of_a_closed_home()
+            if closed_to is not None:
+                raise ServerError(
+                    f"{self.folder.parent} belongs to user id {closed_to} and this process runs as {user}: run it as "
+                    "that user, or set LOAN_DEFAULT_HOME to a directory that you own"
+                ) from None
+            copied = isinstance(error, PermissionError) and self.folder.exists()
             hint = (
                 f"after a copy by another user: as root, chown -R {user} {self.folder}; otherwise "
                 if copied
@@ -155,6 +161,15 @@ class LocalPostgres:
             ) from error
         finally:
             os.close(lock)
+
+    def _owner_of_a_closed_home(self) -> int | None:
+        """The user that owns the home, where this one may not even enter it."""
+        try:
+            home = self.folder.parent.stat()
+        except OSError:
+            return None
+        entered = os.access(self.folder.parent, os.X_OK)
+        return None if entered or home.st_uid == os.geteuid() else home.st_uid
 
     def _open(self, name: str) -> int:
         """A lock file's descriptor; as root, the file is given to the folder's owner, who needs it later."""

@@ -229,6 +229,9 @@ def test_an_ordinary_user_and_the_home_of_another_user() -> None:
         with small_server(home).use() as url:  # root, as the folder's owner
             assert query_value(url, "SELECT 1") == "1"
         assert _forked(as_user, one, home) == str(home / "postgres" / "pgdata")
+        home.chmod(0o700)
+        refused = _forked(as_user, other, home)
+        assert f"{home} belongs to user id {one} and this process runs as {other}" in refused
 
 
 def _forked(target: Callable[..., None], *arguments: object) -> str:
