@@ -50,6 +50,23 @@ def test_records_are_read_in_order_and_delivered_segments_are_removed(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("exists", [True, False])
+def test_folder_and_files_are_the_owners_alone(tmp_path: Path, exists: bool) -> None:
+    folder = tmp_path / "spool"
+    before = os.umask(0)
+    try:
+        if exists:
+            folder.mkdir()
+        spool = Spool(folder, limit_bytes=1 << 20)
+        spool.append(lines(3))
+    finally:
+        os.umask(before)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    modes = {path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    assert modes == {0o600}
+    spool.close()
+
+
 def test_a_full_spool_refuses_records_until_it_is_delivered(tmp_path: Path) -> None:
     spool = Spool(tmp_path, limit_bytes=100)
     spool.append(lines(4))
