@@ -1,5 +1,6 @@
 """Modes of files: in LOAN_DEFAULT_HOME for their owner alone, elsewhere as the user's umask says."""
 
+import errno
 import os
 import stat
 from collections.abc import Mapping
@@ -37,6 +38,8 @@ def prepare_home(home: Path) -> None:
         restricted = os.umask(_users_umask) if _users_umask is not None else None
         try:
             home.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(home)) from None
         finally:
             if restricted is not None:
                 os.umask(restricted)

@@ -32,18 +32,15 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
 
         champion = warehouse.registry(portfolio).champion()
         if champion is None:
-            raise dg.Failure(
-                "there is no champion to package; materialize champion first", allow_retries=False
-            )
+            raise dg.Failure("there is no champion; materialize champion first", allow_retries=False)
         found = models.artifacts.check_served(champion)
         if not found.intact:
             raise dg.Failure(found.problem, allow_retries=False)
         evaluation = warehouse.evaluations(portfolio).latest(champion.version)
-        figures = dict(champion.metrics) | (dict(evaluation.metrics) if evaluation else {})
+        figures = dict(evaluation.metrics) if evaluation else {}
+        record = replace(champion, metrics=dict(champion.metrics) | figures)
         store, trusted = settings.bento_store, signature_rules(settings).trusted()
-        tag = save_model(
-            found.path, replace(champion, metrics=figures), portfolio, store=store, trusted=trusted
-        )
+        tag = save_model(found.path, record, portfolio, store=store, trusted=trusted)
         built = build_bento(tag, store=store)
         context.log.info(f"classifier_bento: {built.tag}, {built.size_bytes / 1e6:.1f} MB")
         return dg.MaterializeResult(

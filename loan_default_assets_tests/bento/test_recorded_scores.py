@@ -14,7 +14,7 @@ from bento.generated import loan_default_pb2_grpc as pb_grpc
 from loan_default_assets.commands.score import score
 from loan_default_assets.commands.session import Session
 from loan_default_assets.limits import split_limits
-from loan_default_assets.pipeline.opened_features import Opened, opened_features
+from loan_default_assets.pipeline.opened_features import OpenedFeatures, opened_features
 from loan_default_assets.pipeline.verify_records import verify_records
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.chain_links import StoredPrediction
@@ -59,7 +59,7 @@ def test_predictions_of_every_channel_are_reproduced(
     assert found.predictions.rows == found.predictions.reproduced == 90
     assert not found.predictions.not_reproduced
 
-    def without_date(rows: Sequence[StoredPrediction]) -> list[Opened]:
+    def without_date(rows: Sequence[StoredPrediction]) -> list[OpenedFeatures]:
         opened = opened_features(rows)
         return [
             {

@@ -17,6 +17,7 @@ WITHOUT_EXAMPLE = {
     "additive_model.weighted_sum",
     "boosted_trees.weighted_sum",
     "artifact_store.RegisteredModel",
+    "artifact_store.SignatureCheck",
     "fine_tuning.LabelledRows",
     "fine_tuning.StartingWeights",
     "fine_tuning.blockwise",

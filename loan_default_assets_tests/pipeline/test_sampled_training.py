@@ -139,6 +139,7 @@ def test_status_names_the_sample() -> None:
         "threshold": 0.5,
         "trained_from": None,
         "files": {"state": "intact", "folder": "c1", "problem": None},
+        "signature": {"key": None, "warning": None},
         "sampling": {"rows": 2_000_000, "rows_before": 19_000_000},
     }
     evaluation = {
