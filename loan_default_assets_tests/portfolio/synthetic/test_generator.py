@@ -42,6 +42,7 @@ def out_of_time(
     return f1_score(y[test_rows], decision), roc_auc_score(y[test_rows], score[test_rows])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "rate", "f1", "auc"),
     [
@@ -59,6 +60,7 @@ def test_the_signal_is_as_strong_as_documented(
         assert low <= value <= high
 
 
+@pytest.mark.slow
 def test_after_the_drift_an_old_model_fails_and_a_new_one_does_not() -> None:
     p = changed("demo", rows_per_day=1_000, drift_from=FIRST + timedelta(days=8))
     x, y = history(p, FIRST, 16)
