@@ -82,7 +82,9 @@ def test_concurrent_migrations(database_url: str) -> None:
 
     with ThreadPoolExecutor(processes) as pool:
         done = list(pool.map(start, range(processes)))
-    assert sorted(map(len, done)) == [0] * (processes - 1) + [len(NUMBERED) + len(COLUMNS)]
+    # Two processes may share the work, since rows are sealed between two transactions.
+    applied = [name for names in done for name in names]
+    assert len(applied) == len(set(applied)) == len(NUMBERED) + len(COLUMNS)
 
 
 def test_a_changed_missing_or_broken_migration(database_url: str, tmp_path: Path) -> None:
