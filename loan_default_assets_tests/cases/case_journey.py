@@ -20,13 +20,13 @@ from loan_default_assets.portfolio.cell_options import NUMBER_OPTIONS
 from loan_default_assets.portfolio.description import Column
 from loan_default_assets.portfolio.ingest.cell_parsing import parse_cell
 from loan_default_assets.portfolio.ingest.file_inspection import inspect_file
-from loan_default_assets.portfolio.ingest.sources import read_applications, read_rows
+from loan_default_assets.portfolio.ingest.sources import read_rows
 from loan_default_assets.portfolio.profiling.portfolio_draft import DraftRequest
 from loan_default_assets.portfolio.source_options import Source
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.loans import Loans
-from loan_default_assets_tests.portfolio.ingest.loan_files import everything, rows_of
+from loan_default_assets_tests.portfolio.ingest.loan_files import everything, read_applications, rows_of
 
 TODAY = date(2026, 6, 1)
 _LOG = logging.getLogger("loan_default_assets_tests.cases")

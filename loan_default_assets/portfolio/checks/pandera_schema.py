@@ -57,7 +57,7 @@ def partition_violations(p: Portfolio, frame: pd.DataFrame, key: str, today: dat
 
 
 def application_violations(p: Portfolio, frame: pd.DataFrame, today: date) -> list[Violation]:
-    """The violations of the frame that `sources.read_applications` returns.
+    """The violations of a frame of `sources.application_batches`.
 
     The rules are those of a raw partition, but as_of may be missing.
     """

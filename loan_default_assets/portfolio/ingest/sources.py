@@ -139,29 +139,17 @@ def read_partitions(p: Portfolio, keys: Sequence[str], *, today: date) -> Iterat
         yield RawPartition(key, frame.iloc[order[low:high]])
 
 
-def read_applications(p: Portfolio, path: str) -> pd.DataFrame:
-    """Read applications to score from a CSV or Parquet file.
+def application_batches(p: Portfolio, path: str) -> Iterator[pd.DataFrame]:
+    """Read applications to score from a CSV or Parquet file, in memory that does not grow with it.
 
     Outcome, key, date and columns that no feature uses may be omitted; without a key, loan_id is the row's number.
 
-    Returns:
-        loan_id, as_of (NaT where not given), then the columns that features are made of.
+    Yields:
+        About _ROWS_PER_BATCH rows: loan_id, as_of (NaT where not given), then the columns that features are made of.
+        The index is the row's number in the file, from 1.
 
     Raises:
-        SourceError: The file cannot be read, or cells do not fit their kind.
-    """
-    unlabelled = _unlabelled(p, path)
-    columns, rows = _gather(unlabelled, file_chunks(unlabelled, unlabelled.columns), path)
-    return _application_frame(unlabelled, columns, rows, 1)
-
-
-def application_batches(p: Portfolio, path: str) -> Iterator[pd.DataFrame]:
-    """What `read_applications` returns, in parts of about _ROWS_PER_BATCH rows, in memory that does not grow with it.
-
-    Rows are numbered through the file, from 1, in the frames' index.
-
-    Raises:
-        SourceError: As `read_applications` does; for cells, after the last row.
+        SourceError: The file cannot be read; or cells do not fit their kind, after the last row.
     """
     unlabelled = _unlabelled(p, path)
     errors, first = CellErrors(), 1

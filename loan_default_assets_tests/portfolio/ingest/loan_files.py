@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+import pandas as pd
 import pyarrow as pa
 
 from loan_default_assets.portfolio.description import Column, Label
 from loan_default_assets.portfolio.ingest.file_inspection import FileLayout, inspect_file
 from loan_default_assets.portfolio.ingest.file_readers import file_chunks
+from loan_default_assets.portfolio.ingest.sources import application_batches
 from loan_default_assets.portfolio.source_options import Source
 from loan_default_assets.portfolio.spec import Portfolio
 
@@ -150,3 +152,9 @@ def _xml_cell(place: str, cell: Any) -> str:
     if isinstance(cell, int | float):
         return f'<c r="{place}"><v>{cell}</v></c>'
     return f'<c r="{place}" t="inlineStr"><is><t>{escape(cell)}</t></is></c>'
+
+
+def read_applications(p: Portfolio, path: str) -> pd.DataFrame:
+    """The applications of a small file, which are one batch."""
+    [frame] = application_batches(p, path)
+    return frame

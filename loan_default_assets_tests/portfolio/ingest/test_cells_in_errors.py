@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from loan_default_assets.portfolio.errors import PortfolioError
-from loan_default_assets.portfolio.ingest.sources import read_applications
 from loan_default_assets.portfolio.profiling.column_profiles import profile_file
 from loan_default_assets.portfolio.profiling.portfolio_draft import DraftRequest, draft_portfolio
 from loan_default_assets_tests.portfolio.five_columns import CSV, bank, partitions
+from loan_default_assets_tests.portfolio.ingest.loan_files import read_applications
 
 HEADER, *LINES = CSV.splitlines()
 # A value in every row that no message may contain.

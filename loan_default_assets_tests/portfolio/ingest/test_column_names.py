@@ -12,13 +12,12 @@ from loan_default_assets.portfolio.ingest.column_names import names_as_read, usa
 from loan_default_assets.portfolio.ingest.file_inspection import inspect_file
 from loan_default_assets.portfolio.ingest.sources import (
     RowsRead,
-    read_applications,
     read_partitions,
     read_rows,
 )
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets_tests.portfolio.five_columns import TODAY
-from loan_default_assets_tests.portfolio.ingest.loan_files import csv_text
+from loan_default_assets_tests.portfolio.ingest.loan_files import csv_text, read_applications
 
 LONG = "대출신청금액" * 5
 NAMES = [

@@ -9,9 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from loan_default_assets.portfolio.errors import PortfolioError, SourceError
-from loan_default_assets.portfolio.ingest.sources import read_applications, read_partitions
+from loan_default_assets.portfolio.ingest.sources import read_partitions
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets_tests.portfolio.five_columns import CSV, KEYS, TODAY, bank, partitions, portfolio
+from loan_default_assets_tests.portfolio.ingest.loan_files import read_applications
 
 Store = Callable[[Path], str]
 

@@ -6,7 +6,6 @@ import pytest
 
 from loan_default_assets.portfolio.errors import SourceError
 from loan_default_assets.portfolio.ingest.file_inspection import inspect_file
-from loan_default_assets.portfolio.ingest.sources import read_applications
 from loan_default_assets.portfolio.source_options import Source
 from loan_default_assets_tests.portfolio.five_columns import CSV, bank
 from loan_default_assets_tests.portfolio.ingest.loan_files import (
@@ -15,6 +14,7 @@ from loan_default_assets_tests.portfolio.ingest.loan_files import (
     csv_text,
     everything,
     loan,
+    read_applications,
     read_inspected,
     rows_of,
 )
