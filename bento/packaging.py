@@ -95,7 +95,7 @@ def save_model(
     verify(artifact, sha256=record.artifact_sha256)
     tag = f"{portfolio.name}:{record.version}"
     target = store / "models" / portfolio.name / record.version
-    keys = {f"{key.key_id[:16]}.pem": key.pem for key in trusted}
+    keys = {key.file_name: key.pem for key in trusted}
     if target.exists():
         try:
             verify(target / ARTIFACT, sha256=record.artifact_sha256)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import secrets
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
@@ -88,6 +89,39 @@ def write_for_user(path: Path, text: str, home: Path) -> None:
     path.write_text(text, encoding="utf-8")
     if new:
         give_users_mode(path, home)
+
+
+def make_private_folders(folder: Path) -> None:
+    """Create a folder and those above it that do not exist, each for this user only."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
+
+
+def write_file(path: Path, content: bytes, *, partial_folder: Path) -> None:
+    """Write a file that exists completely or not at all, through a partial file in another folder.
+
+    It is for those to whom its folder is open: nobody else's in a home, a group's in a folder of the group.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    partial = write_partial(path, content, partial_folder)
+    try:
+        partial.chmod(path.parent.stat().st_mode & 0o666)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_partial(path: Path, content: bytes, folder: Path) -> Path:
+    """Write a file of mode 0600 under a name that `artifact_files.sweep` removes once this process has ended."""
+    partial = folder / f".{path.name}.{secrets.token_hex(4)}.{os.getpid()}.partial"
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return partial
 
 
 def _is_passed_through(home: Path) -> bool:

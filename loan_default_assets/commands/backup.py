@@ -68,7 +68,7 @@ def backup(settings: Settings, target: Path, *, allow_missing: bool = False) -> 
             )
         trusted = signature_rules(settings).trusted()
         for key in trusted:
-            backup_archive.write(folder / backup_archive.PUBLIC_KEYS / f"{key.key_id[:16]}.pem", key.pem)
+            backup_archive.write(folder / backup_archive.PUBLIC_KEYS / key.file_name, key.pem)
         file, masked = _copy_portfolio(settings, folder)
         lost = {model.version for model, _ in missing}
         details = {

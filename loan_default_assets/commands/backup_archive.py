@@ -106,8 +106,6 @@ def changing(folder: Path) -> Iterator[Path]:
             for path in (*staged.rglob("*"), staged):
                 _flush(path)
             staged.rename(folder / _DECIDED)
-            _flush(folder)
-            _finish_change(folder)
         except OSError as error:
             raise CommandError(
                 f"{error.filename or folder}: {error.strerror}; the backup {folder} was not changed\n"
@@ -115,6 +113,14 @@ def changing(folder: Path) -> Iterator[Path]:
             ) from None
         finally:
             shutil.rmtree(staged, ignore_errors=True)
+        try:
+            _flush(folder)
+            _finish_change(folder)
+        except OSError as error:
+            raise CommandError(
+                f"{error.filename or folder}: {error.strerror}; the change of the backup {folder} was decided and is "
+                "not complete\nNext: make it writable; then the same command, which completes it"
+            ) from None
 
 
 def _finish_change(folder: Path) -> None:

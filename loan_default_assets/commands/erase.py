@@ -168,7 +168,9 @@ def text(found: ErasurePlan, *, applied: bool) -> str:
         )
     if before is not None:
         lines.append(f"erased at    {before.isoformat(timespec='seconds')}")
-    lines.append("not reached  sources, files of score, models, other backups: docs/erasure.md")
+    lines.append(
+        "not reached  sources, files of score and of batch scores, models, other backups: docs/erasure.md"
+    )
     if applied:
         lines.append("erased")
     elif found.anything:

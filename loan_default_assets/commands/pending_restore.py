@@ -16,8 +16,8 @@ from loan_default_assets.commands.backup import spooled_files
 from loan_default_assets.commands.home_lock import home_lock
 from loan_default_assets.commands.session import instance_of
 from loan_default_assets.orchestration import run_tracking
+from loan_default_assets.private_files import make_private_folders
 from loan_default_assets.settings import Settings
-from loan_default_assets.signing.signing_keys import make_private_folders
 from loan_default_assets.warehouse import dump, erasures
 from loan_default_assets.warehouse.database import Database
 

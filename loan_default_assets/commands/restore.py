@@ -14,11 +14,11 @@ from loan_default_assets.commands.home_lock import home_lock
 from loan_default_assets.commands.session import CommandError, open_session
 from loan_default_assets.commands.status import champion_lines, status
 from loan_default_assets.model import artifact_files
-from loan_default_assets.private_files import prepare_home
+from loan_default_assets.private_files import prepare_home, write_file
 from loan_default_assets.settings import Settings
 from loan_default_assets.signing.model_signature import SIGNATURE
 from loan_default_assets.signing.signed_models import public_folder
-from loan_default_assets.signing.signing_keys import publish, trusted_keys, write_file
+from loan_default_assets.signing.signing_keys import publish, trusted_keys
 from loan_default_assets.warehouse import dump, migrations
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.dump import DumpContents, DumpedModel
@@ -154,13 +154,12 @@ def _require_empty(settings: Settings, url: str) -> None:
 def _add_models(models: Path, root: Path) -> None:
     for folder in sorted(models.iterdir()) if models.exists() else ():
         files, signature = artifact_files.read(folder), folder / SIGNATURE
-        signed = {SIGNATURE: signature.read_bytes()} if signature.exists() else {}
         digest, target = artifact_files.digest_of(files[artifact_files.MANIFEST]), root / folder.name
         root.mkdir(parents=True, exist_ok=True)
         if not artifact_files.intact(target, digest):
-            artifact_files.write(target, files | signed)
-        for name, content in signed.items():
-            write_file(target / name, content, partial_folder=root)
+            artifact_files.write(target, files)
+        if signature.exists():
+            write_file(target / SIGNATURE, signature.read_bytes(), partial_folder=root)
 
 
 def _report(settings: Settings, source: Path, details: Mapping[str, Any], aside: Path | None) -> str:

@@ -7,7 +7,6 @@ import dagster as dg
 from loan_default_assets.commands.materialize import materialize
 from loan_default_assets.commands.session import CommandError, Session, definitions
 from loan_default_assets.orchestration import jobs
-from loan_default_assets.portfolio.calendar import UNDATED_PARTITION
 
 
 def score_loans(
@@ -35,14 +34,9 @@ def score_loans(
             "Next: loan-default backfill --from DATE --to DATE, or other dates"
         )
     keys = stored
-    if stored != [UNDATED_PARTITION]:
+    if portfolio.as_of is not None:
         # A run covers a range of Dagster's partitions, those without loans in between included.
-        end = portfolio.partition_bounds(stored[-1])[1]
-        keys = [
-            key
-            for key in portfolio.partition_keys(date.fromisoformat(stored[0]), end)
-            if stored[0] <= key <= stored[-1]
-        ]
+        keys = portfolio.partition_keys(*map(date.fromisoformat, (stored[0], stored[-1])))
     materialize(session, instance, definitions(session), jobs.SCORE, partitions=keys)
     partitions = (
         f"1 partition, {keys[0]}" if len(keys) == 1 else f"{len(keys):,} partitions, {keys[0]} to {keys[-1]}"

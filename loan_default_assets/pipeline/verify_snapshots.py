@@ -1,12 +1,14 @@
 """Whether the rows that a model was trained on still have the hash that names them."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
 from loan_default_assets.pipeline.pipeline_errors import NoRowsError
 from loan_default_assets.pipeline.training_snapshot import read_snapshot
+from loan_default_assets.policy.promotion_inputs import PromotionInputs
 from loan_default_assets.warehouse.evaluations import EvaluationInputs
 from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.registry import ModelRecord
@@ -40,8 +42,10 @@ def recompute_snapshots(
     """
     cutoffs: dict[str, date | None] = {}
     for each in evaluations:
-        if each.inputs is not None and each.inputs.get("cutoff"):
-            cutoffs[each.evaluation.snapshot_hash] = date.fromisoformat(each.inputs["cutoff"])
+        # Inputs that were altered are a deviation of another check.
+        with suppress(ValueError):
+            if each.inputs is not None:
+                cutoffs[each.evaluation.snapshot_hash] = PromotionInputs.from_dict(each.inputs).cutoff
     digests: dict[date | None, str] = {}
     states = []
     for model in models:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from loan_default_assets.model.artifact_files import MANIFEST, ArtifactError, digest_of, read
 from loan_default_assets.model.artifact_store import ArtifactCheck, ArtifactStore
+from loan_default_assets.private_files import write_file
 from loan_default_assets.settings import Settings
 from loan_default_assets.signing.model_signature import (
     SIGNATURE,
@@ -21,7 +22,6 @@ from loan_default_assets.signing.signing_keys import (
     publish,
     signing_key,
     trusted_keys,
-    write_file,
 )
 
 # What signatures of records are over, so that none can be taken for the signature of a model.

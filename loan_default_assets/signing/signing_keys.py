@@ -1,8 +1,6 @@
 """Keys on the elliptic curve P-256: a private key that signs, generated where it is first needed, and trusted ones."""
 
 import hashlib
-import os
-import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from loan_default_assets.model.artifact_files import ArtifactError
+from loan_default_assets.private_files import make_private_folders, write_file, write_partial
 
 
 class SigningKeyError(ArtifactError):
@@ -49,6 +48,11 @@ class TrustedKey:
     @property
     def hint(self) -> str:
         return hashlib.sha256(self.pem).hexdigest()
+
+    @property
+    def file_name(self) -> str:
+        """The name of the key's file in a folder of keys."""
+        return f"{self.key_id[:16]}.pem"
 
     @property
     def pem(self) -> bytes:
@@ -144,37 +148,20 @@ def publish(key: TrustedKey, folder: Path) -> None:
     Raises:
         SigningKeyError: The folder cannot be written.
     """
-    path = folder / f"{key.key_id[:16]}.pem"
+    path = folder / key.file_name
     try:
         if path.exists() and path.read_bytes() == key.pem:
             return
-        make_private_folders(folder)
+        if not folder.exists():
+            make_private_folders(folder)
+            # In an artifact root of a group, whoever reads the models reads the keys.
+            folder.chmod(folder.parent.stat().st_mode & 0o777)
         write_file(path, key.pem, partial_folder=folder)
     except OSError as error:
         raise SigningKeyError(
             f"no model can be signed: {path} cannot be written ({error.strerror})",
             "make the folder writable, or set SIGNING_PUBLIC_KEYS to the public key of SIGNING_KEY",
         ) from None
-
-
-def write_file(path: Path, content: bytes, *, partial_folder: Path) -> None:
-    """Write a file of mode 0600 that exists completely or not at all, through a partial file in another folder.
-
-    Raises:
-        OSError: It cannot be written.
-    """
-    partial = _write_partial(path, content, partial_folder)
-    try:
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def make_private_folders(folder: Path) -> None:
-    """Create a folder and those above it that do not exist, each for this user only."""
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    for each in reversed(missing):
-        each.mkdir(mode=0o700, exist_ok=True)
 
 
 def _generate(path: Path, password: str | None) -> None:
@@ -185,23 +172,13 @@ def _generate(path: Path, password: str | None) -> None:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
     )
     make_private_folders(path.parent)
-    partial = _write_partial(path, content, path.parent)
+    partial = write_partial(path, content, path.parent)
     try:
         # Unlike a rename, it fails where another process was first.
         with suppress(FileExistsError):
             path.hardlink_to(partial)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def _write_partial(path: Path, content: bytes, folder: Path) -> Path:
-    """The name is one that `artifact_files.sweep` removes once this process has ended."""
-    partial = folder / f".{path.name}.{secrets.token_hex(4)}.{os.getpid()}.partial"
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    return partial
 
 
 def _not_trusted(reason: str) -> SigningKeyError:

@@ -7,12 +7,13 @@ from functools import partial
 import numpy as np
 from psycopg2 import sql
 
+from loan_default_assets.portfolio.calendar import UNDATED_PARTITION
 from loan_default_assets.warehouse.copy.binary_format import Field, pack_rows
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.partition_writes import CopyChunk, PartitionedTable, Replaced
 
 _COLUMNS = ("partition_key", "loan_id", "model_version", "probability", "decision")
-_YEAR = 4
+_TABLE = PartitionedTable("scored_loans", _COLUMNS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,7 @@ class BatchScores:
         """
         self._create_year(key)
         chunks = (CopyChunk({key: len(part)}, partial(_encoded, key, model_version, part)) for part in rows)
-        (replaced,) = PartitionedTable("scored_loans", _COLUMNS).replace(self._database, [key], chunks)
+        (replaced,) = _TABLE.replace(self._database, [key], chunks)
         return replaced
 
     def record(self, scored: ScoredPartition) -> None:
@@ -81,17 +82,15 @@ class BatchScores:
 
     def _create_year(self, key: str) -> None:
         """Create the table of the partition's year, unless it exists or the partition has no date."""
-        year = key[:_YEAR]
-        if not (year.isdigit() and key[_YEAR : _YEAR + 1] == "-"):
+        if key == UNDATED_PARTITION:
             return
+        year = key[:4]
         name = f"scored_loans_{year}"
         with self._database.transaction() as cursor:
             cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (name,))
             if cursor.fetchall()[0][0]:
                 return
-            cursor.execute(
-                "SELECT pg_advisory_xact_lock(hashtextextended(current_schema || '.scored_loans', 0))"
-            )
+            _TABLE.lock_all(cursor, self._database.schema)
             cursor.execute(
                 sql.SQL(
                     "CREATE TABLE IF NOT EXISTS {} PARTITION OF scored_loans FOR VALUES FROM ({}) TO ({})"

@@ -81,8 +81,16 @@ def operating_system_user() -> str:
 def _decision(values: dict[str, Any]) -> RecordedDecision:
     for name in ("previous_hash", "hash", "signature"):
         values[name] = None if values[name] is None else bytes(values[name])
-    values["anchors"] = {chain: (int(link), str(hash_)) for chain, (link, hash_) in values["anchors"].items()}
+    values["anchors"] = _anchors(values["anchors"])
     return RecordedDecision(**values)
+
+
+def _anchors(stored: Any) -> dict[str, tuple[int, str]]:
+    """None where the value has another form than the trigger's: the hash of the decision tells that it was altered."""
+    try:
+        return {chain: (int(link), str(hash_)) for chain, (link, hash_) in stored.items()}
+    except (AttributeError, TypeError, ValueError):
+        return {}
 
 
 _COLUMNS = tuple(f.name for f in fields(RecordedDecision))

@@ -1,4 +1,4 @@
-"""Partitions of `raw_data` and `processed_data` replaced as a whole, all of one run in one transaction."""
+"""Partitions of the tables of loans and batch scores replaced as a whole, all of one run in one transaction."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -9,6 +9,7 @@ of the workers are sampled; their growth is the slope of a line through the samp
 import argparse
 import asyncio
 import itertools
+import shutil
 import sys
 import tempfile
 import time
@@ -279,6 +280,7 @@ def main() -> None:
         kept = report(soak, stored)
     finally:
         postgres.remove()
+        shutil.rmtree(home, ignore_errors=True)
     sys.exit(0 if kept else 1)
 
 

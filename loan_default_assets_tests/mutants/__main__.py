@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loan_default_assets_tests.mutants.planted import PLANTED, Mutant
-from loan_default_assets_tests.mutants.planted_erasures import ERASURE_FAULTS
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("loan_default_assets", "loan_default_assets_tests", "bento", "sql", "pyproject.toml")
@@ -42,8 +41,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="text in the path or the promise")
     parser.add_argument("--write", type=Path, help="file of the report")
     options = parser.parse_args()
-    faults = (*PLANTED, *ERASURE_FAULTS)
-    chosen = [mutant for mutant in faults if options.only in f"{mutant.path} {mutant.promise}"]
+    chosen = [mutant for mutant in PLANTED if options.only in f"{mutant.path} {mutant.promise}"]
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
         for name in COPIED:

@@ -1,6 +1,7 @@
 """The table of planted faults: one changed line each, and the tests that must fail with it."""
 
 from loan_default_assets_tests.mutants.mutant import MODEL, PIPELINE, POLICY, WAREHOUSE, Mutant, mutant
+from loan_default_assets_tests.mutants.planted_erasures import ERASURE_FAULTS
 from loan_default_assets_tests.mutants.planted_retention import RETENTION_FAULTS
 from loan_default_assets_tests.mutants.planted_verification import VERIFICATION_FAULTS
 
@@ -360,4 +361,5 @@ PLANTED: tuple[Mutant, ...] = (
     ),
     *RETENTION_FAULTS,
     *VERIFICATION_FAULTS,
+    *ERASURE_FAULTS,
 )

@@ -1,12 +1,12 @@
 """The planted faults of sealed features and erasures."""
 
-from loan_default_assets_tests.mutants.mutant import COMMANDS, TESTS, WAREHOUSE, Mutant
+from loan_default_assets_tests.mutants.mutant import COMMANDS, WAREHOUSE, Mutant, mutant
 
 SPOOL = "bento/prediction_log"
 
 
 def _erasure(promise: str, path: str, line: str, fault: str, *tests: str) -> Mutant:
-    return Mutant(f"erasure: {promise}", path, line, fault, tuple(f"{TESTS}/{test}" for test in tests))
+    return mutant(f"erasure: {promise}", path, line, fault, *tests)
 
 
 ERASURE_FAULTS: tuple[Mutant, ...] = (

@@ -8,6 +8,7 @@ import pytest
 
 from loan_default_assets.model.artifact_files import ArtifactError, read, sweep
 from loan_default_assets.model.artifact_store import ArtifactStore
+from loan_default_assets.private_files import tighten
 from loan_default_assets.settings import Settings
 from loan_default_assets.signing.model_signature import SIGNATURE
 from loan_default_assets.signing.signed_models import (
@@ -64,6 +65,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installation(made: Path, tmp_path: Path) -> Installation:
     home = tmp_path / "home"
     shutil.copytree(made, home)
+    tighten(home)
     return Installation(
         Settings(loan_default_home=home), put(home / "models", "one"), put(home / "models", "two")
     )
@@ -262,3 +264,20 @@ def test_records_are_signed_and_checked(installation: Installation, tmp_path: Pa
     assert not record_check(signature_rules(others.settings))(key_id, b"a decision", signature)
     with pytest.raises(SigningKeyError, match="is not among SIGNING_PUBLIC_KEYS"):
         signer(others.settings)
+
+
+@pytest.mark.parametrize(("root_mode", "file_mode"), [(0o700, 0o600), (0o750, 0o640)])
+def test_signature_and_public_keys_are_as_open_as_the_models(
+    installation: Installation, tmp_path: Path, root_mode: int, file_mode: int
+) -> None:
+    root = tmp_path / "shared"
+    (installation.settings.home / "models").rename(root)
+    for folder in (root, *(path for path in root.iterdir() if path.is_dir())):
+        folder.chmod(root_mode)
+    shared = installation.with_settings(artifact_root=str(root))
+    shared.sign(shared.one)
+    [key] = (root / ".keys").glob("*.pem")
+    files = (root / shared.one.version / SIGNATURE, key)
+    assert {path.stat().st_mode & 0o777 for path in files} == {file_mode}
+    assert (root / ".keys").stat().st_mode & 0o777 == root_mode
+    assert private_path(shared.settings).stat().st_mode & 0o777 == 0o600

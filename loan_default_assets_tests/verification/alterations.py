@@ -315,6 +315,18 @@ ALTERATIONS = {
     "inputs of a verdict that are none": Alteration(
         "gate", "evaluation_inputs", "incomplete", _evaluation("inputs = '{}'", "evaluation_inputs")
     ),
+    "a data cutoff that is no date": Alteration(
+        "gate",
+        "evaluation_inputs",
+        "",
+        _evaluation("inputs = jsonb_set(inputs, '{cutoff}', '\"x\"')", "evaluation_inputs"),
+    ),
+    "anchors of another form": Alteration(
+        "decision",
+        "champion_decisions",
+        "the decision was altered",
+        decision("UPDATE champion_decisions SET anchors = '{\"predictions/0\": 3}'"),
+    ),
     "the reason of a decision": Alteration(
         "decision",
         "champion_decisions",
