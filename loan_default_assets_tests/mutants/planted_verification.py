@@ -1,4 +1,4 @@
-"""Planted faults of what `verify` says of sealed features, erasures and signatures."""
+"""Planted faults of `verify`: links, anchors, verdicts, sealed features, erasures and signatures."""
 
 from loan_default_assets_tests.mutants.mutant import COMMANDS, PIPELINE, WAREHOUSE, Mutant, mutant
 
@@ -6,6 +6,62 @@ _ALTERATIONS = "verification/test_alterations.py"
 _UNALTERED = "verification/test_unaltered_records.py"
 
 VERIFICATION_FAULTS: tuple[Mutant, ...] = (
+    mutant(
+        "a changed row differs from the digest of its link",
+        f"{PIPELINE}/verify_predictions.py",
+        "elif (computed := prediction_digest(each.row)) != each.digest:",
+        "elif (computed := each.digest) != each.digest:",
+        "verification/test_alterations.py",
+    ),
+    mutant(
+        "a link that is missing breaks its chain",
+        f"{PIPELINE}/verify_chains.py",
+        "if not broken and link.number != number:",
+        "if False:",
+        "verification/test_alterations.py",
+    ),
+    mutant(
+        "a chain that was computed again misses its anchor",
+        f"{PIPELINE}/verify_chains.py",
+        "if link.hash.hex() != hash_:",
+        "if False:",
+        "verification/test_alterations.py",
+    ),
+    mutant(
+        "a chain that was cut off misses its anchor",
+        f"{PIPELINE}/verify_chains.py",
+        "for number, entries in sorted(by_link.items()):",
+        "for number, entries in ():",
+        "verification/test_alterations.py",
+    ),
+    mutant(
+        "a deleted row needs a tombstone that covers its link",
+        f"{PIPELINE}/verify_predictions.py",
+        "elif each.row is None:",
+        "elif False:",
+        "verification/test_alterations.py",
+    ),
+    mutant(
+        "a recorded PD is that of its model",
+        f"{PIPELINE}/verify_predictions.py",
+        "reproduced = difference <= TOLERANCE",
+        "reproduced = difference <= 1",
+        "verification/test_alterations.py",
+    ),
+    mutant(
+        "a verdict follows from its figures",
+        f"{PIPELINE}/verify_gates.py",
+        "if verdict != each.evaluation.verdict:",
+        "if False:",
+        "verification/test_alterations.py",
+    ),
+    mutant(
+        "an announced signature must be there",
+        f"{PIPELINE}/verify_decisions.py",
+        'problem = "none" if decision.requires_signature else None',
+        "problem = None",
+        "verification/test_alterations.py",
+    ),
     mutant(
         "a prediction without a key needs an erasure",
         f"{PIPELINE}/opened_features.py",
