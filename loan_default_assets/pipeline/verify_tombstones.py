@@ -15,13 +15,11 @@ class PrunedLinks:
     Attributes:
         starts: First links of the ranges by chain, in order.
         ends: The link after the last of each of these ranges.
-        rows: Number of these links.
         unlinked: Number of predictions that were deleted before there were chains.
     """
 
     starts: dict[int, list[int]]
     ends: dict[int, list[int]]
-    rows: int
     unlinked: int
 
     def __contains__(self, link: tuple[int, int]) -> bool:
@@ -61,7 +59,7 @@ def verify_tombstones(stored: StoredChains, deviations: Deviations, *, compare: 
     for chain, first, after in ranges:
         starts.setdefault(chain, []).append(first)
         ends.setdefault(chain, []).append(after)
-    return PrunedLinks(starts, ends, sum(after - first for _, first, after in ranges), unlinked)
+    return PrunedLinks(starts, ends, unlinked)
 
 
 def _compare(stored: StoredChains, tombstone: Tombstone, deviations: Deviations) -> None:
