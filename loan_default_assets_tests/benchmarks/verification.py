@@ -27,11 +27,13 @@ from loan_default_assets.portfolio.features import transform
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
+from loan_default_assets.warehouse.evaluations import EvaluationLog
 from loan_default_assets.warehouse.predictions import PredictionLog
 from loan_default_assets_tests.bento.random_requests import columns_of, random_bodies
 from loan_default_assets_tests.bento.tiny_models import ServedBank, train
 from loan_default_assets_tests.databases import fresh_database
 from loan_default_assets_tests.warehouse.embedded.homes import accessible_folder
+from loan_default_assets_tests.warehouse.samples import performance
 
 DEFAULT_SIZES = {
     name: getattr(ModelConfig(), name)
@@ -74,12 +76,12 @@ def main() -> None:
 
 
 def _verify(bank: ServedBank, rows: int) -> None:
-    bank.promote(bank.register(0))
+    _promote(bank, 0)
     log = PredictionLog(bank.database)
     started = time.perf_counter()
     for first in range(0, rows, 10_000):
         log.append_lines(_lines(bank, 10_000, first))
-    bank.promote(bank.register(1))
+    _promote(bank, 1)
     print(f"{rows:,} rows scored and appended in {time.perf_counter() - started:.1f} s")
     store = ArtifactStore(bank.root, bank.root.parent)
     started, cpu = time.perf_counter(), time.process_time()
@@ -107,6 +109,13 @@ def _verify(bank: ServedBank, rows: int) -> None:
         "SELECT pg_total_relation_size('predictions'), pg_total_relation_size('prediction_links')"
     )
     print(f"bytes per row: predictions {sizes[0][0] / rows:.0f}, prediction_links {sizes[0][1] / rows:.0f}")
+
+
+def _promote(bank: ServedBank, number: int) -> None:
+    """Promote a model on a recorded verdict."""
+    record = bank.register(number)
+    EvaluationLog(bank.database).record(performance(record.version, 0.8))
+    bank.promote(record)
 
 
 def _append(banks: list[ServedBank], size: int) -> None:
