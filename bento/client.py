@@ -24,6 +24,7 @@ from bento.schemas.responses import (
     ProblemDetail,
     ProblemResponse,
     ReloadResponse,
+    WorkerState,
 )
 from loan_default_assets.ports import is_loopback
 
@@ -136,7 +137,7 @@ class HttpClient:
         return dict(from_json(self._send("GET", "/model-info")))
 
     def reload_model(self) -> ReloadResponse:
-        """Let every worker load the champion; needs an administration key if the service has keys.
+        """Let every worker of every replica load the champion; needs an administration key if the service has keys.
 
         Returns:
             The workers; `outdated` is empty when every worker serves the champion.
@@ -207,6 +208,30 @@ class GrpcClient:
     def model_info(self) -> dict[str, Any]:
         """The served model, its evaluation, retraining state, and workers."""
         return dict(from_json(self._send(self._stub.ModelInfo, pb.ModelInfoRequest()).json))
+
+    def reload_model(self) -> ReloadResponse:
+        """Let every worker of every replica load the champion; needs an administration key if the service has keys.
+
+        Returns:
+            The workers; `outdated` is empty when every worker serves the champion.
+        """
+        made = self._send(self._stub.ReloadModel, pb.ReloadModelRequest())
+        states = [
+            WorkerState(
+                replica=worker.replica,
+                worker=worker.worker,
+                desired=worker.desired_version or None,
+                loaded=worker.loaded_version or None,
+                error=worker.error or None,
+            )
+            for worker in made.workers
+        ]
+        return ReloadResponse(
+            expected=made.expected,
+            desired=made.desired_version or None,
+            states=tuple(states),
+            outdated=tuple(made.outdated),
+        )
 
     def _send(self, method: Any, message: Any) -> Any:
         try:

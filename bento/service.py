@@ -187,7 +187,7 @@ class LoanDefault:
 
     @bentoml.api(route="/reload-model", input_spec=NoContent, output_spec=ReloadResponse)
     async def reload_model(self, body: bytes, /) -> Response:
-        """Let every worker load the champion of the model registry; status 202 when some are outdated."""
+        """Let every worker of every replica load the champion; status 202 when some are outdated."""
 
         async def work() -> tuple[bytes, int]:
             states = await self.runtime.reload()

@@ -22,6 +22,11 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None, description="URL of the PostgreSQL server; unset: the embedded server is started."
     )
+    database_direct_url: SecretStr | None = Field(
+        None,
+        description="URL of the same database without the connection pooler that DATABASE_URL names, for the service's "
+        "LISTEN; unset: DATABASE_URL.",
+    )
     artifact_root: str | None = Field(
         None, description="Folder of model artifacts; unset: `models` under LOAN_DEFAULT_HOME."
     )
@@ -163,10 +168,11 @@ class Settings(BaseSettings):
         1.0,
         gt=0,
         le=60,
-        description="Seconds between two polls of the registry for the champion, per worker.",
+        description="Seconds between two polls of the registry for the champion, per worker; a notification of "
+        "PostgreSQL makes it poll at once.",
     )
     service_reload_seconds: float = Field(
-        8.0, gt=0, description="Seconds that /reload-model waits for the workers."
+        8.0, gt=0, description="Seconds that /reload-model waits for the workers of all replicas."
     )
     service_drain_seconds: float = Field(
         10.0,

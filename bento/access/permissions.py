@@ -29,6 +29,7 @@ METHODS: dict[str, frozenset[Role]] = {
     "/loan_default.v1.LoanDefault/Predict": USER,
     "/loan_default.v1.LoanDefault/PredictBatch": USER,
     "/loan_default.v1.LoanDefault/ModelInfo": EITHER,
+    "/loan_default.v1.LoanDefault/ReloadModel": ADMIN,
     "/grpc.health.v1.Health/Check": PUBLIC,
     "/grpc.health.v1.Health/Watch": PUBLIC,
     "/grpc.health.v1.Health/List": PUBLIC,

@@ -7,6 +7,8 @@ from bento.access.api_keys import ConfigurationError, Keys
 from bento.access.client_address import networks
 from loan_default_assets.ports import bind_error, is_loopback
 from loan_default_assets.settings import Settings
+from loan_default_assets.warehouse.database import normalise
+from loan_default_assets.warehouse.database_errors import WarehouseError
 
 
 def check(settings: Settings) -> Keys:
@@ -36,6 +38,11 @@ def check(settings: Settings) -> Keys:
         raise ConfigurationError(
             f"TRUSTED_PROXIES: {error}; set addresses or networks such as 10.0.0.0/8, separated by commas"
         ) from None
+    try:
+        if settings.database_direct_url:
+            normalise(settings.database_direct_url.get_secret_value())
+    except WarehouseError as error:
+        raise ConfigurationError(str(error).replace("DATABASE_URL", "DATABASE_DIRECT_URL")) from None
     certificate, key = settings.service_tls_certificate, settings.service_tls_key
     if (certificate is None) != (key is None):
         raise ConfigurationError("SERVICE_TLS_CERTIFICATE and SERVICE_TLS_KEY must be set together: set both")

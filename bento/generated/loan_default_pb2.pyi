@@ -102,16 +102,18 @@ class ModelInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Worker(_message.Message):
-    __slots__ = ("worker", "desired_version", "loaded_version", "error")
+    __slots__ = ("worker", "desired_version", "loaded_version", "error", "replica")
     WORKER_FIELD_NUMBER: _ClassVar[int]
     DESIRED_VERSION_FIELD_NUMBER: _ClassVar[int]
     LOADED_VERSION_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_FIELD_NUMBER: _ClassVar[int]
     worker: str
     desired_version: str
     loaded_version: str
     error: str
-    def __init__(self, worker: _Optional[str] = ..., desired_version: _Optional[str] = ..., loaded_version: _Optional[str] = ..., error: _Optional[str] = ...) -> None: ...
+    replica: str
+    def __init__(self, worker: _Optional[str] = ..., desired_version: _Optional[str] = ..., loaded_version: _Optional[str] = ..., error: _Optional[str] = ..., replica: _Optional[str] = ...) -> None: ...
 
 class ModelInfoResponse(_message.Message):
     __slots__ = ("portfolio", "model_version", "threshold", "status", "since", "reason", "metrics", "f1_target", "target_met", "workers", "json")
@@ -145,3 +147,19 @@ class ModelInfoResponse(_message.Message):
     workers: _containers.RepeatedCompositeFieldContainer[Worker]
     json: str
     def __init__(self, portfolio: _Optional[str] = ..., model_version: _Optional[str] = ..., threshold: _Optional[float] = ..., status: _Optional[str] = ..., since: _Optional[str] = ..., reason: _Optional[str] = ..., metrics: _Optional[_Mapping[str, float]] = ..., f1_target: _Optional[float] = ..., target_met: _Optional[bool] = ..., workers: _Optional[_Iterable[_Union[Worker, _Mapping]]] = ..., json: _Optional[str] = ...) -> None: ...
+
+class ReloadModelRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ReloadModelResponse(_message.Message):
+    __slots__ = ("expected", "desired_version", "workers", "outdated")
+    EXPECTED_FIELD_NUMBER: _ClassVar[int]
+    DESIRED_VERSION_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    OUTDATED_FIELD_NUMBER: _ClassVar[int]
+    expected: int
+    desired_version: str
+    workers: _containers.RepeatedCompositeFieldContainer[Worker]
+    outdated: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, expected: _Optional[int] = ..., desired_version: _Optional[str] = ..., workers: _Optional[_Iterable[_Union[Worker, _Mapping]]] = ..., outdated: _Optional[_Iterable[str]] = ...) -> None: ...

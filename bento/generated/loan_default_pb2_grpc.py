@@ -49,6 +49,11 @@ class LoanDefaultStub:
                 request_serializer=bento_dot_generated_dot_loan__default__pb2.ModelInfoRequest.SerializeToString,
                 response_deserializer=bento_dot_generated_dot_loan__default__pb2.ModelInfoResponse.FromString,
                 _registered_method=True)
+        self.ReloadModel = channel.unary_unary(
+                '/loan_default.v1.LoanDefault/ReloadModel',
+                request_serializer=bento_dot_generated_dot_loan__default__pb2.ReloadModelRequest.SerializeToString,
+                response_deserializer=bento_dot_generated_dot_loan__default__pb2.ReloadModelResponse.FromString,
+                _registered_method=True)
 
 
 class LoanDefaultServicer:
@@ -75,6 +80,13 @@ class LoanDefaultServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReloadModel(self, request, context):
+        """Let every worker of every replica load the champion now; for an administration key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LoanDefaultServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -92,6 +104,11 @@ def add_LoanDefaultServicer_to_server(servicer, server):
                     servicer.ModelInfo,
                     request_deserializer=bento_dot_generated_dot_loan__default__pb2.ModelInfoRequest.FromString,
                     response_serializer=bento_dot_generated_dot_loan__default__pb2.ModelInfoResponse.SerializeToString,
+            ),
+            'ReloadModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReloadModel,
+                    request_deserializer=bento_dot_generated_dot_loan__default__pb2.ReloadModelRequest.FromString,
+                    response_serializer=bento_dot_generated_dot_loan__default__pb2.ReloadModelResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -175,6 +192,33 @@ class LoanDefault:
             '/loan_default.v1.LoanDefault/ModelInfo',
             bento_dot_generated_dot_loan__default__pb2.ModelInfoRequest.SerializeToString,
             bento_dot_generated_dot_loan__default__pb2.ModelInfoResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReloadModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loan_default.v1.LoanDefault/ReloadModel',
+            bento_dot_generated_dot_loan__default__pb2.ReloadModelRequest.SerializeToString,
+            bento_dot_generated_dot_loan__default__pb2.ReloadModelResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -62,14 +62,26 @@ def model_info(content: Mapping[str, Any]) -> pb.ModelInfoResponse:
         metrics=metrics,
         f1_target=content["target"]["f1"],
         target_met=content["target"]["met"],
-        workers=[
-            pb.Worker(
-                worker=state["worker"],
-                desired_version=state["desired"] or "",
-                loaded_version=state["loaded"] or "",
-                error=state["error"] or "",
-            )
-            for state in content["workers"]["states"]
-        ],
+        workers=[_worker(state) for state in content["workers"]["states"]],
         json=to_json(content, inf_nan_mode="null").decode(),
+    )
+
+
+def reloaded(content: Mapping[str, Any]) -> pb.ReloadModelResponse:
+    """The content of the response of /reload-model."""
+    return pb.ReloadModelResponse(
+        expected=content["expected"],
+        desired_version=content["desired"] or "",
+        workers=[_worker(state) for state in content["states"]],
+        outdated=content["outdated"],
+    )
+
+
+def _worker(state: Mapping[str, Any]) -> pb.Worker:
+    return pb.Worker(
+        worker=state["worker"],
+        desired_version=state["desired"] or "",
+        loaded_version=state["loaded"] or "",
+        error=state["error"] or "",
+        replica=state.get("replica", ""),
     )

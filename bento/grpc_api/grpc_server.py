@@ -15,7 +15,7 @@ from bento.access.client_address import ClientAddresses, networks
 from bento.access.rate_limit import RateLimit
 from bento.generated import loan_default_pb2 as pb
 from bento.generated import loan_default_pb2_grpc as pb_grpc
-from bento.grpc_api.conversion import model_info, responses, values
+from bento.grpc_api.conversion import model_info, reloaded, responses, values
 from bento.grpc_api.health_service import HealthService
 from bento.grpc_api.interceptor import Interceptor, abort
 from bento.inference.engine import Engine
@@ -32,6 +32,7 @@ logger = logging.getLogger("bentoml.loan_default.grpc")
 
 SERVICE = pb.DESCRIPTOR.services_by_name["LoanDefault"].full_name
 Gather = Callable[[], Awaitable[Mapping[str, Any]]]
+Reload = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
 class GrpcService(pb_grpc.LoanDefaultServicer):
@@ -41,10 +42,11 @@ class GrpcService(pb_grpc.LoanDefaultServicer):
         engine: Scores the loans.
         types: The request types of the portfolio.
         gather: Returns the content of /model-info.
+        reload: Reloads the model, and returns the content of the response of /reload-model.
     """
 
-    def __init__(self, engine: Engine, types: RequestTypes, gather: Gather) -> None:
-        self._engine, self._types, self._gather = engine, types, gather
+    def __init__(self, engine: Engine, types: RequestTypes, gather: Gather, reload: Reload) -> None:
+        self._engine, self._types, self._gather, self._reload = engine, types, gather, reload
         self._one = Parser(types.predict, types.portfolio, 1)
         self._many = Parser(types.predict_batch, types.portfolio, MOST_LOANS)
         self._dated = "date_features" in types.predict.model_fields
@@ -61,6 +63,10 @@ class GrpcService(pb_grpc.LoanDefaultServicer):
     async def ModelInfo(self, request: pb.ModelInfoRequest, context: Any) -> pb.ModelInfoResponse:
         """The served model, its evaluation, and the workers."""
         return await self._call("ModelInfo", context, self._model_info, request)
+
+    async def ReloadModel(self, request: pb.ReloadModelRequest, context: Any) -> pb.ReloadModelResponse:
+        """Let every worker of every replica load the champion now."""
+        return await self._call("ReloadModel", context, self._reload_model, request)
 
     async def _predict(self, request: pb.PredictRequest, started: float) -> pb.PredictResponse:
         loan = self._types.loan(self._one.values(values(request, dated=self._dated)), date.today())
@@ -84,6 +90,9 @@ class GrpcService(pb_grpc.LoanDefaultServicer):
 
     async def _model_info(self, request: pb.ModelInfoRequest, started: float) -> pb.ModelInfoResponse:
         return model_info(await self._gather())
+
+    async def _reload_model(self, request: pb.ReloadModelRequest, started: float) -> pb.ReloadModelResponse:
+        return reloaded(await self._reload())
 
     async def _call(
         self, name: str, context: Any, work: Callable[[Any, float], Awaitable[Any]], request: Any

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from bento.access.api_keys import Keys, presented_key
 from bento.operations.prometheus_metrics import CONTENT_TYPE
+from bento.operations.replica_states import counts
 
 if TYPE_CHECKING:
     from bento.operations.worker import Runtime
@@ -52,6 +53,7 @@ def read_only_app(runtime: Callable[[], "Runtime"], document: bytes, keys: Keys)
             return json_response(to_json(body), 200 if worker.ready else 503)
         if current:
             body["model_version"] = current.version
+        body["replicas"] = counts(worker.replicas, worker.champion.wanted)
         if reason := worker.champion.error or problem:
             body["reason"] = reason
         return json_response(to_json(body), 200 if worker.ready else 503)

@@ -1,9 +1,14 @@
-"""The content of GET /model-info and of the gRPC method ModelInfo: the model, its evaluation, retraining, workers."""
+"""The content of GET /model-info and of the gRPC method ModelInfo.
+
+The model, its evaluation, the state of retraining, the workers of this host, and those of all replicas.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from bento.inference.champion_loader import Champion, LoadedChampion
+from bento.operations.replica_link import ReplicaLink
+from bento.operations.replica_states import replicas
 from bento.operations.worker_registry import WorkerRegistry, WorkerReport
 from loan_default_assets.limits import retraining_limits
 from loan_default_assets.policy.retraining import decide, status
@@ -23,7 +28,8 @@ class ModelInfo:
         portfolio: The served portfolio.
         settings: Targets and limits.
         champion: The loaded model.
-        worker_registry: The workers of the service.
+        worker_registry: The workers of this host.
+        replica_link: The workers of all replicas.
         database: The portfolio's tables.
         prediction_log_state: The state of this worker's spool and shipper, as JSON values.
     """
@@ -34,11 +40,13 @@ class ModelInfo:
         settings: Settings,
         champion: Champion,
         worker_registry: WorkerRegistry,
+        replica_link: ReplicaLink,
         database: Database,
         prediction_log_state: Callable[[], dict[str, Any]],
     ) -> None:
         self._portfolio, self._settings = portfolio, settings
         self._champion, self._worker_registry = champion, worker_registry
+        self._replica_link = replica_link
         self._database, self._evaluations = database, EvaluationLog(database)
         self._prediction_log_state = prediction_log_state
         self._evaluated: dict[str, EvaluationRecord | None] = {}
@@ -58,6 +66,7 @@ class ModelInfo:
             "target": self._target(evaluation),
             "retraining": self._retraining,
             "workers": workers(self._worker_registry.reports(), self._settings.service_workers, record),
+            "replicas": replicas(self._replica_link, record),
             "prediction_log": self._prediction_log_state(),
             "database": database,
             "error": self._champion.error or self._champion.files_problem,

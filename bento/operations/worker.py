@@ -16,20 +16,28 @@ from bento.inference.engine import Engine
 from bento.inference.scored_applications import Channel, ScoredRequest
 from bento.operations import prometheus_metrics
 from bento.operations.error_location import error_location
-from bento.operations.model_info import ModelInfo, workers
+from bento.operations.model_info import ModelInfo
+from bento.operations.replica_link import ReplicaLink, direct_database, linked, replica_name
+from bento.operations.replica_states import reloaded
 from bento.operations.worker_registry import WorkerRegistry, WorkerReport
 from bento.packaging import pinned_keys, pinned_record
 from bento.prediction_log.records import deliver_to, keep_refused_in
 from bento.prediction_log.shipper import Shipper
 from bento.prediction_log.spool import Spool, take_in
+from bento.schemas import problems
+from bento.schemas.problems import Refused
 from bento.schemas.requests import CheckedLoan, RequestTypes
 from loan_default_assets.settings import Settings
 from loan_default_assets.signing.signed_models import artifact_store
 from loan_default_assets.warehouse.database import Database
+from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.predictions import PredictionLog
 from loan_default_assets.warehouse.registry import Registry
 
 logger = logging.getLogger("bentoml.loan_default")
+
+# Between two looks at the rows of all workers, while a reload waits for them.
+RELOAD_LOOK_SECONDS = 0.1
 
 
 def state_folder(settings: Settings, portfolio: str) -> Path:
@@ -59,13 +67,27 @@ class Runtime:
         store = artifact_store(settings, default_keys=pinned_keys(pinned) if pinned else None)
         self.champion = Champion(portfolio, store, (lambda: record) if record else registry.champion)
         self.worker_registry = WorkerRegistry(folder / "workers")
-        self._handled = self.worker_registry.newest_request()
+        self.replicas = ReplicaLink(
+            linked(database),
+            direct_database(settings, portfolio.name),
+            worker=self.worker_registry.worker,
+            replica=replica_name(settings),
+            seconds=settings.service_poll_seconds,
+            wake=self._wake,
+        )
+        self._handled = 0
         take_in(folder.glob("refused*.jsonl"), folder / "spool")
         self.spool = Spool(folder / "spool", settings.service_spool_bytes, former_folder=folder / "journal")
         log = PredictionLog(database)
         self.shipper = Shipper(self.spool, deliver_to(log), keep_refused_in(log))
         self.model_info = ModelInfo(
-            portfolio, settings, self.champion, self.worker_registry, database, self._prediction_log_state
+            portfolio,
+            settings,
+            self.champion,
+            self.worker_registry,
+            self.replicas,
+            database,
+            self._prediction_log_state,
         )
         self._types, self._keys = types, keys
         self._poll_now = asyncio.Event()
@@ -73,6 +95,7 @@ class Runtime:
 
     async def start(self) -> None:
         """Load the champion if there is one, open the gRPC port, and poll the model registry from then on."""
+        self._loop = asyncio.get_running_loop()
         prometheus_metrics.forget_dead_workers(self._shared)
         self.engine = Engine(
             self._types.portfolio,
@@ -82,12 +105,13 @@ class Runtime:
             self.shipper,
             self.settings,
         )
-        servicer = GrpcService(self.engine, self._types, self.gather)
+        servicer = GrpcService(self.engine, self._types, self.gather, self.reload)
         self.grpc = GrpcServer(servicer, self.settings, self._keys)
         prometheus_metrics.reserve_disk_space(self._shared)
         await self._poll()
         await self.grpc.start()
         self._ready = True
+        self.replicas.start()
         self._polling = asyncio.create_task(self._poll_forever())
 
     async def stop(self) -> None:
@@ -97,6 +121,7 @@ class Runtime:
         self._polling.cancel()
         with suppress(asyncio.CancelledError):
             await self._polling
+        await asyncio.to_thread(self.replicas.stop)
         await self.grpc.stop(self.settings.service_drain_seconds)
         await self.engine.close()
         await asyncio.to_thread(self.shipper.stop, max(0.5, until - time.monotonic()))
@@ -135,24 +160,33 @@ class Runtime:
         )
 
     async def reload(self) -> dict[str, Any]:
-        """Let every worker poll the model registry now.
+        """Let every worker of every replica poll the model registry now.
 
         Returns:
-            The states of the workers, once all have polled or after SERVICE_RELOAD_SECONDS, as JSON values.
+            The states of the living workers, once all have polled or after SERVICE_RELOAD_SECONDS, as JSON values.
+
+        Raises:
+            Refused: The database cannot be reached, so the other workers cannot be told.
         """
-        number = self.worker_registry.request_reload()
-        self._poll_now.set()
         until = time.monotonic() + self.settings.service_reload_seconds
-        while True:
-            reports = self.worker_registry.reports()
-            complete = len(reports) >= self.settings.service_workers and all(
-                report.handled >= number for report in reports
-            )
-            if complete or time.monotonic() > until:
-                states = workers(reports, self.settings.service_workers, self.champion.wanted)
-                late = [report.worker for report in reports if report.handled < number]
-                return states | {"outdated": sorted({*states["outdated"], *late})}
-            await asyncio.sleep(0.05)
+        try:
+            number = await asyncio.to_thread(self.replicas.request_reload)
+            while True:
+                alive = await asyncio.to_thread(self.replicas.alive)
+                own = sum(worker.replica == self.replicas.replica for worker in alive)
+                complete = own >= self.settings.service_workers and all(w.handled >= number for w in alive)
+                if complete or time.monotonic() > until:
+                    return reloaded(alive, number, self.settings.service_workers - own, self.champion.wanted)
+                await asyncio.sleep(RELOAD_LOOK_SECONDS)
+        except WarehouseError as error:
+            why = str(error).splitlines()[0]
+            raise Refused(
+                problems.NO_DATABASE.with_message(f"{problems.NO_DATABASE.message}: {why}")
+            ) from None
+
+    def _wake(self) -> None:
+        """Poll now; called on the thread of the replicas."""
+        self._loop.call_soon_threadsafe(self._poll_now.set)
 
     async def _poll_forever(self) -> None:
         while True:
@@ -169,7 +203,7 @@ class Runtime:
                 logger.error("the model registry could not be polled: %s", error_location(error))
 
     async def _poll(self) -> None:
-        newest = self.worker_registry.newest_request()
+        newest = self.replicas.newest_reload
         outcome = await asyncio.to_thread(lambda: self.champion.poll(retry_refused=newest > self._handled))
         if outcome:
             prometheus_metrics.RELOADS.labels(outcome).inc()
@@ -177,16 +211,16 @@ class Runtime:
         await asyncio.to_thread(self.spool.recheck)
         await self.grpc.set_serving(self.champion.current is not None and self.spool.fault is None)
         current, wanted = self.champion.current, self.champion.wanted
-        self.worker_registry.report(
-            WorkerReport(
-                worker=self.worker_registry.worker,
-                desired=wanted.version if wanted else None,
-                loaded=current.version if current else None,
-                error=self.champion.error or self.champion.files_problem,
-                handled=newest,
-                loaded_at=current.loaded_at.isoformat() if current else None,
-            )
+        report = WorkerReport(
+            worker=self.worker_registry.worker,
+            desired=wanted.version if wanted else None,
+            loaded=current.version if current else None,
+            error=self.champion.error or self.champion.files_problem,
+            handled=newest,
+            loaded_at=current.loaded_at.isoformat() if current else None,
         )
+        self.replicas.report(report)
+        self.worker_registry.report(report)
         self.engine.update_gauges()
 
     def _prediction_log_state(self) -> dict[str, Any]:

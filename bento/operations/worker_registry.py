@@ -1,20 +1,18 @@
-"""The workers of one service and the model version that each has loaded: a small file per worker beside its lock.
+"""The workers of one home and the model version that each has loaded: a small file per worker beside its lock.
 
-The files hold no state of the platform: the model registry names the wanted model, the files only show what each worker
-has done about it. A file without a living owner is removed.
+The files hold no state of the platform and decide nothing: they show what each worker of this host has loaded, for its
+metrics and for commands that need the home for themselves, also while PostgreSQL is unreachable. A file without a
+living owner is removed. All workers of all hosts are in PostgreSQL: `replica_link`.
 """
 
 import json
 import os
-import time
 import uuid
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bento.prediction_log import file_locks
-
-RELOAD_REQUEST = "reload_request"
 
 
 @dataclass(frozen=True)
@@ -65,23 +63,6 @@ class WorkerRegistry:
                     continue
                 reports.append(WorkerReport(**json.loads(file.read_text())))
         return reports
-
-    def request_reload(self) -> int:
-        """Request that every worker polls the model registry now.
-
-        Returns:
-            The number of the request.
-        """
-        number = max(time.time_ns(), self.newest_request() + 1)
-        _replace(self._folder / RELOAD_REQUEST, str(number))
-        return number
-
-    def newest_request(self) -> int:
-        """The number of the newest reload request; 0 when there is none."""
-        try:
-            return int((self._folder / RELOAD_REQUEST).read_text())
-        except FileNotFoundError:
-            return 0
 
     def leave(self) -> None:
         """Remove this worker's entry."""

@@ -103,7 +103,7 @@ def _post(
 def _reload(keys: list[dict[str, list[str]]]) -> dict[str, Any]:
     return {
         "operationId": "reload_model",
-        "summary": "Let every worker load the champion of the model registry now",
+        "summary": "Let every worker of every replica load the champion of the model registry now",
         "security": keys,
         "responses": {
             "200": _response("Every worker serves the champion", ReloadResponse),

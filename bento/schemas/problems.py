@@ -96,4 +96,7 @@ PREDICTION_LOG_FULL = Problem(
     "see DATABASE_URL, LOAN_DEFAULT_HOME and SERVICE_SPOOL_BYTES",
 )
 NO_MODEL = Problem(503, "UNAVAILABLE", "no_model", "there is no model to score with")
+NO_DATABASE = Problem(
+    503, "UNAVAILABLE", "no_database", "the workers cannot be told, and serve on as they are"
+)
 INTERNAL = Problem(500, "INTERNAL", "internal", "the service failed; the location is in its log")

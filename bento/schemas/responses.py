@@ -45,17 +45,20 @@ class PredictBatchResponse(_Frozen):
 class WorkerState(_Frozen):
     """One worker: the version that the model registry names, the loaded version, and why they differ."""
 
+    replica: str | None = Field(None, description="Host or pod, and HTTP port, of its service.")
     worker: str
+    pid: int | None = None
     desired: str | None
     loaded: str | None
     error: str | None
-    loaded_at: str | None
+    loaded_at: str | None = None
+    seen_at: str | None = Field(None, description="When the database last heard of it.")
 
 
 class ReloadResponse(_Frozen):
-    """The workers after a reload; `outdated` names those that do not serve the desired version."""
+    """The living workers of all replicas after a reload; `outdated` names those without the desired version."""
 
-    expected: int = Field(description="How many workers the service has.")
+    expected: int = Field(description="How many workers the replicas have, with those that are starting.")
     desired: str | None
     states: tuple[WorkerState, ...]
     outdated: tuple[str, ...]

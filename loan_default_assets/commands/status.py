@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 
+from loan_default_assets.commands.service_status import replica_lines, replicas
 from loan_default_assets.commands.session import Session
 from loan_default_assets.commands.sizes import size_lines, sizes
 from loan_default_assets.limits import retraining_limits
@@ -38,6 +39,7 @@ def status(session: Session, instance: dg.DagsterInstance | None = None) -> dict
         else None,
         "evaluation": _evaluation(last) if last else None,
         "retraining": retraining.status(retraining_action(session, instance)),
+        "replicas": replicas(session, champion),
         "sizes": sizes(session),
     }
 
@@ -132,6 +134,7 @@ def text(found: dict[str, Any]) -> str:
         lines.append(f"retraining  {retraining['state']}: {retraining['reason']}")
         if retraining["next"]:
             lines.append(f"            next: {retraining['next']}")
+    lines += replica_lines(found["replicas"])
     lines += size_lines(found["sizes"])
     return "\n".join(lines)
 

@@ -138,6 +138,13 @@ class Database:
         finally:
             connection.close()
 
+    @property
+    def connection(self) -> extensions.connection:
+        """The connection of the block, inside `connected` only."""
+        if self._kept is None:
+            raise RuntimeError("there is no connection outside of `connected`")
+        return self._kept
+
     @contextmanager
     def transaction(self, *, repeatable: bool = False) -> Iterator[extensions.cursor]:
         """A cursor in one transaction, whose search path is the portfolio's schema.

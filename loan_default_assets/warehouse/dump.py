@@ -79,7 +79,9 @@ def dump(url: str, target: Path, keys: Path, *, embedded: bool) -> DumpContents:
         ((snapshot,),) = cursor.fetchall()
         arguments = [f'--schema="{schema}"' for schema in contents.schemas]
         arguments += [f'--exclude-table-data="{schema}".{key_files.TABLE}' for schema in contents.migrations]
-        arguments += ["--format=custom", "--no-owner", "--no-privileges", "--lock-wait-timeout=60s"]
+        # The rows of unlogged tables are of processes that live now.
+        arguments += ["--format=custom", "--no-unlogged-table-data"]
+        arguments += ["--no-owner", "--no-privileges", "--lock-wait-timeout=60s"]
         connection, environment = connection_arguments(url, embedded)
         run_program(
             [programs / "pg_dump", *arguments, f"--snapshot={snapshot}", f"--file={target}", connection],

@@ -32,7 +32,13 @@ def test_both_transports_return_equal_predictions(served: Served) -> None:
             batch = client.predict_batch([LOAN, LOAN])
             assert [each.prediction for each in batch.predictions] == [by_http.prediction] * 2
             assert client.model_info()["model"]["version"] == by_http.model_version
-        assert http.reload_model().outdated == ()
+        reloaded, by_rpc = http.reload_model(), rpc.reload_model()
+        assert reloaded.outdated == by_rpc.outdated == ()
+        assert (reloaded.expected, reloaded.desired) == (by_rpc.expected, by_rpc.desired)
+        assert [(s.replica, s.loaded) for s in reloaded.states] == [
+            (s.replica, s.loaded) for s in by_rpc.states
+        ]
+        assert by_rpc.states[0].loaded == by_http.model_version
 
 
 def test_requests_to_this_machine_use_no_proxy(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

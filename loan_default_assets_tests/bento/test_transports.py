@@ -73,8 +73,8 @@ def test_status_by_key_and_route(locked: Served, method: str, path: str, statuse
     [
         ("none", {"status"}),
         ("wrong", {"status"}),
-        ("user", {"status", "model_version"}),
-        ("admin", {"status", "model_version"}),
+        ("user", {"status", "model_version", "replicas"}),
+        ("admin", {"status", "model_version", "replicas"}),
     ],
 )
 def test_health_has_details_for_a_key_only(locked: Served, key: str, fields: set[str]) -> None:
@@ -97,6 +97,7 @@ def calls(channel: grpc.Channel) -> dict[str, Callable[[Any], Any]]:
             pb.PredictBatchRequest(loans=[loan]), metadata=metadata
         ),
         "ModelInfo": lambda metadata: stub.ModelInfo(pb.ModelInfoRequest(), metadata=metadata),
+        "ReloadModel": lambda metadata: stub.ReloadModel(pb.ReloadModelRequest(), metadata=metadata),
         "Check": lambda metadata: health.Check(health_pb2.HealthCheckRequest(), metadata=metadata),
         "Reflection": lambda metadata: list(reflect.ServerReflectionInfo(iter([listing]), metadata=metadata)),
     }
@@ -119,6 +120,7 @@ NO_KEY, WRONG_ROLE = "UNAUTHENTICATED", "PERMISSION_DENIED"
         ("Predict", (NO_KEY, NO_KEY, "OK", WRONG_ROLE)),
         ("PredictBatch", (NO_KEY, NO_KEY, "OK", WRONG_ROLE)),
         ("ModelInfo", (NO_KEY, NO_KEY, "OK", "OK")),
+        ("ReloadModel", (NO_KEY, NO_KEY, WRONG_ROLE, "OK")),
         ("Check", ("OK", "OK", "OK", "OK")),
         ("Reflection", (NO_KEY, NO_KEY, "OK", "OK")),
     ],

@@ -29,12 +29,13 @@ from loan_default_assets.commands.status import status
 from loan_default_assets.model import artifact_files
 from loan_default_assets.orchestration import run_tracking
 from loan_default_assets.settings import Settings
-from loan_default_assets.warehouse import client_programs, dump
+from loan_default_assets.warehouse import client_programs, dump, service_workers
 from loan_default_assets.warehouse.client_programs import DumpError
 from loan_default_assets.warehouse.database import dsn
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets.warehouse.pruned_models import mark_pruned
+from loan_default_assets.warehouse.service_workers import ServiceWorker
 from loan_default_assets_tests.databases import fresh_database
 from loan_default_assets_tests.releases.former_release import FILES, Restored, lay_out
 
@@ -439,6 +440,16 @@ def test_a_backup_is_one_moment(
     assert (occupied.rows(versions), empty.rows(versions)) == ([(1,)], [(0,)])
     assert empty.rows("SELECT count(*) FROM small_bank.predictions WHERE loan_id = 'undelivered-1'") == [(1,)]
     assert (empty.settings.home / "service" / SPOOLED).exists(), "delivered again, it changes nothing"
+
+
+def test_a_backup_has_no_workers_of_the_service(occupied: Restored, empty: Restored, tmp_path: Path) -> None:
+    with open_session(occupied.settings) as session, session.database.transaction() as cursor:
+        worker = ServiceWorker(worker="7-a", replica="pod-0:8000", pid=7, lost_after_seconds=5)
+        service_workers.write(cursor, worker)
+    backup(occupied.settings, tmp_path / "backup")
+    restore(empty.settings, tmp_path / "backup")
+    count = "SELECT count(*) FROM small_bank.service_workers"
+    assert (occupied.rows(count), empty.rows(count)) == ([(1,)], [(0,)])
 
 
 def test_a_backup_without_the_files_of_a_model_needs_to_be_asked_for(

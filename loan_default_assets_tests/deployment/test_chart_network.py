@@ -4,7 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from loan_default_assets_tests.deployment.helm_chart import NAMESPACE, all_pods, needs_helm, objects
+from loan_default_assets_tests.deployment.helm_chart import (
+    NAMESPACE,
+    all_pods,
+    needs_helm,
+    objects,
+    workload_pods,
+)
 from loan_default_assets_tests.deployment.network_rules import Peer, Policy, allowed, enters, leaves
 
 pytestmark = needs_helm
@@ -64,6 +70,18 @@ def test_a_pod_of_the_release_that_no_other_policy_names_is_cut_off(values: str)
         for port in (53, 443, HTTP, CODE, UI, POSTGRES):
             assert not leaves(policies, new, other, port)
             assert not enters(policies, other, new, port)
+
+
+def test_behind_a_pooler_the_service_alone_reaches_the_server_itself() -> None:
+    settings = ("secrets.databaseDirect.name=direct", "networkPolicy.database.port=6432")
+    policies = objects("small", "NetworkPolicy", *settings)
+    _, pods = network("small")
+    server = DATABASE["small"]
+    assert {c for c in OURS if allowed(policies, pods[c], server, POSTGRES)} == {"service"}
+    assert {c for c in OURS if allowed(policies, pods[c], server, 6432)} == set(OURS)
+    service = workload_pods("small", *settings)["service"]
+    assert service.references["DATABASE_DIRECT_URL"] == {"secretKeyRef": {"name": "direct", "key": "uri"}}
+    assert "DATABASE_DIRECT_URL" not in workload_pods("small")["service"].references
 
 
 @pytest.mark.parametrize("values", ["small", "production"])

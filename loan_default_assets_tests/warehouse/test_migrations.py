@@ -54,6 +54,7 @@ ADDED = (
     "record_links",
     "scored_loans_undated",
     "scored_partitions",
+    "service_workers",
 )
 VIEWS = ("data_cutoff", "live_performance", "labels_by_day", "retraining_models", "retraining_evaluations")
 

@@ -23,14 +23,6 @@ def test_reports_are_the_last_of_living_workers(tmp_path: Path) -> None:
     assert [r.worker for r in first.reports()] == [first.worker]
 
 
-def test_reload_requests_have_increasing_numbers(tmp_path: Path) -> None:
-    first, second = WorkerRegistry(tmp_path), WorkerRegistry(tmp_path)
-    assert first.newest_request() == 0
-    numbers = [worker_registry.request_reload() for worker_registry in (first, second, first)]
-    assert numbers == sorted(set(numbers))
-    assert second.newest_request() == numbers[-1]
-
-
 def _join(folder: str, ready: threading.Event) -> None:
     worker_registry = WorkerRegistry(Path(folder))
     worker_registry.report(report(worker_registry.worker))
