@@ -28,6 +28,7 @@ from loan_default_assets.warehouse.service_workers import ServiceWorker
 logger = logging.getLogger("bentoml.loan_default.replicas")
 
 PAUSE_SECONDS = 1.0
+LEAST_UPDATE_SECONDS = 0.2
 # A worker that misses three updates counts as lost, but not after a pause that any busy machine has.
 MISSED_UPDATES, LEAST_LOST_SECONDS = 3, 5.0
 # While DATABASE_DIRECT_URL cannot be reached, it is tried again after this time.
@@ -46,7 +47,7 @@ class ReplicaLink:
         direct: The same, without a connection pooler; None where `database` has none or is all there is.
         worker: The name of this worker.
         replica: The name of its service.
-        seconds: Between two updates of the row.
+        seconds: Between two updates of the row; at least LEAST_UPDATE_SECONDS.
         wake: Called on the link's thread when the champion may have changed.
     """
 
@@ -60,8 +61,9 @@ class ReplicaLink:
         seconds: float,
         wake: Callable[[], None],
     ) -> None:
-        self._database, self._direct, self._seconds, self._wake = database, direct, seconds, wake
-        lost_after = max(LEAST_LOST_SECONDS, MISSED_UPDATES * seconds)
+        self._database, self._direct, self._wake = database, direct, wake
+        self._seconds = max(LEAST_UPDATE_SECONDS, seconds)
+        lost_after = max(LEAST_LOST_SECONDS, MISSED_UPDATES * self._seconds)
         self._own = ServiceWorker(
             worker=worker, replica=replica, pid=os.getpid(), lost_after_seconds=lost_after
         )

@@ -38,7 +38,7 @@ class WorkerRegistry:
         folder.mkdir(parents=True, exist_ok=True)
         file_locks.remove_abandoned(folder)
         self._folder = folder
-        self.worker = f"{os.getpid()}-{uuid.uuid4().hex[:6]}"
+        self.worker = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
         self._lock = file_locks.create(folder / f"{self.worker}.lock")
         self._last_report: WorkerReport | None = None
         self.reports()

@@ -40,8 +40,9 @@ class ServiceWorker:
 def write(cursor: extensions.cursor, worker: ServiceWorker) -> None:
     """Insert or update a worker's row, and remove those of lost workers that it replaces."""
     cursor.execute(
-        "INSERT INTO service_workers VALUES (%(worker)s, %(replica)s, %(pid)s, %(desired)s, %(loaded)s, "
-        "%(loaded_at)s, %(error)s, %(handled)s, %(lost_after_seconds)s, clock_timestamp()) "
+        "INSERT INTO service_workers (worker, replica, pid, desired_version, loaded_version, loaded_at, error, "
+        "handled_reload, lost_after_seconds, seen_at) VALUES (%(worker)s, %(replica)s, %(pid)s, %(desired)s, "
+        "%(loaded)s, %(loaded_at)s, %(error)s, %(handled)s, %(lost_after_seconds)s, clock_timestamp()) "
         "ON CONFLICT (worker) DO UPDATE SET desired_version = excluded.desired_version, "
         "loaded_version = excluded.loaded_version, loaded_at = excluded.loaded_at, error = excluded.error, "
         "handled_reload = excluded.handled_reload, lost_after_seconds = excluded.lost_after_seconds, "

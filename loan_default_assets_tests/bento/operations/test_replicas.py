@@ -14,6 +14,7 @@ from typing import Any
 import psycopg2
 import pytest
 
+from bento.inference import champion_loader
 from bento.operations import replica_link
 from bento.operations.replica_link import POOLED, ReplicaLink
 from bento.operations.worker_registry import WorkerReport
@@ -230,6 +231,27 @@ def test_a_reload_waits_for_living_replicas_and_not_for_a_killed_one(
     finally:
         other.kill()
         other.join()
+
+
+def test_a_replica_that_loads_a_model_for_long_is_alive_and_waited_for(
+    champions: ServedBank, numbers: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = champion_loader.load
+
+    def slow(*arguments: Any) -> Any:
+        time.sleep(2.5)
+        return load(*arguments)
+
+    async def work() -> None:
+        async with replicas(champions, tmp_path, service_poll_seconds=0.2) as both:
+            monkeypatch.setattr(champion_loader, "load", slow)
+            version = await asyncio.to_thread(numbers)
+            states = await both[0].reload()
+            assert [s["loaded"] for s in states["states"]] == [version] * 2
+            assert states["outdated"] == []
+
+    monkeypatch.setattr(replica_link, "LEAST_LOST_SECONDS", 1.0)
+    run(work())
 
 
 def test_the_row_of_a_lost_worker_goes_when_its_replica_is_back(champions: ServedBank) -> None:
