@@ -42,11 +42,11 @@ def replicas(link: ReplicaLink, wanted: ModelRecord | None) -> dict[str, Any]:
 
 
 def counts(link: ReplicaLink, wanted: ModelRecord | None) -> dict[str, int]:
-    """How many replicas are alive, and how many of those have a worker without the champion."""
+    """How many replicas are alive, this one among them, and how many of those have a worker without the champion."""
     workers = link.workers
     behind = set(outdated(workers, wanted.version if wanted else None))
     return {
-        "alive": len({worker.replica for worker in workers if worker.alive}),
+        "alive": len({link.replica, *(worker.replica for worker in workers if worker.alive)}),
         "outdated": len({worker.replica for worker in workers if worker.worker in behind}),
     }
 

@@ -122,7 +122,11 @@ def test_a_service_with_public_keys_alone_serves_on_while_a_champion_is_refused(
         "signing_public_keys": keys,
     }
     with service(tmp_path / "service", ready="/health", **settings) as served:
-        assert until(served, "ok") == {"status": "ok", "model_version": signed.one.version}
+        assert until(served, "ok") == {
+            "status": "ok",
+            "model_version": signed.one.version,
+            "replicas": {"alive": 1, "outdated": 0},
+        }
         info = httpx.get(served.http + "/model-info").json()
         assert info["model"]["signed_by"] == signed.key.public.key_id
         signature = signed.folder(signed.two) / SIGNATURE

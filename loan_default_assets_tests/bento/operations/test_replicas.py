@@ -17,6 +17,7 @@ import pytest
 from bento.inference import champion_loader
 from bento.operations import replica_link
 from bento.operations.replica_link import POOLED, ReplicaLink
+from bento.operations.replica_states import counts
 from bento.operations.worker_registry import WorkerReport
 from bento.schemas.problems import Refused
 from loan_default_assets.warehouse.database import Database, dsn
@@ -79,7 +80,11 @@ def test_a_promotion_reaches_all_replicas_at_once_and_a_reload_names_what_each_s
                 each.replicas.replica: version for each in both
             }
             assert {s["pid"] for s in states["states"]} == {os.getpid()}
-            await until(lambda: len(first.replicas.workers) == 2)
+            for each in both:
+                each.replicas.nudge()
+            await until(lambda: all(len(each.replicas.workers) == 2 for each in both))
+            await until(lambda: all(w.loaded == version for each in both for w in each.replicas.workers))
+            assert counts(second.replicas, second.champion.wanted) == {"alive": 2, "outdated": 0}
             info = await second.gather()
             assert [s["alive"] for s in info["replicas"]["states"]] == [True, True]
             assert (info["replicas"]["polling"], info["replicas"]["problem"]) == (None, None)
