@@ -21,8 +21,9 @@ from loan_default_assets.warehouse.registry import ModelRecord
 
 logger = logging.getLogger("bentoml.loan_default.model")
 
-# A refused artifact does not change by itself: it is loaded again after this time, or at once on /reload-model.
-RETRY_SECONDS = 30.0
+# A refused artifact seldom changes by itself, but a shared file system may show it late: it is loaded again after one
+# second, then after twice the time before, up to the second number; and at once on /reload-model.
+FIRST_RETRY_SECONDS, RETRY_SECONDS = 1.0, 30.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ class Champion:
         self._portfolio, self._store, self._find = portfolio, store, find
         self._lock = threading.Lock()
         self._refused: tuple[str, str] | None = None
-        self._retry_at = 0.0
+        self._retry_at = self._pause = 0.0
         self.current: LoadedChampion | None = None
         self.wanted: ModelRecord | None = None
         self.error: str | None = "the model registry has not been polled yet"
@@ -102,7 +103,9 @@ class Champion:
             try:
                 loaded = load(self._portfolio, self._store, record)
             except Exception as error:  # noqa: BLE001 - after any error the current model stays
-                self._refused, self._retry_at = identity, time.monotonic() + RETRY_SECONDS
+                again = identity == self._refused
+                self._pause = min(RETRY_SECONDS, 2 * self._pause) if again else FIRST_RETRY_SECONDS
+                self._refused, self._retry_at = identity, time.monotonic() + self._pause
                 self.error = f"{record.version} is refused: {reason(error)}"
                 logger.error("%s is refused: %s", record.version, outline(error))
                 return "refused"

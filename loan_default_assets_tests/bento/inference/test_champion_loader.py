@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -151,6 +152,26 @@ def test_a_hundred_corrupt_copies_are_refused(make_bank: Callable[[], ServedBank
     wanted[0] = other
     assert champion.poll() is None  # refused a moment ago, so it is not loaded again yet
     assert champion.poll(retry_refused=True) == "loaded"
+
+
+def test_a_refused_model_is_loaded_again_soon_and_then_more_and_more_rarely(
+    make_bank: Callable[[], ServedBank], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank = make_bank()
+    record, now = bank.register(0), [1000.0]
+    shutil.move(bank.root / record.version, tmp_path / "late")
+    monkeypatch.setattr(champion_loader, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    champion = Champion(bank.portfolio, ArtifactStore(bank.root, tmp_path), lambda: record)
+    tried = []
+    for _ in range(100):
+        if champion.poll() == "refused":
+            tried.append(now[0] - 1000)
+        now[0] += 1
+    assert tried == [0, 1, 3, 7, 15, 31, 61, 91]
+    shutil.move(tmp_path / "late", bank.root / record.version)
+    now[0] += 30
+    assert champion.poll() == "loaded"
+    assert champion.error is None
 
 
 @pytest.mark.parametrize("fault", ["missing", "other_portfolio", "other_version", "remote"])
