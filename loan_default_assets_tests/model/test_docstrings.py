@@ -16,6 +16,7 @@ WITHOUT_EXAMPLE = {
     "artifact_files.read",
     "additive_model.weighted_sum",
     "boosted_trees.weighted_sum",
+    "artifact_store.ArtifactOrigin",
     "artifact_store.RegisteredModel",
     "artifact_store.SignatureCheck",
     "fine_tuning.LabelledRows",
