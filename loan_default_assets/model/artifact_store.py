@@ -6,11 +6,11 @@ The root is a folder, or it is behind a URL, and the folder holds verified copie
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from loan_default_assets.model.artifact_files import (
@@ -22,6 +22,7 @@ from loan_default_assets.model.artifact_files import (
     digest_of,
     read,
 )
+from loan_default_assets.model.artifact_protocols import ArtifactOrigin, RegisteredModel, SignatureCheck
 
 if TYPE_CHECKING:
     from loan_default_assets.model.artifact import SavedArtifact
@@ -32,58 +33,6 @@ FileStates = tuple[tuple[str, int, int, int], ...]
 
 # A folder with one of these files is the home of an installation.
 _FILES_OF_A_HOME = ("postgres/start.lock", "dagster/dagster.yaml", "up.lock")
-
-
-class RegisteredModel(Protocol):
-    """What the registry knows of a model's files. The URI is where they were written, and no more than a hint."""
-
-    @property
-    def version(self) -> str: ...
-
-    @property
-    def artifact_uri(self) -> str: ...
-
-    @property
-    def artifact_sha256(self) -> str: ...
-
-
-class SignatureCheck(Protocol):
-    """Which signatures of models are accepted, and whether a model must have one to serve."""
-
-    @property
-    def required(self) -> bool: ...
-
-    def signed_by(self, folder: Path, files: Mapping[str, bytes]) -> str | None:
-        """Id of the key that signed the verified files of a folder; None where there is no signature.
-
-        Raises:
-            ArtifactError: There is a signature that is not accepted.
-        """
-        ...
-
-
-class ArtifactOrigin(Protocol):
-    """A root behind a URL, whose artifacts are copied into a folder."""
-
-    @property
-    def url(self) -> str: ...
-
-    def refresh(self, version: str, sha256: str, *, whole: bool) -> None:
-        """Make the copy of a version what the root has; `whole`: after reading every byte there.
-
-        Raises:
-            ArtifactError: The root has no intact files of it.
-            ArtifactRootError: The root cannot be reached or refuses.
-        """
-        ...
-
-    def publish(self, folder: Path) -> None:
-        """Write the artifact of a folder to the root.
-
-        Raises:
-            ArtifactRootError: The root cannot be reached or refuses.
-        """
-        ...
 
 
 @dataclass(frozen=True)
