@@ -22,6 +22,7 @@ from loan_default_assets.model.artifact_files import (
 )
 from loan_default_assets.object_store import artifact_cache
 from loan_default_assets.object_store.object_root import ObjectRoot
+from loan_default_assets.signing.signed_models import artifact_store
 from loan_default_assets_tests.damages import DAMAGES, WEIGHTS
 from loan_default_assets_tests.model.test_artifact_store import Registered, put
 from loan_default_assets_tests.object_store.hosts import Host
@@ -150,7 +151,7 @@ write, left = ObjectRoot.write, int(sys.argv[1])
 
 def write_some(self, contents):
     global left
-    for name, content in contents.items():
+    for name, content in sorted(contents.items()):
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         write(self, {name: content})
@@ -297,6 +298,16 @@ for _ in range(3):
     with ThreadPoolExecutor(3) as pool:
         assert [*pool.map(loaded, range(3))] == [""] * 3
     assert {path.name for path in server.store.root.iterdir()} <= {one.version, ".lock", artifact_cache.KEYS}
+
+
+def test_a_model_of_a_bento_needs_no_root(
+    trainer: Host, server: Host, one: Registered, tmp_path: Path
+) -> None:
+    packaged = replace(one, artifact_uri=str(trainer.store.root / one.version))
+    trainer.objects.delete([*trainer.objects.sizes(one.version)])
+    assert server.store.check(packaged).state == "missing", "other hosts do not have this folder"
+    pinned = artifact_store(server.settings, default_keys=tmp_path / "keys")
+    assert pinned.folder(packaged) == trainer.store.root / one.version
 
 
 def test_a_withdrawn_model_is_loaded_by_no_host(trainer: Host, server: Host, one: Registered) -> None:
