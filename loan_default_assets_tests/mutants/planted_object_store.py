@@ -58,6 +58,13 @@ OBJECT_STORE_FAULTS: tuple[Mutant, ...] = (
         _CACHE_TESTS,
     ),
     mutant(
+        "one process at a time changes the copies",
+        _CACHE,
+        "                fcntl.flock(lock, fcntl.LOCK_EX)\n",
+        "",
+        _CACHE_TESTS,
+    ),
+    mutant(
         "a copy in use is not deleted",
         _CACHE,
         "if folder != used and now - last_used > RECENT_SECONDS:",

@@ -5,6 +5,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -19,8 +21,10 @@ from loan_default_assets.model.artifact_files import (
     ArtifactRootError,
     ArtifactState,
     read,
+    write,
 )
 from loan_default_assets.object_store import artifact_cache
+from loan_default_assets.object_store.artifact_cache import ArtifactCache
 from loan_default_assets.object_store.object_root import ObjectRoot
 from loan_default_assets.signing.signed_models import artifact_store
 from loan_default_assets_tests.damages import DAMAGES, WEIGHTS
@@ -298,6 +302,31 @@ for _ in range(3):
     with ThreadPoolExecutor(3) as pool:
         assert [*pool.map(loaded, range(3))] == [""] * 3
     assert {path.name for path in server.store.root.iterdir()} <= {one.version, ".lock", artifact_cache.KEYS}
+
+
+def test_a_copy_is_written_by_one_at_a_time(
+    server: Host, one: Registered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have read the objects before either writes: the second must find what the first has written."""
+    both, written = threading.Barrier(2), []
+    read_objects = ArtifactCache._read_objects
+
+    def read_together(cache: ArtifactCache, version: str) -> dict[str, bytes]:
+        files = read_objects(cache, version)
+        both.wait(60)
+        return files
+
+    def write_slowly(folder: Path, files: dict[str, bytes]) -> None:
+        written.append(folder)
+        time.sleep(0.5)
+        write(folder, files)
+
+    monkeypatch.setattr(ArtifactCache, "_read_objects", read_together)
+    monkeypatch.setattr(artifact_cache, "write", write_slowly)
+    with ThreadPoolExecutor(2) as pool:
+        found = [*pool.map(lambda _: server.store.check(one), range(2))]
+    assert [each.state for each in found] == ["intact", "intact"]
+    assert written == [server.store.root / one.version]
 
 
 def test_a_model_of_a_bento_needs_no_root(
