@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install demo test unit test-slow lint format bench mutants chart constraints sbom audit licences interop clean
+.PHONY: install demo test unit test-slow test-s3 lint format bench mutants chart constraints sbom audit licences interop clean
 
 install: .venv/installed
 
@@ -24,6 +24,11 @@ unit: install
 
 test-slow: install
 	$(BIN)/pytest -m slow
+
+# Models in an object store, against moto's S3 server on this machine; without the extra, these tests are skipped.
+test-s3: install
+	$(BIN)/python -m pip install --quiet --editable '.[test-s3]'
+	$(BIN)/pytest -m 'slow or not slow' loan_default_assets_tests/object_store
 
 lint: install
 	$(BIN)/ruff check .
@@ -50,7 +55,7 @@ constraints: install
 		--no-annotate --upgrade --custom-compile-command 'make constraints' --quiet \
 		--output-file deploy/docker/constraints.txt
 	sed -n 's/^\([a-z0-9-]*\)==[^ ]* \\$$/--no-emit-package \1/p' deploy/docker/constraints.txt > .venv/in-image.txt
-	$(BIN)/python deploy/docker/requirements.py pyproject.toml kubernetes | $(BIN)/uv pip compile - --universal \
+	$(BIN)/python deploy/docker/requirements.py pyproject.toml kubernetes s3 | $(BIN)/uv pip compile - --universal \
 		--fork-strategy fewest --python-version 3.11 --generate-hashes --constraint deploy/docker/constraints.txt \
 		--no-emit-package torch $$(cat .venv/in-image.txt) --no-emit-index-url --no-annotate --upgrade \
 		--custom-compile-command 'make constraints' --quiet --output-file deploy/kubernetes/image/constraints.txt

@@ -1,16 +1,23 @@
 """Every environment variable: name, type, default and unit. No other module reads the environment."""
 
+import hashlib
+import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+# One scheme, no user information, and nothing that file systems take for a pattern or a query.
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^@?*\[\]#\s]+")
 
 
 class Settings(BaseSettings):
     """Values from the environment; the variable's name is the field's name in capitals."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     portfolio: str = Field("demo", description="Name in the portfolio library, or path of a portfolio file.")
     loan_source: str | None = Field(
@@ -28,7 +35,15 @@ class Settings(BaseSettings):
         "LISTEN; unset: DATABASE_URL.",
     )
     artifact_root: str | None = Field(
-        None, description="Folder of model artifacts; unset: `models` under LOAN_DEFAULT_HOME."
+        None,
+        description="Folder of model artifacts, or URL of an object store (`s3://BUCKET/PREFIX`, with the extra `s3`); "
+        "unset: `models` under LOAN_DEFAULT_HOME.",
+    )
+    artifact_cache_bytes: int = Field(
+        2 << 30,
+        ge=0,
+        description="Most bytes of copies of models under LOAN_DEFAULT_HOME where ARTIFACT_ROOT is a URL; copies "
+        "that were used in the last hour stay.",
     )
     signing_key: Path | None = Field(
         None,
@@ -244,15 +259,39 @@ class Settings(BaseSettings):
         description="Cron schedule of Dagster's job `prune`; unset: `loan-default prune --apply` alone deletes.",
     )
 
+    @field_validator("artifact_root")
+    @classmethod
+    def _a_folder_or_a_plain_url(cls, value: str | None) -> str | None:
+        if value is None or "://" not in value:
+            return value
+        if not _URL.fullmatch(value):
+            raise ValueError(
+                "must be a folder, or a URL as s3://BUCKET/PREFIX without credentials and patterns; credentials are "
+                "given by the variables of the store's library (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)"
+            )
+        return value.rstrip("/")
+
     @property
     def models_root(self) -> str:
-        """The folder of model artifacts."""
+        """The folder or URL of model artifacts."""
         return self.artifact_root or str(self.home / "models")
 
     @property
+    def artifact_url(self) -> str | None:
+        """The URL of model artifacts; None where they are in a folder."""
+        return self.artifact_root if self.artifact_root and "://" in self.artifact_root else None
+
+    @property
+    def models_folder(self) -> Path:
+        """The folder of model artifacts; where they are behind a URL, that of their copies in the home."""
+        if self.artifact_url is None:
+            return Path(self.models_root)
+        return self.home / "artifact-cache" / hashlib.sha256(self.artifact_url.encode()).hexdigest()[:16]
+
+    @property
     def artifact_folder(self) -> Path:
-        """The folder of model artifacts as an absolute path."""
-        return Path(self.models_root).expanduser().resolve()
+        """`models_folder` as an absolute path."""
+        return self.models_folder.expanduser().resolve()
 
     @property
     def home(self) -> Path:

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,8 @@ class Runtime:
         self._parent = os.getppid()
         registry = Registry(database)
         record = pinned_record(pinned) if pinned else None
-        store = artifact_store(settings, default_keys=pinned_keys(pinned) if pinned else None)
+        trusted = pinned_keys(pinned) if pinned else None
+        store = replace(artifact_store(settings, default_keys=trusted), offline=True)
         self.champion = Champion(portfolio, store, (lambda: record) if record else registry.champion)
         self.worker_registry = WorkerRegistry(folder / "workers")
         self.replicas = ReplicaLink(

@@ -1,10 +1,9 @@
 """The asset `scored_loans`."""
 
-from pathlib import Path
-
 import dagster as dg
 
 from loan_default_assets.assets.metadata import scored_partition
+from loan_default_assets.object_store.artifact_cache import artifact_cache
 from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.partitions import partitions_of
 from loan_default_assets.orchestration.resources import ModelStore, Warehouse
@@ -17,7 +16,8 @@ from loan_default_assets.settings import Settings
 def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
     """The asset; its partitions are those of raw_loans."""
     key = dg.AssetKey([portfolio.name, "scored_loans"])
-    parquet = Path(settings.models_root) / "scored_loans" if settings.scored_loans_parquet else None
+    parquet = settings.models_folder / "scored_loans" if settings.scored_loans_parquet else None
+    cache = artifact_cache(settings)
 
     @dg.asset(
         key=key,
@@ -45,6 +45,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
             warehouse.batch_scores(portfolio),
             context.partition_keys,
             parquet=parquet,
+            upload=cache.objects.upload if cache else None,
             log=context.log,
         )
         for partition, changed in zip(scored.described, scored.changed, strict=True):

@@ -5,7 +5,7 @@ import re
 import shlex
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +19,7 @@ from loan_default_assets.portfolio.spec import Portfolio, library_names, load
 from loan_default_assets.portfolio.yaml_loader import PLACEHOLDER, portfolio_path
 from loan_default_assets.settings import Settings
 from loan_default_assets.signing.model_signature import SIGNATURE
-from loan_default_assets.signing.signed_models import private_path, signature_rules
+from loan_default_assets.signing.signed_models import artifact_store, private_path, signature_rules
 from loan_default_assets.warehouse import dump
 from loan_default_assets.warehouse.dump import DumpedModel
 from loan_default_assets.warehouse.embedded.local_postgres import serve
@@ -42,6 +42,7 @@ def backup(settings: Settings, target: Path, *, allow_missing: bool = False) -> 
 
     Raises:
         CommandError: The folder is not empty or cannot be written, or files of a model are missing or damaged.
+        ArtifactRootError: The root of the artifacts cannot be reached or refuses.
         PortfolioError, WarehouseError: The portfolio or the database cannot be read.
     """
     portfolio = load(settings.portfolio, source=settings.loan_source)
@@ -51,7 +52,7 @@ def backup(settings: Settings, target: Path, *, allow_missing: bool = False) -> 
         with serve(settings.home, given) as url:
             keys = folder / backup_archive.KEYS
             contents = dump.dump(url, folder / backup_archive.DUMP, keys, embedded=given is None)
-        store = ArtifactStore(Path(settings.models_root), settings.home)
+        store = replace(artifact_store(settings), signatures=None)
         missing = _copy_models(store, contents.models, folder / backup_archive.MODELS)
         if missing and not allow_missing:
             raise CommandError(

@@ -26,13 +26,13 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
 
         from loan_default_assets.commands.session import CommandError
         from loan_default_assets.error_outline import outline
-        from loan_default_assets.model.artifact_files import ArtifactError
+        from loan_default_assets.model.artifact_files import ArtifactError, ArtifactRootError
         from loan_default_assets.portfolio.spec import PortfolioError
         from loan_default_assets.warehouse.database_errors import WarehouseError
 
         try:
             return function(*args, **kwargs)
-        except (ArtifactError, CommandError, PortfolioError, WarehouseError) as error:
+        except (ArtifactError, ArtifactRootError, CommandError, PortfolioError, WarehouseError) as error:
             if _shown_in_full(error):
                 raise
             click.secho(f"error: {error}", fg="red", err=True)

@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 import psutil
@@ -43,6 +43,7 @@ def run_checks(settings: Settings) -> list[Finding]:
         ("portfolio", _portfolio),
         ("postgresql", _postgresql),
         ("ui", _ui),
+        ("artifacts", _artifacts),
         ("champion", _champion),
         ("ports", _ports),
     )
@@ -51,7 +52,8 @@ def run_checks(settings: Settings) -> list[Finding]:
         try:
             found.extend(check(settings))
         except Exception as error:  # noqa: BLE001 - every failure is reported as a finding
-            found.append(Finding(name, str(error), wrong=True))
+            problem, _, fix = str(error).partition("\nNext: ")
+            found.append(Finding(name, problem, wrong=True, fix=fix))
     return found
 
 
@@ -120,8 +122,16 @@ def _ui(settings: Settings) -> Iterator[Finding]:
     yield Finding("ui", f"on {settings.dagster_host} {login}, as {', '.join(rules.hosts)}")
 
 
+def _artifacts(settings: Settings) -> Iterator[Finding]:
+    """Reads the root of the artifacts where it is behind a URL; that it can be written shows when a model is saved."""
+    from loan_default_assets.object_store.artifact_cache import artifact_cache
+
+    if cache := artifact_cache(settings):
+        yield Finding("artifacts", f"{len(cache.sizes()):,} models in {cache.url}, copies in {cache.root}")
+
+
 def _champion(settings: Settings) -> Iterator[Finding]:
-    """Loads the champion as the service does, and scores a row with it."""
+    """Loads the champion as the service does, and scores a row with it; every byte is read at the root."""
     from loan_default_assets.commands.session import open_session
     from loan_default_assets.model.smoke import smoke
     from loan_default_assets.signing.signed_models import unsigned_warning
@@ -131,7 +141,7 @@ def _champion(settings: Settings) -> Iterator[Finding]:
         if champion is None:
             yield Finding("champion", "none yet", warning=True, fix="loan-default run")
             return
-        found = session.artifacts.check_served(champion)
+        found = replace(session.artifacts, whole=True).check_served(champion)
     if not found.intact:
         problem, _, fix = found.problem.partition("\n")
         yield Finding("champion", problem, wrong=True, fix=fix)

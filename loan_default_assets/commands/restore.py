@@ -14,11 +14,12 @@ from loan_default_assets.commands.home_lock import home_lock
 from loan_default_assets.commands.session import CommandError, open_session
 from loan_default_assets.commands.status import champion_lines, status
 from loan_default_assets.model import artifact_files
+from loan_default_assets.object_store.artifact_cache import artifact_cache
 from loan_default_assets.private_files import prepare_home, write_file
 from loan_default_assets.settings import Settings
 from loan_default_assets.signing.model_signature import SIGNATURE
-from loan_default_assets.signing.signed_models import public_folder
-from loan_default_assets.signing.signing_keys import publish, trusted_keys
+from loan_default_assets.signing.signed_models import trust
+from loan_default_assets.signing.signing_keys import trusted_keys
 from loan_default_assets.warehouse import dump, migrations
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.dump import DumpContents, DumpedModel
@@ -40,6 +41,7 @@ def restore(settings: Settings, source: Path, *, replace: bool = False) -> str:
     Raises:
         CommandError: The backup is damaged or of a newer release, the home is not empty, or processes use it. Nothing
             was changed.
+        ArtifactRootError: The root of the artifacts cannot be reached or refuses; the database is unchanged.
         WarehouseError: The database cannot be reached or restored; it is unchanged.
     """
     source = source.expanduser().absolute()
@@ -74,10 +76,10 @@ def _put_in_place(
         pending_restore.settle(settings, url)
         if not replace:
             _require_empty(settings, url)
-        _add_models(source / backup_archive.MODELS, Path(settings.models_root))
+        _add_models(source / backup_archive.MODELS, settings)
         public = source / backup_archive.PUBLIC_KEYS
         for key in trusted_keys([public] if public.exists() else []):
-            publish(key, public_folder(settings))
+            trust(key, settings)
         try:
             staged = pending_restore.stage(settings.home, source, details)
             pending_restore.stage_erasures(settings.home, staged, url)
@@ -151,7 +153,8 @@ def _require_empty(settings: Settings, url: str) -> None:
     )
 
 
-def _add_models(models: Path, root: Path) -> None:
+def _add_models(models: Path, settings: Settings) -> None:
+    root, cache = settings.models_folder, artifact_cache(settings)
     for folder in sorted(models.iterdir()) if models.exists() else ():
         files, signature = artifact_files.read(folder), folder / SIGNATURE
         digest, target = artifact_files.digest_of(files[artifact_files.MANIFEST]), root / folder.name
@@ -160,6 +163,8 @@ def _add_models(models: Path, root: Path) -> None:
             artifact_files.write(target, files)
         if signature.exists():
             write_file(target / SIGNATURE, signature.read_bytes(), partial_folder=root)
+        if cache:
+            cache.publish(target)
 
 
 def _report(settings: Settings, source: Path, details: Mapping[str, Any], aside: Path | None) -> str:

@@ -8,6 +8,7 @@ from loan_default_assets.commands.service_status import replica_lines, replicas
 from loan_default_assets.commands.session import Session
 from loan_default_assets.commands.sizes import size_lines, sizes
 from loan_default_assets.limits import retraining_limits
+from loan_default_assets.model.artifact_files import ArtifactRootError
 from loan_default_assets.model.artifact_store import ArtifactCheck
 from loan_default_assets.model.metrics import METRICS
 from loan_default_assets.orchestration import run_tracking
@@ -34,9 +35,7 @@ def status(session: Session, instance: dg.DagsterInstance | None = None) -> dict
         "portfolio": session.portfolio.name,
         "database": session.database_label,
         "tables": session.loans.counts(),
-        "champion": _champion(champion, evaluated, session.artifacts.check_served(champion))
-        if champion
-        else None,
+        "champion": _champion(champion, evaluated, _files(session, champion)) if champion else None,
         "evaluation": _evaluation(last) if last else None,
         "retraining": retraining.status(retraining_action(session, instance)),
         "replicas": replicas(session, champion),
@@ -58,6 +57,15 @@ def retraining_action(
         forced=forced,
     )
     return retraining.decide(state, retraining_limits(session.settings))
+
+
+def _files(session: Session, champion: ModelRecord) -> ArtifactCheck:
+    """The champion's files; unreadable where their root cannot be reached."""
+    try:
+        return session.artifacts.check_served(champion)
+    except ArtifactRootError as error:
+        folder = session.artifacts.root / champion.version
+        return ArtifactCheck(champion.version, "unreadable", folder, str(error))
 
 
 def _champion(

@@ -39,7 +39,7 @@ def verify(session: Session, request_id: str | None) -> Verification:
         session.database,
         session.portfolio,
         # Without signatures, which a check of their own names.
-        replace(session.artifacts, signatures=None),
+        replace(session.artifacts, signatures=None, whole=True),
         split_limits(session.settings),
         request_id=request_id,
         check_manifest=_manifest_check(rules),

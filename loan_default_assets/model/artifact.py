@@ -51,11 +51,13 @@ class SavedArtifact:
         version: Its version.
         sha256: Digest of the artifact.
         path: Its folder.
+        uri: Where it can be found by others.
     """
 
     version: str
     sha256: str
     path: Path
+    uri: str
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ def save(
         raise ArtifactError(
             f"{target}: cannot be written ({error.strerror}); free disk space or set ARTIFACT_ROOT to another folder"
         ) from None
-    return SavedArtifact(version, digest, target)
+    return SavedArtifact(version, digest, target, str(target))
 
 
 def load(path: Path | str, *, sha256: str | None = None, portfolio_hash: str | None = None) -> LoadedArtifact:

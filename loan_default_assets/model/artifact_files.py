@@ -15,6 +15,8 @@ import numpy as np
 
 VERSION = re.compile(r"[ce][0-9a-f]{12}")
 MANIFEST = "manifest.json"
+# Beside the files that it signs; not one of them.
+SIGNATURE = "model.sig"
 CONTENT = ("weights.safetensors", "encoding.safetensors", "model.json", "portfolio.json")
 TREES, ADDITIVE = "trees.safetensors", "additive.safetensors"
 
@@ -38,6 +40,10 @@ class ArtifactError(Exception):
         self.remedy = remedy
 
 
+class ArtifactRootError(Exception):
+    """The root of the artifacts cannot be reached or refuses, so nothing is known of any of them."""
+
+
 def read(path: Path) -> dict[str, bytes]:
     """Read and verify the files of an artifact.
 
@@ -59,10 +65,27 @@ def read(path: Path) -> dict[str, bytes]:
     except OSError as error:
         name = Path(str(error.filename or path)).name
         raise ArtifactError(f"{path}: {name} cannot be read ({error.strerror})", "unreadable") from None
+    return verified(files, str(path))
+
+
+def verified(files: dict[str, bytes], where: str) -> dict[str, bytes]:
+    """The files of an artifact, each of which is as the manifest says.
+
+    Args:
+        files: Content by file name, the manifest included.
+        where: Folder or URL of the artifact, for the message.
+
+    Raises:
+        ArtifactError: A file differs from its digest in the manifest.
+
+    Examples:
+        >>> verified({MANIFEST: b"{}"}, "c0123456789ab")
+        {'manifest.json': b'{}'}
+    """
     expected = {name: digest_of(content) for name, content in files.items() if name != MANIFEST}
     if files[MANIFEST] != to_json(expected):
         differing = ", ".join(_differing(files[MANIFEST], expected)) or MANIFEST
-        raise ArtifactError(f"{path}: {differing} differs from its SHA-256 in {MANIFEST}", "damaged")
+        raise ArtifactError(f"{where}: {differing} differs from its SHA-256 in {MANIFEST}", "damaged")
     return files
 
 

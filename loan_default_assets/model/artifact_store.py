@@ -1,55 +1,38 @@
-"""Where the files of a registered model are: found by their content, under the root of the artifacts first."""
+"""Where the files of a registered model are: found by their content, under the root of the artifacts first.
+
+The root is a folder, or it is behind a URL, and the folder holds verified copies.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from loan_default_assets.model.artifact_files import (
     MANIFEST,
     VERSION,
     ArtifactError,
+    ArtifactRootError,
     ArtifactState,
     digest_of,
     read,
 )
+from loan_default_assets.model.artifact_protocols import ArtifactOrigin, RegisteredModel, SignatureCheck
+
+if TYPE_CHECKING:
+    from loan_default_assets.model.artifact import SavedArtifact
+
+logger = logging.getLogger(__name__)
 
 FileStates = tuple[tuple[str, int, int, int], ...]
 
 # A folder with one of these files is the home of an installation.
 _FILES_OF_A_HOME = ("postgres/start.lock", "dagster/dagster.yaml", "up.lock")
-
-
-class RegisteredModel(Protocol):
-    """What the registry knows of a model's files. The URI is where they were written, and no more than a hint."""
-
-    @property
-    def version(self) -> str: ...
-
-    @property
-    def artifact_uri(self) -> str: ...
-
-    @property
-    def artifact_sha256(self) -> str: ...
-
-
-class SignatureCheck(Protocol):
-    """Which signatures of models are accepted, and whether a model must have one to serve."""
-
-    @property
-    def required(self) -> bool: ...
-
-    def signed_by(self, folder: Path, files: Mapping[str, bytes]) -> str | None:
-        """Id of the key that signed the verified files of a folder; None where there is no signature.
-
-        Raises:
-            ArtifactError: There is a signature that is not accepted.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -96,6 +79,9 @@ class ArtifactStore:
         root: Folder with one folder per version.
         home: LOAN_DEFAULT_HOME. Files in the home of another installation are never used: this one may be its copy.
         signatures: The signatures that are accepted; None: signatures are not examined.
+        origin: The root behind a URL of which `root` holds copies; None where `root` is the root itself.
+        whole: Read every byte at the origin, also where the copy is intact.
+        offline: Use an intact copy while the origin cannot be reached.
 
     Examples:
         >>> from types import SimpleNamespace
@@ -108,13 +94,36 @@ class ArtifactStore:
     root: Path
     home: Path
     signatures: SignatureCheck | None = None
+    origin: ArtifactOrigin | None = None
+    whole: bool = False
+    offline: bool = False
 
     def check(self, model: RegisteredModel) -> ArtifactCheck:
         """Search the files of a model, and verify every byte of them and their signature, if they have one.
 
         Args:
             model: A version of the registry.
+
+        Raises:
+            ArtifactRootError: The origin cannot be reached or refuses.
         """
+        if self.origin is None:
+            return self._check_folders(model)
+        try:
+            self.origin.refresh(model.version, model.artifact_sha256, whole=self.whole)
+        except ArtifactError as error:
+            return self._failed(model, error)
+        except ArtifactRootError as error:
+            if not self.offline:
+                raise
+            found = self._check_folders(model)
+            if found.state in ("missing", "damaged"):
+                return replace(found, state="unreadable", problem=str(error))
+            logger.warning("the copy of %s is used: %s", model.version, str(error).partition("\n")[0])
+            return found
+        return self._check_folders(model)
+
+    def _check_folders(self, model: RegisteredModel) -> ArtifactCheck:
         first: ArtifactError | None = None
         for folder in self._candidates(model):
             try:
@@ -135,6 +144,9 @@ class ArtifactStore:
 
         Args:
             model: A version of the registry.
+
+        Raises:
+            ArtifactRootError: The origin cannot be reached or refuses.
         """
         found = self.check(model)
         if (
@@ -144,8 +156,8 @@ class ArtifactStore:
         ):
             return found
         problem = (
-            f"the files of model {model.version} are unsigned: {found.path} has no model.sig, and signatures are "
-            f"required (REQUIRE_SIGNATURE)\nNext: loan-default promote {model.version}, which signs them"
+            f"the files of model {model.version} are unsigned: {self._shown(str(found.path))} has no model.sig, and "
+            f"signatures are required (REQUIRE_SIGNATURE)\nNext: loan-default promote {model.version}, which signs them"
         )
         return replace(found, state="unsigned", problem=problem)
 
@@ -162,16 +174,41 @@ class ArtifactStore:
         belongs = self.root / model.version
         failure = found or ArtifactError(f"{belongs} does not exist", "missing")
         scheme, elsewhere = urlsplit(model.artifact_uri).scheme, self._other_home(model)
-        if scheme not in ("", "file"):
-            failure = ArtifactError(f"{scheme}:// artifacts cannot be read: set ARTIFACT_ROOT to a folder")
+        if self.origin is not None:
+            pass
+        elif scheme not in ("", "file"):
+            failure = ArtifactError(
+                f"{scheme}:// artifacts cannot be read: set ARTIFACT_ROOT to a folder with copies of them, or to "
+                f"{model.artifact_uri.rpartition('/')[0]}"
+            )
         elif failure.state == "missing" and elsewhere is not None:
             reason = f"{belongs} does not exist, and {elsewhere} is in the home of another installation"
             failure = ArtifactError(reason, "missing")
         remedy = failure.remedy or (
             f"copy them to {belongs}, restore a backup (loan-default restore DIR), or train again: loan-default run"
         )
-        problem = f"the files of model {model.version} are {failure.state}: {failure}\nNext: {remedy}"
+        problem = self._shown(
+            f"the files of model {model.version} are {failure.state}: {failure}\nNext: {remedy}"
+        )
         return ArtifactCheck(model.version, failure.state, belongs, problem)
+
+    def _shown(self, text: str) -> str:
+        """A message in which the paths of copies are those of the originals."""
+        return text if self.origin is None else text.replace(str(self.root), self.origin.url)
+
+    def publish(self, saved: SavedArtifact) -> SavedArtifact:
+        """Write a saved artifact to the origin; where the root is a folder, it is there already.
+
+        Returns:
+            The artifact with its address.
+
+        Raises:
+            ArtifactRootError: The origin cannot be reached or refuses.
+        """
+        if self.origin is None:
+            return saved
+        self.origin.publish(saved.path)
+        return replace(saved, uri=f"{self.origin.url}/{saved.version}")
 
     def folder(self, model: RegisteredModel) -> Path:
         """The folder with the verified files of a model.
@@ -183,6 +220,9 @@ class ArtifactStore:
 
     def _candidates(self, model: RegisteredModel) -> Iterator[Path]:
         yield self.root / model.version
+        if self.origin is not None:
+            # What only this machine has, other machines cannot load.
+            return
         # A root that was copied into itself, or a folder that was renamed.
         for pattern in (f"*/{model.version}", "*"):
             with suppress(OSError):

@@ -52,7 +52,8 @@ class Warehouse(dg.ConfigurableResource):
 class ModelStore(dg.ConfigurableResource):
     """The folder of model artifacts, with one folder per version, LOAN_DEFAULT_HOME, and what is trusted.
 
-    `default_keys`, `named_keys` and `signatures_required` are the attributes of SignatureRules.
+    Where the artifacts are behind `url`, the folder holds copies, of at most `cache_bytes` bytes. `default_keys`,
+    `named_keys` and `signatures_required` are the attributes of SignatureRules.
     """
 
     root: str
@@ -60,6 +61,8 @@ class ModelStore(dg.ConfigurableResource):
     default_keys: str
     named_keys: list[str]
     signatures_required: bool
+    url: str = ""
+    cache_bytes: int = 0
 
     @classmethod
     def of(cls, settings: Settings) -> "ModelStore":
@@ -68,24 +71,29 @@ class ModelStore(dg.ConfigurableResource):
 
         rules = signature_rules(settings)
         return cls(
-            root=settings.models_root,
+            root=str(settings.models_folder),
             home=str(settings.home),
             default_keys=str(rules.default),
             named_keys=[str(path) for path in rules.named],
             signatures_required=rules.required,
+            url=settings.artifact_url or "",
+            cache_bytes=settings.artifact_cache_bytes,
         )
 
     @property
     def artifacts(self) -> "ArtifactStore":
-        """The store of the artifacts; its root exists."""
+        """The store of the artifacts; its folder exists."""
         from loan_default_assets.model.artifact_store import ArtifactStore
+        from loan_default_assets.object_store.artifact_cache import ArtifactCache
+        from loan_default_assets.object_store.object_root import ObjectRoot
         from loan_default_assets.signing.signed_models import SignatureRules
 
         root = Path(self.root)
         root.mkdir(parents=True, exist_ok=True)
         named = tuple(map(Path, self.named_keys))
         rules = SignatureRules(Path(self.default_keys), named, self.signatures_required)
-        return ArtifactStore(root, Path(self.home), rules)
+        origin = ArtifactCache(root, ObjectRoot(self.url), self.cache_bytes) if self.url else None
+        return ArtifactStore(root, Path(self.home), rules, origin)
 
 
 class Attempt(dg.ConfigurableResource):

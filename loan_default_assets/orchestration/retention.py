@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from loan_default_assets.object_store.artifact_cache import artifact_cache
 from loan_default_assets.orchestration import history_pruning, run_tracking
 from loan_default_assets.pipeline.prune_models import prunable_files, prune_files
 from loan_default_assets.policy.model_retention import ModelRetention
@@ -65,6 +66,7 @@ class Retention:
 
         Raises:
             WarehouseError: The database cannot be reached.
+            ArtifactRootError: The root of the artifacts cannot be reached or refuses.
             OSError: The files of a model cannot be deleted.
         """
         return [
@@ -108,10 +110,10 @@ class Retention:
             (CHAMPIONS, "RETENTION_CHAMPIONS", retention.champions),
         )
         wait = self.waits_for() if any(limit is not None for _, _, limit in kinds) else ""
-        root = self.settings.artifact_folder
-        found = [] if wait else prunable_files(self.database, root, retention, self.now)
+        root, cache = self.settings.artifact_folder, artifact_cache(self.settings)
+        found = [] if wait else prunable_files(self.database, root, retention, self.now, cache)
         if apply and found:
-            found = list(prune_files(self.database, root, retention, self.now))
+            found = list(prune_files(self.database, root, retention, self.now, cache))
         pruned = []
         for kind, setting, limit in kinds:
             files = [each for each in found if each.was_promoted == (kind == CHAMPIONS)]

@@ -12,7 +12,7 @@ import numpy as np
 
 from loan_default_assets.pipeline.model_storage import load_predictor
 from loan_default_assets.pipeline.pipeline_errors import NoModelError, NoRowsError
-from loan_default_assets.pipeline.scored_files import partition_file
+from loan_default_assets.pipeline.scored_files import Upload, partition_file
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.batch_scores import BatchScores, ScoredBatch, ScoredPartition
 from loan_default_assets.warehouse.copy.loan_rows import LoanRows
@@ -71,6 +71,7 @@ def score_partitions(
     keys: Sequence[str],
     *,
     parquet: Path | None = None,
+    upload: Upload | None = None,
     log: Logger,
 ) -> ScoredPartitions:
     """Score every loan of stored partitions by the champion, and replace each partition's scores as a whole.
@@ -81,11 +82,13 @@ def score_partitions(
     Args:
         keys: Partitions whose features are stored.
         parquet: Folder that gets one file per partition as well.
+        upload: Takes each of these files to a root behind a URL, instead of the folder.
 
     Raises:
         NoModelError: There is no champion.
         NoRowsError: Features of a partition are missing, or not those of its raw loans; nothing was scored.
         ArtifactError: The champion's files are missing or damaged.
+        ArtifactRootError: The root of the artifacts cannot be reached or refuses.
     """
     champion = registry.champion()
     if champion is None:
@@ -101,7 +104,7 @@ def score_partitions(
     described, changed = [], []
     for key in keys:
         digest = _Digest()
-        with partition_file(parquet, key) as write:
+        with partition_file(parquet, key, upload) as write:
             rows = _scored(loans, predictor, key, digest, write)
             changed.append(scored.replace(key, champion.version, rows).changed)
         described.append(

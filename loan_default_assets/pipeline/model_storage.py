@@ -119,7 +119,7 @@ def register(
             trained_to=split.trained_to,
             window_from=split.window_from,
             window_to=split.window_to,
-            artifact_uri=str(saved.path),
+            artifact_uri=saved.uri,
             artifact_sha256=saved.sha256,
         )
     )

@@ -71,6 +71,7 @@ def pretrain_encoder(
         ChecksFailedError: The snapshot is not ready to train on; nothing is pretrained.
         ModelFilesError: The version was trained before, and its signature is not accepted.
         NoRowsError: No features are materialized.
+        ArtifactRootError: The root of the artifacts cannot be reached or refuses.
     """
     from loan_default_assets.model.encoding import Encoding
     from loan_default_assets.model.training import pretrain
@@ -99,7 +100,7 @@ def pretrain_encoder(
     record = register(
         registry,
         "encoder",
-        save(store.root, encoder, portfolio, snapshot),
+        store.publish(save(store.root, encoder, portfolio, snapshot)),
         portfolio,
         snapshot,
         config.as_dict(),

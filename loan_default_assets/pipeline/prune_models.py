@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from loan_default_assets.model.artifact_files import sweep
+from loan_default_assets.object_store.artifact_cache import ArtifactCache
 from loan_default_assets.policy.model_retention import ModelRetention, prunable_models
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.pruned_models import changing_models, mark_pruned, pruned_models
@@ -31,7 +32,11 @@ class PrunableFiles:
 
 
 def prunable_files(
-    database: Database, root: Path, retention: ModelRetention, now: datetime
+    database: Database,
+    root: Path,
+    retention: ModelRetention,
+    now: datetime,
+    cache: ArtifactCache | None = None,
 ) -> list[PrunableFiles]:
     """The files under `root` that may be deleted.
 
@@ -39,29 +44,38 @@ def prunable_files(
         root: Folder with one folder per version; nothing outside of it is ever deleted.
         retention: What is kept.
         now: The present time.
+        cache: The artifacts of a root behind a URL, of which `root` holds copies.
 
     Raises:
         WarehouseError: The database cannot be reached.
+        ArtifactRootError: The root behind the URL cannot be reached or refuses.
     """
     models = Registry(database).history()
     with database.transaction() as cursor:
         marked = pruned_models(cursor)
     due = {model.version for model in prunable_models(models, retention, now)}
+    candidates = [model.version for model in models if model.version in due or model.version in marked]
+    folders = (root / version for version in candidates)
+    sizes = cache.sizes() if cache else {each.name: folder_bytes(each) for each in folders if each.is_dir()}
     return [
         PrunableFiles(
             version=model.version,
             folder=root / model.version,
-            size_bytes=folder_bytes(root / model.version),
+            size_bytes=sizes[model.version],
             was_promoted=model.promoted_at is not None,
             marked=model.version in marked,
         )
         for model in models
-        if (model.version in due or model.version in marked) and (root / model.version).is_dir()
+        if model.version in candidates and model.version in sizes
     ]
 
 
 def prune_files(
-    database: Database, root: Path, retention: ModelRetention, now: datetime
+    database: Database,
+    root: Path,
+    retention: ModelRetention,
+    now: datetime,
+    cache: ArtifactCache | None = None,
 ) -> Sequence[PrunableFiles]:
     """Delete what `prunable_files` finds. A version is marked first, so that a deletion that is cut off goes on.
 
@@ -70,12 +84,13 @@ def prune_files(
 
     Raises:
         WarehouseError: The database cannot be reached.
+        ArtifactRootError: The root behind the URL cannot be reached or refuses.
         OSError: A folder cannot be deleted.
     """
     sweep(root)
     with changing_models(database) as cursor:
         # Read under the lock: a promotion or rollback that came first has changed what may be deleted.
-        found = prunable_files(database, root, retention, now)
+        found = prunable_files(database, root, retention, now, cache)
         for files in found:
             mark_pruned(cursor, files.version, files.size_bytes)
     deleted = []
@@ -83,10 +98,16 @@ def prune_files(
         with changing_models(database) as cursor:
             if files.version not in pruned_models(cursor):
                 continue
-            # The name of a partial artifact: what a crash leaves of it is removed by the next sweep.
-            removed = files.folder.with_name(f".{files.version}.{os.getpid()}.partial")
-            files.folder.replace(removed)
-        shutil.rmtree(removed)
+            if cache:
+                cache.withdraw(files.version)
+            else:
+                # The name of a partial artifact: what a crash leaves of it is removed by the next sweep.
+                removed = files.folder.with_name(f".{files.version}.{os.getpid()}.partial")
+                files.folder.replace(removed)
+        if cache:
+            cache.delete(files.version)
+        else:
+            shutil.rmtree(removed)
         deleted.append(files)
     return deleted
 

@@ -115,7 +115,7 @@ def train_classifier(
     record = register(
         registry,
         "classifier",
-        save(store.root, model, portfolio, snapshot, {"attempt": number, "parent": parent}),
+        store.publish(save(store.root, model, portfolio, snapshot, {"attempt": number, "parent": parent})),
         portfolio,
         snapshot,
         hyper_parameters,
@@ -138,6 +138,7 @@ def _restored(
     """Whether the model is the registered version again, whose files are then in their place."""
     saved = save(store.root, model, portfolio, snapshot, {"attempt": known.attempt, "parent": known.parent})
     if saved.version == known.version:
+        store.publish(saved)
         log.info(f"classifier: the training gave {known.version} again; its files are restored")
         return True
     log.warning(

@@ -11,10 +11,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from loan_default_assets.model.artifact_files import ArtifactError, digest_of
+from loan_default_assets.model.artifact_files import SIGNATURE, ArtifactError, digest_of
 from loan_default_assets.signing.signing_keys import SigningKey, TrustedKey
 
-SIGNATURE = "model.sig"
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"

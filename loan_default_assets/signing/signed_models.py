@@ -6,6 +6,7 @@ from pathlib import Path
 
 from loan_default_assets.model.artifact_files import MANIFEST, ArtifactError, digest_of, read
 from loan_default_assets.model.artifact_store import ArtifactCheck, ArtifactStore
+from loan_default_assets.object_store.artifact_cache import KEYS, artifact_cache
 from loan_default_assets.private_files import write_file
 from loan_default_assets.settings import Settings
 from loan_default_assets.signing.model_signature import (
@@ -90,9 +91,10 @@ class SignatureRules:
 def public_folder(settings: Settings) -> Path:
     """Where the public half of every key is kept that has signed here; trusted unless SIGNING_PUBLIC_KEYS is set.
 
-    Where ARTIFACT_ROOT is set, processes with homes of their own may share the models, and so they share the keys.
+    Where ARTIFACT_ROOT is set, processes with homes of their own may share the models, and so they share the keys. The
+    keys of a URL are copied with the models.
     """
-    return settings.artifact_folder / ".keys" if settings.artifact_root else settings.home / "keys" / "public"
+    return settings.artifact_folder / KEYS if settings.artifact_root else settings.home / "keys" / "public"
 
 
 def private_path(settings: Settings) -> Path:
@@ -116,10 +118,30 @@ def signature_rules(settings: Settings, *, default: Path | None = None) -> Signa
 
 
 def artifact_store(settings: Settings, *, default_keys: Path | None = None) -> ArtifactStore:
-    """The artifacts of an installation, with the signatures that it accepts; `default_keys`: see `signature_rules`."""
+    """The artifacts of an installation, with the signatures that it accepts.
+
+    Args:
+        settings: Of the installation.
+        default_keys: See `signature_rules`; given for a model in BentoML's store, which needs no root behind a URL.
+    """
     return ArtifactStore(
-        Path(settings.models_root), settings.home, signature_rules(settings, default=default_keys)
+        settings.models_folder,
+        settings.home,
+        signature_rules(settings, default=default_keys),
+        artifact_cache(settings) if default_keys is None else None,
     )
+
+
+def trust(key: TrustedKey, settings: Settings) -> None:
+    """Keep a public key where every process that shares the models finds it; repeated, it changes nothing.
+
+    Raises:
+        SigningKeyError: The folder cannot be written.
+        ArtifactRootError: The root of the artifacts cannot be reached or refuses.
+    """
+    if cache := artifact_cache(settings):
+        cache.publish_key(key.file_name, key.pem)
+    publish(key, public_folder(settings))
 
 
 def check_model(folder: Path, rules: SignatureRules) -> str | None:
@@ -139,7 +161,7 @@ def model_signer(settings: Settings) -> Sign:
 
     A model that has an accepted signature keeps it, and no private key is needed then. `model.sig` exists completely
     or not at all. The function raises ArtifactError where there is no key, the key is not trusted, or the folder cannot
-    be written.
+    be written, and ArtifactRootError where the root of the artifacts cannot.
     """
 
     def sign(found: ArtifactCheck) -> str:
@@ -157,6 +179,8 @@ def model_signer(settings: Settings) -> Sign:
                     "remove them, then the same command",
                 )
             content = sign_files(found.version, files, key)
+            if cache := artifact_cache(settings):
+                cache.publish_signature(found.version, content)
             # Beside the folder, which may hold no other file than the signed ones.
             write_file(path, content, partial_folder=found.path.parent)
         except OSError as error:
@@ -217,7 +241,7 @@ def _trusted_signing_key(settings: Settings) -> SigningKey:
     key = signing_key(path, password.get_secret_value() if password else None)
     rules = signature_rules(settings)
     if not rules.named:
-        publish(key.public, rules.default)
+        trust(key.public, settings)
     elif key.public.key_id not in {each.key_id for each in rules.trusted()}:
         raise SigningKeyError(
             f"no model can be signed: the public key of {path} is not among SIGNING_PUBLIC_KEYS",

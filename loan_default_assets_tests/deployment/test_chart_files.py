@@ -122,6 +122,14 @@ def test_the_image_has_what_the_launcher_needs_in_versions_that_it_allows() -> N
                 waiting.append(requirement.name)
 
 
+def test_the_image_can_read_an_object_store() -> None:
+    (extra,) = [Requirement(text) for text in PROJECT["optional-dependencies"]["s3"]]
+    versions = pinned() | pinned(CONSTRAINTS)
+    assert extra.specifier.contains(versions["s3fs"])
+    # Released together.
+    assert versions["s3fs"] == versions["fsspec"], "make constraints"
+
+
 def test_the_image_runs_as_the_user_of_the_project_by_number() -> None:
     (user,) = re.findall(r"useradd --uid (\d+)", (ROOT / "Dockerfile").read_text("utf-8"))
     assert re.findall(r"^USER (.*)$", DOCKERFILE, re.MULTILINE)[-1] == user

@@ -21,9 +21,11 @@ COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, Any] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 
-# Fixed inside the containers: their volumes, and ports that are published under another number.
+# Fixed inside the containers: their volumes, of which there are no copies, and ports that are published under another
+# number.
 FIXED = {
     "LOAN_DEFAULT_HOME",
+    "ARTIFACT_CACHE_BYTES",
     "ARTIFACT_ROOT",
     "BENTOML_HOME",
     "SERVICE_HTTP_PORT",

@@ -65,9 +65,9 @@ RETENTION_FAULTS: tuple[Mutant, ...] = (
         f"{PIPELINE}/prune_models.py",
         """    with changing_models(database) as cursor:
         # Read under the lock: a promotion or rollback that came first has changed what may be deleted.
-        found = prunable_files(database, root, retention, now)
+        found = prunable_files(database, root, retention, now, cache)
 """,
-        """    found = prunable_files(database, root, retention, now)
+        """    found = prunable_files(database, root, retention, now, cache)
     with changing_models(database) as cursor:
 """,
         "pipeline/test_prune_models.py",

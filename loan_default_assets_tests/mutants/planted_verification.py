@@ -115,8 +115,8 @@ VERIFICATION_FAULTS: tuple[Mutant, ...] = (
     mutant(
         "a signature that does not fit is named as one",
         f"{COMMANDS}/verify.py",
-        "replace(session.artifacts, signatures=None)",
-        "session.artifacts",
+        "replace(session.artifacts, signatures=None, whole=True)",
+        "replace(session.artifacts, whole=True)",
         _ALTERATIONS,
     ),
     mutant(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import dagster as dg
 import pytest
 
+from loan_default_assets.model.artifact_files import ArtifactRootError
 from loan_default_assets.orchestration.retry_policy import reported, retried
 from loan_default_assets.pipeline.pipeline_errors import ChecksFailedError, NoModelError
 from loan_default_assets.portfolio.errors import PortfolioError
@@ -57,6 +58,7 @@ def execute(error: Callable[[], Exception], failures: int, *, yields: bool) -> S
     ("error", "failures", "executions", "succeeds"),
     [
         (lambda: WarehouseError("away"), 1, 2, True),
+        (lambda: ArtifactRootError("away"), 1, 2, True),
         (lambda: OSError("interrupted"), 2, 3, True),
         (lambda: WarehouseError("gone"), 9, 3, False),
         (lambda: RegistryError("refused"), 1, 1, False),
@@ -65,6 +67,7 @@ def execute(error: Callable[[], Exception], failures: int, *, yields: bool) -> S
     ],
     ids=[
         "one interruption",
+        "an outage of the object store",
         "two interruptions",
         "lasting interruption",
         "refusal of the registry",

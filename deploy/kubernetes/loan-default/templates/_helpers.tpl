@@ -100,11 +100,35 @@ securityContext:
 {{- include "loan-default.variables" .Values.settings }}
 {{- end }}
 
+{{/* Not empty where the models are in an object store, and not on a volume. */}}
+{{- define "loan-default.objectStore" -}}
+{{- if contains "://" .Values.artifacts.root }}true{{ end }}
+{{- end }}
+
+{{/* Address and credentials of the object store, for the pods that load models. */}}
+{{- define "loan-default.objectStoreEnvironment" -}}
+{{- if include "loan-default.objectStore" . }}
+{{- with .Values.artifacts.endpoint }}
+- name: AWS_ENDPOINT_URL_S3
+  value: {{ . | quote }}
+{{- end }}
+{{- with .Values.artifacts.region }}
+- name: AWS_REGION
+  value: {{ . | quote }}
+{{- end }}
+{{- include "loan-default.secret" (list "AWS_ACCESS_KEY_ID" .Values.secrets.objectStoreId) }}
+{{- include "loan-default.secret" (list "AWS_SECRET_ACCESS_KEY" .Values.secrets.objectStoreKey) }}
+{{- end }}
+{{- end }}
+
 {{/* Code location and runs. */}}
 {{- define "loan-default.graphEnvironment" -}}
 {{- include "loan-default.portfolioEnvironment" . }}
+{{- include "loan-default.objectStoreEnvironment" . }}
+{{- if not (include "loan-default.objectStore" .) }}
 - name: BENTOML_HOME
   value: /artifacts/bentoml
+{{- end }}
 - name: SIGNING_PUBLIC_KEYS
   value: /public-keys
 # Where no key is mounted, none is generated in its place: this folder cannot be written.
@@ -162,8 +186,16 @@ securityContext:
 {{- end }}
 
 {{- define "loan-default.artifactsVolume" -}}
+{{- if not (include "loan-default.objectStore" .) }}
 - name: artifacts
   persistentVolumeClaim: {claimName: {{ .Values.artifacts.existingClaim | default (printf "%s-artifacts" (include "loan-default.name" .)) }}}
+{{- end }}
+{{- end }}
+
+{{- define "loan-default.artifactsMount" -}}
+{{- if not (include "loan-default.objectStore" .) }}
+- {name: artifacts, mountPath: /artifacts}
+{{- end }}
 {{- end }}
 
 {{/* (context, components): the pods of some components of this release. */}}

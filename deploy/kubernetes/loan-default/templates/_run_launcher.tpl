@@ -43,7 +43,7 @@ run_launcher:
         volumeMounts:
           - {name: tmp, mountPath: /tmp}
           - {name: home, mountPath: /var/lib/loan-default}
-          - {name: artifacts, mountPath: /artifacts}
+          {{- include "loan-default.artifactsMount" . | trim | nindent 10 }}
           - {name: public-keys, mountPath: /public-keys, readOnly: true}
           - {name: signing, mountPath: /signing, readOnly: true}
           {{- include "loan-default.portfolioMounts" . | trim | nindent 10 }}
@@ -63,7 +63,7 @@ run_launcher:
         volumes:
           - {name: tmp, emptyDir: {sizeLimit: 2Gi}}
           - {name: home, emptyDir: {sizeLimit: {{ .Values.runs.homeSize }}}}
-          {{- include "loan-default.artifactsVolume" . | nindent 10 }}
+          {{- include "loan-default.artifactsVolume" . | trim | nindent 10 }}
           {{- include "loan-default.publicKeysVolume" . | trim | nindent 10 }}
           {{- include "loan-default.privateKeyVolume" . | trim | nindent 10 }}
           {{- include "loan-default.portfolioVolumes" . | trim | nindent 10 }}
