@@ -5,6 +5,7 @@ from pathlib import Path
 import dagster as dg
 
 from loan_default_assets.assets.metadata import scored_partition
+from loan_default_assets.engines.task_engine import engine_of
 from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.partitions import partitions_of
 from loan_default_assets.orchestration.resources import ModelStore, Warehouse
@@ -17,6 +18,7 @@ from loan_default_assets.settings import Settings
 def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
     """The asset; its partitions are those of raw_loans."""
     key = dg.AssetKey([portfolio.name, "scored_loans"])
+    engine = engine_of(settings.engine)
     parquet = Path(settings.models_root) / "scored_loans" if settings.scored_loans_parquet else None
 
     @dg.asset(
@@ -45,6 +47,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
             warehouse.batch_scores(portfolio),
             context.partition_keys,
             parquet=parquet,
+            engine=engine,
             log=context.log,
         )
         for partition, changed in zip(scored.described, scored.changed, strict=True):
