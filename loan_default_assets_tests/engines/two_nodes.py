@@ -19,7 +19,10 @@ class TwoNodes:
 
     def __init__(self, cluster: Any) -> None:
         self.cluster = cluster
-        nodes = [cluster.add_node(num_cpus=1, object_store_memory=_OBJECT_STORE) for _ in range(2)]
+        # Memory for one run of Dagster each.
+        nodes = [
+            cluster.add_node(num_cpus=1, memory=3 << 30, object_store_memory=_OBJECT_STORE) for _ in range(2)
+        ]
         self.nodes = {node.node_id: node for node in nodes}
         cluster.wait_for_nodes()
 
@@ -45,8 +48,8 @@ def two_nodes(cluster: Any) -> Iterator[TwoNodes]:
 
 
 @contextmanager
-def head_node() -> Iterator[Any]:
-    """A head node without CPUs, which ENGINE=ray finds."""
+def head_node(*, include_dashboard: bool = False) -> Iterator[Any]:
+    """A head node without CPUs and memory for runs, which ENGINE=ray finds; jobs are submitted to its dashboard."""
     import ray
     from ray.cluster_utils import Cluster
 
@@ -56,8 +59,12 @@ def head_node() -> Iterator[Any]:
             initialize_head=True,
             head_node_args={
                 "num_cpus": 0,
+                "memory": 100 << 20,
                 "object_store_memory": _OBJECT_STORE,
-                "include_dashboard": False,
+                "include_dashboard": include_dashboard,
+                # Other clusters may run on this machine.
+                "dashboard_port": 0,
+                "dashboard_agent_listen_port": 0,
                 # A killed node is noticed after 5 s instead of 15.
                 "_system_config": {"health_check_period_ms": 1000},
             },
