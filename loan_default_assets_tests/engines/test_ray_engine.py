@@ -1,5 +1,6 @@
 """Calls as tasks of a cluster of two CPUs on this machine; skipped where Ray is not installed."""
 
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -109,9 +110,15 @@ def test_members_are_the_same_bit_for_bit(engine: RayEngine) -> None:
 
 
 def test_a_cluster_that_cannot_be_reached_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(*_: object, **__: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise ConnectionError("no answer")
+
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
-    monkeypatch.setattr(ray, "init", lambda *_, **__: (_ for _ in ()).throw(ConnectionError("no answer")))
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.delenv("RAY_USAGE_STATS_ENABLED", raising=False)
     handler = signal.getsignal(signal.SIGTERM)
     with pytest.raises(EngineError, match=r"ENGINE=ray://nowhere:10001 cannot be used: no answer\nNext: "):
         engine_of("ray://nowhere:10001").workers()
     assert signal.getsignal(signal.SIGTERM) is handler
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"

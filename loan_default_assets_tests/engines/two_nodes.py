@@ -48,8 +48,8 @@ def two_nodes(cluster: Any) -> Iterator[TwoNodes]:
 
 
 @contextmanager
-def head_node(*, include_dashboard: bool = False) -> Iterator[Any]:
-    """A head node without CPUs and memory for runs, which ENGINE=ray finds; jobs are submitted to its dashboard."""
+def head_node(**arguments: Any) -> Iterator[Any]:
+    """A head node without CPUs and memory for runs, which ENGINE=ray finds."""
     import ray
     from ray.cluster_utils import Cluster
 
@@ -61,12 +61,13 @@ def head_node(*, include_dashboard: bool = False) -> Iterator[Any]:
                 "num_cpus": 0,
                 "memory": 100 << 20,
                 "object_store_memory": _OBJECT_STORE,
-                "include_dashboard": include_dashboard,
+                "include_dashboard": False,
                 # Other clusters may run on this machine.
                 "dashboard_port": 0,
                 "dashboard_agent_listen_port": 0,
                 # A killed node is noticed after 5 s instead of 15.
                 "_system_config": {"health_check_period_ms": 1000},
+                **arguments,
             },
         )
         environment.setenv("RAY_ADDRESS", cluster.address)
