@@ -30,6 +30,7 @@ def test_local_reports_come_with_the_position_of_their_item() -> None:
 
 
 def test_the_local_engine_loads_nothing_of_ray() -> None:
+    assert engine_of(Settings().engine) is LOCAL
     code = (
         "from loan_default_assets.definitions import build_definitions; build_definitions();"
         "import sys; print(sorted(name for name in sys.modules if name.split('.')[0] in ('ray', 'dagster_ray')))"
