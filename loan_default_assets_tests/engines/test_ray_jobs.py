@@ -29,7 +29,7 @@ pytest.importorskip("ray")
 pytest.importorskip("dagster_ray")
 pytestmark = pytest.mark.slow
 
-DAYS = [f"2025-01-{day:02d}" for day in range(1, 21)]
+DAYS = [f"2025-01-{day:02d}" for day in range(1, 31)]
 ROWS = "SELECT partition_key, count(*), count(DISTINCT loan_id) FROM raw_data GROUP BY 1 ORDER BY 1"
 WAITING = "SELECT count(*) FROM pg_locks WHERE relation = 'raw_data'::regclass AND NOT granted"
 ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
@@ -52,7 +52,7 @@ def nodes(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 class Launched:
-    """Runs of `ingest` on the cluster."""
+    """Runs on the cluster."""
 
     def __init__(self, instance: dg.DagsterInstance, workspace: Any) -> None:
         self.instance, self._workspace = instance, workspace
@@ -61,11 +61,17 @@ class Launched:
         (self.repository,) = location.get_repositories().values()
 
     def launch(self, first: str, last: str) -> str:
-        job = self.repository.get_full_job(jobs.INGEST)
+        """A run that loads these partitions."""
+        return self.launch_job(
+            jobs.INGEST, {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last}
+        )
+
+    def launch_job(self, name: str, tags: dict[str, str]) -> str:
+        job = self.repository.get_full_job(name)
         run = create_run_for_test(
             self.instance,
-            jobs.INGEST,
-            tags={ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: last},
+            name,
+            tags=tags,
             remote_job_origin=job.get_remote_origin(),
             job_code_origin=job.get_python_origin(),
         )
@@ -99,7 +105,7 @@ class Launched:
         return job.driver_node_id or ""
 
 
-def eventually(condition: Callable[[], Any], seconds: float = 120) -> Any:
+def eventually(condition: Callable[[], Any], seconds: float = 240) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline
@@ -129,12 +135,18 @@ def test_partitions_are_loaded_by_runs_on_both_nodes(
     nodes: TwoNodes, database_url: str, tmp_path: Path
 ) -> None:
     with launching(tmp_path, database_url) as (session, launched):
-        runs = [launched.launch(DAYS[0], DAYS[9]), launched.launch(DAYS[10], DAYS[19])]
+        runs = [launched.launch(DAYS[0], DAYS[14]), launched.launch(DAYS[15], DAYS[29])]
         for run in runs:
             eventually(lambda run=run: launched.status(run) in ENDED)
         assert [launched.status(run) for run in runs] == [dg.DagsterRunStatus.SUCCESS] * 2
         assert select(session, ROWS) == [(day, 60, 60) for day in DAYS]
         assert {launched.node(run) for run in runs} == set(nodes.nodes)
+
+        # A run inside the cluster fits the transformers as tasks of it.
+        training = launched.launch_job(jobs.TRAIN, {})
+        eventually(lambda: launched.status(training) in ENDED)
+        assert launched.status(training) == dg.DagsterRunStatus.SUCCESS
+        assert session.registry.champion() is not None
 
 
 def test_a_run_on_a_killed_node_has_stored_nothing_and_is_retried(
