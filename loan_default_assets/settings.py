@@ -103,6 +103,12 @@ class Settings(BaseSettings):
         description="Most processes that fit transformers of a classifier side by side; 1: none but the run's own. "
         "0: as many as free cores and the length of the training make worthwhile.",
     )
+    engine: str = Field(
+        "local",
+        pattern=r"^(local|ray|ray://[^\s/]+:\d+)$",
+        description="Where training, tuning and batch scoring run: `local` in the run's own process, `ray` on the Ray "
+        "cluster of this machine or of RAY_ADDRESS, `ray://host:port` on another one.",
+    )
     measure_pretraining: bool = Field(
         False,
         description="Fit each classifier a second time from random weights, and record the gain of pretraining.",

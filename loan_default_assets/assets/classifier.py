@@ -13,7 +13,7 @@ from loan_default_assets.orchestration.retry_policy import retried
 from loan_default_assets.pipeline.check_results import BOTH_CLASSES, LABEL_MATURITY, NO_LEAKAGE
 from loan_default_assets.pipeline.pipeline_errors import ChecksFailedError
 from loan_default_assets.pipeline.train_classifier import train_classifier
-from loan_default_assets.pipeline.training_settings import model_config
+from loan_default_assets.pipeline.training_settings import model_config, parallelism
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
 
@@ -48,7 +48,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
                 leakage_limit=settings.leakage_auc_limit,
                 attempt=attempt.training_attempt(),
                 measure_pretraining=settings.measure_pretraining,
-                processes=settings.training_processes,
+                parallelism=parallelism(settings),
                 log=context.log,
             )
         except ChecksFailedError as error:

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from loan_default_assets.assets.metadata import scored_partition
+from loan_default_assets.engines.task_engine import engine_of
 from loan_default_assets.object_store.artifact_cache import artifact_cache
 from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.partitions import partitions_of
@@ -16,6 +17,7 @@ from loan_default_assets.settings import Settings
 def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
     """The asset; its partitions are those of raw_loans."""
     key = dg.AssetKey([portfolio.name, "scored_loans"])
+    engine = engine_of(settings.engine)
     parquet = settings.models_folder / "scored_loans" if settings.scored_loans_parquet else None
     cache = artifact_cache(settings)
 
@@ -46,6 +48,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
             context.partition_keys,
             parquet=parquet,
             upload=cache.objects.upload if cache else None,
+            engine=engine,
             log=context.log,
         )
         for partition, changed in zip(scored.described, scored.changed, strict=True):

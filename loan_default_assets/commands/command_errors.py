@@ -25,6 +25,7 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
         from pydantic import ValidationError
 
         from loan_default_assets.commands.session import CommandError
+        from loan_default_assets.engines.task_engine import EngineError
         from loan_default_assets.error_outline import outline
         from loan_default_assets.model.artifact_files import ArtifactError, ArtifactRootError
         from loan_default_assets.portfolio.spec import PortfolioError
@@ -32,7 +33,14 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
 
         try:
             return function(*args, **kwargs)
-        except (ArtifactError, ArtifactRootError, CommandError, PortfolioError, WarehouseError) as error:
+        except (
+            ArtifactError,
+            ArtifactRootError,
+            CommandError,
+            EngineError,
+            PortfolioError,
+            WarehouseError,
+        ) as error:
             if _shown_in_full(error):
                 raise
             click.secho(f"error: {error}", fg="red", err=True)

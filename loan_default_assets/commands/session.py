@@ -12,6 +12,7 @@ from loan_default_assets.definitions import build_definitions
 from loan_default_assets.interrupts import unwind_from_here
 from loan_default_assets.model.artifact_store import ArtifactStore
 from loan_default_assets.orchestration import former_names, jobs
+from loan_default_assets.orchestration.ray_launcher import launcher_section
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.private_files import prepare_home
 from loan_default_assets.settings import Settings
@@ -117,7 +118,7 @@ def instance_of(settings: Settings, url: str) -> Iterator[dg.DagsterInstance]:
     os.environ.update(_environment_of(settings, url))
     home = Path(os.environ["DAGSTER_HOME"])
     home.mkdir(parents=True, exist_ok=True)
-    described = (ROOT / "dagster.yaml").read_text()
+    described = (ROOT / "dagster.yaml").read_text() + launcher_section(settings)
     if not (home / "dagster.yaml").exists() or (home / "dagster.yaml").read_text() != described:
         (home / "dagster.yaml").write_text(described)
     with dg.DagsterInstance.from_config(str(home)) as instance:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from loan_default_assets.commands.session import CommandError, Session
+from loan_default_assets.engines.task_engine import engine_of
 from loan_default_assets.limits import split_limits
 from loan_default_assets.pipeline.pipeline_errors import PipelineError
 from loan_default_assets.pipeline.training_settings import model_config
@@ -49,6 +50,7 @@ def tune(session: Session, trials: int, *, write: bool = False, say: Callable[[s
             limits=split_limits(settings),
             leakage_limit=settings.leakage_auc_limit,
             trials=trials,
+            engine=engine_of(settings.engine),
             say=say,
         )
     except (PipelineError, ConfigError) as error:

@@ -11,17 +11,21 @@ import signal
 import threading
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from multiprocessing import connection, parent_process
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, cast
 
-import numpy as np
-import torch
-
 from loan_default_assets.model.config import ModelConfig
-from loan_default_assets.model.encoding import EncodedRows, Encoding
+from loan_default_assets.model.encoding import Encoding
 from loan_default_assets.model.fine_tuning import FittedMember, LabelledRows, StartingWeights, fine_tune
+from loan_default_assets.model.member_tasks import (
+    MemberTask,
+    RunTasks,
+    fit_as_tasks,
+    fit_in_task,
+    row_arrays,
+    tensors,
+)
 from loan_default_assets.model.shared_arrays import SharedArrays
 from loan_default_assets.model.training_loop import Epoch, EpochReports, OnEpoch, steps_per_epoch
 
@@ -33,17 +37,6 @@ FEWEST_FREE_CORES = 1.5
 _OPERATIONS_PER_SECOND = 2.5e10
 
 
-@dataclass(frozen=True)
-class _Task:
-    """What a process needs beside the rows; weights as numpy arrays, which are sent through a pipe."""
-
-    start: StartingWeights
-    encoding: Encoding
-    config: ModelConfig
-    member: int
-    last: int
-
-
 def fit_members(
     starts: Sequence[StartingWeights],
     rows: LabelledRows,
@@ -51,6 +44,7 @@ def fit_members(
     config: ModelConfig,
     on_epoch: OnEpoch | None,
     processes: int,
+    run_tasks: RunTasks | None = None,
 ) -> tuple[list[FittedMember], list[Epoch]]:
     """Fit one transformer per element of `starts`.
 
@@ -62,10 +56,13 @@ def fit_members(
         on_epoch: Called with the report of each epoch as it ends; what it raises ends the training.
         processes: Most processes; 0 for what the machine and the length of the training make worthwhile, 1 for none
             beside the present one. With a GPU there is none.
+        run_tasks: Fits them as tasks of a cluster, of one CPU each, instead of processes; not with a GPU either.
 
     Returns:
         The members, and the reports of their epochs, both in the order of `starts`.
     """
+    if run_tasks is not None and rows.target.device.type == "cpu":
+        return fit_as_tasks(starts, rows, encoding, config, on_epoch, run_tasks)
     tokens = rows.train.numerical.shape[1] + rows.train.categorical.shape[1]
     count = processes_for(config, len(starts), estimated_seconds(config, len(rows.train), tokens), processes)
     # A daemonic process may not have children.
@@ -171,7 +168,7 @@ def _side_by_side(
             while waiting and len(running) < count:
                 number, start = waiting.pop(0)
                 later = rounds_after(len(waiting), count - len(running) - 1, count)
-                task = _Task(_with_arrays(start), encoding, config, number, number + 1 + later)
+                task = MemberTask.of(start, encoding, config, number, number + 1 + later)
                 receiver, process = _started(context, shared, task)
                 running[receiver] = number, process
             for ready in connection.wait(list(running)):
@@ -193,7 +190,7 @@ def _side_by_side(
                     raise message
                 else:
                     state, logits = message
-                    fitted[number] = FittedMember(_tensors(state), logits)
+                    fitted[number] = FittedMember(tensors(state), logits)
                     process.join()
                     receiver.close()
                     del running[receiver]
@@ -207,7 +204,7 @@ def _side_by_side(
 
 
 def _started(
-    context: SpawnContext, shared: SharedArrays, task: _Task
+    context: SpawnContext, shared: SharedArrays, task: MemberTask
 ) -> tuple[connection.Connection[Any, Any], SpawnProcess]:
     receiver, sender = context.Pipe(duplex=False)
     # Daemonic: it ends with the interpreter, also where this function is left by an exit.
@@ -218,17 +215,13 @@ def _started(
     return receiver, process
 
 
-def _fit_in_process(sender: connection.Connection[Any, Any], shared: SharedArrays, task: _Task) -> None:
+def _fit_in_process(sender: connection.Connection[Any, Any], shared: SharedArrays, task: MemberTask) -> None:
     """Fit one member; epochs, then the member or an exception, are sent to the parent."""
     # An interrupt from the keyboard reaches all processes; the parent ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        start = replace(task.start, state=_tensors(task.start.state))
-        epochs = EpochReports("fit", task.config.max_epochs, sender.send, task.member + 1, task.last)
-        rows = _rows(shared.arrays())
-        member = fine_tune(start, rows, task.encoding, task.config, task.member, epochs)
-        sender.send((_numpy(member.state), member.validation_logits))
+        sender.send(fit_in_task(shared.arrays(), task, sender.send))
     except BaseException as error:  # noqa: BLE001 - raised again by the parent
         error.add_note(f"In the process of transformer {task.member + 1}:\n{traceback.format_exc()}")
         sender.send(error)
@@ -245,39 +238,6 @@ def _end_with_parent() -> None:
 def _shared(rows: LabelledRows) -> SharedArrays | None:
     """The rows for other processes; None without space for a temporary file."""
     try:
-        return SharedArrays(_arrays(rows))
+        return SharedArrays(row_arrays(rows))
     except OSError:
         return None
-
-
-def _arrays(rows: LabelledRows) -> dict[str, np.ndarray]:
-    tensors = {
-        "train_numerical": rows.train.numerical,
-        "train_categorical": rows.train.categorical,
-        "target": rows.target,
-        "validation_numerical": rows.validation.numerical,
-        "validation_categorical": rows.validation.categorical,
-    }
-    return {name: tensor.numpy() for name, tensor in tensors.items()} | {"outcome": rows.outcome}
-
-
-def _rows(arrays: dict[str, np.ndarray]) -> LabelledRows:
-    tensors = {name: torch.from_numpy(values) for name, values in arrays.items() if name != "outcome"}
-    return LabelledRows(
-        EncodedRows(tensors["train_numerical"], tensors["train_categorical"]),
-        tensors["target"],
-        EncodedRows(tensors["validation_numerical"], tensors["validation_categorical"]),
-        arrays["outcome"],
-    )
-
-
-def _with_arrays(start: StartingWeights) -> StartingWeights:
-    return replace(start, state=_numpy(start.state))
-
-
-def _numpy(state: Any) -> Any:
-    return {name: value.numpy() for name, value in state.items()}
-
-
-def _tensors(state: Any) -> dict[str, torch.Tensor]:
-    return {name: torch.from_numpy(value) for name, value in state.items()}

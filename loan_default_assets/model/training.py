@@ -14,7 +14,7 @@ from loan_default_assets.model.calibration import Calibration, best_f1_threshold
 from loan_default_assets.model.config import ConfigError, ModelConfig
 from loan_default_assets.model.encoding import Encoding
 from loan_default_assets.model.fine_tuning import LabelledRows, StartingWeights
-from loan_default_assets.model.member_processes import fit_members
+from loan_default_assets.model.member_processes import RunTasks, fit_members
 from loan_default_assets.model.member_weights import Member, combine, weigh_members
 from loan_default_assets.model.network import TabTransformer
 from loan_default_assets.model.pretraining_objective import PretrainingObjective
@@ -138,6 +138,7 @@ def fit(
     warm_start: FittedModel | None = None,
     on_epoch: OnEpoch | None = None,
     processes: int = 1,
+    run_tasks: RunTasks | None = None,
 ) -> FittedModel:
     """Fit the members of a classifier, weigh and calibrate them, and choose the threshold.
 
@@ -155,6 +156,7 @@ def fit(
         on_epoch: Called with the report of each epoch.
         processes: Most processes that fit transformers side by side, which changes no bit of the result; 0 for as many
             as are worthwhile on this machine.
+        run_tasks: Fits transformers as tasks of a cluster instead, which changes no bit of the result either.
 
     Raises:
         RowsError: Training or validation rows lack a class or a label.
@@ -195,7 +197,7 @@ def fit(
         )
         for number in range(config.members)
     ]
-    fitted, history = fit_members(starts, rows, encoding, config, on_epoch, processes)
+    fitted, history = fit_members(starts, rows, encoding, config, on_epoch, processes, run_tasks)
     parts = [member.validation_logits.astype(np.float64) for member in fitted]
     if stack is None or not config.boosting:
         members = weigh_members(np.stack(parts), None, validation_outcome)

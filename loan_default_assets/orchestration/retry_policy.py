@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import dagster as dg
 
+from loan_default_assets.engines.task_engine import EngineError
 from loan_default_assets.error_outline import UnexpectedError, outline, without_values
 from loan_default_assets.model.artifact_files import ArtifactError, ArtifactRootError
 from loan_default_assets.pipeline.pipeline_errors import PipelineError
@@ -26,9 +27,10 @@ class Interruption(UnexpectedError):
 def retried(step: Step, *, seconds: float = 10) -> Step:
     """The compute function of an asset or op under the retry policy.
 
-    A WarehouseError, ArtifactRootError or OSError is an interruption: the step is retried twice. A RegistryError is a
-    refusal and a PipelineError or an ArtifactError is the user's to fix: all are final, the latter two become a Failure
-    with the same message. Dagster stores an error with all errors behind it, so none that may quote a row is passed on.
+    A WarehouseError, EngineError, ArtifactRootError or OSError is an interruption: the step is retried twice. A
+    RegistryError is a refusal and a PipelineError or an ArtifactError is the user's to fix: all are final, the latter
+    two become a Failure with the same message. Dagster stores an error with all errors behind it, so none that may
+    quote a row is passed on.
 
     Args:
         seconds: Delay before each retry.
@@ -64,7 +66,7 @@ def _reported_to_dagster(seconds: float) -> Iterator[None]:
         raise dg.Failure(str(error), allow_retries=False) from None
     except RegistryError:
         raise
-    except (WarehouseError, ArtifactRootError, Interruption) as error:
+    except (ArtifactRootError, EngineError, WarehouseError, Interruption) as error:
         raise dg.RetryRequested(max_retries=_MAX_RETRIES, seconds_to_wait=seconds) from error
 
 

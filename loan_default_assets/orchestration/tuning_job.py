@@ -3,6 +3,7 @@
 import dagster as dg
 from pydantic import Field
 
+from loan_default_assets.engines.task_engine import engine_of
 from loan_default_assets.limits import split_limits
 from loan_default_assets.orchestration.jobs import PORTFOLIO, TUNE
 from loan_default_assets.orchestration.resources import Warehouse
@@ -33,6 +34,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.JobDefinition:
             limits=split_limits(settings),
             leakage_limit=settings.leakage_auc_limit,
             trials=config.trials,
+            engine=engine_of(settings.engine),
             say=context.log.info,
         )
         context.add_output_metadata(

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from logging import Logger
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from loan_default_assets.engines.task_engine import LOCAL, TaskEngine
 from loan_default_assets.pipeline.model_storage import load_predictor
 from loan_default_assets.pipeline.pipeline_errors import NoModelError, NoRowsError
 from loan_default_assets.pipeline.scored_files import Upload, partition_file
@@ -72,6 +74,7 @@ def score_partitions(
     *,
     parquet: Path | None = None,
     upload: Upload | None = None,
+    engine: TaskEngine = LOCAL,
     log: Logger,
 ) -> ScoredPartitions:
     """Score every loan of stored partitions by the champion, and replace each partition's scores as a whole.
@@ -83,6 +86,7 @@ def score_partitions(
         keys: Partitions whose features are stored.
         parquet: Folder that gets one file per partition as well.
         upload: Takes each of these files to a root behind a URL, instead of the folder.
+        engine: Scores the batches; they are read and stored here, in their order.
 
     Raises:
         NoModelError: There is no champion.
@@ -105,7 +109,7 @@ def score_partitions(
     for key in keys:
         digest = _Digest()
         with partition_file(parquet, key, upload) as write:
-            rows = _scored(loans, predictor, key, digest, write)
+            rows = _scored(loans, predictor, key, digest, write, engine)
             changed.append(scored.replace(key, champion.version, rows).changed)
         described.append(
             ScoredPartition(
@@ -125,11 +129,31 @@ def score_partitions(
 
 
 def _scored(
-    loans: Loans, predictor: "Predictor", key: str, digest: _Digest, write: Callable[[ScoredBatch], None]
+    loans: Loans,
+    predictor: "Predictor",
+    key: str,
+    digest: _Digest,
+    write: Callable[[ScoredBatch], None],
+    engine: TaskEngine,
 ) -> Iterator[ScoredBatch]:
-    for part in loans.read_processed_batches(key):
-        scores = predictor.predict(part.numerical, part.categorical)
-        rows = ScoredBatch(part.loan_id, scores.pd, scores.decision)
+    read: deque[LoanRows] = deque()
+
+    def features() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for part in loans.read_processed_batches(key):
+            read.append(part)
+            yield part.numerical, part.categorical
+
+    for probability, decision in engine.map_tasks(score_features, predictor, features()):
+        part = read.popleft()
+        rows = ScoredBatch(part.loan_id, probability, decision)
         digest.add(part, rows)
         write(rows)
         yield rows
+
+
+def score_features(
+    predictor: "Predictor", features: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """PD and decision of the rows with these numerical and categorical features, anywhere."""
+    scores = predictor.predict(*features)
+    return scores.pd, scores.decision

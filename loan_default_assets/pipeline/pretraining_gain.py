@@ -5,19 +5,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from loan_default_assets.pipeline.training_settings import Parallelism
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
 
 if TYPE_CHECKING:
     from loan_default_assets.model.training import FittedModel
 
 
-def pretraining_gain(model: "FittedModel", snapshot: TrainingSnapshot, processes: int = 1) -> float:
+def pretraining_gain(model: "FittedModel", snapshot: TrainingSnapshot, parallelism: Parallelism) -> float:
     """ROC-AUC on the validation rows minus that of the same training whose transformers start from random weights.
 
     Both stop on these rows. The evaluation window is not used.
 
     Args:
-        processes: Most processes that fit transformers side by side; 0 for as many as are worthwhile.
+        parallelism: How the transformers are fitted.
     """
     from loan_default_assets.model.metrics import roc_auc
     from loan_default_assets.model.predictor import Predictor
@@ -26,7 +27,14 @@ def pretraining_gain(model: "FittedModel", snapshot: TrainingSnapshot, processes
     train = snapshot.select(snapshot.split.train)
     validation = snapshot.select(snapshot.split.validation)
     config = replace(model.config, pretrain_epochs=0)
-    untrained = fit(pretrain(train, model.encoding, config), train, validation, config, processes=processes)
+    untrained = fit(
+        pretrain(train, model.encoding, config),
+        train,
+        validation,
+        config,
+        processes=parallelism.processes,
+        run_tasks=parallelism.run_tasks,
+    )
     with_pretraining, without = (
         roc_auc(
             np.asarray(validation.label),

@@ -12,7 +12,7 @@ from loan_default_assets.pipeline.model_storage import load_classifier, load_enc
 from loan_default_assets.pipeline.pipeline_errors import ChecksFailedError, ModelFilesError
 from loan_default_assets.pipeline.pretraining_gain import pretraining_gain
 from loan_default_assets.pipeline.readiness import check_readiness
-from loan_default_assets.pipeline.training_settings import TrainingAttempt
+from loan_default_assets.pipeline.training_settings import Parallelism, TrainingAttempt
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot, read_snapshot
 from loan_default_assets.pipeline.version_selection import find_same_training, next_attempt, select_encoder
 from loan_default_assets.portfolio.spec import Portfolio
@@ -53,7 +53,7 @@ def train_classifier(
     leakage_limit: float,
     attempt: TrainingAttempt,
     measure_pretraining: bool = False,
-    processes: int = 1,
+    parallelism: Parallelism,
     log: Logger,
 ) -> TrainedClassifier:
     """Fine-tune, calibrate and register a classifier, unless the same training was made before.
@@ -63,7 +63,7 @@ def train_classifier(
 
     Args:
         measure_pretraining: Fit a second time from random weights and record the gain of pretraining.
-        processes: Most processes that fit transformers side by side; 0 for as many as are worthwhile.
+        parallelism: How the transformers are fitted.
         store: Where the files of the models are.
         leakage_limit: Fall in ROC-AUC that is acceptable when features with a high ROC-AUC alone are removed.
 
@@ -97,7 +97,7 @@ def train_classifier(
         log.warning(f"classifier: {found.problem}\nIt is trained again")
     parent = known.parent if known else champion.version if champion else None
     warm_start = registry.get(parent) if mode == "head" and parent else None
-    model = _fit(portfolio, snapshot, config, encoder, warm_start, processes, store, log)
+    model = _fit(portfolio, snapshot, config, encoder, warm_start, parallelism, store, log)
     metrics = {
         "validation_roc_auc": max(epoch.validation_auc or 0.0 for epoch in model.history),
         **{
@@ -106,7 +106,7 @@ def train_classifier(
         },
     }
     if measure_pretraining and mode == "full":
-        metrics["pretraining_gain"] = pretraining_gain(model, snapshot, processes)
+        metrics["pretraining_gain"] = pretraining_gain(model, snapshot, parallelism)
     if known is not None and _restored(known, model, portfolio, snapshot, store, log):
         return TrainedClassifier(known, snapshot.describe(), checks, model)
     parent = champion.version if champion else None
@@ -181,7 +181,7 @@ def _fit(
     config: "ModelConfig",
     encoder: ModelRecord,
     warm_start: ModelRecord | None,
-    processes: int,
+    parallelism: Parallelism,
     store: "ArtifactStore",
     log: Logger,
 ) -> "FittedModel":
@@ -196,5 +196,6 @@ def _fit(
         head_only=warm_start is not None,
         warm_start=None if warm_start is None else load_classifier(warm_start, portfolio, store),
         on_epoch=log_epochs(log),
-        processes=processes,
+        processes=parallelism.processes,
+        run_tasks=parallelism.run_tasks,
     )

@@ -1,14 +1,16 @@
-"""The settings of one training: the model's configuration and the attempt that it belongs to."""
+"""The settings of one training: the model's configuration, its attempt, and how its transformers are fitted."""
 
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
+from loan_default_assets.engines.task_engine import LOCAL, TaskEngine, engine_of
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
 
 if TYPE_CHECKING:
     from loan_default_assets.model.config import ModelConfig
+    from loan_default_assets.model.member_tasks import RunTasks
 
 _MODEL_SETTINGS = ("d_model", "nhead", "num_layers", "learning_rate", "batch_size", "seed")
 
@@ -28,6 +30,29 @@ class TrainingAttempt:
     mode: Literal["full", "head"] = "full"
     seed_offset: int = 0
     cutoff: date | None = None
+
+
+@dataclass(frozen=True)
+class Parallelism:
+    """How the transformers of a classifier are fitted; the model is the same.
+
+    Attributes:
+        processes: Most processes that fit them side by side; 0 for as many as are worthwhile.
+        engine: Fits them as its tasks instead, where it is a distributed one.
+    """
+
+    processes: int = 1
+    engine: TaskEngine = LOCAL
+
+    @property
+    def run_tasks(self) -> "RunTasks | None":
+        """What fits them as tasks; None where processes do."""
+        return self.engine.run_tasks if self.engine.distributed else None
+
+
+def parallelism(settings: Settings) -> Parallelism:
+    """That of the settings."""
+    return Parallelism(settings.training_processes, engine_of(settings.engine))
 
 
 def model_config(portfolio: Portfolio, settings: Settings, seed_offset: int = 0) -> "ModelConfig":

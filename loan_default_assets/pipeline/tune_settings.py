@@ -1,10 +1,12 @@
 """The step from a training snapshot to the best settings of many short trainings."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from loan_default_assets.engines.task_engine import LOCAL, TaskEngine
 from loan_default_assets.pipeline.pipeline_errors import ChecksFailedError
 from loan_default_assets.pipeline.readiness import check_readiness
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot, read_snapshot
@@ -15,6 +17,7 @@ from loan_default_assets.warehouse.loans import Loans
 
 if TYPE_CHECKING:
     from loan_default_assets.model.config import ModelConfig
+    from loan_default_assets.model.search_space import Dimension
     from loan_default_assets.model.split_bounds import SplitLimits
     from loan_default_assets.model.training import Encoder
     from loan_default_assets.model.training_loop import Epoch
@@ -64,6 +67,7 @@ def tune_settings(
     limits: "SplitLimits",
     leakage_limit: float,
     trials: int,
+    engine: TaskEngine = LOCAL,
     say: Callable[[str], None],
 ) -> TuningResult:
     """Try settings until the study of this snapshot has `trials` results, and find the best.
@@ -77,6 +81,7 @@ def tune_settings(
         config: The present settings, derived values not resolved.
         leakage_limit: Fall in ROC-AUC that is acceptable when features with a high ROC-AUC alone are removed.
         trials: Number of results, those of earlier starts included.
+        engine: Trains the trials, as many at once as it has workers; each of them uses the database.
         say: Receives a line per trial.
 
     Raises:
@@ -102,10 +107,11 @@ def tune_settings(
         "training_rows": rows,
         "fixed": fixed_settings(resolved),
     }
-    with open_queue(url, subject, space_around(resolved), searched(resolved), config.seed) as queue:
-        for claim in queue.claims(trials):
-            run_trial(queue, claim, training)
-            say(_progress(queue.finished(), claim, trials))
+    study = Study(url, subject, space_around(resolved), searched(resolved), config.seed)
+    engine.run_tasks(
+        run_trials, (study, training, trials), range(min(engine.workers(), trials)), lambda _, line: say(line)
+    )
+    with study.open() as queue:
         finished = queue.finished()
         present = next(trial for trial in finished if trial.settings == queue.present)
         best = max(
@@ -121,6 +127,36 @@ def tune_settings(
             validation_rows=len(labels),
             validation_defaults=int((labels == 1).sum()),
         )
+
+
+@dataclass(frozen=True)
+class Study:
+    """The arguments of `open_queue`, for every process that runs trials."""
+
+    url: str
+    subject: Mapping[str, Any]
+    space: Sequence["Dimension"]
+    present: Mapping[str, Any]
+    seed: int
+
+    def open(self) -> AbstractContextManager[TrialQueue]:
+        """The trials; see `open_queue`."""
+        return open_queue(self.url, self.subject, self.space, self.present, self.seed)
+
+
+def run_trials(shared: "tuple[Study, TrialTraining, int]", _worker: int, say: Callable[[str], None]) -> None:
+    """Run trials until the study has enough results, beside the other processes that do; the trials of a process that
+    was lost are run again by the others.
+
+    Args:
+        shared: The study, what trains a trial, and the number of results.
+        say: Receives a line per trial.
+    """
+    study, training, trials = shared
+    with study.open() as queue:
+        for claim in queue.claims(trials):
+            run_trial(queue, claim, training)
+            say(_progress(queue.finished(), claim, trials))
 
 
 def trial_config(config: "ModelConfig") -> "ModelConfig":

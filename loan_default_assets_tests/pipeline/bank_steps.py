@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from loan_default_assets.engines.task_engine import LOCAL, TaskEngine
 from loan_default_assets.limits import promotion_limits, split_limits
 from loan_default_assets.model.artifact_store import ArtifactStore
 from loan_default_assets.model.config import ModelConfig
@@ -19,7 +20,7 @@ from loan_default_assets.pipeline.make_features import make_features
 from loan_default_assets.pipeline.pretrain_encoder import PretrainedEncoder, pretrain_encoder
 from loan_default_assets.pipeline.stored_partitions import StoredPartitions
 from loan_default_assets.pipeline.train_classifier import TrainedClassifier, train_classifier
-from loan_default_assets.pipeline.training_settings import TrainingAttempt, model_config
+from loan_default_assets.pipeline.training_settings import Parallelism, TrainingAttempt, model_config
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot, read_snapshot
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
@@ -93,7 +94,9 @@ class BankSteps:
             log=LOG,
         )
 
-    def train(self, attempt: TrainingAttempt | None = None, *, processes: int = 1) -> TrainedClassifier:
+    def train(
+        self, attempt: TrainingAttempt | None = None, *, processes: int = 1, engine: TaskEngine = LOCAL
+    ) -> TrainedClassifier:
         attempt = attempt or TrainingAttempt()
         return train_classifier(
             self.portfolio,
@@ -104,7 +107,7 @@ class BankSteps:
             limits=split_limits(self.settings),
             leakage_limit=self.settings.leakage_auc_limit,
             attempt=attempt,
-            processes=processes,
+            parallelism=Parallelism(processes, engine),
             log=LOG,
         )
 
