@@ -56,9 +56,7 @@ def store_report(root: Path, version: str, evaluation: int, content: bytes) -> S
     path = folder / f"{version}-{sha256[:12]}.html"
     write_file(path, content, partial_folder=root)
     record = {"version": version, "evaluation": evaluation, "file": path.name, "sha256": sha256}
-    write_file(
-        folder / f"{version}.json", f"{json.dumps(record, indent=1)}\n".encode(), partial_folder=root
-    )
+    write_file(folder / f"{version}.json", f"{json.dumps(record, indent=1)}\n".encode(), partial_folder=root)
     for other in folder.glob(f"{version}-*.html"):
         if other != path:
             other.unlink(missing_ok=True)
@@ -77,8 +75,8 @@ def find_report(root: Path, version: str) -> StoredReport | None:
         return None
 
 
-def read_report(root: Path, version: str) -> tuple[StoredReport, bytes]:
-    """The newest report of a version and its content, which has the recorded hash.
+def read_report(root: Path, version: str) -> bytes:
+    """The newest report of a version, with the recorded hash.
 
     Raises:
         ReportFileError: There is none, or it was altered.
@@ -89,11 +87,9 @@ def read_report(root: Path, version: str) -> tuple[StoredReport, bytes]:
     except OSError:
         content = None
     if found is None or content is None:
-        raise ReportFileError(
-            f"there is no report of model {version}\nNext: loan-default report {version}"
-        )
+        raise ReportFileError(f"there is no report of model {version}\nNext: loan-default report {version}")
     if hashlib.sha256(content).hexdigest() != found.sha256:
         raise ReportFileError(
             f"{found.path} differs from its recorded SHA-256\nNext: loan-default report {version}"
         )
-    return found, content
+    return content

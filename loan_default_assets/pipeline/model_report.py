@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from logging import Logger
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from loan_default_assets.error_outline import outline
 from loan_default_assets.model.artifact_files import ArtifactError
 from loan_default_assets.pipeline.model_storage import load_encoder
 from loan_default_assets.pipeline.pipeline_errors import NoModelError, NoRowsError
@@ -47,6 +47,7 @@ from loan_default_assets.reports.figures.swap_set import SwapSet, swap_set, thre
 from loan_default_assets.reports.figures.vintages import Vintages, vintages
 from loan_default_assets.warehouse.evaluations import EvaluationInputs, EvaluationLog
 from loan_default_assets.warehouse.loans import Loans
+from loan_default_assets.warehouse.predictions import PredictionLog
 from loan_default_assets.warehouse.registry import ModelRecord, Registry, RegistryError
 
 if TYPE_CHECKING:
@@ -54,16 +55,12 @@ if TYPE_CHECKING:
     from loan_default_assets.model.predictor import Predictor
     from loan_default_assets.model.split_bounds import SplitLimits
 
-# Metrics of the rows scored now may differ by rounding of another processor.
-SAME = 1e-6
-
 
 @dataclass(frozen=True)
 class ReportInputs:
     """Where a report reads from.
 
     Attributes:
-        live: Rows of the view `live_performance` by version.
         snapshot: The rows of the newest evaluation, where the caller has them already.
     """
 
@@ -71,9 +68,9 @@ class ReportInputs:
     loans: Loans
     registry: Registry
     evaluations: EvaluationLog
+    predictions: PredictionLog
     store: ArtifactStore
     split_limits: SplitLimits
-    live: Mapping[str, Mapping[str, Any]]
     snapshot: TrainingSnapshot | None = None
 
 
@@ -93,6 +90,19 @@ def write_report(inputs: ReportInputs, version: str, log: Logger) -> StoredRepor
     return stored
 
 
+def write_report_or_warn(inputs: ReportInputs, version: str, log: Logger) -> StoredReport | None:
+    """`write_report` after an evaluation, whose verdict is recorded and stands whether or not a report is written.
+
+    Returns:
+        None where it could not be written; the log says why and what to run next.
+    """
+    try:
+        return write_report(inputs, version, log)
+    except Exception as error:  # noqa: BLE001 - a promotion must not depend on its report
+        log.warning(f"report: not written: {outline(error)}\nNext: loan-default report {version}")
+        return None
+
+
 def report_figures(inputs: ReportInputs, version: str) -> ReportFigures:
     """All figures on the newest evaluation of a version.
 
@@ -108,14 +118,16 @@ def report_figures(inputs: ReportInputs, version: str) -> ReportFigures:
     check = inputs.store.check(record)
     gates = gates_of(found)
     rows, reason = _rows(inputs, record, found)
-    parts: dict[str, Any] = dict.fromkeys(_OF_ROWS, reason) if rows is None else _of_rows(inputs, record, found, rows)
+    parts: dict[str, Any] = (
+        dict.fromkeys(_OF_ROWS, reason) if rows is None else _of_rows(inputs, record, found, rows)
+    )
     return ReportFigures(
         model=model_facts(record, inputs.portfolio, check.signed_by),
         evaluation=evaluation_facts(found.id, found.evaluation),
         history=history_of(
             version,
             history,
-            inputs.live.get(version),
+            next(iter(inputs.predictions.live_performance(version)), None),
             None if isinstance(gates, Omitted) else gates.limits.f1_threshold,
         ),
         gates=gates,
@@ -208,8 +220,8 @@ def _of_rows(
 ) -> dict[str, Any]:
     portfolio, index, threshold = inputs.portfolio, rows.window, rows.predictor.threshold
     label, pd = rows.label(index), rows.pd[index]
-    snapshot = f"snapshot {rows.snapshot.digest[:16]}"
-    window = Source("processed_data", f"{snapshot}, {len(index):,} window rows, PD by {record.version}")
+    snapshot = f"snapshot={rows.snapshot.digest[:16]}"
+    window = Source("processed_data", f"{snapshot}, part=window, rows={len(index)}, model={record.version}")
     features = features_of(portfolio)
     stored = rows.snapshot.rows
     named: list[tuple[str, Any]] = [(name, "protected") for name in portfolio.protected]
@@ -220,7 +232,9 @@ def _of_rows(
         column_groups(grouping, role, label, pd, threshold, raw)
         for (_, role), grouping in zip(named, by_column, strict=True)
     ]
-    segments = [g for g in by_column if g.column not in portfolio.features.categorical + portfolio.features.numerical]
+    segments = [
+        g for g in by_column if g.column not in portfolio.features.categorical + portfolio.features.numerical
+    ]
     economics = portfolio.economics
     return {
         "data": data_facts(rows.snapshot, portfolio),
@@ -239,7 +253,7 @@ def _of_rows(
             rows.pd[rows.validation],
             label,
             pd,
-            Source("processed_data", f"{window.row}; bounds: {len(rows.validation):,} validation rows"),
+            Source("processed_data", f"{window.row}; part=validation, rows={len(rows.validation)}"),
         ),
         "effects": feature_effects(
             features,
@@ -270,7 +284,8 @@ def _drift(record: ModelRecord, rows: ReportRows, features: list[Any], snapshot:
             features, stored.numerical, stored.categorical, rows.reference, rows.window, rows.by_period
         ),
         source=Source(
-            "processed_data", f"{snapshot}, against {len(rows.reference):,} {part} rows, PD by {record.version}"
+            "processed_data",
+            f"{snapshot}, reference={part}, rows={len(rows.reference)}, model={record.version}",
         ),
     )
 
@@ -307,12 +322,10 @@ def _swaps(
     pd, other = rows.pd[index], predictor.predict(stored.numerical[index], stored.categorical[index]).pd
     source = Source(
         evaluation_source(found.id).table,
-        f"id = {found.id}; processed_data, {len(index):,} window rows, PD by {record.version} and {previous}",
+        f"id={found.id}; processed_data, part=window, rows={len(index)}, models={record.version}, {previous}",
     )
     rate = float((other < predictor.threshold).mean())
     return tuple(
-        swap_set(
-            rows.label(index), pd, threshold, other, predictor.threshold, other=previous, source=source
-        )
+        swap_set(rows.label(index), pd, threshold, other, predictor.threshold, other=previous, source=source)
         for threshold in (rows.predictor.threshold, threshold_for_approval(pd, rate))
     )

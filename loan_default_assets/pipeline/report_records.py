@@ -43,7 +43,7 @@ _COUNTS = (
 
 def evaluation_source(number: int) -> Source:
     """The row of an evaluation."""
-    return Source("model_performance", f"id = {number}")
+    return Source("model_performance", f"id={number}")
 
 
 def model_facts(record: ModelRecord, portfolio: Portfolio, signed_by: str | None) -> ModelFacts:
@@ -69,7 +69,7 @@ def model_facts(record: ModelRecord, portfolio: Portfolio, signed_by: str | None
         trained_to=_day(record.trained_to),
         seed=int(record.hyper_parameters.get("seed", 0)),
         lineage=tuple((name, value) for name, value in lineage if value),
-        source=Source("model_metadata", f"version = {record.version}"),
+        source=Source("model_metadata", f"version={record.version}"),
     )
 
 
@@ -116,11 +116,14 @@ def gates_of(found: EvaluationInputs) -> PromotionGates | Omitted:
         inputs = PromotionInputs.from_dict(found.inputs)
     except ValueError:
         return Omitted("omitted.inputs_incomplete")
-    return promotion_gates(inputs, Source("evaluation_inputs", f"evaluation = {found.id}"))
+    return promotion_gates(inputs, Source("evaluation_inputs", f"evaluation={found.id}"))
 
 
 def history_of(
-    version: str, evaluations: Sequence[EvaluationInputs], live: Mapping[str, Any] | None, target: float | None
+    version: str,
+    evaluations: Sequence[EvaluationInputs],
+    live: Mapping[str, Any] | None,
+    target: float | None,
 ) -> History:
     """All evaluations of the version, and its served predictions against the outcomes known since."""
     points = tuple(
@@ -135,7 +138,7 @@ def history_of(
         for each in evaluations
         if each.evaluation.model_version == version
     )
-    row = f"model_version = {version}"
+    row = f"model_version={version}"
     served = None
     if live is not None:
         names = ("f1", "precision", "recall", "accuracy", "roc_auc", "brier")
@@ -162,7 +165,7 @@ def data_facts(snapshot: TrainingSnapshot, portfolio: Portfolio) -> DataFacts:
         observed_at=label.observed_at or "",
         training_default_rate=float(described.get("training_default_rate", math.nan)),
         sampled=snapshot.sampling is not None,
-        source=Source("processed_data", f"snapshot {snapshot.digest[:16]}"),
+        source=Source("processed_data", f"snapshot={snapshot.digest[:16]}"),
     )
 
 
@@ -184,7 +187,7 @@ def course_of(
         members=tuple((member.kind, member.weight) for member in model.members),
         pretraining_gain=record.metrics.get("pretraining_gain"),
         calibration=(model.calibration.slope, model.calibration.offset),
-        source=Source("model.json", f"artifact {record.version}"),
+        source=Source("model.json", f"artifact={record.version}"),
     )
 
 

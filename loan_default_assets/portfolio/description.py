@@ -125,9 +125,9 @@ class Description(PortfolioPart):
     `known_after_outcome`: columns that exist only after the outcome; refused as features. `known_at_application`: a
     human's attestation that these columns are known at application. `protected`: columns that are reported on and
     refused as features. `segments`: columns by whose groups the model report shows results. `economics`: loss given
-    default and margin of its cut-off table. `ignore`: columns of the source that are not read, as a list or, with the reasons, as
-    `{email: personal data}`; `ignored_because` has these reasons. `new_columns`: a source with columns that are
-    neither described nor ignored is refused, or they are not read, and are named.
+    default and margin of its cut-off table. `ignore`: columns of the source that are not read, as a list or, with the
+    reasons, as `{email: personal data}`; `ignored_because` has these reasons. `new_columns`: a source with columns that
+    are neither described nor ignored is refused, or they are not read, and are named.
     """
 
     name: str

@@ -122,8 +122,8 @@ def cut_offs(
     ends = np.unique(last_of_tie[np.searchsorted(last_of_tie, np.ceil(wanted)).clip(0, len(last_of_tie) - 1)])
     bands, first = [], 0
     for last in ends:
-        approved = slice(0, last + 1)
-        bad, share = float(defaults[approved].mean()), (last + 1) / len(pd)
+        below = slice(0, last + 1)
+        bad, share = float(defaults[below].mean()), (last + 1) / len(pd)
         bands.append(
             CutOffBand(
                 highest_pd=float(pd[last]),
@@ -131,7 +131,7 @@ def cut_offs(
                 defaults=int(defaults[first : last + 1].sum()),
                 approval_rate=float(share),
                 bad_rate=bad,
-                expected_loss=float(pd[approved].mean()) * economics.lgd,
+                expected_loss=float(pd[below].mean()) * economics.lgd,
                 result=float(share * ((1 - bad) * economics.margin - bad * economics.lgd)),
             )
         )

@@ -242,7 +242,7 @@ def drift_periods(
                 default_rate=jeffreys_interval(int((label[known] == 1).sum()), len(known)),
                 mean_pd=float(scored.mean()) if len(scored) else math.nan,
                 score=stability_index(expected, scored) if len(scored) else None,
-                in_training=trained_to is not None and np.datetime64(name, "D") <= np.datetime64(trained_to, "D"),
+                in_training=trained_to is not None and name <= trained_to.isoformat(),
             )
         )
     return tuple(found)

@@ -145,7 +145,9 @@ def _importance(
     drops = []
     for _ in range(REPEATS):
         column = _column(rows, position)
-        drops.append(base - roc_auc(outcome, score(*_with(rows, position, column[rng.permutation(len(column))]))))
+        drops.append(
+            base - roc_auc(outcome, score(*_with(rows, position, column[rng.permutation(len(column))])))
+        )
     return Importance(feature, float(np.mean(drops)), min(drops), max(drops))
 
 
@@ -170,7 +172,11 @@ def _dependence(
     repeated = np.repeat(points, len(few)).astype(values.dtype)
     tiled = (np.tile(rows[0], (len(points), 1)), np.tile(rows[1], (len(points), 1)))
     pd = score(*_with(tiled, position, repeated)).reshape(len(points), len(few))
-    direction, share, observed = ("none", 0.0, "none") if feature.kind == "category" else _directions(pd, values, label)
+    direction: Direction = "none"
+    observed: Direction = "none"
+    share = 0.0
+    if feature.kind == "number":
+        direction, share, observed = _directions(pd, values, label)
     return Dependence(
         feature, tuple(map(float, points)), tuple(map(float, pd.mean(1))), direction, share, observed
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -90,7 +91,7 @@ def group_numbers(column: str, values: np.ndarray, groups: int = 4) -> Grouping:
 
     Examples:
         >>> group_numbers("age", np.array([20.0, 30.0, 40.0, 50.0, 60.0, 70.0]), groups=2).names
-        ('< 45', '>= 45')
+        ('<\\xa045', '≥\\xa045')
     """
     present = np.unique(values[~np.isnan(values)])
     if 0 < len(present) <= 2 * groups:
@@ -117,5 +118,5 @@ def _range_names(edges: np.ndarray) -> tuple[str, ...]:
     texts = [f"{edge:.4g}" for edge in edges.tolist()]
     if not texts:
         return ("all",)
-    middle = [f"{low} – {high}" for low, high in zip(texts, texts[1:], strict=False)]
-    return (f"< {texts[0]}", *middle, f">= {texts[-1]}")
+    middle = [f"{low}\u00a0–\u00a0{high}" for low, high in pairwise(texts)]
+    return (f"<\u00a0{texts[0]}", *middle, f"≥\u00a0{texts[-1]}")

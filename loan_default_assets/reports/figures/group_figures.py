@@ -36,7 +36,7 @@ class GroupFigures:
         rows: Loans.
         defaults: Defaults among them; -1 with fewer than 30 loans.
         approval_rate: Share with a PD below the threshold, with Jeffreys' interval.
-        ratio: Approval rate over that of the largest group, with Katz' interval.
+        ratio: Approval rate over that of the largest group, with Katz' interval; 1 without one for that group itself.
         f1: F1 of the default class at the model's threshold.
         mean_pd: Predicted default rate.
         observed: Default rate with its interval.
@@ -142,7 +142,12 @@ def column_groups(
 
 
 def _figures(
-    name: str, rows: np.ndarray, reference: np.ndarray, defaults: np.ndarray, pd: np.ndarray, approved: np.ndarray
+    name: str,
+    rows: np.ndarray,
+    reference: np.ndarray,
+    defaults: np.ndarray,
+    pd: np.ndarray,
+    approved: np.ndarray,
 ) -> GroupFigures:
     count, unknown = int(rows.sum()), Interval(math.nan, math.nan, math.nan)
     if count < FEWEST_ROWS:
@@ -155,7 +160,9 @@ def _figures(
         rows=count,
         defaults=bad,
         approval_rate=jeffreys_interval(found, count),
-        ratio=ratio_interval(found, count, int((reference & approved).sum()), int(reference.sum())),
+        ratio=Interval(1.0, math.nan, math.nan)
+        if np.array_equal(rows, reference)
+        else ratio_interval(found, count, int((reference & approved).sum()), int(reference.sum())),
         f1=2 * true_positives / denominator if denominator else math.nan,
         mean_pd=float(pd[rows].mean()),
         observed=jeffreys_interval(bad, count),
@@ -194,7 +201,15 @@ def weak_segments(
             observed = jeffreys_interval(int(defaults[rows].sum()), int(rows.sum()))
             found.append(
                 WeakSegment(
-                    column, name, int(rows.sum()), observed, float(pd[rows].mean()), p_value, area, wrong, weak
+                    column,
+                    name,
+                    int(rows.sum()),
+                    observed,
+                    float(pd[rows].mean()),
+                    p_value,
+                    area,
+                    wrong,
+                    weak,
                 )
             )
     found.sort(key=lambda segment: (segment.p_value, segment.area.value))

@@ -83,7 +83,6 @@ class ModelFacts:
         portfolio: Name of the portfolio.
         title: Its title; its name without one.
         version: The model.
-        status: `candidate`, `champion`, `retired` or `rejected`, at the time of the evaluation's report.
         threshold: PD from which a loan is declined.
         trained_from: First day of training and validation rows; empty without dates.
         trained_to: Last day of them; empty without dates.

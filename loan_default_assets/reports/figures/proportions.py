@@ -49,9 +49,7 @@ def jeffreys_interval(events: int, rows: int) -> Interval:
     if rows == 0:
         return Interval(math.nan, math.nan, math.nan)
     low, high = beta.ppf([(1 - LEVEL) / 2, (1 + LEVEL) / 2], events + 0.5, rows - events + 0.5)
-    return Interval(
-        events / rows, 0.0 if events == 0 else float(low), 1.0 if events == rows else float(high)
-    )
+    return Interval(events / rows, 0.0 if events == 0 else float(low), 1.0 if events == rows else float(high))
 
 
 def ratio_interval(events: int, rows: int, other_events: int, other_rows: int) -> Interval:

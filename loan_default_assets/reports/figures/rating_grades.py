@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -52,7 +53,7 @@ def rating_grades(
     pd: np.ndarray,
     source: Source,
 ) -> RatingGrades:
-    """Ten bands of equally many validation rows, merged until their default rates rise; filled with the window's loans.
+    """Ten bands of equally many validation rows, merged until no default rate falls; filled with the window's loans.
 
     Args:
         validation_label: (m,) 0 or 1: validation rows, on which the bounds are chosen.
@@ -71,14 +72,17 @@ def rating_grades(
         grades.append(RatingGrade(index + 1, edges[index], edges[index + 1], band))
     rates = [grade.band.observed.value for grade in grades if grade.band]
     return RatingGrades(
-        tuple(grades), GRADES, sum(after < before for before, after in zip(rates, rates[1:], strict=False)), source
+        tuple(grades),
+        GRADES,
+        sum(after < before for before, after in pairwise(rates)),
+        source,
     )
 
 
 def grade_bounds(label: np.ndarray, pd: np.ndarray, grades: int = GRADES) -> np.ndarray:
     """Lower PDs of the second grade and those above it, ascending.
 
-    Neighbouring bands whose default rates do not rise are pooled, as in isotonic regression.
+    Neighbouring bands whose default rates fall are pooled, as in isotonic regression.
 
     Args:
         label: (n,) 0 or 1.
@@ -101,7 +105,7 @@ def grade_bounds(label: np.ndarray, pd: np.ndarray, grades: int = GRADES) -> np.
         group = (float(defaults[index]), float(rows[index]))
         if index:
             kept.append(float(bounds[index - 1]))
-        while pooled and group[0] * pooled[-1][1] <= pooled[-1][0] * group[1]:
+        while pooled and group[0] * pooled[-1][1] < pooled[-1][0] * group[1]:
             before = pooled.pop()
             group = (group[0] + before[0], group[1] + before[1])
             kept.pop()

@@ -75,7 +75,11 @@ def vintages(
         rate = jeffreys_interval(int((label[known] == 1).sum()), len(known))
         found.append(
             Vintage(
-                name, len(index), len(known), rate, _cumulative(index, ages, as_of, label, observed_at, matured, cutoff)
+                name,
+                len(index),
+                len(known),
+                rate,
+                _cumulative(index, ages, as_of, label, observed_at, matured, cutoff),
             )
         )
     return Vintages(tuple(found), ages, source)
