@@ -40,7 +40,7 @@ from loan_default_assets.reports.figures.drift import Drift, drift_periods, feat
 from loan_default_assets.reports.figures.feature_effects import feature_effects
 from loan_default_assets.reports.figures.group_figures import ColumnGroups, column_groups, weak_segments
 from loan_default_assets.reports.figures.model_facts import Omitted, TrainingCourse
-from loan_default_assets.reports.figures.proportions import Source
+from loan_default_assets.reports.figures.proportions import FigureSource
 from loan_default_assets.reports.figures.rating_grades import rating_grades
 from loan_default_assets.reports.figures.report_figures import ReportFigures
 from loan_default_assets.reports.figures.swap_set import SwapSet, swap_set, threshold_for_approval
@@ -221,13 +221,15 @@ def _of_rows(
     portfolio, index, threshold = inputs.portfolio, rows.window, rows.predictor.threshold
     label, pd = rows.label(index), rows.pd[index]
     snapshot = f"snapshot={rows.snapshot.digest[:16]}"
-    window = Source("processed_data", f"{snapshot}, part=window, rows={len(index)}, model={record.version}")
+    window = FigureSource(
+        "processed_data", f"{snapshot}, part=window, rows={len(index)}, model={record.version}"
+    )
     features = features_of(portfolio)
     stored = rows.snapshot.rows
     named: list[tuple[str, Any]] = [(name, "protected") for name in portfolio.protected]
     named += [(name, "segment") for name in portfolio.segments if name not in portfolio.protected]
     by_column = column_groupings(portfolio, inputs.loans, rows, tuple(name for name, _ in named))
-    raw = Source("raw_data", window.row)
+    raw = FigureSource("raw_data", window.row)
     groups: list[ColumnGroups] = [
         column_groups(grouping, role, label, pd, threshold, raw)
         for (_, role), grouping in zip(named, by_column, strict=True)
@@ -253,7 +255,7 @@ def _of_rows(
             rows.pd[rows.validation],
             label,
             pd,
-            Source("processed_data", f"{window.row}; part=validation, rows={len(rows.validation)}"),
+            FigureSource("processed_data", f"{window.row}; part=validation, rows={len(rows.validation)}"),
         ),
         "effects": feature_effects(
             features,
@@ -283,7 +285,7 @@ def _drift(record: ModelRecord, rows: ReportRows, features: list[Any], snapshot:
         features=feature_drift(
             features, stored.numerical, stored.categorical, rows.reference, rows.window, rows.by_period
         ),
-        source=Source(
+        source=FigureSource(
             "processed_data",
             f"{snapshot}, reference={part}, rows={len(rows.reference)}, model={record.version}",
         ),
@@ -301,7 +303,7 @@ def _vintages(portfolio: Portfolio, rows: ReportRows, snapshot: str) -> Vintages
         rows.matured,
         np.datetime64(cutoff, "D"),
         dated_outcomes=portfolio.label.observed_at is not None,
-        source=Source("processed_data", snapshot),
+        source=FigureSource("processed_data", snapshot),
     )
 
 
@@ -320,7 +322,7 @@ def _swaps(
         return predictor
     index, stored = rows.window, rows.snapshot.rows
     pd, other = rows.pd[index], predictor.predict(stored.numerical[index], stored.categorical[index]).pd
-    source = Source(
+    source = FigureSource(
         evaluation_source(found.id).table,
         f"id={found.id}; processed_data, part=window, rows={len(index)}, models={record.version}, {previous}",
     )

@@ -23,7 +23,7 @@ from loan_default_assets.reports.figures.model_facts import (
     PromotionGates,
     TrainingCourse,
 )
-from loan_default_assets.reports.figures.proportions import Interval, Source
+from loan_default_assets.reports.figures.proportions import FigureSource, Interval
 from loan_default_assets.warehouse.evaluations import EvaluationInputs, EvaluationRecord
 from loan_default_assets.warehouse.registry import ModelRecord
 
@@ -41,9 +41,9 @@ _COUNTS = (
 )
 
 
-def evaluation_source(number: int) -> Source:
+def evaluation_source(number: int) -> FigureSource:
     """The row of an evaluation."""
-    return Source("model_performance", f"id={number}")
+    return FigureSource("model_performance", f"id={number}")
 
 
 def model_facts(record: ModelRecord, portfolio: Portfolio, signed_by: str | None) -> ModelFacts:
@@ -69,7 +69,7 @@ def model_facts(record: ModelRecord, portfolio: Portfolio, signed_by: str | None
         trained_to=_day(record.trained_to),
         seed=int(record.hyper_parameters.get("seed", 0)),
         lineage=tuple((name, value) for name, value in lineage if value),
-        source=Source("model_metadata", f"version={record.version}"),
+        source=FigureSource("model_metadata", f"version={record.version}"),
     )
 
 
@@ -116,7 +116,7 @@ def gates_of(found: EvaluationInputs) -> PromotionGates | Omitted:
         inputs = PromotionInputs.from_dict(found.inputs)
     except ValueError:
         return Omitted("omitted.inputs_incomplete")
-    return promotion_gates(inputs, Source("evaluation_inputs", f"evaluation={found.id}"))
+    return promotion_gates(inputs, FigureSource("evaluation_inputs", f"evaluation={found.id}"))
 
 
 def history_of(
@@ -148,9 +148,9 @@ def history_of(
             values={name: None if live[name] is None else float(live[name]) for name in names},
             first_scored=live["first_scored_at"].date().isoformat(),
             last_scored=live["last_scored_at"].date().isoformat(),
-            source=Source("live_performance", row),
+            source=FigureSource("live_performance", row),
         )
-    return History(points, target, served, Source("model_performance", row))
+    return History(points, target, served, FigureSource("model_performance", row))
 
 
 def data_facts(snapshot: TrainingSnapshot, portfolio: Portfolio) -> DataFacts:
@@ -165,7 +165,7 @@ def data_facts(snapshot: TrainingSnapshot, portfolio: Portfolio) -> DataFacts:
         observed_at=label.observed_at or "",
         training_default_rate=float(described.get("training_default_rate", math.nan)),
         sampled=snapshot.sampling is not None,
-        source=Source("processed_data", f"snapshot={snapshot.digest[:16]}"),
+        source=FigureSource("processed_data", f"snapshot={snapshot.digest[:16]}"),
     )
 
 
@@ -187,7 +187,7 @@ def course_of(
         members=tuple((member.kind, member.weight) for member in model.members),
         pretraining_gain=record.metrics.get("pretraining_gain"),
         calibration=(model.calibration.slope, model.calibration.offset),
-        source=Source("model.json", f"artifact={record.version}"),
+        source=FigureSource("model.json", f"artifact={record.version}"),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loan_default_assets.reports.figures.proportions import Interval, Source, jeffreys_interval
+from loan_default_assets.reports.figures.proportions import FigureSource, Interval, jeffreys_interval
 
 BANDS = 10
 
@@ -56,10 +56,10 @@ class CalibrationFigures:
     reliability: float
     resolution: float
     uncertainty: float
-    source: Source
+    source: FigureSource
 
 
-def calibration_figures(label: np.ndarray, pd: np.ndarray, source: Source) -> CalibrationFigures:
+def calibration_figures(label: np.ndarray, pd: np.ndarray, source: FigureSource) -> CalibrationFigures:
     """Calibration by tenths of the loans.
 
     Args:

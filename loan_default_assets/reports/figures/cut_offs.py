@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loan_default_assets.reports.figures.proportions import Source
+from loan_default_assets.reports.figures.proportions import FigureSource
 
 BANDS = 20
 THRESHOLDS = 101
@@ -100,11 +100,11 @@ class CutOffs:
     threshold: float
     approval_rate: float
     bad_rate: float
-    source: Source
+    source: FigureSource
 
 
 def cut_offs(
-    label: np.ndarray, pd: np.ndarray, threshold: float, economics: Economics, source: Source
+    label: np.ndarray, pd: np.ndarray, threshold: float, economics: Economics, source: FigureSource
 ) -> CutOffs:
     """Cut-offs at about every 20th of the loans.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loan_default_assets.reports.figures.proportions import Source
+from loan_default_assets.reports.figures.proportions import FigureSource
 
 # More points than a figure of this width shows.
 MOST_POINTS = 160
@@ -73,10 +73,10 @@ class Discrimination:
     defaults_share: tuple[float, ...]
     others_share: tuple[float, ...]
     gains: tuple[GainsBand, ...]
-    source: Source
+    source: FigureSource
 
 
-def discrimination(label: np.ndarray, pd: np.ndarray, source: Source) -> Discrimination | None:
+def discrimination(label: np.ndarray, pd: np.ndarray, source: FigureSource) -> Discrimination | None:
     """The curves of a model; None where the rows have one class only.
 
     Args:

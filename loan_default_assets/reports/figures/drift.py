@@ -12,7 +12,7 @@ import numpy as np
 
 from loan_default_assets.model.metrics import psi, psi_of_counts
 from loan_default_assets.reports.figures.feature_table import Feature
-from loan_default_assets.reports.figures.proportions import Interval, Source, jeffreys_interval
+from loan_default_assets.reports.figures.proportions import FigureSource, Interval, jeffreys_interval
 
 BINS = 10
 AMBER, RED = 0.10, 0.25
@@ -93,7 +93,7 @@ class Drift:
     window_score: StabilityIndex
     periods: tuple[DriftPeriod, ...]
     features: tuple[FeatureDrift, ...]
-    source: Source
+    source: FigureSource
 
 
 @dataclass(frozen=True)

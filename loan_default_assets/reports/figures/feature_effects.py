@@ -10,7 +10,7 @@ import numpy as np
 
 from loan_default_assets.model.metrics import roc_auc
 from loan_default_assets.reports.figures.feature_table import Feature
-from loan_default_assets.reports.figures.proportions import Source
+from loan_default_assets.reports.figures.proportions import FigureSource
 
 # (n, N) numerical and (n, C) categorical features to (n,) PDs.
 Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -85,7 +85,7 @@ class FeatureEffects:
     importance: tuple[Importance, ...]
     dependence: tuple[Dependence, ...]
     dependence_rows: int
-    source: Source
+    source: FigureSource
 
 
 def feature_effects(
@@ -94,7 +94,7 @@ def feature_effects(
     categorical: np.ndarray,
     label: np.ndarray,
     score: Score,
-    source: Source,
+    source: FigureSource,
     *,
     seed: int = 0,
 ) -> FeatureEffects | None:

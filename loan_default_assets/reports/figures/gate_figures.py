@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from loan_default_assets.policy.leakage_ceiling import leakage_not_excluded
 from loan_default_assets.policy.promotion_inputs import PromotionInputs
 from loan_default_assets.reports.figures.model_facts import PromotionGate, PromotionGates
-from loan_default_assets.reports.figures.proportions import Source
+from loan_default_assets.reports.figures.proportions import FigureSource
 
 INTEGRITY = ("outputs_finite", "schema_matches", "artifact_matches", "smoke_passed")
 
 
-def promotion_gates(inputs: PromotionInputs, source: Source) -> PromotionGates:
+def promotion_gates(inputs: PromotionInputs, source: FigureSource) -> PromotionGates:
     """Every rule that applied, with measured value and limit."""
     return PromotionGates(tuple(_gates(inputs)), inputs.limits, source)
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from loan_default_assets.reports.figures.feature_table import Grouping
 from loan_default_assets.reports.figures.proportions import (
+    NORMAL_QUANTILE,
+    FigureSource,
     Interval,
-    Source,
     area_interval,
     jeffreys_interval,
     ratio_interval,
@@ -73,12 +74,12 @@ class ColumnGroups:
     role: Role
     reference: str
     groups: tuple[GroupFigures, ...]
-    source: Source
+    source: FigureSource
 
 
 @dataclass(frozen=True)
 class WeakSegment:
-    """A group whose PDs are off, or in which the model discriminates worse than elsewhere.
+    """A group whose PDs are off, or in which the model discriminates worse than its own PDs imply.
 
     Attributes:
         column: Name of the column.
@@ -86,10 +87,10 @@ class WeakSegment:
         rows: Loans.
         observed: Default rate.
         mean_pd: Predicted default rate.
-        p_value: Of the test that the PDs are right, after Holm's correction for all groups that were tested.
+        p_value: Of the test that the PDs are right on average, after Holm's correction for all tests.
         area: ROC-AUC within the group.
-        miscalibrated: Whether the test rejects at 5 %.
-        less_discriminating: Whether the upper bound of `area` lies below the ROC-AUC of all loans.
+        implied_area: ROC-AUC that these PDs have where they are right.
+        area_p_value: Of the test that `area` is not below it, after the same correction.
     """
 
     column: str
@@ -99,8 +100,8 @@ class WeakSegment:
     mean_pd: float
     p_value: float
     area: Interval
-    miscalibrated: bool
-    less_discriminating: bool
+    implied_area: float
+    area_p_value: float
 
 
 @dataclass(frozen=True)
@@ -109,16 +110,16 @@ class WeakSegments:
 
     Attributes:
         tested: Groups that were tested: those with 5 % of the loans, at least 100.
-        found: The most miscalibrated first, at most ten.
+        found: The most certain first, at most ten.
     """
 
     tested: int
     found: tuple[WeakSegment, ...]
-    source: Source
+    source: FigureSource
 
 
 def column_groups(
-    grouping: Grouping, role: Role, label: np.ndarray, pd: np.ndarray, threshold: float, source: Source
+    grouping: Grouping, role: Role, label: np.ndarray, pd: np.ndarray, threshold: float, source: FigureSource
 ) -> ColumnGroups:
     """Figures of every group of a column.
 
@@ -170,9 +171,12 @@ def _figures(
 
 
 def weak_segments(
-    groupings: Iterable[Grouping], label: np.ndarray, pd: np.ndarray, source: Source
+    groupings: Iterable[Grouping], label: np.ndarray, pd: np.ndarray, source: FigureSource
 ) -> WeakSegments:
-    """Search all groups for wrong PDs (binomial test of the sum of PDs, normal) and for weak discrimination.
+    """Search all groups for wrong PDs and for less discrimination than the PDs imply.
+
+    A group that is defined by a feature of the model discriminates less than all loans even where every PD is right,
+    so its ROC-AUC is compared with the one that its own PDs imply.
 
     Args:
         groupings: Groups by every column.
@@ -180,40 +184,64 @@ def weak_segments(
         pd: (n,) PDs.
         source: Where the values come from.
     """
+    fewest = max(WEAK_ROWS, WEAK_SHARE * len(label))
+    tested = [
+        _tested(grouping.column, name, label[rows], pd[rows])
+        for grouping in groupings
+        for name, rows in ((name, grouping.group == index) for index, name in enumerate(grouping.names))
+        if fewest <= rows.sum() < len(label)
+    ]
+    corrected = holm([p for segment in tested for p in (segment.p_value, segment.area_p_value)])
+    found = [
+        replace(segment, p_value=corrected[2 * index], area_p_value=corrected[2 * index + 1])
+        for index, segment in enumerate(tested)
+    ]
+    weak = [one for one in found if min(one.p_value, one.area_p_value) < WEAK_LEVEL]
+    weak.sort(key=lambda one: (min(one.p_value, one.area_p_value), one.column, one.name))
+    return WeakSegments(len(tested), tuple(weak[:MOST_WEAK]), source)
+
+
+def _tested(column: str, name: str, label: np.ndarray, pd: np.ndarray) -> WeakSegment:
+    """A group with the p-values of both tests, before correction; both are normal."""
     from scipy.stats import norm
 
-    defaults, overall = label == 1, area_interval(label, pd).value
-    fewest = max(WEAK_ROWS, WEAK_SHARE * len(label))
-    tested: list[tuple[str, str, np.ndarray, float]] = []
-    for grouping in groupings:
-        for index, name in enumerate(grouping.names):
-            rows = grouping.group == index
-            if fewest <= rows.sum() < len(label):
-                spread = math.sqrt(float((pd[rows] * (1 - pd[rows])).sum())) or 1.0
-                z = float(defaults[rows].sum() - pd[rows].sum()) / spread
-                tested.append((grouping.column, name, rows, float(2 * norm.sf(abs(z)))))
-    corrected = holm([p for *_, p in tested])
-    found = []
-    for (column, name, rows, _), p_value in zip(tested, corrected, strict=True):
-        area = area_interval(label[rows], pd[rows])
-        wrong, weak = p_value < WEAK_LEVEL, area.high < overall
-        if wrong or weak:
-            observed = jeffreys_interval(int(defaults[rows].sum()), int(rows.sum()))
-            found.append(
-                WeakSegment(
-                    column,
-                    name,
-                    int(rows.sum()),
-                    observed,
-                    float(pd[rows].mean()),
-                    p_value,
-                    area,
-                    wrong,
-                    weak,
-                )
-            )
-    found.sort(key=lambda segment: (segment.p_value, segment.area.value))
-    return WeakSegments(len(tested), tuple(found[:MOST_WEAK]), source)
+    defaults, rows = int((label == 1).sum()), len(label)
+    spread = math.sqrt(float((pd * (1 - pd)).sum())) or 1.0
+    area, implied = area_interval(label, pd), implied_area(pd)
+    error = (area.high - area.low) / (2 * NORMAL_QUANTILE)
+    below = float(norm.cdf((area.value - implied) / error)) if error > 0 else 1.0
+    return WeakSegment(
+        column=column,
+        name=name,
+        rows=rows,
+        observed=jeffreys_interval(defaults, rows),
+        mean_pd=float(pd.mean()),
+        p_value=float(2 * norm.sf(abs(defaults - float(pd.sum())) / spread)),
+        area=area,
+        implied_area=implied,
+        area_p_value=below,
+    )
+
+
+def implied_area(pd: np.ndarray) -> float:
+    """The ROC-AUC of PDs that are right: the default and the other loan of a pair drawn by the PDs themselves.
+
+    Args:
+        pd: (n,) PDs.
+
+    Returns:
+        The area; NaN where no loan, or every loan, defaults for certain.
+
+    Examples:
+        >>> implied_area(np.array([0.2, 0.2])), round(implied_area(np.array([0.0, 0.5, 1.0])), 4)
+        (0.5, 0.9444)
+    """
+    values, index = np.unique(pd, return_inverse=True)
+    defaults = np.bincount(index, weights=pd, minlength=len(values))
+    others = np.bincount(index, weights=1 - pd, minlength=len(values))
+    pairs = defaults.sum() * others.sum()
+    below = np.cumsum(others) - others
+    return float((defaults * (below + others / 2)).sum() / pairs) if pairs > 0 else math.nan
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from loan_default_assets.policy.promotion import PromotionLimits
-from loan_default_assets.reports.figures.proportions import Interval, Source
+from loan_default_assets.reports.figures.proportions import FigureSource, Interval
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class EvaluationFacts:
     reference_difference: tuple[float, float] | None
     best_reference: str
     compared_with: str
-    source: Source
+    source: FigureSource
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class ModelFacts:
     trained_to: str
     seed: int
     lineage: tuple[tuple[str, str], ...]
-    source: Source
+    source: FigureSource
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class DataFacts:
     observed_at: str
     training_default_rate: float
     sampled: bool
-    source: Source
+    source: FigureSource
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class TrainingCourse:
     members: tuple[tuple[str, float], ...]
     pretraining_gain: float | None
     calibration: tuple[float, float]
-    source: Source
+    source: FigureSource
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ class LiveFigures:
     values: Mapping[str, float | None]
     first_scored: str
     last_scored: str
-    source: Source
+    source: FigureSource
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ class History:
     evaluations: tuple[EvaluationPoint, ...]
     target: float | None
     live: LiveFigures | None
-    source: Source
+    source: FigureSource
 
 
 @dataclass(frozen=True)
@@ -222,4 +222,4 @@ class PromotionGates:
 
     gates: tuple[PromotionGate, ...]
     limits: PromotionLimits
-    source: Source
+    source: FigureSource

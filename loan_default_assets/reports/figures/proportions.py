@@ -12,7 +12,7 @@ NORMAL_QUANTILE = 1.959963984540054
 
 
 @dataclass(frozen=True)
-class Source:
+class FigureSource:
     """Where a figure comes from, so that a validator can find it.
 
     Attributes:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from loan_default_assets.reports.figures.calibration_bands import CalibrationBand, calibration_band
-from loan_default_assets.reports.figures.proportions import Source
+from loan_default_assets.reports.figures.proportions import FigureSource
 
 GRADES = 10
 
@@ -43,7 +43,7 @@ class RatingGrades:
     grades: tuple[RatingGrade, ...]
     requested: int
     inversions: int
-    source: Source
+    source: FigureSource
 
 
 def rating_grades(
@@ -51,7 +51,7 @@ def rating_grades(
     validation_pd: np.ndarray,
     label: np.ndarray,
     pd: np.ndarray,
-    source: Source,
+    source: FigureSource,
 ) -> RatingGrades:
     """Ten bands of equally many validation rows, merged until no default rate falls; filled with the window's loans.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loan_default_assets.reports.figures.proportions import Interval, Source, jeffreys_interval
+from loan_default_assets.reports.figures.proportions import FigureSource, Interval, jeffreys_interval
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class SwapSet:
     swapped_in: DecisionCell
     swapped_out: DecisionCell
     both_decline: DecisionCell
-    source: Source
+    source: FigureSource
 
     @property
     def approval_rate(self) -> float:
@@ -65,7 +65,7 @@ def swap_set(
     other_threshold: float,
     *,
     other: str,
-    source: Source,
+    source: FigureSource,
 ) -> SwapSet:
     """The swap set at the two thresholds.
 

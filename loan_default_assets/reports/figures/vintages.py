@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from loan_default_assets.reports.figures.drift import periods
-from loan_default_assets.reports.figures.proportions import Interval, Source, jeffreys_interval
+from loan_default_assets.reports.figures.proportions import FigureSource, Interval, jeffreys_interval
 
 MOST_VINTAGES = 12
 AGES = 12
@@ -43,7 +43,7 @@ class Vintages:
 
     vintages: tuple[Vintage, ...]
     ages: tuple[int, ...]
-    source: Source
+    source: FigureSource
 
 
 def vintages(
@@ -54,7 +54,7 @@ def vintages(
     cutoff: np.datetime64,
     *,
     dated_outcomes: bool,
-    source: Source,
+    source: FigureSource,
 ) -> Vintages:
     """Default rates by vintage, and by age where every outcome has its own date.
 

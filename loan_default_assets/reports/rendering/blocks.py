@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from loan_default_assets.reports.figures.proportions import Source
+from loan_default_assets.reports.figures.proportions import FigureSource
 from loan_default_assets.reports.rendering.messages import Message
 from loan_default_assets.reports.rendering.number_format import Format
 
@@ -46,7 +46,7 @@ class Quotation:
     """A recorded text, in the language in which it was recorded."""
 
     text: str
-    source: Source
+    source: FigureSource
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Table:
     title: Message
     columns: tuple[Message, ...]
     rows: tuple[tuple[Cell, ...], ...]
-    source: Source
+    source: FigureSource
     folded: bool = False
 
 
@@ -145,7 +145,7 @@ class Figures:
     """Charts that are shown side by side, and the table of their numbers."""
 
     charts: tuple[Chart, ...]
-    source: Source
+    source: FigureSource
     table: Table | None = None
 
 

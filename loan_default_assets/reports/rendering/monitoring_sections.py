@@ -5,7 +5,12 @@ from __future__ import annotations
 import math
 
 from loan_default_assets.reports.figures.drift import AMBER, RED, StabilityIndex
-from loan_default_assets.reports.figures.group_figures import ColumnGroups, GroupFigures, WeakSegments
+from loan_default_assets.reports.figures.group_figures import (
+    WEAK_LEVEL,
+    ColumnGroups,
+    GroupFigures,
+    WeakSegments,
+)
 from loan_default_assets.reports.figures.model_facts import Omitted
 from loan_default_assets.reports.figures.report_figures import ReportFigures
 from loan_default_assets.reports.figures.vintages import Vintages
@@ -220,8 +225,10 @@ def _weak(found: WeakSegments) -> list[Block]:
             Number(one.rows, "count"),
             Number(one.mean_pd, "percent"),
             Number(one.observed.value, "percent"),
-            Number(one.p_value, "p_value", "bad" if one.miscalibrated else "plain"),
-            Number(one.area.value, "number", "bad" if one.less_discriminating else "plain"),
+            Number(one.p_value, "p_value", "bad" if one.p_value < WEAK_LEVEL else "plain"),
+            Number(one.area.value),
+            Number(one.implied_area),
+            Number(one.area_p_value, "p_value", "bad" if one.area_p_value < WEAK_LEVEL else "plain"),
         )
         for one in found.found
     ]
@@ -233,6 +240,8 @@ def _weak(found: WeakSegments) -> list[Block]:
         "axis.observed",
         "weak.p_value",
         "metric.roc_auc",
+        "weak.implied",
+        "weak.area_p_value",
     )
     return [
         Paragraph(message("weak.found", tested=str(found.tested), count=str(len(found.found))), "warning"),

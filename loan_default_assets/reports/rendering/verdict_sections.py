@@ -35,11 +35,15 @@ VERDICT_TONES: dict[str, Tone] = {
 }
 # The largest difference that is rounding, not another result.
 ROUNDING = 1e-6
+# Reasons why a section has no figures though nothing is missing.
+_EXPECTED = ("omitted.no_dates", "omitted.no_groups", "omitted.no_previous_champion")
 
 
 def omission(why: Omitted) -> Paragraph:
-    """The sentence of a section without figures."""
-    return Paragraph(message(why.reason, detail=why.detail), "warning")
+    """The sentence of a section without figures; a warning where something is lost."""
+    return Paragraph(
+        message(why.reason, detail=why.detail), "plain" if why.reason in _EXPECTED else "warning"
+    )
 
 
 def verdict_message(figures: ReportFigures) -> Message:
