@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,14 @@ from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.reports.figures.drift import PeriodRows, periods
 from loan_default_assets.reports.figures.feature_table import (
     MISSING,
+    OTHER,
     Feature,
     Grouping,
     group_codes,
     group_numbers,
     group_texts,
 )
+from loan_default_assets.reports.figures.group_figures import FEWEST_ROWS
 from loan_default_assets.warehouse.evaluations import EvaluationRecord
 from loan_default_assets.warehouse.loans import Loans
 
@@ -144,4 +147,9 @@ def _grouping(name: str, kind: str, values: list[Any]) -> Grouping:
         return group_numbers(name, np.array([np.nan if v is None else float(v) for v in values]))
     if kind == "date":
         return group_texts(name, [MISSING if v is None else str(v.year) for v in values])
-    return group_texts(name, [MISSING if v is None else str(v) for v in values])
+    texts = [MISSING if v is None else str(v) for v in values]
+    if kind == "text":
+        # A text of few loans may be a name or an address; the values of a category are the portfolio's own.
+        counts = Counter(texts)
+        texts = [text if counts[text] >= FEWEST_ROWS else OTHER for text in texts]
+    return group_texts(name, texts)

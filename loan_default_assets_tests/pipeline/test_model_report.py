@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -23,6 +22,7 @@ from loan_default_assets.pipeline.model_report import (
     write_report_or_warn,
 )
 from loan_default_assets.pipeline.pipeline_errors import NoModelError
+from loan_default_assets.pipeline.report_rows import _grouping
 from loan_default_assets.pipeline.training_settings import TrainingAttempt
 from loan_default_assets.report_files import ReportFileError, find_report, read_report
 from loan_default_assets.reports.figures.model_facts import Omitted
@@ -260,8 +260,17 @@ def test_lost_files_of_the_previous_champion_omit_the_swap_set_alone(
     assert not isinstance(found.discrimination, Omitted)
 
 
+def test_rare_texts_are_not_named() -> None:
+    values = ["Seoul"] * 40 + ["Kim Minjun"] * 29 + [None] * 31
+    found = _grouping("address", "text", values)
+    assert found.names == ("Seoul", "missing", "other")
+    assert (found.group == 2).sum() == 29
+    # The values of a category are in the portfolio file.
+    assert "Kim Minjun" in _grouping("address", "category", values).names
+
+
 def test_a_sampled_portfolio_compares_drift_with_validation_rows(bank: BankSteps) -> None:
-    found = model_report.report_rows  # the rows are chosen before anything is scored
+    found = model_report.report_rows
     snapshot = bank.snapshot()
     record = bank.registry.champion()
     assert record is not None
@@ -275,4 +284,3 @@ def test_a_sampled_portfolio_compares_drift_with_validation_rows(bank: BankSteps
     assert set(sampled.reference) <= set(snapshot.split.validation)
     label, pd = whole.label(whole.window), whole.pd[whole.window]
     assert roc_auc_score(label, pd) == pytest.approx(evaluation.metrics["roc_auc"])
-    assert np.isnan(whole.pd).sum() == len(snapshot.rows) - np.count_nonzero(~np.isnan(whole.pd))
