@@ -176,7 +176,8 @@ def test_a_planted_weak_segment_is_found_and_no_other() -> None:
 
 def test_the_implied_area_is_that_of_labels_drawn_from_the_pds() -> None:
     rng = np.random.default_rng(8)
-    pd = rng.beta(1.5, 5, 200_000)
+    # Many equal PDs, whose pairs count half.
+    pd = rng.beta(1.5, 5, 200_000).round(1)
     assert implied_area(pd) == pytest.approx(roc_auc_score(rng.random(200_000) < pd, pd), abs=3e-3)
 
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import chi2
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from loan_default_assets.reports.figures.calibration_bands import calibration_figures
@@ -122,6 +123,7 @@ def test_calibration_by_tenths() -> None:
         for band in found.bands
     )
     assert found.hosmer_lemeshow == pytest.approx(statistic)
+    assert found.p_value == pytest.approx(chi2.sf(statistic, 10))
     wrong = calibration_figures(label, np.sqrt(pd), HERE)
     assert wrong.p_value < 1e-6
     assert sum(band.within for band in wrong.bands) <= 2
