@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -133,6 +134,17 @@ def test_protected_columns_and_segments_are_read_for_the_same_rows(
         stored = {name: (count, defaults) for name, count, defaults in cursor.fetchall()}
     shown = {group.name: (group.rows, group.defaults) for group in found["branch", "protected"].groups}
     assert shown == stored
+
+
+def test_columns_come_in_the_order_of_the_rows(bank: BankSteps) -> None:
+    snapshot = bank.snapshot()
+    index = snapshot.split.window[::-3]
+    rows, income = snapshot.rows, bank.portfolio.features.numerical.index("income")
+    keys, ids = rows.partition_key[index].tolist(), rows.loan_id[index].tolist()
+    values = bank.loans.read_raw_columns([*keys, keys[0]], [*ids, "no such loan"], ("income", "branch"))
+    assert np.float32(values["income"][:-1]).tolist() == rows.numerical[index, income].tolist()
+    assert [column[-1] for column in values.values()] == [None, None]
+    assert bank.loans.read_raw_columns(keys, ids, ()) == {}
 
 
 def test_every_number_of_a_table_is_on_the_page(figures: ReportFigures) -> None:
