@@ -128,13 +128,19 @@ class BarChart:
 
 @dataclass(frozen=True)
 class HeatMap:
-    """A number per row and column, with its value written in it."""
+    """A number per row and column, written in its cell where there is room.
+
+    Attributes:
+        levels: Shade of each cell: position in `legend`.
+        legend: What the shades mean, from the lightest to the darkest; three.
+    """
 
     title: Message
     rows: tuple[Message, ...]
     columns: tuple[str, ...]
     values: tuple[tuple[float, ...], ...]
-    limits: tuple[float, float]
+    levels: tuple[tuple[int, ...], ...]
+    legend: tuple[Message, ...]
 
 
 Chart = LineChart | BarChart | HeatMap

@@ -37,6 +37,7 @@ from loan_default_assets.reports.rendering.number_format import formatted
 from loan_default_assets.reports.rendering.verdict_sections import omission
 
 _TONES: dict[str, Tone] = {"green": "good", "amber": "warning", "red": "bad"}
+_LEVELS = {"green": 0, "amber": 1, "red": 2}
 _MOST_FEATURES = 15
 
 
@@ -85,6 +86,7 @@ def drift_section(figures: ReportFigures) -> Section:
     position = tuple(float(i) for i in range(len(found.periods)))
     rates = [period.default_rate for period in found.periods]
     psi = tuple(math.nan if one.score is None else one.score.value for one in found.periods)
+    chance = tuple(math.nan if one.score is None else one.score.chance for one in found.periods)
     charts: list[Chart] = [
         LineChart(
             message("chart.psi"),
@@ -92,6 +94,7 @@ def drift_section(figures: ReportFigures) -> Section:
             Axis(message("axis.psi"), low=0.0, high=max(0.3, *(v * 1.05 for v in psi if math.isfinite(v)))),
             (
                 Series(message("axis.psi"), position, psi),
+                Series(message("drift.chance"), position, chance),
                 *(
                     Series(message("drift.limit", limit=f"{v:g}"), position, (v,) * len(psi), reference=True)
                     for v in (AMBER, RED)
@@ -122,7 +125,11 @@ def drift_section(figures: ReportFigures) -> Section:
             tuple(feature_title(one.feature) for one in found.features[:_MOST_FEATURES]),
             tuple(period.name for period in found.periods),
             tuple(tuple(index.value for index in one.periods) for one in found.features[:_MOST_FEATURES]),
-            (AMBER, RED),
+            tuple(
+                tuple(_LEVELS[index.light] for index in one.periods)
+                for one in found.features[:_MOST_FEATURES]
+            ),
+            titled("light.green", "light.amber", "light.red"),
         ),
     ]
     periods = Table(

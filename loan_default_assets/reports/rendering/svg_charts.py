@@ -23,7 +23,7 @@ _LEGEND_LINE = 20
 _PLOT = 230
 _BAR = 18
 _NAME_WIDTH = 186
-# From white to blue, by which of the two limits a value reaches; the number stands in the cell.
+# From nearly white to dark blue.
 _SHADES = ("#f4f7fb", "#9ecae1", "#08519c")
 
 
@@ -184,18 +184,23 @@ def _heat_map(chart: HeatMap) -> Canvas:
     left, cell = _NAME_WIDTH, _BAR * 1.4
     wide = (WIDTH - left - 6) / max(len(chart.columns), 1)
     top = _TOP + 9 * max((len(name) for name in chart.columns), default=0)
-    canvas = Canvas(WIDTH, int(top + cell * len(chart.rows) + 8))
+    bottom = top + cell * len(chart.rows)
+    canvas = Canvas(WIDTH, int(bottom + _LEGEND_LINE * len(chart.legend) + 10))
     for index, name in enumerate(chart.columns):
         at = left + (index + 0.5) * wide
         canvas.text(at + 5, top - 6, escape(name), "start", turned=True)
-    for row, (title, values) in enumerate(zip(chart.rows, chart.values, strict=True)):
+    cells = zip(chart.rows, chart.values, chart.levels, strict=True)
+    for row, (title, values, levels) in enumerate(cells):
         y = top + row * cell
         canvas.words(left - 6, y + cell / 2 + 5, _short(title), "end")
-        for column, value in enumerate(values):
-            level = sum(value > limit for limit in chart.limits) if math.isfinite(value) else 0
+        for column, (value, level) in enumerate(zip(values, levels, strict=True)):
             canvas.box(left + column * wide, y, wide, cell, _SHADES[level], "#ffffff")
             if wide >= 30:
                 shown = f"{value:.2f}".lstrip("0") if math.isfinite(value) else "–"
                 dark = "#ffffff" if level == 2 else "#1b1f24"
                 canvas.text(left + (column + 0.5) * wide, y + cell / 2 + 5, shown, "middle", dark)
+    for number, meaning in enumerate(chart.legend):
+        y = bottom + (number + 1) * _LEGEND_LINE
+        canvas.box(left, y - 11, 14, 13, _SHADES[number], GREY)
+        canvas.words(left + 22, y, meaning)
     return canvas
