@@ -117,7 +117,7 @@ class LeanService(bentoml.Service[Any]):
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
 )
-@bentoml.asgi_app(read_only_app(runtime, document, keys), path="/")
+@bentoml.asgi_app(read_only_app(runtime, document, keys, settings.artifact_folder), path="/")
 class LoanDefault:
     """Predictions of the champion model."""
 

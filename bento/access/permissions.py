@@ -17,6 +17,7 @@ ROUTES: dict[str, frozenset[Role]] = {
     "/predict-batch": USER,
     "/reload-model": ADMIN,
     "/model-info": EITHER,
+    "/report": ADMIN,
     "/metrics": EITHER,
     "/openapi.json": EITHER,
     "/docs.json": EITHER,

@@ -1,10 +1,12 @@
-"""The read-only routes: health, model info, metrics, OpenAPI document and index page.
+"""The read-only routes: health, model info, model report, metrics, OpenAPI document and index page.
 
 The index page shows the OpenAPI document with BentoML's copy of Swagger UI, since BentoML's own page loads a tracker
 from another site.
 """
 
+import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
@@ -16,6 +18,8 @@ from starlette.routing import Route
 from bento.access.api_keys import Keys, presented_key
 from bento.operations.prometheus_metrics import CONTENT_TYPE
 from bento.operations.replica_states import counts
+from bento.schemas.problems import NO_REPORT
+from loan_default_assets.report_files import ReportFileError, read_report
 
 if TYPE_CHECKING:
     from bento.operations.worker import Runtime
@@ -32,13 +36,24 @@ INDEX = """<!doctype html>
 """
 
 
-def read_only_app(runtime: Callable[[], "Runtime"], document: bytes, keys: Keys) -> Starlette:
+# The report is one file: whatever a page would load, run or send from it is refused by the browser.
+_REPORT_HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+    "x-content-type-options": "nosniff",
+}
+
+
+def read_only_app(
+    runtime: Callable[[], "Runtime"], document: bytes, keys: Keys, reports_root: Path
+) -> Starlette:
     """The application with the read-only routes.
 
     Args:
         runtime: Returns the parts of this worker.
         document: The OpenAPI document as JSON.
         keys: The API keys; where there are any, health has details for their clients only.
+        reports_root: Root of the artifacts, beside which the model reports are.
     """
 
     async def health(request: Request) -> Response:
@@ -64,6 +79,16 @@ def read_only_app(runtime: Callable[[], "Runtime"], document: bytes, keys: Keys)
     async def metrics(_: Request) -> Response:
         return Response(await runtime().exposition(), media_type=CONTENT_TYPE)
 
+    async def report(_: Request) -> Response:
+        current = runtime().champion.current
+        if current is None:
+            return json_response(NO_REPORT.body(), NO_REPORT.status)
+        try:
+            content = await asyncio.to_thread(read_report, reports_root, current.version)
+        except ReportFileError:
+            return json_response(NO_REPORT.body(), NO_REPORT.status)
+        return Response(content, media_type="text/html", headers=_REPORT_HEADERS)
+
     async def openapi(_: Request) -> Response:
         return json_response(document)
 
@@ -75,6 +100,7 @@ def read_only_app(runtime: Callable[[], "Runtime"], document: bytes, keys: Keys)
             Route("/health", health),
             Route("/model-info", model_info),
             Route("/metrics", metrics),
+            Route("/report", report),
             Route("/openapi.json", openapi),
             Route("/docs.json", openapi),
             Route("/", index),

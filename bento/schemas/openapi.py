@@ -23,6 +23,7 @@ _PROBLEMS = {
     "400": "Not a JSON object",
     "401": "No key, or an unknown key",
     "403": "A key of another role",
+    "404": "The served model has no report",
     "413": "The body is too large",
     "415": "Not JSON",
     "422": "Fields that the portfolio does not allow",
@@ -69,6 +70,11 @@ def document(types: RequestTypes) -> dict[str, Any]:
             "/model-info": {
                 "get": _get("model_info", "The served model, when and why it was promoted", keys)
             },
+            "/report": {
+                "get": _get(
+                    "report", "The model report of the served model (role admin)", keys, media="text/html"
+                )
+            },
             "/health": {"get": _get("health", "Whether loans can be scored now", [])},
             "/metrics": {"get": _get("metrics", "Metrics for Prometheus", keys, media="text/plain")},
         },
@@ -96,7 +102,10 @@ def _post(
         "summary": summary,
         "security": keys,
         "requestBody": {"required": True, "content": {"application/json": body}},
-        "responses": {"200": _response("The predictions", response), **_problems(*_PROBLEMS)},
+        "responses": {
+            "200": _response("The predictions", response),
+            **_problems(*(status for status in _PROBLEMS if status != "404")),
+        },
     }
 
 
@@ -121,6 +130,8 @@ def _get(
     refused = _problems("401", "403", "429") if keys else _problems("429")
     unavailable = {**success, "description": "Loans cannot be scored; the body gives the reason"}
     unready = {"503": unavailable} if name == "health" else {}
+    if name == "report":
+        unready = _problems("404")
     return {
         "operationId": name,
         "summary": summary,

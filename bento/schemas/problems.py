@@ -68,6 +68,9 @@ TOO_LARGE = Problem(413, "RESOURCE_EXHAUSTED", "too_large", "the body is over SE
 HEADERS_TOO_LARGE = Problem(
     431, "RESOURCE_EXHAUSTED", "headers_too_large", "the headers are over SERVICE_MAX_HEADER_BYTES"
 )
+NO_REPORT = Problem(
+    404, "NOT_FOUND", "no_report", "the served model has no intact report; loan-default report writes it"
+)
 NOT_FOUND = Problem(404, "UNIMPLEMENTED", "not_found", "there is no such path; GET /openapi.json lists them")
 UNAUTHORIZED = Problem(
     401, "UNAUTHENTICATED", "unauthorized", "send a key: `Authorization: Bearer KEY` or `X-API-Key: KEY`"

@@ -1,5 +1,7 @@
 """The asset `champion`."""
 
+from pathlib import Path
+
 import dagster as dg
 
 from loan_default_assets.assets.metadata import champion_metadata, columns_table
@@ -8,6 +10,7 @@ from loan_default_assets.orchestration.resources import ModelStore, Warehouse
 from loan_default_assets.orchestration.retry_policy import retried
 from loan_default_assets.pipeline.decide_champion import decide_champion
 from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.report_files import find_report
 from loan_default_assets.settings import Settings
 
 
@@ -38,6 +41,9 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
             promotion_policy=settings.promotion_policy,
             log=context.log,
         )
-        return dg.MaterializeResult(metadata=champion_metadata(decision) | columns_table(portfolio))
+        return dg.MaterializeResult(
+            metadata=champion_metadata(decision, find_report(Path(models.root), decision.champion.version))
+            | columns_table(portfolio)
+        )
 
     return champion

@@ -14,6 +14,7 @@ from loan_default_assets.pipeline.train_classifier import TrainedClassifier
 from loan_default_assets.portfolio.checks.pandera_schema import postgres_columns
 from loan_default_assets.portfolio.column_account import column_account
 from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.report_files import StoredReport
 from loan_default_assets.reports import plots
 from loan_default_assets.warehouse.batch_scores import ScoredPartition
 from loan_default_assets.warehouse.registry import ModelRecord
@@ -104,8 +105,8 @@ def classifier_metadata(trained: TrainedClassifier) -> Metadata:
     return shown
 
 
-def evaluation_metadata(evaluated: WindowEvaluation) -> Metadata:
-    """Verdict, metrics beside the references', the window, and the calibration plot."""
+def evaluation_metadata(evaluated: WindowEvaluation, report: StoredReport | None = None) -> Metadata:
+    """Verdict, metrics beside the references', the window, the calibration plot, and the model report's file."""
     model, window, snapshot = evaluated.model, evaluated.window, evaluated.snapshot
     shown: Metadata = {
         "version": model.version,
@@ -125,11 +126,11 @@ def evaluation_metadata(evaluated: WindowEvaluation) -> Metadata:
         shown |= {"window_from": str(window.first), "window_to": str(window.last)}
     if model.probability is not None:
         shown["calibration"] = dg.MetadataValue.md(plots.reliability(window.label, model.probability))
-    return shown
+    return shown | _report(report)
 
 
-def champion_metadata(decision: ChampionDecision) -> Metadata:
-    """The champion's version, why it is champion, and its newest metrics."""
+def champion_metadata(decision: ChampionDecision, report: StoredReport | None = None) -> Metadata:
+    """The champion's version, why it is champion, its newest metrics, and the file of its model report."""
     evaluation = decision.evaluation
     return (
         _version(decision.champion)
@@ -139,6 +140,7 @@ def champion_metadata(decision: ChampionDecision) -> Metadata:
             "reason": decision.champion.reason or "",
         }
         | _defined(evaluation.metrics if evaluation else {})
+        | _report(report)
     )
 
 
@@ -151,6 +153,12 @@ def columns_table(portfolio: Portfolio) -> Metadata:
     ]
     schema = dg.TableSchema([dg.TableColumn(name, "string") for name in names])
     return {"columns": dg.MetadataValue.table(records=records, schema=schema)}
+
+
+def _report(report: StoredReport | None) -> Metadata:
+    if report is None:
+        return {}
+    return {"report": dg.MetadataValue.path(str(report.path)), "report_sha256": report.sha256}
 
 
 def _version(record: ModelRecord) -> Metadata:

@@ -151,12 +151,27 @@ def psi(expected: np.ndarray, actual: np.ndarray, bins: int = 10) -> float:
         np.unique(np.quantile(present, np.linspace(0, 1, bins + 1)[1:-1])) if len(present) else np.zeros(0)
     )
 
-    def shares(sample: np.ndarray) -> np.ndarray:
+    def counts(sample: np.ndarray) -> np.ndarray:
         position = np.where(np.isnan(sample), len(edges) + 1, np.searchsorted(edges, sample, side="left"))
-        count = np.bincount(position, minlength=len(edges) + 2)
-        return (count + 0.5) / (len(sample) + 0.5 * len(count))
+        return np.bincount(position, minlength=len(edges) + 2)
 
-    before, after = shares(np.asarray(expected, np.float64)), shares(np.asarray(actual, np.float64))
+    return psi_of_counts(counts(np.asarray(expected, np.float64)), counts(np.asarray(actual, np.float64)))
+
+
+def psi_of_counts(expected: np.ndarray, actual: np.ndarray) -> float:
+    """Population stability index of two samples that are counted in the same bins.
+
+    Half a row is added to every bin, so that an empty one gives no infinite index.
+
+    Args:
+        expected: (k,) rows of the reference per bin.
+        actual: (k,) rows to compare per bin.
+
+    Examples:
+        >>> round(psi_of_counts(np.array([50, 50]), np.array([25, 75])), 3)
+        0.269
+    """
+    before, after = ((count + 0.5) / (count.sum() + 0.5 * len(count)) for count in (expected, actual))
     return float(((after - before) * np.log(after / before)).sum())
 
 

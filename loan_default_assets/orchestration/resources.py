@@ -14,6 +14,7 @@ from loan_default_assets.warehouse.champion_decisions import Signer
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.evaluations import EvaluationLog
 from loan_default_assets.warehouse.loans import Loans
+from loan_default_assets.warehouse.predictions import PredictionLog
 from loan_default_assets.warehouse.registry import Registry
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ class Warehouse(dg.ConfigurableResource):
 
     def evaluations(self, portfolio: Portfolio) -> EvaluationLog:
         return EvaluationLog(self.database(portfolio))
+
+    def predictions(self, portfolio: Portfolio) -> PredictionLog:
+        return PredictionLog(self.database(portfolio))
 
 
 class ModelStore(dg.ConfigurableResource):

@@ -8,6 +8,8 @@ from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.registry import ModelRecord, Registry
 
+_NOT_STORED = {"source", "start", "end", "refresh", "segments", "economics"}
+
 if TYPE_CHECKING:
     from loan_default_assets.model.artifact import LoadedArtifact, SavedArtifact
     from loan_default_assets.model.artifact_store import ArtifactStore
@@ -63,7 +65,8 @@ def save(
 ) -> "SavedArtifact":
     """Write the model to a folder of its own under `folder`.
 
-    The portfolio's source is omitted from the artifact: a URL may contain a password.
+    The portfolio's source is omitted from the artifact: a URL may contain a password. So is what only reports use: it
+    may change without another model.
 
     Raises:
         ArtifactError: The folder cannot be written.
@@ -75,7 +78,7 @@ def save(
         folder,
         model,
         portfolio_hash=portfolio.hash,
-        portfolio=portfolio.model_dump(mode="json", exclude={"source", "start", "end", "refresh"}),
+        portfolio=portfolio.model_dump(mode="json", exclude=_NOT_STORED),
         snapshot_hash=snapshot.digest,
         feature_names={"numbers": names.numerical, "categories": names.categorical},
         extra={**(extra or {}), **({"sampling": snapshot.sampling.as_dict()} if snapshot.sampling else {})},

@@ -95,6 +95,13 @@ class Column(CellOptions):
         return self
 
 
+class LoanEconomics(PortfolioPart):
+    """What a decision is worth in the model report, as shares of a loan's amount."""
+
+    lgd: float = Field(0.45, gt=0, le=1)
+    margin: float = Field(0.05, gt=0, le=1)
+
+
 @dataclass(frozen=True)
 class FeatureNames:
     """The features in the model's order.
@@ -117,9 +124,10 @@ class Description(PortfolioPart):
     omitted. `missing` lists the cells of any column that mean a missing value, like `missing` of a column.
     `known_after_outcome`: columns that exist only after the outcome; refused as features. `known_at_application`: a
     human's attestation that these columns are known at application. `protected`: columns that are reported on and
-    refused as features. `ignore`: columns of the source that are not read, as a list or, with the reasons, as
-    `{email: personal data}`; `ignored_because` has these reasons. `new_columns`: a source with columns that are
-    neither described nor ignored is refused, or they are not read, and are named.
+    refused as features. `segments`: columns by whose groups the model report shows results. `economics`: loss given
+    default and margin of its cut-off table. `ignore`: columns of the source that are not read, as a list or, with the
+    reasons, as `{email: personal data}`; `ignored_because` has these reasons. `new_columns`: a source with columns that
+    are neither described nor ignored is refused, or they are not read, and are named.
     """
 
     name: str
@@ -139,6 +147,8 @@ class Description(PortfolioPart):
     known_after_outcome: tuple[str, ...] = ()
     known_at_application: tuple[str, ...] = ()
     protected: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    economics: LoanEconomics | None = None
     new_columns: Literal["refuse", "ignore"] = "refuse"
     ignore: tuple[str, ...] = ()
     ignored_because: dict[str, str] = Field(default_factory=dict)

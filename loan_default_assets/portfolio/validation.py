@@ -58,6 +58,7 @@ def _check_uses(p: Description) -> Iterator[str]:
         "known_after_outcome": p.known_after_outcome,
         "known_at_application": p.known_at_application,
         "protected": p.protected,
+        "segments": p.segments,
     }
     for key, names in named.items():
         for name in names:

@@ -91,6 +91,11 @@ class EvaluationLog:
             rows = cursor.fetchall()
         return _evaluation_record(dict(zip(_COLUMNS, rows[0], strict=True))) if rows else None
 
+    def history(self) -> list["EvaluationInputs"]:
+        """All evaluations with what their verdicts were decided on, the first one first."""
+        with self._database.transaction() as cursor:
+            return evaluations_with_inputs(cursor)
+
 
 @dataclass(frozen=True)
 class EvaluationInputs:

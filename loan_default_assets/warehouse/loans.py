@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from loan_default_assets.warehouse.copy.loan_rows import LoanRows, binary_chunks
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.partition_writes import CopyChunk, PartitionedTable, Replaced, rows_per_key
+from loan_default_assets.warehouse.raw_columns import read_raw_columns
 from loan_default_assets.warehouse.snapshot_rows import SnapshotRows
 from loan_default_assets.warehouse.table_hashes import (
     TABLES,
@@ -135,6 +137,12 @@ class Loans:
                 after = (frame["partition_key"].iat[-1], frame["loan_id"].iat[-1]) if full else None
                 if len(frame):
                     yield frame
+
+    def read_raw_columns(
+        self, keys: Sequence[str], loan_ids: Sequence[str], columns: Sequence[str]
+    ) -> dict[str, list[Any]]:
+        """Columns of `raw_data` for given rows; see `raw_columns.read_raw_columns`."""
+        return read_raw_columns(self._database, keys, loan_ids, columns)
 
     def read_processed(self, *, keys: Sequence[str] | None = None, cutoff: date | None = None) -> LoanRows:
         """Features made under this portfolio, ordered by partition and loan id.

@@ -115,10 +115,18 @@ class PredictionLog:
             )
         return len(inserted)
 
-    def live_performance(self) -> list[dict[str, Any]]:
-        """The view of that name: predictions against the outcomes known by the cutoff, one row per model version."""
+    def live_performance(self, version: str | None = None) -> list[dict[str, Any]]:
+        """The view of that name: predictions against the outcomes known by the cutoff, one row per model version.
+
+        Args:
+            version: Only this model version.
+        """
+        condition = "" if version is None else "WHERE model_version = %(version)s"
         with self._database.transaction() as cursor:
-            cursor.execute("SELECT * FROM live_performance ORDER BY last_scored_at DESC")
+            cursor.execute(
+                f"SELECT * FROM live_performance {condition} ORDER BY last_scored_at DESC",
+                {"version": version},
+            )
             names = [column.name for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 

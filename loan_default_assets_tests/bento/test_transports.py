@@ -50,6 +50,8 @@ MATRIX = [
     ("POST", "/predict", (401, 401, 200, 403)),
     ("POST", "/predict-batch", (401, 401, 200, 403)),
     ("POST", "/reload-model", (401, 401, 403, 200)),
+    # The served model has no report yet; `test_report_route` has one.
+    ("GET", "/report", (401, 401, 403, 404)),
     ("GET", "/predict", (401, 401, 405, 403)),
     ("GET", "/nowhere", (404, 404, 404, 404)),
 ]

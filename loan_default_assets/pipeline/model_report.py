@@ -1,0 +1,333 @@
+"""The step that writes the model report of an evaluated version: reads its evaluation's rows again and scores them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from logging import Logger
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from loan_default_assets.error_outline import outline
+from loan_default_assets.model.artifact_files import ArtifactError
+from loan_default_assets.pipeline.model_storage import load_encoder
+from loan_default_assets.pipeline.pipeline_errors import NoModelError, NoRowsError
+from loan_default_assets.pipeline.report_records import (
+    course_of,
+    data_facts,
+    evaluation_facts,
+    evaluation_source,
+    gates_of,
+    history_of,
+    model_facts,
+)
+from loan_default_assets.pipeline.report_rows import (
+    ReportRows,
+    column_groupings,
+    feature_groupings,
+    features_of,
+    report_rows,
+    window_of,
+)
+from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot, read_snapshot
+from loan_default_assets.policy.promotion_inputs import PromotionInputs
+from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.report_files import StoredReport, store_report
+from loan_default_assets.reports.figures.calibration_bands import calibration_figures
+from loan_default_assets.reports.figures.cut_offs import Economics, cut_offs
+from loan_default_assets.reports.figures.discrimination import discrimination
+from loan_default_assets.reports.figures.drift import Drift, drift_periods, feature_drift, stability_index
+from loan_default_assets.reports.figures.feature_effects import feature_effects
+from loan_default_assets.reports.figures.group_figures import ColumnGroups, column_groups, weak_segments
+from loan_default_assets.reports.figures.model_facts import Omitted, TrainingCourse
+from loan_default_assets.reports.figures.proportions import FigureSource
+from loan_default_assets.reports.figures.rating_grades import rating_grades
+from loan_default_assets.reports.figures.report_figures import ReportFigures
+from loan_default_assets.reports.figures.swap_set import SwapSet, swap_set, threshold_for_approval
+from loan_default_assets.reports.figures.vintages import Vintages, vintages
+from loan_default_assets.warehouse.evaluations import EvaluationInputs, EvaluationLog
+from loan_default_assets.warehouse.loans import Loans
+from loan_default_assets.warehouse.predictions import PredictionLog
+from loan_default_assets.warehouse.registry import ModelRecord, Registry, RegistryError
+
+if TYPE_CHECKING:
+    from loan_default_assets.model.artifact_store import ArtifactStore
+    from loan_default_assets.model.predictor import Predictor
+    from loan_default_assets.model.split_bounds import SplitLimits
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """Where a report reads from.
+
+    Attributes:
+        snapshot: The rows of the newest evaluation, where the caller has them already.
+    """
+
+    portfolio: Portfolio
+    loans: Loans
+    registry: Registry
+    evaluations: EvaluationLog
+    predictions: PredictionLog
+    store: ArtifactStore
+    split_limits: SplitLimits
+    snapshot: TrainingSnapshot | None = None
+
+
+def write_report(inputs: ReportInputs, version: str, log: Logger) -> StoredReport:
+    """Write the report on the newest evaluation of a version, beside its artifact.
+
+    Raises:
+        NoModelError: The version was never evaluated.
+        OSError: The file cannot be written.
+    """
+    from loan_default_assets.reports.rendering.html_page import render
+
+    figures = report_figures(inputs, version)
+    content = render(figures).encode()
+    stored = store_report(inputs.store.root, version, figures.evaluation.id, content)
+    log.info(f"report: {stored.path}, {len(content) / 1e6:.2f} MB, SHA-256 {stored.sha256[:12]}")
+    return stored
+
+
+def write_report_or_warn(inputs: ReportInputs, version: str, log: Logger) -> StoredReport | None:
+    """`write_report` after an evaluation, whose verdict is recorded and stands whether or not a report is written.
+
+    Returns:
+        None where it could not be written; the log says why and what to run next.
+    """
+    try:
+        return write_report(inputs, version, log)
+    except Exception as error:  # noqa: BLE001 - a promotion must not depend on its report
+        log.warning(f"report: not written: {outline(error)}\nNext: loan-default report {version}")
+        return None
+
+
+def report_figures(inputs: ReportInputs, version: str) -> ReportFigures:
+    """All figures on the newest evaluation of a version.
+
+    Raises:
+        NoModelError: The version was never evaluated.
+        RegistryError: The version is unknown.
+    """
+    record, history = inputs.registry.get(version), inputs.evaluations.history()
+    newest = [each for each in history if each.evaluation.model_version == version]
+    if not newest:
+        raise NoModelError(f"{version} has no recorded evaluation; materialize evaluation first")
+    found = newest[-1]
+    check = inputs.store.check(record)
+    gates = gates_of(found)
+    rows, reason = _rows(inputs, record, found)
+    parts: dict[str, Any] = (
+        dict.fromkeys(_OF_ROWS, reason) if rows is None else _of_rows(inputs, record, found, rows)
+    )
+    return ReportFigures(
+        model=model_facts(record, inputs.portfolio, check.signed_by),
+        evaluation=evaluation_facts(found.id, found.evaluation),
+        history=history_of(
+            version,
+            history,
+            next(iter(inputs.predictions.live_performance(version)), None),
+            None if isinstance(gates, Omitted) else gates.limits.f1_threshold,
+        ),
+        gates=gates,
+        course=_course(inputs, record, rows),
+        reproduced=None if rows is None else _difference(found, rows),
+        **parts,
+    )
+
+
+_OF_ROWS = (
+    "data",
+    "discrimination",
+    "calibration",
+    "cut_offs",
+    "swaps",
+    "grades",
+    "effects",
+    "drift",
+    "groups",
+    "weak",
+    "vintages",
+)
+
+
+def _rows(
+    inputs: ReportInputs, record: ModelRecord, found: EvaluationInputs
+) -> tuple[ReportRows | None, Omitted]:
+    """The rows of the evaluation with their PDs, or why there are none."""
+    predictor = _predictor(inputs, record)
+    if isinstance(predictor, Omitted):
+        return None, predictor
+    snapshot = inputs.snapshot
+    if snapshot is None or snapshot.digest != found.evaluation.snapshot_hash:
+        cutoff = None
+        if found.inputs is not None:
+            try:
+                cutoff = PromotionInputs.from_dict(found.inputs).cutoff
+            except ValueError:
+                return None, Omitted("omitted.inputs_incomplete")
+        try:
+            snapshot = read_snapshot(inputs.loans, inputs.split_limits, cutoff)
+        except NoRowsError:
+            return None, Omitted("omitted.no_rows")
+    if snapshot.digest != found.evaluation.snapshot_hash:
+        return None, Omitted("omitted.rows_changed", found.evaluation.snapshot_hash[:16])
+    if len(window_of(snapshot, found.evaluation)) != found.evaluation.rows:
+        return None, Omitted("omitted.window_changed")
+    return report_rows(snapshot, found.evaluation, predictor), Omitted("")
+
+
+def _predictor(inputs: ReportInputs, record: ModelRecord) -> Predictor | Omitted:
+    from loan_default_assets.model.predictor import Predictor
+
+    if record.portfolio_hash != inputs.portfolio.hash:
+        return Omitted("omitted.other_portfolio", record.version)
+    try:
+        return Predictor.from_artifact(
+            inputs.store.folder(record), sha256=record.artifact_sha256, portfolio_hash=record.portfolio_hash
+        )
+    except ArtifactError:
+        return Omitted("omitted.no_files", record.version)
+
+
+def _course(inputs: ReportInputs, record: ModelRecord, rows: ReportRows | None) -> TrainingCourse | Omitted:
+    if rows is None:
+        predictor = _predictor(inputs, record)
+        if isinstance(predictor, Omitted):
+            return predictor
+    else:
+        predictor = rows.predictor
+    try:
+        encoder = inputs.registry.get(str(record.hyper_parameters.get("encoder", "")))
+        losses = load_encoder(encoder, inputs.portfolio, inputs.store).losses
+    except (RegistryError, ArtifactError):
+        losses = None
+    return course_of(record, predictor.model, losses)
+
+
+def _difference(found: EvaluationInputs, rows: ReportRows) -> float:
+    from loan_default_assets.model.metrics import evaluate
+
+    index = rows.window
+    now = evaluate(rows.label(index), rows.pd[index], rows.predictor.threshold, bootstrap=0).values
+    recorded = found.evaluation.metrics
+    return float(np.nanmax([0.0, *(abs(now[name] - recorded[name]) for name in now if name in recorded)]))
+
+
+def _of_rows(
+    inputs: ReportInputs, record: ModelRecord, found: EvaluationInputs, rows: ReportRows
+) -> dict[str, Any]:
+    portfolio, index, threshold = inputs.portfolio, rows.window, rows.predictor.threshold
+    label, pd = rows.label(index), rows.pd[index]
+    snapshot = f"snapshot={rows.snapshot.digest[:16]}"
+    window = FigureSource(
+        "processed_data", f"{snapshot}, part=window, rows={len(index)}, model={record.version}"
+    )
+    features = features_of(portfolio)
+    stored = rows.snapshot.rows
+    named: list[tuple[str, Any]] = [(name, "protected") for name in portfolio.protected]
+    named += [(name, "segment") for name in portfolio.segments if name not in portfolio.protected]
+    by_column = column_groupings(portfolio, inputs.loans, rows, tuple(name for name, _ in named))
+    raw = FigureSource("raw_data", window.row)
+    groups: list[ColumnGroups] = [
+        column_groups(grouping, role, label, pd, threshold, raw)
+        for (_, role), grouping in zip(named, by_column, strict=True)
+    ]
+    segments = [
+        g for g in by_column if g.column not in portfolio.features.categorical + portfolio.features.numerical
+    ]
+    economics = portfolio.economics
+    return {
+        "data": data_facts(rows.snapshot, portfolio),
+        "discrimination": discrimination(label, pd, window) or Omitted("omitted.one_class"),
+        "calibration": calibration_figures(label, pd, window),
+        "cut_offs": cut_offs(
+            label,
+            pd,
+            threshold,
+            Economics(economics.lgd, economics.margin, True) if economics else Economics(),
+            window,
+        ),
+        "swaps": _swaps(inputs, record, found, rows),
+        "grades": rating_grades(
+            rows.label(rows.validation),
+            rows.pd[rows.validation],
+            label,
+            pd,
+            FigureSource("processed_data", f"{window.row}; part=validation, rows={len(rows.validation)}"),
+        ),
+        "effects": feature_effects(
+            features,
+            stored.numerical[index],
+            stored.categorical[index],
+            label,
+            lambda numerical, categorical: rows.predictor.predict(numerical, categorical).pd,
+            window,
+        )
+        or Omitted("omitted.one_class"),
+        "drift": _drift(record, rows, features, snapshot),
+        "groups": tuple(groups) or Omitted("omitted.no_groups"),
+        "weak": weak_segments([*feature_groupings(features, rows), *segments], label, pd, window),
+        "vintages": _vintages(portfolio, rows, snapshot),
+    }
+
+
+def _drift(record: ModelRecord, rows: ReportRows, features: list[Any], snapshot: str) -> Drift:
+    stored = rows.snapshot.rows
+    expected = rows.pd[rows.reference]
+    part = "validation" if rows.snapshot.sampling else "training"
+    return Drift(
+        window_score=stability_index(expected, rows.pd[rows.window]),
+        periods=drift_periods(
+            rows.by_period, stored.label, rows.matured, rows.pd, expected, record.trained_to
+        ),
+        features=feature_drift(
+            features, stored.numerical, stored.categorical, rows.reference, rows.window, rows.by_period
+        ),
+        source=FigureSource(
+            "processed_data",
+            f"{snapshot}, reference={part}, rows={len(rows.reference)}, model={record.version}",
+        ),
+    )
+
+
+def _vintages(portfolio: Portfolio, rows: ReportRows, snapshot: str) -> Vintages | Omitted:
+    stored, cutoff = rows.snapshot.rows, rows.snapshot.cutoff
+    if portfolio.as_of is None or cutoff is None:
+        return Omitted("omitted.no_dates")
+    return vintages(
+        stored.as_of,
+        stored.label,
+        stored.label_observed_at,
+        rows.matured,
+        np.datetime64(cutoff, "D"),
+        dated_outcomes=portfolio.label.observed_at is not None,
+        source=FigureSource("processed_data", snapshot),
+    )
+
+
+def _swaps(
+    inputs: ReportInputs, record: ModelRecord, found: EvaluationInputs, rows: ReportRows
+) -> tuple[SwapSet, ...] | Omitted:
+    """Against the champion of the time: the one that was compared with, or the one before."""
+    previous = found.evaluation.compared_with or record.parent
+    if not previous or previous == record.version:
+        return Omitted("omitted.no_previous_champion")
+    try:
+        predictor = _predictor(inputs, inputs.registry.get(previous))
+    except RegistryError:
+        return Omitted("omitted.no_files", previous)
+    if isinstance(predictor, Omitted):
+        return predictor
+    index, stored = rows.window, rows.snapshot.rows
+    pd, other = rows.pd[index], predictor.predict(stored.numerical[index], stored.categorical[index]).pd
+    source = FigureSource(
+        evaluation_source(found.id).table,
+        f"id={found.id}; processed_data, part=window, rows={len(index)}, models={record.version}, {previous}",
+    )
+    rate = float((other < predictor.threshold).mean())
+    return tuple(
+        swap_set(rows.label(index), pd, threshold, other, predictor.threshold, other=previous, source=source)
+        for threshold in (rows.predictor.threshold, threshold_for_approval(pd, rate))
+    )

@@ -1,0 +1,155 @@
+"""The rows of a recorded evaluation, read again and scored, for the model report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
+from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.reports.figures.drift import PeriodRows, periods
+from loan_default_assets.reports.figures.feature_table import (
+    MISSING,
+    OTHER,
+    Feature,
+    Grouping,
+    group_codes,
+    group_numbers,
+    group_texts,
+)
+from loan_default_assets.reports.figures.group_figures import FEWEST_ROWS
+from loan_default_assets.warehouse.evaluations import EvaluationRecord
+from loan_default_assets.warehouse.loans import Loans
+
+if TYPE_CHECKING:
+    from loan_default_assets.model.predictor import Predictor
+
+# Rows that are scored besides those of the window; more would cost time, and change no figure visibly.
+REFERENCE_ROWS = 2_000
+VALIDATION_ROWS = 5_000
+PERIOD_ROWS = 400
+
+
+@dataclass(frozen=True)
+class ReportRows:
+    """The rows of an evaluation.
+
+    Attributes:
+        window: Positions of the evaluated rows.
+        validation: Positions of validation rows, at most VALIDATION_ROWS.
+        reference: Positions of the rows with which drift is compared: of the training, or of the validation where the
+            training rows are a case-control sample.
+        by_period: All rows by period.
+        matured: (n,) bool: whether the outcome counts by the data cutoff.
+        pd: (n,) PDs, NaN for rows that were not scored.
+        predictor: The model.
+    """
+
+    snapshot: TrainingSnapshot
+    window: np.ndarray
+    validation: np.ndarray
+    reference: np.ndarray
+    by_period: PeriodRows
+    matured: np.ndarray
+    pd: np.ndarray
+    predictor: Predictor
+
+    def label(self, index: np.ndarray) -> np.ndarray:
+        """Labels at positions."""
+        labels: np.ndarray = self.snapshot.rows.label[index]
+        return labels
+
+
+def window_of(snapshot: TrainingSnapshot, evaluation: EvaluationRecord) -> np.ndarray:
+    """Positions of the rows that were evaluated: the snapshot's window from the recorded first day on."""
+    index: np.ndarray = snapshot.split.window
+    if evaluation.window_from is not None:
+        index = index[snapshot.rows.as_of[index] >= np.datetime64(evaluation.window_from, "D")]
+    return index
+
+
+def report_rows(snapshot: TrainingSnapshot, evaluation: EvaluationRecord, predictor: Predictor) -> ReportRows:
+    """Score the window, and samples of validation rows, reference rows and every period."""
+    rng = np.random.default_rng(0)
+
+    def some(index: np.ndarray, most: int) -> np.ndarray:
+        return index if len(index) <= most else np.sort(rng.choice(index, most, replace=False))
+
+    rows, split = snapshot.rows, snapshot.split
+    window = window_of(snapshot, evaluation)
+    validation = some(split.validation, VALIDATION_ROWS)
+    whole_reference = split.validation if snapshot.sampling else split.train
+    reference = some(whole_reference, REFERENCE_ROWS)
+    by_period = periods(rows.as_of)
+    matured = np.zeros(len(rows), bool)
+    for part in (split.train, split.validation, split.window, split.excluded):
+        matured[part] = True
+    scored = np.unique(
+        np.concatenate(
+            [window, validation, reference, *(some(index, PERIOD_ROWS) for index in by_period.index)]
+        )
+    )
+    pd = np.full(len(rows), np.nan)
+    pd[scored] = predictor.predict(rows.numerical[scored], rows.categorical[scored]).pd
+    return ReportRows(snapshot, window, validation, reference, by_period, matured, pd, predictor)
+
+
+def features_of(portfolio: Portfolio) -> list[Feature]:
+    """The model's features, numerical first, with their texts."""
+    names = portfolio.features
+
+    def unit(name: str) -> str:
+        column = portfolio.columns.get(name)
+        if column is None:
+            return ""
+        return "days" if column.kind == "date" else column.unit or ""
+
+    def feature(name: str, categories: tuple[str, ...] | None) -> Feature:
+        texts = (portfolio.reason(name, "en"), portfolio.reason(name, "ko"))
+        if categories is None:
+            return Feature(name, "number", *texts, unit(name))
+        return Feature(name, "category", *texts, "", categories)
+
+    return [
+        *(feature(name, None) for name in names.numerical),
+        *(feature(name, portfolio.columns[name].values or ()) for name in names.categorical),
+    ]
+
+
+def feature_groupings(features: list[Feature], rows: ReportRows) -> list[Grouping]:
+    """The window's rows by the values of every feature."""
+    numerical = rows.snapshot.rows.numerical[rows.window]
+    categorical = rows.snapshot.rows.categorical[rows.window]
+    count = numerical.shape[1]
+    return [
+        group_numbers(feature.name, numerical[:, position].astype(np.float64))
+        if feature.kind == "number"
+        else group_codes(feature, categorical[:, position - count])
+        for position, feature in enumerate(features)
+    ]
+
+
+def column_groupings(
+    portfolio: Portfolio, loans: Loans, rows: ReportRows, names: tuple[str, ...]
+) -> list[Grouping]:
+    """The window's rows by the values of columns that need not be features."""
+    stored = rows.snapshot.rows
+    keys, ids = stored.partition_key[rows.window].tolist(), stored.loan_id[rows.window].tolist()
+    values = loans.read_raw_columns(keys, ids, names)
+    return [_grouping(name, portfolio.columns[name].kind, values[name]) for name in names]
+
+
+def _grouping(name: str, kind: str, values: list[Any]) -> Grouping:
+    if kind == "number":
+        return group_numbers(name, np.array([np.nan if v is None else float(v) for v in values]))
+    if kind == "date":
+        return group_texts(name, [MISSING if v is None else str(v.year) for v in values])
+    texts = [MISSING if v is None else str(v) for v in values]
+    if kind == "text":
+        # A text of few loans may be a name or an address; the values of a category are the portfolio's own.
+        counts = Counter(texts)
+        texts = [text if counts[text] >= FEWEST_ROWS else OTHER for text in texts]
+    return group_texts(name, texts)

@@ -1,0 +1,217 @@
+"""What the features do to the score: permutation importance, partial dependence, and tests of its direction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from loan_default_assets.model.metrics import roc_auc
+from loan_default_assets.reports.figures.feature_table import Feature
+from loan_default_assets.reports.figures.proportions import FigureSource
+
+# (n, N) numerical and (n, C) categorical features to (n,) PDs.
+Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+TOP = 10
+REPEATS = 3
+IMPORTANCE_SCORES = 60_000
+DEPENDENCE_ROWS = 150
+GRID = 12
+LEVEL = 0.01
+Direction = Literal["rises", "falls", "none"]
+
+
+@dataclass(frozen=True)
+class Importance:
+    """Fall in ROC-AUC when the values of one feature are shuffled among the rows.
+
+    Attributes:
+        drop: Mean over the shuffles.
+        lowest: Smallest of them.
+        highest: Largest of them.
+    """
+
+    feature: Feature
+    drop: float
+    lowest: float
+    highest: float
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """Mean PD of the same rows with one feature set to each of several values.
+
+    Attributes:
+        points: The values: numbers, or codes of a category.
+        pd: Mean PD at each.
+        direction: Whether PD rises or falls from the 10 % to the 90 % quantile of a number, by a sign test of the rows
+            at 1 %; `none` for a category.
+        share: Share of the rows whose PD moves in that direction, of those whose PD changes.
+        observed: Whether defaults have higher or lower values than other loans, by a rank test at 1 %.
+    """
+
+    feature: Feature
+    points: tuple[float, ...]
+    pd: tuple[float, ...]
+    direction: Direction
+    share: float
+    observed: Direction
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether the model follows the direction of the data; None where either has none."""
+        if "none" in (self.direction, self.observed):
+            return None
+        return self.direction == self.observed
+
+
+@dataclass(frozen=True)
+class FeatureEffects:
+    """Importance of all features, and the dependence of PD on the first ten.
+
+    Attributes:
+        rows: Rows that were shuffled, a random part of the window where it has more.
+        repeats: Shuffles per feature.
+        importance: The largest drop first.
+        dependence: Of the ten most important features.
+        dependence_rows: Rows whose mean is shown.
+    """
+
+    rows: int
+    repeats: int
+    importance: tuple[Importance, ...]
+    dependence: tuple[Dependence, ...]
+    dependence_rows: int
+    source: FigureSource
+
+
+def feature_effects(
+    features: Sequence[Feature],
+    numerical: np.ndarray,
+    categorical: np.ndarray,
+    label: np.ndarray,
+    score: Score,
+    source: FigureSource,
+    *,
+    seed: int = 0,
+) -> FeatureEffects | None:
+    """Importance and dependence on the evaluation window; None where the sampled rows have one class only.
+
+    Args:
+        features: Numerical, then categorical features.
+        numerical: (n, N) values, NaN for a missing one.
+        categorical: (n, C) codes.
+        label: (n,) 0 or 1.
+        score: The model.
+        source: Where the rows come from.
+        seed: Seed of samples and shuffles.
+    """
+    rng = np.random.default_rng(seed)
+    most = max(IMPORTANCE_SCORES // (REPEATS * max(len(features), 1)), 100)
+    sample = np.sort(rng.permutation(len(label))[:most])
+    sampled = (numerical[sample], categorical[sample])
+    outcome = label[sample]
+    if not 0 < (outcome == 1).sum() < len(outcome):
+        return None
+    base = roc_auc(outcome, score(*sampled))
+    importance = sorted(
+        (
+            _importance(feature, position, sampled, outcome, base, score, rng)
+            for position, feature in enumerate(features)
+        ),
+        key=lambda found: -found.drop,
+    )
+    few = sample[rng.permutation(len(sample))[:DEPENDENCE_ROWS]]
+    position = {feature.name: index for index, feature in enumerate(features)}
+    dependence = tuple(
+        _dependence(top.feature, position[top.feature.name], (numerical, categorical), few, label, score)
+        for top in importance[:TOP]
+    )
+    return FeatureEffects(len(sample), REPEATS, tuple(importance), dependence, len(few), source)
+
+
+def _importance(
+    feature: Feature,
+    position: int,
+    rows: tuple[np.ndarray, np.ndarray],
+    outcome: np.ndarray,
+    base: float,
+    score: Score,
+    rng: np.random.Generator,
+) -> Importance:
+    drops = []
+    for _ in range(REPEATS):
+        column = _column(rows, position)
+        drops.append(
+            base - roc_auc(outcome, score(*_with(rows, position, column[rng.permutation(len(column))])))
+        )
+    return Importance(feature, float(np.mean(drops)), min(drops), max(drops))
+
+
+def _dependence(
+    feature: Feature,
+    position: int,
+    window: tuple[np.ndarray, np.ndarray],
+    few: np.ndarray,
+    label: np.ndarray,
+    score: Score,
+) -> Dependence:
+    values = _column(window, position)
+    rows = (window[0][few], window[1][few])
+    if feature.kind == "category":
+        codes, counts = np.unique(values, return_counts=True)
+        points = np.sort(codes[np.argsort(-counts, kind="stable")[:GRID]])
+    else:
+        present = values[~np.isnan(values)]
+        points = np.unique(np.quantile(present, np.linspace(0.02, 0.98, GRID))) if len(present) else present
+    if not len(points):
+        return Dependence(feature, (), (), "none", 0.0, "none")
+    repeated = np.repeat(points, len(few)).astype(values.dtype)
+    tiled = (np.tile(rows[0], (len(points), 1)), np.tile(rows[1], (len(points), 1)))
+    pd = score(*_with(tiled, position, repeated)).reshape(len(points), len(few))
+    direction: Direction = "none"
+    observed: Direction = "none"
+    share = 0.0
+    if feature.kind == "number":
+        direction, share, observed = _directions(pd, values, label)
+    return Dependence(
+        feature, tuple(map(float, points)), tuple(map(float, pd.mean(1))), direction, share, observed
+    )
+
+
+def _directions(pd: np.ndarray, values: np.ndarray, label: np.ndarray) -> tuple[Direction, float, Direction]:
+    from scipy.stats import binomtest, mannwhitneyu
+
+    low, high = pd[len(pd) // 10], pd[-1 - len(pd) // 10]
+    risen, fallen = int((high > low).sum()), int((high < low).sum())
+    direction: Direction = "none"
+    if risen + fallen and binomtest(risen, risen + fallen).pvalue < LEVEL:
+        direction = "rises" if risen > fallen else "falls"
+    share = max(risen, fallen) / (risen + fallen) if risen + fallen else 0.0
+    present = ~np.isnan(values)
+    defaults, others = values[present & (label == 1)], values[present & (label != 1)]
+    observed: Direction = "none"
+    if len(defaults) and len(others):
+        test = mannwhitneyu(defaults, others)
+        if test.pvalue < LEVEL:
+            observed = "rises" if 2 * test.statistic > len(defaults) * len(others) else "falls"
+    return direction, share, observed
+
+
+def _column(rows: tuple[np.ndarray, np.ndarray], position: int) -> np.ndarray:
+    numbers = rows[0].shape[1]
+    return rows[0][:, position] if position < numbers else rows[1][:, position - numbers]
+
+
+def _with(
+    rows: tuple[np.ndarray, np.ndarray], position: int, column: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    numbers = rows[0].shape[1]
+    changed = [rows[0], rows[1]]
+    part, index = (0, position) if position < numbers else (1, position - numbers)
+    changed[part] = changed[part].copy()
+    changed[part][:, index] = column
+    return changed[0], changed[1]

@@ -1,0 +1,122 @@
+"""The features of a model by name, and rows divided into named groups by one column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+
+MISSING = "missing"
+UNKNOWN = "unknown"
+OTHER = "other"
+MOST_GROUPS = 12
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column that rows are described by.
+
+    Attributes:
+        name: Its name in the portfolio.
+        kind: Number or category.
+        english: What it is, in English.
+        korean: What it is, in Korean.
+        unit: Unit of a number; empty without one.
+        categories: Texts of the codes from 2 on.
+    """
+
+    name: str
+    kind: Literal["number", "category"]
+    english: str
+    korean: str
+    unit: str = ""
+    categories: tuple[str, ...] = ()
+
+    def code_text(self, code: int) -> str:
+        """The text of a category code: `missing`, `unknown`, or the portfolio's value."""
+        return (MISSING, UNKNOWN, *self.categories)[code]
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Rows by the values of one column.
+
+    Attributes:
+        column: Name of the column.
+        names: Names of the groups; `missing`, `unknown` and `other` are shown in the reader's language.
+        group: (n,) position in `names` of each row's group.
+    """
+
+    column: str
+    names: tuple[str, ...]
+    group: np.ndarray
+
+
+def group_codes(feature: Feature, codes: np.ndarray) -> Grouping:
+    """The categories that occur, the rarest beyond twelve as `other`.
+
+    Args:
+        feature: A categorical feature.
+        codes: (n,) codes.
+    """
+    return group_texts(feature.name, [feature.code_text(code) for code in codes.tolist()])
+
+
+def group_texts(column: str, texts: list[str]) -> Grouping:
+    """The values that occur, in order, the rarest beyond twelve as `other`.
+
+    Examples:
+        >>> found = group_texts("sex", ["2", "1", "2"])
+        >>> found.names, found.group.tolist()
+        (('1', '2'), [1, 0, 1])
+    """
+    values, index, counts = np.unique(np.array(texts, dtype=object), return_inverse=True, return_counts=True)
+    if len(values) <= MOST_GROUPS:
+        return Grouping(column, tuple(map(str, values)), index)
+    kept = np.sort(np.argsort(-counts, kind="stable")[: MOST_GROUPS - 1])
+    position = np.full(len(values), len(kept))
+    position[kept] = np.arange(len(kept))
+    return Grouping(column, (*(str(values[i]) for i in kept), OTHER), position[index])
+
+
+def group_numbers(column: str, values: np.ndarray, groups: int = 4) -> Grouping:
+    """Quantile groups of a number, fewer where values repeat; a column of few values has a group per value.
+
+    Args:
+        column: Name of the column.
+        values: (n,) numbers, NaN for a missing one.
+        groups: Quantile groups.
+
+    Examples:
+        >>> group_numbers("age", np.array([20.0, 30.0, 40.0, 50.0, 60.0, 70.0]), groups=2).names
+        ('<\\xa045', '≥\\xa045')
+    """
+    present = np.unique(values[~np.isnan(values)])
+    if 0 < len(present) <= 2 * groups:
+        texts = [MISSING if np.isnan(value) else f"{value:.6g}" for value in values.tolist()]
+        names = tuple(f"{value:.6g}" for value in present.tolist())
+        names = (*names, MISSING) if np.isnan(values).any() else names
+        position = {name: index for index, name in enumerate(names)}
+        return Grouping(column, names, np.array([position[text] for text in texts]))
+    edges = (
+        np.unique(np.quantile(values[~np.isnan(values)], np.linspace(0, 1, groups + 1)[1:-1]))
+        if len(present)
+        else np.zeros(0)
+    )
+    edges = edges[edges > present[0]] if len(present) else edges
+    names = _range_names(edges) if len(present) else ()
+    group = np.searchsorted(edges, values, side="right")
+    if np.isnan(values).any():
+        group = np.where(np.isnan(values), len(names), group)
+        names = (*names, MISSING)
+    return Grouping(column, names, group)
+
+
+def _range_names(edges: np.ndarray) -> tuple[str, ...]:
+    texts = [f"{edge:.4g}" for edge in edges.tolist()]
+    if not texts:
+        return ("all",)
+    middle = [f"{low}\u00a0–\u00a0{high}" for low, high in pairwise(texts)]
+    return (f"<\u00a0{texts[0]}", *middle, f"≥\u00a0{texts[-1]}")

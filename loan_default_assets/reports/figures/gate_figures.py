@@ -1,0 +1,57 @@
+"""The rules of the promotion policy with the recorded figures that each was decided on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loan_default_assets.policy.leakage_ceiling import leakage_not_excluded
+from loan_default_assets.policy.promotion_inputs import PromotionInputs
+from loan_default_assets.reports.figures.model_facts import PromotionGate, PromotionGates
+from loan_default_assets.reports.figures.proportions import FigureSource
+
+INTEGRITY = ("outputs_finite", "schema_matches", "artifact_matches", "smoke_passed")
+
+
+def promotion_gates(inputs: PromotionInputs, source: FigureSource) -> PromotionGates:
+    """Every rule that applied, with measured value and limit."""
+    return PromotionGates(tuple(_gates(inputs)), inputs.limits, source)
+
+
+def _gates(inputs: PromotionInputs) -> Iterator[PromotionGate]:
+    model, limits = inputs.candidate, inputs.limits
+    for name in INTEGRITY:
+        holds = bool(getattr(model, name))
+        yield PromotionGate(name, holds, None, holds, True)
+    yield PromotionGate(
+        "leakage_excluded",
+        model.roc_auc_low,
+        limits.auc_ceiling,
+        leakage_not_excluded(model, limits) is None,
+        True,
+    )
+    for name, count, fewest in (
+        ("rows", model.rows, limits.sample_threshold),
+        ("defaults", model.positives, limits.positive_threshold),
+    ):
+        yield PromotionGate(name, count, fewest, count >= fewest, True)
+    yield PromotionGate(
+        "roc_auc_low", model.roc_auc_low, limits.auc_floor, model.roc_auc_low > limits.auc_floor, True
+    )
+    yield PromotionGate("ece", model.ece, limits.max_ece, model.ece <= limits.max_ece, True)
+    if inputs.comparison is not None:
+        for name, low, margin in (
+            ("df1_low", inputs.comparison.df1_low, limits.f1_margin),
+            ("dauc_low", inputs.comparison.dauc_low, limits.auc_margin),
+        ):
+            yield PromotionGate(name, low, -margin, low >= -margin, True)
+    yield PromotionGate(
+        "f1_target", model.f1, limits.f1_threshold, model.f1 >= limits.f1_threshold, limits.policy == "strict"
+    )
+    if model.reference is not None:
+        yield PromotionGate(
+            "reference",
+            model.reference.dauc_low,
+            -limits.auc_margin,
+            not model.reference.behind(limits.auc_margin),
+            limits.reference_gate == "require",
+        )

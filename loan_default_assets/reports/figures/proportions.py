@@ -1,0 +1,98 @@
+"""Where a figure was recorded, and rates of counted rows with their 95 % intervals."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+LEVEL = 0.95
+NORMAL_QUANTILE = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class FigureSource:
+    """Where a figure comes from, so that a validator can find it.
+
+    Attributes:
+        table: Table of the portfolio's schema, or a file of the artifact.
+        row: The row, or the rows and the model that scored them.
+    """
+
+    table: str
+    row: str
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its 95 % bounds; NaN where the rows do not define it."""
+
+    value: float
+    low: float
+    high: float
+
+
+def jeffreys_interval(events: int, rows: int) -> Interval:
+    """A default rate with Jeffreys' interval, as the supervisory validation of PDs uses it.
+
+    Bounds are quantiles of Beta(events + 1/2, rows - events + 1/2); 0 and 1 where no row, or every row, is an event
+    (Brown, Cai and DasGupta 2001).
+
+    Examples:
+        >>> found = jeffreys_interval(1, 10)
+        >>> found.value, round(found.low, 4), round(found.high, 4)
+        (0.1, 0.011, 0.3813)
+    """
+    from scipy.stats import beta
+
+    if rows == 0:
+        return Interval(math.nan, math.nan, math.nan)
+    low, high = beta.ppf([(1 - LEVEL) / 2, (1 + LEVEL) / 2], events + 0.5, rows - events + 0.5)
+    return Interval(events / rows, 0.0 if events == 0 else float(low), 1.0 if events == rows else float(high))
+
+
+def ratio_interval(events: int, rows: int, other_events: int, other_rows: int) -> Interval:
+    """The ratio of two rates with Katz' interval, normal in the logarithm (Katz et al. 1978).
+
+    Args:
+        events: Events of the first group.
+        rows: Rows of the first group.
+        other_events: Events of the group in the denominator.
+        other_rows: Rows of the group in the denominator.
+
+    Examples:
+        >>> found = ratio_interval(30, 100, 60, 100)
+        >>> found.value, round(found.low, 3), round(found.high, 3)
+        (0.5, 0.356, 0.702)
+    """
+    if not (events and other_events):
+        value = 0.0 if other_events and rows else math.nan
+        return Interval(value, math.nan, math.nan)
+    value = (events / rows) / (other_events / other_rows)
+    error = math.sqrt(1 / events - 1 / rows + 1 / other_events - 1 / other_rows)
+    return Interval(
+        value, value * math.exp(-NORMAL_QUANTILE * error), value * math.exp(NORMAL_QUANTILE * error)
+    )
+
+
+def area_interval(label: np.ndarray, score: np.ndarray) -> Interval:
+    """ROC-AUC with the interval of Hanley and McNeil (1982), for parts that are too many for a bootstrap each.
+
+    Args:
+        label: (n,) 0 or 1.
+        score: (n,) finite scores.
+    """
+    from loan_default_assets.model.metrics import roc_auc
+
+    positives = int((label == 1).sum())
+    negatives = len(label) - positives
+    if not positives or not negatives:
+        return Interval(math.nan, math.nan, math.nan)
+    area = roc_auc(label, score)
+    both, square = area / (2 - area), 2 * area**2 / (1 + area)
+    variance = (
+        area * (1 - area) + (positives - 1) * (both - area**2) + (negatives - 1) * (square - area**2)
+    ) / (positives * negatives)
+    half = NORMAL_QUANTILE * math.sqrt(variance)
+    return Interval(area, max(area - half, 0.0), min(area + half, 1.0))

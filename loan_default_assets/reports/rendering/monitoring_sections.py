@@ -1,0 +1,325 @@
+"""Sections on stability: drift over time, groups of protected and segment columns, weak segments, vintages."""
+
+from __future__ import annotations
+
+import math
+
+from loan_default_assets.reports.figures.drift import AMBER, RED, StabilityIndex
+from loan_default_assets.reports.figures.group_figures import (
+    WEAK_LEVEL,
+    ColumnGroups,
+    GroupFigures,
+    WeakSegments,
+)
+from loan_default_assets.reports.figures.model_facts import Omitted
+from loan_default_assets.reports.figures.report_figures import ReportFigures
+from loan_default_assets.reports.figures.vintages import Vintages
+from loan_default_assets.reports.rendering.blocks import (
+    Axis,
+    Block,
+    Cell,
+    Chart,
+    Figures,
+    HeatMap,
+    LineChart,
+    Number,
+    Paragraph,
+    Section,
+    Series,
+    Table,
+    Tone,
+    Words,
+)
+from loan_default_assets.reports.rendering.decision_sections import share_axis, titled
+from loan_default_assets.reports.rendering.messages import message, verbatim
+from loan_default_assets.reports.rendering.model_sections import feature_title, group_title
+from loan_default_assets.reports.rendering.number_format import formatted
+from loan_default_assets.reports.rendering.verdict_sections import omission
+
+_TONES: dict[str, Tone] = {"green": "good", "amber": "warning", "red": "bad"}
+_LEVELS = {"green": 0, "amber": 1, "red": 2}
+_MOST_FEATURES = 15
+
+
+def drift_section(figures: ReportFigures) -> Section:
+    """PSI of the score, CSI of the features and default rates, by period."""
+    found = figures.drift
+    if isinstance(found, Omitted):
+        return Section("drift", message("section.drift"), [omission(found)])
+    drifted = [one for one in found.features if one.window.light != "green"]
+    blocks: list[Block] = [
+        Paragraph(message("drift.explained")),
+        Paragraph(
+            message(
+                "drift.score",
+                psi=formatted(found.window_score.value),
+                chance=formatted(found.window_score.chance),
+            ),
+            _TONES[found.window_score.light],
+        ),
+        Paragraph(
+            message("drift.features", count=str(len(drifted)), all=str(len(found.features))),
+            "warning" if drifted else "good",
+        ),
+    ]
+    features = Table(
+        message("drift.features_table"),
+        titled("features.feature", "features.column", "drift.csi", "drift.chance", "drift.light"),
+        tuple(
+            (
+                Words(feature_title(one.feature)),
+                Words(verbatim(one.feature.name)),
+                Number(one.window.value),
+                Number(one.window.chance),
+                _light(one.window),
+            )
+            for one in found.features
+        ),
+        found.source,
+        folded=True,
+    )
+    if not found.periods:
+        return Section(
+            "drift", message("section.drift"), [*blocks, Paragraph(message("drift.no_dates")), features]
+        )
+    names = tuple(verbatim(period.name) for period in found.periods)
+    position = tuple(float(i) for i in range(len(found.periods)))
+    rates = [period.default_rate for period in found.periods]
+    psi = tuple(math.nan if one.score is None else one.score.value for one in found.periods)
+    chance = tuple(math.nan if one.score is None else one.score.chance for one in found.periods)
+    charts: list[Chart] = [
+        LineChart(
+            message("chart.psi"),
+            Axis(message("axis.period")),
+            Axis(message("axis.psi"), low=0.0, high=max(0.3, *(v * 1.05 for v in psi if math.isfinite(v)))),
+            (
+                Series(message("axis.psi"), position, psi),
+                Series(message("drift.chance"), position, chance),
+                *(
+                    Series(message("drift.limit", limit=f"{v:g}"), position, (v,) * len(psi), reference=True)
+                    for v in (AMBER, RED)
+                ),
+            ),
+            points=True,
+            categories=names,
+        ),
+        LineChart(
+            message("chart.default_rate"),
+            Axis(message("axis.period")),
+            share_axis("axis.default_rate", 0.0, None),
+            (
+                Series(
+                    message("chart.observed_interval"),
+                    position,
+                    tuple(rate.value for rate in rates),
+                    tuple(rate.low for rate in rates),
+                    tuple(rate.high for rate in rates),
+                ),
+                Series(message("axis.mean_pd"), position, tuple(one.mean_pd for one in found.periods)),
+            ),
+            points=True,
+            categories=names,
+        ),
+        HeatMap(
+            message("chart.csi"),
+            tuple(feature_title(one.feature) for one in found.features[:_MOST_FEATURES]),
+            tuple(period.name for period in found.periods),
+            tuple(tuple(index.value for index in one.periods) for one in found.features[:_MOST_FEATURES]),
+            tuple(
+                tuple(_LEVELS[index.light] for index in one.periods)
+                for one in found.features[:_MOST_FEATURES]
+            ),
+            titled("light.green", "light.amber", "light.red"),
+        ),
+    ]
+    periods = Table(
+        message("drift.periods"),
+        titled(
+            "axis.period",
+            "count.loans",
+            "count.matured",
+            "axis.observed",
+            "axis.mean_pd",
+            "axis.psi",
+            "drift.light",
+            "drift.fitted",
+        ),
+        tuple(
+            (
+                Words(verbatim(one.name)),
+                Number(one.rows, "count"),
+                Number(one.matured, "count"),
+                Number(one.default_rate.value, "percent"),
+                Number(one.mean_pd, "percent"),
+                Number(math.nan if one.score is None else one.score.value),
+                Words(verbatim("–")) if one.score is None else _light(one.score),
+                Words(message("word.yes" if one.in_training else "word.no")),
+            )
+            for one in found.periods
+        ),
+        found.source,
+    )
+    blocks += [Figures(tuple(charts), found.source, periods), features]
+    return Section("drift", message("section.drift"), blocks)
+
+
+def _light(index: StabilityIndex) -> Words:
+    if math.isnan(index.value):
+        return Words(message("drift.too_few"))
+    return Words(message(f"light.{index.light}"), _TONES[index.light])
+
+
+def groups_section(figures: ReportFigures) -> Section:
+    """Approval rates, F1 and calibration by group, and the segments in which the model is weak."""
+    blocks: list[Block] = []
+    if isinstance(figures.groups, Omitted):
+        blocks.append(omission(figures.groups))
+    else:
+        blocks.append(Paragraph(message("groups.explained")))
+        for column in figures.groups:
+            blocks += [_groups_table(column)]
+    if isinstance(figures.weak, Omitted):
+        blocks.append(omission(figures.weak))
+    else:
+        blocks += _weak(figures.weak)
+    return Section("groups", message("section.groups"), blocks)
+
+
+def _groups_table(column: ColumnGroups) -> Table:
+    columns = (
+        "groups.group",
+        "count.loans",
+        "axis.approval_rate",
+        "groups.ratio",
+        "metric.low",
+        "metric.high",
+        "metric.f1_short",
+        "axis.predicted",
+        "axis.observed",
+        "calibration.within",
+    )
+    title = message(f"groups.{column.role}", column=column.column, reference=group_title(column.reference))
+    return Table(title, titled(*columns), tuple(_group_row(group) for group in column.groups), column.source)
+
+
+def _group_row(group: GroupFigures) -> tuple[Cell, ...]:
+    head: tuple[Cell, ...] = (Words(group_title(group.name)), Number(group.rows, "count"))
+    if group.calibrated is None:
+        return (*head, *(Words(message("groups.small") if not i else verbatim("–")) for i in range(8)))
+    within = Words(
+        message("word.yes" if group.calibrated else "word.no"), "good" if group.calibrated else "warning"
+    )
+    return (
+        *head,
+        Number(group.approval_rate.value, "percent"),
+        Number(group.ratio.value),
+        Number(group.ratio.low),
+        Number(group.ratio.high),
+        Number(group.f1),
+        Number(group.mean_pd, "percent"),
+        Number(group.observed.value, "percent"),
+        within,
+    )
+
+
+def _weak(found: WeakSegments) -> list[Block]:
+    if not found.found:
+        return [Paragraph(message("weak.none", tested=str(found.tested)), "good")]
+    rows: list[tuple[Cell, ...]] = [
+        (
+            Words(verbatim(one.column)),
+            Words(group_title(one.name)),
+            Number(one.rows, "count"),
+            Number(one.mean_pd, "percent"),
+            Number(one.observed.value, "percent"),
+            Number(one.p_value, "p_value", "bad" if one.p_value < WEAK_LEVEL else "plain"),
+            Number(one.area.value),
+            Number(one.implied_area),
+            Number(one.area_p_value, "p_value", "bad" if one.area_p_value < WEAK_LEVEL else "plain"),
+        )
+        for one in found.found
+    ]
+    columns = titled(
+        "features.column",
+        "groups.group",
+        "count.loans",
+        "axis.predicted",
+        "axis.observed",
+        "weak.p_value",
+        "metric.roc_auc",
+        "weak.implied",
+        "weak.area_p_value",
+    )
+    return [
+        Paragraph(message("weak.found", tested=str(found.tested), count=str(len(found.found))), "warning"),
+        Table(message("weak.table"), columns, tuple(rows), found.source),
+    ]
+
+
+def vintages_section(figures: ReportFigures) -> Section:
+    """Default rates by vintage, and by age where outcomes have dates."""
+    found = figures.vintages
+    if isinstance(found, Omitted):
+        return Section("vintages", message("section.vintages"), [omission(found)])
+    blocks: list[Block] = [Paragraph(message("vintages.curves" if found.ages else "vintages.fixed_horizon"))]
+    table = Table(
+        message("vintages.table"),
+        titled(
+            "vintages.vintage",
+            "count.loans",
+            "count.matured",
+            "axis.default_rate",
+            "metric.low",
+            "metric.high",
+        ),
+        tuple(
+            (
+                Words(verbatim(one.name)),
+                Number(one.rows, "count"),
+                Number(one.matured, "count"),
+                Number(one.default_rate.value, "percent"),
+                Number(one.default_rate.low, "percent"),
+                Number(one.default_rate.high, "percent"),
+            )
+            for one in found.vintages
+        ),
+        found.source,
+    )
+    blocks.append(Figures((_vintage_chart(found),), found.source, table))
+    return Section("vintages", message("section.vintages"), blocks)
+
+
+def _vintage_chart(found: Vintages) -> LineChart:
+    if found.ages:
+        shown = [one for one in found.vintages if one.cumulative][-6:]
+        return LineChart(
+            message("chart.vintages"),
+            Axis(message("axis.age"), "count", 0.0),
+            share_axis("axis.cumulative", 0.0, None),
+            tuple(
+                Series(
+                    verbatim(one.name),
+                    tuple(float(age) for age in found.ages[: len(one.cumulative)]),
+                    one.cumulative,
+                )
+                for one in shown
+            ),
+            points=True,
+        )
+    known = [one for one in found.vintages if one.matured]
+    return LineChart(
+        message("chart.vintage_rates"),
+        Axis(message("vintages.vintage")),
+        share_axis("axis.default_rate", 0.0, None),
+        (
+            Series(
+                message("chart.observed_interval"),
+                tuple(float(i) for i in range(len(known))),
+                tuple(one.default_rate.value for one in known),
+                tuple(one.default_rate.low for one in known),
+                tuple(one.default_rate.high for one in known),
+            ),
+        ),
+        points=True,
+        categories=tuple(verbatim(one.name) for one in known),
+    )

@@ -1,0 +1,48 @@
+"""Numbers as people read them: three significant digits, thousands separated, shares in percent."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+DIGITS = 3
+UNDEFINED = "–"
+# A share below it is shown as below it.
+TINY = 1e-5
+Format = Literal["number", "count", "percent", "p_value"]
+
+
+def formatted(value: float, kind: Format = "number") -> str:
+    """A number for a table, a sentence or an axis.
+
+    Examples:
+        >>> formatted(0.92831), formatted(1234567.0), formatted(0.0), formatted(-0.000203)
+        ('0.928', '1,234,567', '0', '-0.000203')
+        >>> formatted(0.1562, "percent"), formatted(1750, "count"), formatted(0.0004, "p_value")
+        ('15.6 %', '1,750', '< 0.001')
+        >>> formatted(0.9997, "percent"), formatted(3e-9, "percent"), formatted(float("nan"))
+        ('100 %', '< 0.001 %', '–')
+    """
+    if math.isnan(value):
+        return UNDEFINED
+    if kind == "count":
+        return f"{value:,.0f}"
+    if kind == "percent":
+        if 0 < abs(value) < TINY:
+            return f"{'' if value > 0 else '-'}< {100 * TINY:g} %"
+        return f"{_significant(100 * value)} %"
+    if kind == "p_value" and value < 0.001:
+        return "< 0.001"
+    return _significant(value)
+
+
+def _significant(value: float) -> str:
+    if value == 0 or math.isinf(value):
+        return "0" if value == 0 else "∞"
+    if abs(value) >= 10**DIGITS:
+        return f"{value:,.0f}"
+    if abs(value) < 1e-6:
+        return f"{value:.{DIGITS - 1}e}"
+    # After rounding: 99.97 is 100, not 100.0.
+    decimals = DIGITS - 1 - math.floor(math.log10(abs(float(f"{value:.{DIGITS}g}"))))
+    return f"{value:.{max(decimals, 0)}f}"

@@ -1,0 +1,336 @@
+"""The first sections: verdict and why, headline figures, the data, and the metrics beside the references."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from loan_default_assets.reports.figures.gate_figures import INTEGRITY
+from loan_default_assets.reports.figures.model_facts import Omitted, PromotionGate
+from loan_default_assets.reports.figures.report_figures import ReportFigures
+from loan_default_assets.reports.rendering.blocks import (
+    Axis,
+    Block,
+    Cell,
+    Figures,
+    Headline,
+    LineChart,
+    Number,
+    Paragraph,
+    Quotation,
+    Section,
+    Series,
+    Table,
+    Tone,
+    Words,
+)
+from loan_default_assets.reports.rendering.messages import Message, message, verbatim
+from loan_default_assets.reports.rendering.number_format import Format, formatted
+
+VERDICT_TONES: dict[str, Tone] = {
+    "approved": "good",
+    "approved_below_target": "warning",
+    "provisional": "warning",
+    "insufficient_labels": "warning",
+    "rejected": "bad",
+}
+# The largest difference that is rounding, not another result.
+ROUNDING = 1e-6
+# Reasons why a section has no figures though nothing is missing.
+_EXPECTED = ("omitted.no_dates", "omitted.no_groups", "omitted.no_previous_champion")
+
+
+def omission(why: Omitted) -> Paragraph:
+    """The sentence of a section without figures; a warning where something is lost."""
+    return Paragraph(
+        message(why.reason, detail=why.detail), "plain" if why.reason in _EXPECTED else "warning"
+    )
+
+
+def verdict_message(figures: ReportFigures) -> Message:
+    """What was decided, in a sentence."""
+    evaluation = figures.evaluation
+    return message(f"verdict.{evaluation.role}.{evaluation.verdict}", version=figures.model.version)
+
+
+def headlines(figures: ReportFigures) -> tuple[Headline, ...]:
+    """The figures that a committee looks at first."""
+    metrics = {row.name: row for row in figures.evaluation.metrics}
+    best = figures.evaluation.best_reference
+    found: list[Headline] = []
+    if f1 := metrics.get("f1"):
+        target = figures.history.target
+        tone: Tone = "plain" if target is None else "good" if f1.interval.value >= target else "bad"
+        beside = (
+            message("headline.no_target")
+            if target is None
+            else message("headline.target", target=f"{target:g}")
+        )
+        found.append(Headline(message("metric.f1"), Number(f1.interval.value), beside, tone))
+    if area := metrics.get("roc_auc"):
+        beside = (
+            message("headline.reference", name=best, value=formatted(area.references[best]))
+            if best in area.references
+            else message("headline.no_reference")
+        )
+        found.append(Headline(message("metric.roc_auc"), Number(area.interval.value), beside))
+    if not isinstance(figures.calibration, Omitted):
+        low, high = figures.calibration.observed.low, figures.calibration.observed.high
+        mean = figures.calibration.mean_pd
+        interval = f"{formatted(low, 'percent')} – {formatted(high, 'percent')}"
+        found.append(
+            Headline(
+                message("headline.mean_pd"),
+                Number(mean, "percent"),
+                message(
+                    "headline.observed",
+                    rate=formatted(figures.calibration.observed.value, "percent"),
+                    interval=interval,
+                ),
+                "good" if low <= mean <= high else "warning",
+            )
+        )
+    if not isinstance(figures.cut_offs, Omitted):
+        found.append(
+            Headline(
+                message("headline.approval"),
+                Number(figures.cut_offs.approval_rate, "percent"),
+                message("headline.bad_rate", rate=formatted(figures.cut_offs.bad_rate, "percent")),
+            )
+        )
+    if not isinstance(figures.drift, Omitted):
+        index = figures.drift.window_score
+        tones: dict[str, Tone] = {"green": "good", "amber": "warning", "red": "bad"}
+        found.append(
+            Headline(
+                message("headline.psi"),
+                Number(index.value),
+                message(f"light.{index.light}"),
+                tones[index.light],
+            )
+        )
+    return tuple(found)
+
+
+def verdict_section(figures: ReportFigures) -> Section:
+    """The verdict, the rules it follows from, and the recorded reason."""
+    evaluation, blocks = figures.evaluation, list[Block]()
+    if evaluation.compared_with:
+        blocks.append(Paragraph(message("verdict.compared", champion=evaluation.compared_with)))
+    if isinstance(figures.gates, Omitted):
+        blocks.append(omission(figures.gates))
+    else:
+        policy = message(f"policy.{figures.gates.limits.policy}")
+        blocks.append(Paragraph(message("verdict.policy", policy=policy)))
+        columns = ("gate.rule", "gate.measured", "gate.required", "gate.result")
+        blocks.append(
+            Table(
+                message("gate.title"),
+                tuple(message(name) for name in columns),
+                tuple(_gate_row(gate) for gate in figures.gates.gates),
+                figures.gates.source,
+            )
+        )
+    blocks.append(Paragraph(message("verdict.recorded")))
+    blocks.append(Quotation(evaluation.reason, evaluation.source))
+    return Section("verdict", message("section.verdict"), blocks)
+
+
+_COUNTED = ("rows", "defaults")
+
+
+def _gate_row(gate: PromotionGate) -> tuple[Cell, ...]:
+    failed: Tone = "bad" if gate.decides else "warning"
+    result = Words(
+        message("gate.passed" if gate.passed else "gate.failed" if gate.decides else "gate.warned"),
+        "good" if gate.passed else failed,
+    )
+    name = Words(message(f"gate.{gate.name}"))
+    if gate.name in INTEGRITY or gate.limit is None:
+        measured = message("word.yes" if gate.value else "word.no")
+        return name, Words(measured), Words(message("word.yes")), result
+    kind: Format = "count" if gate.name in _COUNTED else "number"
+    above = {"roc_auc_low": ">", "ece": "≤", "leakage_excluded": "≤"}.get(gate.name, "≥")
+    required = Words(verbatim(f"{above}\u00a0{_limit(gate.limit, kind)}"))
+    return name, Number(float(gate.value), kind), required, result
+
+
+def _limit(value: float, kind: Format) -> str:
+    """A limit as it is configured, without digits that it does not have."""
+    return formatted(value, kind) if kind == "count" else f"{value:g}"
+
+
+def data_section(figures: ReportFigures) -> Section:
+    """What rows were used, and what a default is."""
+    data, evaluation, model = figures.data, figures.evaluation, figures.model
+    window = (
+        message("data.window", first=evaluation.window_from, last=evaluation.window_to)
+        if evaluation.window_from
+        else message("data.window_undated")
+    )
+    blocks: list[Block] = [Paragraph(window)]
+    if evaluation.window_share < 1:
+        share = formatted(evaluation.window_share, "percent")
+        blocks.append(Paragraph(message("data.window_sampled", share=share)))
+    if isinstance(data, Omitted):
+        return Section("data", message("section.data"), [*blocks, omission(data)])
+    blocks.append(Paragraph(message("data.label", column=data.outcome_column, values=data.default_means)))
+    if data.horizon_days is not None:
+        blocks.append(Paragraph(message("data.horizon", days=formatted(data.horizon_days, "count"))))
+    elif data.observed_at:
+        blocks.append(Paragraph(message("data.observed_at", column=data.observed_at)))
+    else:
+        blocks.append(Paragraph(message("data.no_horizon")))
+    if data.cutoff:
+        excluded = formatted(data.counts.get("immature_rows_excluded", 0), "count")
+        blocks.append(Paragraph(message("data.maturity", cutoff=data.cutoff, rows=excluded)))
+    if model.trained_from:
+        blocks.append(Paragraph(message("data.trained", first=model.trained_from, last=model.trained_to)))
+    if data.sampled:
+        blocks.append(Paragraph(message("data.sampled")))
+    rate = evaluation.positives / evaluation.rows if evaluation.rows else float("nan")
+    rows: list[tuple[Cell, ...]] = [
+        (Words(message(f"count.{name}")), Number(count, "count")) for name, count in data.counts.items()
+    ]
+    rows += [
+        (Words(message("count.positives")), Number(evaluation.positives, "count")),
+        (Words(message("count.window_rate")), Number(rate, "percent")),
+        (Words(message("count.training_rate")), Number(data.training_default_rate, "percent")),
+    ]
+    columns = (message("count.part"), message("count.value"))
+    blocks.append(Table(message("count.title"), columns, tuple(rows), data.source))
+    return Section("data", message("section.data"), blocks)
+
+
+def metrics_section(figures: ReportFigures) -> Section:
+    """Every metric with its interval, and each reference in a column of its own."""
+    evaluation = figures.evaluation
+    names = list(dict.fromkeys(name for row in evaluation.metrics for name in row.references))
+    columns = (
+        message("metric.title"),
+        message("metric.value"),
+        message("metric.low"),
+        message("metric.high"),
+        *(verbatim(_spaced(name)) for name in names),
+    )
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (
+            Words(message(f"metric.{row.name}")),
+            Number(row.interval.value),
+            Number(row.interval.low),
+            Number(row.interval.high),
+            *(Number(row.references.get(name, float("nan"))) for name in names),
+        )
+        for row in evaluation.metrics
+    )
+    blocks: list[Block] = [Paragraph(message("metric.explained"))]
+    blocks.append(Table(message("metric.table"), columns, rows, evaluation.source))
+    if evaluation.reference_difference is not None:
+        low, high = evaluation.reference_difference
+        state = "behind" if high < 0 else "ahead" if low > 0 else "alike"
+        blocks.append(
+            Paragraph(
+                message(
+                    f"metric.reference_{state}",
+                    name=evaluation.best_reference,
+                    low=formatted(low),
+                    high=formatted(high),
+                )
+            )
+        )
+    if figures.reproduced is not None:
+        same = figures.reproduced <= ROUNDING
+        blocks.append(
+            Paragraph(
+                message("metric.reproduced")
+                if same
+                else message("metric.differs", difference=formatted(figures.reproduced)),
+                "plain" if same else "bad",
+            )
+        )
+    return Section("metrics", message("section.metrics"), blocks)
+
+
+def _spaced(name: str) -> str:
+    """`HistGradientBoosting` with blanks, so that the column's title can wrap."""
+    return "".join(f" {c}" if c.isupper() and i else c for i, c in enumerate(name))
+
+
+def history_section(figures: ReportFigures) -> Section:
+    """Every evaluation of the version, and served predictions with a known outcome."""
+    history = figures.history
+    points = history.evaluations
+    position = tuple(float(i) for i in range(len(points)))
+    blocks: list[Block] = []
+    columns = ("history.window", "history.rows", "history.defaults", "metric.f1", "metric.low", "metric.high")
+    table = Table(
+        message("history.table"),
+        (*(message(name) for name in columns), message("metric.roc_auc"), message("history.id")),
+        tuple(
+            (
+                Words(verbatim(point.window_to)),
+                Number(point.rows, "count"),
+                Number(point.positives, "count"),
+                *(
+                    Number(value)
+                    for value in (point.f1.value, point.f1.low, point.f1.high, point.roc_auc.value)
+                ),
+                Number(point.id, "count"),
+            )
+            for point in points
+        ),
+        history.source,
+    )
+    if len(points) > 1:
+        series: list[Series] = [
+            Series(
+                message("metric.f1"),
+                position,
+                tuple(p.f1.value for p in points),
+                tuple(p.f1.low for p in points),
+                tuple(p.f1.high for p in points),
+            )
+        ]
+        if history.target is not None:
+            flat = (history.target,) * len(points)
+            series.append(Series(message("history.target"), position, flat, reference=True))
+        chart = LineChart(
+            message("history.chart"),
+            Axis(message("history.window")),
+            Axis(message("metric.f1"), low=0.0, high=1.0),
+            tuple(series),
+            points=True,
+            categories=tuple(verbatim(point.window_to) for point in points),
+        )
+        blocks.append(Figures((chart,), history.source, table))
+    else:
+        blocks += [Paragraph(message("history.once")), table]
+    blocks += _live(figures)
+    return Section("history", message("section.history"), blocks)
+
+
+def _live(figures: ReportFigures) -> Sequence[Block]:
+    live = figures.history.live
+    if live is None:
+        return [Paragraph(message("live.none"))]
+    rows = [(Words(message(f"metric.{name}")), Number(_known(value))) for name, value in live.values.items()]
+    dates = message("live.dates", first=live.first_scored, last=live.last_scored)
+    return [
+        Paragraph(
+            message(
+                "live.explained",
+                rows=formatted(live.rows, "count"),
+                defaults=formatted(live.positives, "count"),
+                dates=dates,
+            )
+        ),
+        Table(
+            message("live.table"),
+            (message("metric.title"), message("metric.value")),
+            tuple(rows),
+            live.source,
+        ),
+    ]
+
+
+def _known(value: float | None) -> float:
+    return float("nan") if value is None else value

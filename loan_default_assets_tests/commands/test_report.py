@@ -1,0 +1,56 @@
+"""`loan-default report`, and the report that every evaluation of the graph writes."""
+
+import hashlib
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from loan_default_assets.commands.report import report
+from loan_default_assets.commands.session import CommandError
+from loan_default_assets.report_files import find_report
+from loan_default_assets_tests.opened_bank import Bank, OpenBank
+
+
+def metadata(bank: Bank, asset: str) -> dict[str, dg.MetadataValue]:
+    [event] = bank.instance.fetch_materializations(dg.AssetKey(["small_bank", asset]), limit=1).records
+    assert event.asset_materialization is not None
+    return dict(event.asset_materialization.metadata)
+
+
+@pytest.mark.parametrize("asset", ["evaluation", "champion"])
+def test_the_graph_links_the_report_and_its_hash(good_bank: Bank, asset: str) -> None:
+    shown = metadata(good_bank, asset)
+    path = Path(str(shown["report"].value))
+    assert path.parent == good_bank.session.artifacts.root / "reports"
+    assert shown["report_sha256"].value == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_champion_is_reported_on_unless_a_version_is_named(good_bank: Bank, tmp_path: Path) -> None:
+    champion = good_bank.session.registry.champion()
+    assert champion is not None
+    output = tmp_path / "report.html"
+    text = report(good_bank.session, None, output)
+    stored = find_report(good_bank.session.artifacts.root, champion.version)
+    assert stored is not None
+    assert text.splitlines() == [
+        str(output),
+        f"SHA-256 {stored.sha256}, of evaluation {stored.evaluation} of {champion.version}",
+    ]
+    assert hashlib.sha256(output.read_bytes()).hexdigest() == stored.sha256
+    assert report(good_bank.session, champion.version).splitlines()[0] == str(stored.path)
+
+
+def test_a_version_without_an_evaluation_is_refused(good_bank: Bank, tmp_path: Path) -> None:
+    encoder = next(record for record in good_bank.session.registry.history() if record.kind == "encoder")
+    with pytest.raises(CommandError, match="has no recorded evaluation"):
+        report(good_bank.session, encoder.version)
+    with pytest.raises(CommandError, match="no model version 'c9'; see: loan-default status"):
+        report(good_bank.session, "c9")
+    with pytest.raises(CommandError, match="cannot be written"):
+        report(good_bank.session, None, tmp_path / "no-such-folder" / "report.html")
+
+
+def test_without_a_champion_there_is_nothing_to_report_on(open_bank: OpenBank) -> None:
+    with pytest.raises(CommandError, match="no champion to report on\nNext: loan-default run"):
+        report(open_bank().session, None)

@@ -1,0 +1,157 @@
+"""The page of a model report: self-contained, in both languages, escaped, and every section filled or explained."""
+
+import re
+from html.parser import HTMLParser
+from typing import Any, get_args
+
+import pytest
+
+from loan_default_assets.policy.promotion import Decision
+from loan_default_assets.reports.figures.model_facts import Omitted
+from loan_default_assets.reports.rendering.html_page import SECTIONS, render, sections
+from loan_default_assets.reports.rendering.verdict_sections import verdict_message
+from loan_default_assets_tests.reports.sample_figures import SCRIPT, report_figures
+
+OF_ROWS = (
+    "data",
+    "discrimination",
+    "calibration",
+    "cut_offs",
+    "swaps",
+    "grades",
+    "course",
+    "effects",
+    "drift",
+    "groups",
+    "weak",
+    "vintages",
+)
+VOID = {"meta", "input", "link", "img", "br", "circle", "path", "rect"}
+
+
+class Page(HTMLParser):
+    """What the tests read of a page: tags with attributes, open elements at the end, texts by language."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[tuple[str, str]] = []
+        self.shown = {"en": "", "ko": ""}
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append((tag, dict(attrs).get("lang") or ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop()[0] == tag
+
+    def handle_data(self, data: str) -> None:
+        if any(tag in ("style", "title") for tag, _ in self.open):
+            return
+        languages = {lang for tag, lang in self.open if lang and tag not in ("html", "blockquote")}
+        for language in languages or {"en", "ko"}:
+            self.shown[language] += data
+
+    def attributes(self, name: str) -> list[str]:
+        return [value for _, attrs in self.tags if (value := attrs.get(name)) is not None]
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return render(report_figures())
+
+
+@pytest.fixture(scope="module")
+def page(text: str) -> Page:
+    return Page(text)
+
+
+def test_nothing_is_requested_and_nothing_runs(text: str, page: Page) -> None:
+    assert not {"script", "link", "img", "iframe", "object", "form"} & {tag for tag, _ in page.tags}
+    assert page.attributes("src") == []
+    assert all(target.startswith("#") for target in page.attributes("href"))
+    assert not re.search(r"url\(|@import|https?:", text)
+    assert not [name for _, attrs in page.tags for name in attrs if name.startswith("on")]
+    assert page.open == []
+
+
+def test_texts_of_the_portfolio_are_escaped(text: str) -> None:
+    assert SCRIPT not in text
+    # Title, feature, group, recorded reason.
+    assert text.count("&lt;script&gt;") >= 4
+
+
+def test_the_same_figures_give_the_same_bytes_below_two_megabytes(text: str) -> None:
+    assert render(report_figures()) == text
+    assert len(text.encode()) < 2_000_000
+
+
+def test_every_link_and_label_leads_to_an_element(page: Page) -> None:
+    ids = page.attributes("id")
+    assert len(ids) == len(set(ids))
+    assert {target[1:] for target in page.attributes("href")} <= set(ids)
+    assert set(page.attributes("aria-labelledby")) <= set(ids)
+    assert set(page.attributes("for")) == {"english", "korean"}
+    assert [section.id for section in sections(report_figures())] == [
+        value for tag, attrs in page.tags if tag == "section" and (value := attrs["id"])
+    ]
+
+
+def test_each_language_is_shown_without_the_other(text: str, page: Page) -> None:
+    for start, hidden in (("english", "ko"), ("korean", "en")):
+        assert re.search(rf'#{start}:checked ~ \.page \[lang="{hidden}"\]', text)
+    # Per text in one language there is one in the other.
+    languages = [attrs["lang"] for tag, attrs in page.tags if tag in ("span", "text") and "lang" in attrs]
+    assert languages.count("en") == languages.count("ko") > 100
+    assert not re.search("[가-힣]", page.shown["en"].replace("한국어", ""))
+    english = re.findall(
+        r"\b(?:the|and|of the|loans)\b", re.sub(r"Because.*?</script>", "", page.shown["ko"])
+    )
+    assert english == []
+
+
+def test_charts_are_named_and_have_units(page: Page) -> None:
+    charts = [attrs for tag, attrs in page.tags if tag == "svg"]
+    assert len(charts) > 15
+    assert all(attrs["role"] == "img" and attrs["aria-labelledby"] for attrs in charts)
+
+
+def test_numbers_are_rounded_for_people_and_whole_for_programs(text: str) -> None:
+    assert '<data value="0.5512345678">0.551</data>' in text
+
+
+def test_every_section_is_filled() -> None:
+    built = sections(report_figures())
+    assert len(built) == len(SECTIONS) == 17
+    assert all(section.blocks for section in built)
+
+
+@pytest.mark.parametrize("name", OF_ROWS)
+def test_a_section_without_figures_says_why(name: str) -> None:
+    shown = Page(render(report_figures(**{name: Omitted("omitted.rows_changed", "snapshot 7f")}))).shown
+    assert "The rows of this evaluation have changed since (snapshot snapshot 7f)" in shown["en"]
+    assert "평가 이후 데이터가 변경되어" in shown["ko"]
+
+
+def test_a_report_without_rows_has_the_recorded_figures() -> None:
+    reason = Omitted("omitted.other_portfolio", "c1")
+    text = render(report_figures(gates=reason, reproduced=None, **dict.fromkeys(OF_ROWS, reason)))
+    assert "0.5512345678" in text
+    assert Page(text).shown["en"].count("trained under another description") >= len(OF_ROWS)
+
+
+@pytest.mark.parametrize("decision", get_args(Decision))
+@pytest.mark.parametrize("role", ["candidate", "champion"])
+def test_the_verdict_comes_first(decision: str, role: str) -> None:
+    figures = report_figures()
+    changed: dict[str, Any] = {**vars(figures.evaluation), "verdict": decision, "role": role}
+    figures = report_figures(evaluation=type(figures.evaluation)(**changed))
+    shown = Page(render(figures)).shown
+    for language in ("en", "ko"):
+        verdict = verdict_message(figures).text(language)
+        assert verdict in shown[language]
+        first = shown[language].index(verdict)
+        assert first < shown[language].index("0.551")

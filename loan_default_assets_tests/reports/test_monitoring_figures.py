@@ -1,0 +1,252 @@
+"""Drift, groups, vintages and effects of features: against definitions by hand, and planted cases."""
+
+import math
+from datetime import date
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score, roc_auc_score
+
+from loan_default_assets.reports.figures.drift import (
+    category_index,
+    drift_periods,
+    feature_drift,
+    periods,
+    stability_index,
+)
+from loan_default_assets.reports.figures.feature_effects import feature_effects
+from loan_default_assets.reports.figures.feature_table import (
+    Feature,
+    group_codes,
+    group_numbers,
+    group_texts,
+)
+from loan_default_assets.reports.figures.group_figures import (
+    column_groups,
+    holm,
+    implied_area,
+    weak_segments,
+)
+from loan_default_assets.reports.figures.proportions import FigureSource
+from loan_default_assets.reports.figures.vintages import vintages
+
+HERE = FigureSource("a table", "a row")
+AMOUNT = Feature("amount", "number", "Amount", "금액", "USD")
+GRADE = Feature("grade", "category", "Grade", "등급", "", ("a", "b", "c"))
+
+
+def days(first: str, count: int) -> np.ndarray:
+    return np.datetime64(first, "D") + np.arange(count)
+
+
+@pytest.mark.parametrize(
+    ("count", "most", "names"),
+    [
+        (3, 18, ["2026-01-30", "2026-01-31", "2026-02-01"]),
+        (20, 5, ["2026-01-26", "2026-02-02", "2026-02-09", "2026-02-16"]),
+        (60, 4, ["2026-01-01", "2026-02-01", "2026-03-01"]),
+        (200, 4, ["2026-01-01", "2026-04-01", "2026-07-01"]),
+        (800, 4, ["2026-01-01", "2027-01-01", "2028-01-01"]),
+    ],
+)
+def test_the_finest_period_that_gives_few_enough(count: int, most: int, names: list[str]) -> None:
+    found = periods(days("2026-01-30", count), most)
+    assert list(found.names) == names
+    assert sorted(np.concatenate(found.index)) == list(range(count))
+
+
+def test_rows_without_dates_have_no_periods() -> None:
+    assert periods(np.full(3, "NaT", "datetime64[D]")).names == ()
+
+
+def test_psi_by_hand() -> None:
+    before, after = np.repeat([0, 1], [60, 40]), np.repeat([0, 1], [30, 70])
+    found = category_index(before, after, 2)
+    share = (60.5 / 101, 30.5 / 101)
+    by_hand = (share[1] - share[0]) * math.log(share[1] / share[0])
+    by_hand += (share[0] - share[1]) * math.log((1 - share[1]) / (1 - share[0]))
+    assert found.value == pytest.approx(by_hand)
+    assert found.light == "red"
+
+
+def test_an_index_of_few_rows_is_undefined() -> None:
+    found = stability_index(np.arange(1_000.0), np.arange(20.0))
+    assert math.isnan(found.value)
+    assert found.light == "green"
+
+
+def test_without_drift_chance_is_exceeded_as_often_as_stated() -> None:
+    rng = np.random.default_rng(0)
+    found = [stability_index(rng.normal(size=800), rng.normal(size=400)) for _ in range(400)]
+    beyond = np.mean([index.value > index.chance for index in found])
+    # Ten bins of quantiles of the first sample, and one for missing values, which is empty here.
+    assert 0.0 < beyond < 0.08
+
+
+def test_planted_drift_is_named_first_and_nothing_else() -> None:
+    rng = np.random.default_rng(1)
+    train, window = np.arange(2_000), np.arange(2_000, 4_000)
+    numerical = rng.normal(size=(4_000, 2))
+    numerical[window, 1] += 1.0
+    categorical = rng.integers(2, 5, (4_000, 1))
+    features = [AMOUNT, Feature("debt", "number", "Debt", "부채"), GRADE]
+    by_period = periods(np.repeat(days("2026-01-01", 4), 1_000))
+    found = feature_drift(features, numerical, categorical, train, window, by_period)
+    assert (found[0].feature.name, found[0].window.light) == ("debt", "red")
+    assert {one.window.light for one in found[1:]} == {"green"}
+    assert [index.light for index in found[0].periods] == ["green", "green", "red", "red"]
+
+
+def test_periods_count_matured_loans_only() -> None:
+    by_period = periods(np.repeat(days("2026-01-01", 2), 100))
+    label = np.tile([1, 0, 0, 0], 50)
+    matured = np.arange(200) < 140
+    pd = np.full(200, np.nan)
+    pd[:150] = 0.25
+    first, second = drift_periods(by_period, label, matured, pd, np.full(100, 0.25), date(2026, 1, 1))
+    assert (first.rows, first.matured, first.default_rate.value) == (100, 100, 0.25)
+    assert (second.rows, second.matured, second.default_rate.value) == (100, 40, 0.25)
+    assert (first.in_training, second.in_training) == (True, False)
+    assert second.mean_pd == 0.25
+    assert second.score is not None
+
+
+def test_groups_by_hand() -> None:
+    rng = np.random.default_rng(4)
+    label, pd = rng.integers(0, 2, 300), rng.random(300)
+    sex = np.array(["1"] * 200 + ["2"] * 80 + ["3"] * 20)
+    found = column_groups(group_texts("sex", sex.tolist()), "protected", label, pd, 0.5, HERE)
+    assert (found.reference, [group.rows for group in found.groups]) == ("1", [200, 80, 20])
+    first, second, small = found.groups
+    assert second.f1 == pytest.approx(f1_score(label[200:280], pd[200:280] >= 0.5))
+    assert second.approval_rate.value == (pd[200:280] < 0.5).mean()
+    assert second.ratio.value == pytest.approx((pd[200:280] < 0.5).mean() / (pd[:200] < 0.5).mean())
+    assert second.ratio.low < second.ratio.value < second.ratio.high
+    assert (first.ratio.value, math.isnan(first.ratio.low)) == (1.0, True)
+    # Nothing but the number of loans is said of a small group.
+    assert (small.calibrated, small.defaults) == (None, -1)
+    assert all(math.isnan(v) for v in (small.f1, small.mean_pd, small.observed.value, small.ratio.value))
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        ([1.0, 2.0, 2.0, float("nan")], ("1", "2", "missing")),
+        (list(np.arange(100.0)), ("<\xa024.75", "24.75\xa0–\xa049.5", "49.5\xa0–\xa074.25", "≥\xa074.25")),
+        ([float("nan")] * 3, ("missing",)),
+    ],
+)
+def test_groups_of_numbers(values: list[float], names: tuple[str, ...]) -> None:
+    found = group_numbers("amount", np.array(values))
+    assert found.names == names
+    assert found.group.max() < len(names)
+
+
+def test_groups_of_codes_name_missing_and_unknown() -> None:
+    found = group_codes(GRADE, np.array([0, 1, 2, 4]))
+    assert set(found.names) == {"missing", "unknown", "a", "c"}
+
+
+def test_rare_values_are_one_group() -> None:
+    texts = [str(i % 10) for i in range(1_000)] + [f"rare {i}" for i in range(10)]
+    found = group_texts("city", texts)
+    assert (len(found.names), found.names[-1]) == (12, "other")
+
+
+def test_a_planted_weak_segment_is_found_and_no_other() -> None:
+    rng = np.random.default_rng(6)
+    pd = rng.beta(1.5, 5, 6_000)
+    label = (rng.random(6_000) < pd).astype(int)
+    group = rng.integers(0, 5, 6_000)
+    others = [group_numbers(f"column {i}", rng.normal(size=6_000)) for i in range(10)]
+    groupings = [group_texts("branch", [str(g) for g in group]), group_numbers("pd", pd), *others]
+    assert weak_segments(groupings, label, pd, HERE).found == ()
+    label[group == 3] = (rng.random((group == 3).sum()) < np.minimum(2 * pd[group == 3], 1)).astype(int)
+    worst = weak_segments(groupings, label, pd, HERE).found[0]
+    assert (worst.column, worst.name) == ("branch", "3")
+    assert worst.p_value < 0.001
+    label = (rng.random(6_000) < pd).astype(int)
+    # Right on average, and without information.
+    label[group == 2] = rng.permutation(label[group == 2])
+    worst = weak_segments(groupings, label, pd, HERE).found[0]
+    assert (worst.column, worst.name) == ("branch", "2")
+    assert worst.area.value < worst.implied_area
+    assert worst.area_p_value < 0.001 < worst.p_value
+
+
+def test_the_implied_area_is_that_of_labels_drawn_from_the_pds() -> None:
+    rng = np.random.default_rng(8)
+    # Many equal PDs, whose pairs count half.
+    pd = rng.beta(1.5, 5, 200_000).round(1)
+    assert implied_area(pd) == pytest.approx(roc_auc_score(rng.random(200_000) < pd, pd), abs=3e-3)
+
+
+def test_holm_by_hand() -> None:
+    # Holm (1979): the smallest of n times n, the next times n - 1, never falling.
+    assert holm([0.04, 0.01, 0.03, 0.005]) == pytest.approx([0.06, 0.03, 0.06, 0.02])
+    assert holm([]) == []
+
+
+@pytest.mark.parametrize("dated", [True, False])
+def test_vintages_by_hand(dated: bool) -> None:
+    as_of = np.repeat(days("2026-01-01", 2), 4)
+    label = np.array([1, 1, 0, 0, 1, 0, -1, -1])
+    observed = as_of + np.array([2, 4, 4, 4, 2, 4, 4, 4])
+    matured = np.array([True] * 6 + [False] * 2)
+    found = vintages(
+        as_of, label, observed, matured, np.datetime64("2026-01-05"), dated_outcomes=dated, source=HERE
+    )
+    first, second = found.vintages
+    assert (first.rows, first.matured, first.default_rate.value) == (4, 4, 0.5)
+    assert (second.rows, second.matured, second.default_rate.value) == (4, 2, 0.5)
+    if dated:
+        assert found.ages == (1, 2, 3, 4)
+        assert first.cumulative == (0, 0.25, 0.25, 0.5)
+        # The cutoff is three days after the second vintage: its curve ends there.
+        assert second.cumulative == (0, 0.25, 0.25)
+    else:
+        assert (found.ages, first.cumulative) == ((), ())
+
+
+def score(numerical: np.ndarray, categorical: np.ndarray) -> np.ndarray:
+    """Rises with the first number, falls with the second, ignores the third, jumps for grade c."""
+    filled = np.nan_to_num(numerical)
+    return 1 / (1 + np.exp(-(2 * filled[:, 0] - filled[:, 1] + (categorical[:, 0] == 4))))
+
+
+def test_importance_and_direction_of_a_known_model() -> None:
+    rng = np.random.default_rng(9)
+    numerical = rng.normal(size=(1_200, 3))
+    numerical[::10, 2] = np.nan
+    categorical = rng.integers(2, 5, (1_200, 1))
+    label = (rng.random(1_200) < score(numerical, categorical)).astype(int)
+    features = [Feature(name, "number", name, name) for name in ("up", "down", "noise")] + [GRADE]
+    found = feature_effects(features, numerical, categorical, label, score, HERE)
+    assert found is not None
+    assert [one.feature.name for one in found.importance] == ["up", "down", "grade", "noise"]
+    assert found.importance[-1].drop == 0
+    effects = {one.feature.name: one for one in found.dependence}
+    assert (effects["up"].direction, effects["up"].observed, effects["up"].agrees) == ("rises", "rises", True)
+    assert (effects["down"].direction, effects["down"].share) == ("falls", 1.0)
+    assert (effects["noise"].direction, effects["noise"].agrees) == ("none", None)
+    assert effects["grade"].points == (2, 3, 4)
+    assert effects["grade"].pd[2] > effects["grade"].pd[0] == effects["grade"].pd[1]
+    assert list(effects["up"].pd) == sorted(effects["up"].pd)
+
+
+def test_a_model_against_the_data_is_named() -> None:
+    rng = np.random.default_rng(10)
+    numerical = rng.normal(size=(1_000, 1))
+    categorical = np.zeros((1_000, 0), np.int16)
+    label = (numerical[:, 0] + rng.normal(size=1_000) > 0).astype(int)
+    found = feature_effects(
+        [AMOUNT], numerical, categorical, label, lambda n, c: 1 / (1 + np.exp(n[:, 0])), HERE
+    )
+    assert found is not None
+    (one,) = found.dependence
+    assert (one.direction, one.observed, one.agrees) == ("falls", "rises", False)
+
+
+def test_one_class_has_no_effects() -> None:
+    rows = np.zeros((50, 1)), np.zeros((50, 0), np.int16)
+    assert feature_effects([AMOUNT], *rows, np.zeros(50), lambda n, c: n[:, 0], HERE) is None

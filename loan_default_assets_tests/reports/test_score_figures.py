@@ -1,0 +1,223 @@
+"""Figures of the score equal those of scikit-learn, SciPy, published examples, or a computation by hand."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import chi2
+from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
+
+from loan_default_assets.reports.figures.calibration_bands import calibration_figures
+from loan_default_assets.reports.figures.cut_offs import Economics, cut_offs
+from loan_default_assets.reports.figures.discrimination import MOST_POINTS, Curve, discrimination
+from loan_default_assets.reports.figures.proportions import (
+    FigureSource,
+    area_interval,
+    jeffreys_interval,
+    ratio_interval,
+)
+from loan_default_assets.reports.figures.rating_grades import grade_bounds, rating_grades
+from loan_default_assets.reports.figures.swap_set import swap_set, threshold_for_approval
+
+HERE = FigureSource("a table", "a row")
+
+
+def sample(rows: int = 4_000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Labels drawn from their PDs, so that the PDs are right."""
+    rng = np.random.default_rng(seed)
+    pd = rng.beta(1.2, 5, rows)
+    return (rng.random(rows) < pd).astype(np.int8), pd
+
+
+def area(curve: Curve) -> float:
+    return float(np.trapezoid(curve.y, curve.x))
+
+
+# Brown, Cai and DasGupta (2001), table 5, and the bounds that hold for no event and for every one.
+@pytest.mark.parametrize(
+    ("events", "rows", "low", "high"),
+    [(0, 10, 0.0, 0.217), (1, 10, 0.011, 0.381), (3, 10, 0.093, 0.606), (10, 10, 0.783, 1.0)],
+)
+def test_jeffreys_interval(events: int, rows: int, low: float, high: float) -> None:
+    found = jeffreys_interval(events, rows)
+    assert found.value == events / rows
+    assert (found.low, found.high) == (pytest.approx(low, abs=6e-4), pytest.approx(high, abs=6e-4))
+
+
+def test_figures_that_no_row_defines_are_nan() -> None:
+    assert math.isnan(jeffreys_interval(0, 0).value)
+    assert math.isnan(ratio_interval(3, 10, 0, 10).value)
+    assert math.isnan(area_interval(np.zeros(3), np.arange(3.0)).value)
+
+
+def test_ratio_interval_by_hand() -> None:
+    found = ratio_interval(20, 100, 10, 100)
+    error = math.sqrt(1 / 20 - 1 / 100 + 1 / 10 - 1 / 100)
+    assert found.value == 2.0
+    assert found.low == pytest.approx(2 * math.exp(-1.96 * error), rel=1e-4)
+    assert found.high == pytest.approx(2 * math.exp(1.96 * error), rel=1e-4)
+
+
+def test_area_interval_of_hanley_and_mcneil() -> None:
+    # Their example: area .893, 51 abnormal and 58 normal images, standard error .032.
+    rng = np.random.default_rng(1)
+    label = np.repeat([1, 0], [51, 58])
+    score = np.where(label == 1, rng.normal(1.75, 1, 109), rng.normal(0, 1, 109))
+    found = area_interval(label, score)
+    value = float(roc_auc_score(label, score))
+    both, square = value / (2 - value), 2 * value**2 / (1 + value)
+    error = math.sqrt((value * (1 - value) + 50 * (both - value**2) + 57 * (square - value**2)) / (51 * 58))
+    assert found.value == pytest.approx(value)
+    assert found.high - found.value == pytest.approx(1.96 * error, rel=1e-3)
+    published = 0.893
+    both, square = published / (2 - published), 2 * published**2 / (1 + published)
+    variance = published * (1 - published) + 50 * (both - published**2) + 57 * (square - published**2)
+    assert math.sqrt(variance / (51 * 58)) == pytest.approx(0.032, abs=1e-3)
+
+
+def test_discrimination_equals_scikit_learn() -> None:
+    label, pd = sample()
+    found = discrimination(label, pd, HERE)
+    assert found is not None
+    assert found.roc_auc == roc_auc_score(label, pd)
+    assert found.gini == 2 * roc_auc_score(label, pd) - 1
+    assert found.pr_auc == average_precision_score(label, pd)
+    # The drawn curves lose points, not shape.
+    assert len(found.roc.x) <= MOST_POINTS + 1
+    assert area(found.roc) == pytest.approx(found.roc_auc, abs=2e-3)
+    assert area(found.precision_recall) == pytest.approx(found.pr_auc, abs=0.01)
+    assert (found.roc.x[0], found.roc.y[0], found.roc.x[-1], found.roc.y[-1]) == (0, 0, 1, 1)
+    assert sum(found.defaults_share) == pytest.approx(1)
+    assert sum(found.others_share) == pytest.approx(1)
+
+
+def test_ks_and_gains_by_hand() -> None:
+    pd = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95])
+    label = np.array([0, 0, 0, 1, 0, 0, 1, 1, 1, 1])
+    found = discrimination(label, pd, HERE)
+    assert found is not None
+    # Up to .6 all five other loans, and one of five defaults.
+    assert (found.ks, found.ks_at) == (pytest.approx(0.8), 0.6)
+    assert [band.captured for band in found.gains] == pytest.approx(
+        [0.2, 0.4, 0.6, 0.8, 0.8, 0.8, 1, 1, 1, 1]
+    )
+    assert found.gains[3].lift == pytest.approx((4 / 4) / (5 / 10))
+    assert found.gains[-1].lift == 1
+
+
+@pytest.mark.parametrize("label", [np.zeros(5), np.ones(5)])
+def test_one_class_has_no_curves(label: np.ndarray) -> None:
+    assert discrimination(label, np.linspace(0, 1, 5), HERE) is None
+
+
+def test_calibration_by_tenths() -> None:
+    label, pd = sample()
+    found = calibration_figures(label, pd, HERE)
+    assert [band.rows for band in found.bands] == [400] * 10
+    assert sum(band.defaults for band in found.bands) == label.sum()
+    # Right PDs: nearly all tenths lie within their interval, and the test does not reject.
+    assert sum(band.within for band in found.bands) >= 8
+    assert found.p_value > 0.01
+    statistic = sum(
+        (band.defaults - band.rows * band.mean_pd) ** 2 / (band.rows * band.mean_pd * (1 - band.mean_pd))
+        for band in found.bands
+    )
+    assert found.hosmer_lemeshow == pytest.approx(statistic)
+    assert found.p_value == pytest.approx(chi2.sf(statistic, 10))
+    wrong = calibration_figures(label, np.sqrt(pd), HERE)
+    assert wrong.p_value < 1e-6
+    assert sum(band.within for band in wrong.bands) <= 2
+
+
+def test_parts_of_the_brier_score_add_up() -> None:
+    # With one PD per tenth the decomposition of Murphy (1973) is exact.
+    label, _ = sample(1_000, seed=3)
+    pd = np.repeat(np.linspace(0.05, 0.5, 10), 100)
+    found = calibration_figures(label, pd, HERE)
+    total = found.reliability - found.resolution + found.uncertainty
+    assert total == pytest.approx(brier_score_loss(label, pd))
+
+
+def test_cut_offs_by_hand() -> None:
+    pd = np.repeat([0.1, 0.2, 0.4, 0.8], 5)
+    label = np.array([0] * 5 + [1, 0, 0, 0, 0] + [1, 1, 0, 0, 0] + [1, 1, 1, 1, 0])
+    found = cut_offs(label, pd, 0.4, Economics(lgd=0.5, margin=0.1, stated=True), HERE)
+    # Equal PDs are never divided.
+    assert [(band.rows, band.defaults, band.highest_pd) for band in found.bands] == [
+        (5, 0, 0.1),
+        (5, 1, 0.2),
+        (5, 2, 0.4),
+        (5, 4, 0.8),
+    ]
+    assert [band.approval_rate for band in found.bands] == [0.25, 0.5, 0.75, 1.0]
+    assert [band.bad_rate for band in found.bands] == pytest.approx([0, 0.1, 0.2, 0.35])
+    assert [band.marginal_bad_rate for band in found.bands] == pytest.approx([0, 0.2, 0.4, 0.8])
+    assert [band.expected_loss for band in found.bands] == pytest.approx(
+        [0.05, 0.075, 0.5 * 0.7 / 3, 0.5 * 0.375]
+    )
+    assert [band.result for band in found.bands] == pytest.approx(
+        [0.25 * 0.1, 0.5 * (0.9 * 0.1 - 0.1 * 0.5), 0.75 * (0.8 * 0.1 - 0.2 * 0.5), 0.65 * 0.1 - 0.35 * 0.5]
+    )
+    assert (found.approval_rate, found.bad_rate) == (0.5, pytest.approx(0.1))
+    # One approved default, and four declined loans that would have been repaid, of twenty.
+    assert found.costs.at_threshold == pytest.approx((1 * 0.5 + 4 * 0.1) / 20)
+    assert found.economics.break_even_pd == pytest.approx(1 / 6)
+
+
+def test_the_cheapest_threshold_of_right_pds_is_the_break_even_pd() -> None:
+    label, pd = sample(60_000, seed=5)
+    found = cut_offs(label, pd, 0.5, Economics(lgd=0.4, margin=0.1), HERE)
+    assert found.costs.cheapest == pytest.approx(found.economics.break_even_pd, abs=0.03)
+    assert found.costs.cheapest_cost <= found.costs.at_threshold
+    assert len(found.bands) == 20
+
+
+def test_a_swap_set_by_hand() -> None:
+    label = np.array([0, 1, 0, 1, 1, 0])
+    pd = np.array([0.1, 0.1, 0.1, 0.9, 0.9, 0.9])
+    other = np.array([0.1, 0.1, 0.9, 0.1, 0.9, 0.9])
+    found = swap_set(label, pd, 0.5, other, 0.4, other="c0", source=HERE)
+    assert [
+        (cell.rows, cell.defaults)
+        for cell in (found.both_approve, found.swapped_in, found.swapped_out, found.both_decline)
+    ] == [(2, 1), (1, 0), (1, 1), (2, 1)]
+    assert (found.approval_rate, found.other_approval_rate) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.25, 0.5, 1.0])
+def test_a_threshold_approves_the_rate(rate: float) -> None:
+    _, pd = sample(1_000)
+    assert (pd < threshold_for_approval(pd, rate)).mean() == pytest.approx(rate, abs=1e-3)
+
+
+def test_grades_are_monotone_where_they_are_chosen() -> None:
+    rng = np.random.default_rng(2)
+    label, pd = sample(3_000, seed=2)
+    noisy = np.clip(pd + rng.normal(0, 0.15, len(pd)), 0.001, 0.999)
+    bounds = grade_bounds(label, noisy)
+    rates = [
+        label[np.searchsorted(bounds, noisy, side="right") == grade].mean()
+        for grade in range(len(bounds) + 1)
+    ]
+    assert rates == sorted(rates)
+    assert list(bounds) == sorted(set(bounds))
+
+
+def test_neighbouring_bands_are_pooled_until_no_rate_falls() -> None:
+    pd = np.repeat([0.1, 0.2, 0.3, 0.4], 10)
+    label = np.concatenate([np.repeat([1, 0], [k, 10 - k]) for k in (1, 4, 2, 8)])
+    # The second and the third band have rates .4 and .2 and become one of .3.
+    assert grade_bounds(label, pd, grades=4).tolist() == [0.2, 0.4]
+
+
+def test_grades_hold_all_loans_of_the_window() -> None:
+    validation, window = sample(2_000, seed=6), sample(1_500, seed=7)
+    found = rating_grades(*validation, *window, HERE)
+    bands = [grade.band for grade in found.grades if grade.band]
+    assert sum(band.rows for band in bands) == 1_500
+    assert sum(band.defaults for band in bands) == window[0].sum()
+    assert (found.grades[0].lowest_pd, found.grades[-1].highest_pd) == (0.0, 1.0)
+    for grade in found.grades:
+        assert grade.band is None or grade.lowest_pd <= grade.band.mean_pd <= grade.highest_pd
+    upside_down = rating_grades(*validation, 1 - window[0], window[1], HERE)
+    assert found.inversions <= 1 < upside_down.inversions
