@@ -1,16 +1,18 @@
 """The page of a model report: self-contained, in both languages, escaped, and every section filled or explained."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any, get_args
 
 import pytest
 
 from loan_default_assets.policy.promotion import Decision
+from loan_default_assets.reports.figures.gate_figures import promotion_gates
 from loan_default_assets.reports.figures.model_facts import Omitted
 from loan_default_assets.reports.rendering.html_page import SECTIONS, render, sections
 from loan_default_assets.reports.rendering.verdict_sections import verdict_message
-from loan_default_assets_tests.reports.sample_figures import SCRIPT, report_figures
+from loan_default_assets_tests.reports.sample_figures import HERE, INPUTS, SCRIPT, report_figures
 
 OF_ROWS = (
     "data",
@@ -155,3 +157,21 @@ def test_the_verdict_comes_first(decision: str, role: str) -> None:
         assert verdict in shown[language]
         first = shown[language].index(verdict)
         assert first < shown[language].index("0.551")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"roc_auc_low": 0.996, "attested": True}, "met: the columns that carry it are attested"),
+        ({"roc_auc_low": 0.996, "positives": 5}, "met: too few defaults to judge"),
+        ({"roc_auc_low": 0.96, "attested": True}, "met"),
+        ({"roc_auc_low": 0.996}, "not met"),
+    ],
+)
+def test_a_near_perfect_model_is_met_only_with_its_reason(changed: dict[str, Any], said: str) -> None:
+    """A bound above its limit beside a bare "met" would read as an error."""
+    gates = promotion_gates(replace(INPUTS, candidate=replace(INPUTS.candidate, **changed)), HERE)
+    shown = Page(render(report_figures(gates=gates))).shown["en"]
+    after = shown.partition("No unattested near-perfect discrimination")[2].partition("Matured loans")[0]
+    assert said in after
+    assert after.count("met") == said.count("met")

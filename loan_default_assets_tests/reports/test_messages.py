@@ -15,6 +15,7 @@ from loan_default_assets.reports.figures.drift import Light
 from loan_default_assets.reports.figures.feature_effects import Direction
 from loan_default_assets.reports.figures.gate_figures import promotion_gates
 from loan_default_assets.reports.figures.group_figures import Role
+from loan_default_assets.reports.figures.model_facts import Excuse
 from loan_default_assets.reports.rendering.messages import CATALOGUE, LANGUAGES, catalogue, message
 from loan_default_assets_tests.reports.sample_figures import HERE, INPUTS
 
@@ -29,6 +30,7 @@ COMPOSED = {
     *(f"direction.{direction}" for direction in get_args(Direction)),
     *(f"groups.{role}" for role in get_args(Role)),
     *(f"gate.{gate.name}" for gate in promotion_gates(INPUTS, HERE).gates),
+    *(f"gate.passed_{excuse}" for excuse in get_args(Excuse)),
     *(f"metric.{name}" for name in METRICS),
     *(f"metric.reference_{state}" for state in ("ahead", "alike", "behind")),
     *(f"member.{kind}" for kind in ("transformer", "boosting", "additive")),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from loan_default_assets.policy.leakage_ceiling import leakage_not_excluded
+from loan_default_assets.policy.promotion import EvaluatedModel, PromotionLimits
 from loan_default_assets.policy.promotion_inputs import PromotionInputs
-from loan_default_assets.reports.figures.model_facts import PromotionGate, PromotionGates
+from loan_default_assets.reports.figures.model_facts import Excuse, PromotionGate, PromotionGates
 from loan_default_assets.reports.figures.proportions import FigureSource
 
 INTEGRITY = ("outputs_finite", "schema_matches", "artifact_matches", "smoke_passed")
@@ -28,6 +29,7 @@ def _gates(inputs: PromotionInputs) -> Iterator[PromotionGate]:
         limits.auc_ceiling,
         leakage_not_excluded(model, limits) is None,
         True,
+        _excused(model, limits),
     )
     for name, count, fewest in (
         ("rows", model.rows, limits.sample_threshold),
@@ -55,3 +57,11 @@ def _gates(inputs: PromotionInputs) -> Iterator[PromotionGate]:
             not model.reference.behind(limits.auc_margin),
             limits.reference_gate == "require",
         )
+
+
+def _excused(model: EvaluatedModel, limits: PromotionLimits) -> Excuse | None:
+    if model.roc_auc_low <= limits.auc_ceiling:
+        return None
+    if model.attested:
+        return "attested"
+    return "few_defaults" if model.positives < limits.ceiling_positives else None

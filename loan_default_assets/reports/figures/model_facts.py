@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from loan_default_assets.policy.promotion import PromotionLimits
 from loan_default_assets.reports.figures.proportions import FigureSource, Interval
@@ -197,6 +198,9 @@ class History:
     source: FigureSource
 
 
+Excuse = Literal["attested", "few_defaults"]
+
+
 @dataclass(frozen=True)
 class PromotionGate:
     """One rule of the promotion policy.
@@ -207,6 +211,7 @@ class PromotionGate:
         limit: What is required; None for such a check.
         passed: Whether the rule is met.
         decides: Whether a failure excludes a promotion by itself.
+        excused: Why the rule is met although the measured value is beyond the limit.
     """
 
     name: str
@@ -214,6 +219,7 @@ class PromotionGate:
     limit: float | None
     passed: bool
     decides: bool
+    excused: Excuse | None = None
 
 
 @dataclass(frozen=True)

@@ -140,8 +140,9 @@ _COUNTED = ("rows", "defaults")
 
 def _gate_row(gate: PromotionGate) -> tuple[Cell, ...]:
     failed: Tone = "bad" if gate.decides else "warning"
+    met = f"gate.passed_{gate.excused}" if gate.excused else "gate.passed"
     result = Words(
-        message("gate.passed" if gate.passed else "gate.failed" if gate.decides else "gate.warned"),
+        message(met if gate.passed else "gate.failed" if gate.decides else "gate.warned"),
         "good" if gate.passed else failed,
     )
     name = Words(message(f"gate.{gate.name}"))
