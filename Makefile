@@ -28,7 +28,8 @@ test-slow: install
 # Models in an object store, against moto's S3 server on this machine; without the extra, these tests are skipped.
 test-s3: install
 	$(BIN)/python -m pip install --quiet --editable '.[test-s3]'
-	$(BIN)/pytest -m 'slow or not slow' loan_default_assets_tests/object_store
+	$(BIN)/pytest -m 'slow or not slow' loan_default_assets_tests/object_store \
+		loan_default_assets_tests/bento/test_replicas_under_load.py
 
 lint: install
 	$(BIN)/ruff check .

@@ -1,5 +1,7 @@
-"""Two services with separate homes, on one database and one artifact root: promotions under load, and a killed pod."""
+"""Two services with separate homes on one database and one artifact root: promotions under load, and a killed pod."""
 
+import secrets
+import shutil
 import statistics
 import threading
 import time
@@ -15,11 +17,16 @@ import psutil
 import pytest
 
 from bento.generated import loan_default_pb2_grpc as pb_grpc
+from loan_default_assets.object_store.artifact_cache import artifact_cache
+from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse import service_workers
 from loan_default_assets_tests.bento.random_requests import message
 from loan_default_assets_tests.bento.served_process import Served, service, wait_until
 from loan_default_assets_tests.bento.small_portfolio import request
 from loan_default_assets_tests.bento.tiny_models import ServedBank
+from loan_default_assets_tests.object_store.conftest import needs_s3, s3_environment, s3_server
+
+__all__ = ["s3_environment", "s3_server"]
 
 BODY = request(reasons="none")
 PROMOTIONS = 100
@@ -122,14 +129,44 @@ def stored(bank: ServedBank) -> set[str]:
     return {str(request_id) for (request_id,) in bank.rows("SELECT DISTINCT request_id FROM predictions")}
 
 
+def moved_to(url: str, bank: ServedBank, home: Path) -> str:
+    """Publish the models of a bank under a root behind a URL, and remove its folder."""
+    cache = artifact_cache(Settings(loan_default_home=home, artifact_root=url))
+    assert cache is not None
+    folder = Settings(loan_default_home=home, artifact_root=url).artifact_folder
+    shutil.copytree(bank.root, folder, dirs_exist_ok=True)
+    for model in bank.root.iterdir():
+        cache.publish(folder / model.name)
+    shutil.rmtree(bank.root)
+    shutil.rmtree(folder)
+    return url
+
+
+@pytest.fixture(params=["folder", pytest.param("s3", marks=needs_s3)])
+def shared_root(request: pytest.FixtureRequest) -> str | None:
+    """URL of an empty bucket; None: the bank's folder."""
+    if request.param == "folder":
+        return None
+    import s3fs
+
+    request.getfixturevalue("s3_environment")
+    bucket = f"bank-{secrets.token_hex(8)}"
+    s3fs.S3FileSystem().mkdir(bucket)
+    return f"s3://{bucket}/models"
+
+
 @pytest.mark.slow
 def test_a_hundred_promotions_and_a_killed_replica(
-    make_bank: Callable[[], ServedBank], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    make_bank: Callable[[], ServedBank],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    shared_root: str | None,
 ) -> None:
     bank = make_bank()
     records = [bank.register(number) for number in range(5)]
     bank.promote(records[0])
-    settings = {"portfolio": bank.portfolio_file, "database_url": bank.url, "artifact_root": bank.root}
+    root = moved_to(shared_root, bank, tmp_path / "publisher") if shared_root else bank.root
+    settings = {"portfolio": bank.portfolio_file, "database_url": bank.url, "artifact_root": root}
     homes = tmp_path / "home-0", tmp_path / "home-1"
     with (
         service(homes[0], ready="/health", **settings) as first,
