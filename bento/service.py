@@ -33,6 +33,7 @@ from bento.schemas.problems import Refused
 from bento.schemas.request_parsing import Parser
 from bento.schemas.requests import MOST_LOANS, RequestTypes
 from bento.schemas.responses import PredictBatchResponse, PredictResponse, ReloadResponse
+from loan_default_assets.object_store.artifact_cache import artifact_cache
 from loan_default_assets.private_files import restrict_new_files
 from loan_default_assets.process_output import keep_values_out, report_loop_error
 from loan_default_assets.settings import Settings
@@ -45,6 +46,7 @@ logger = logging.getLogger("bentoml.loan_default.http")
 
 settings = Settings()
 keys = check(settings)
+copies = artifact_cache(settings)
 types = RequestTypes(served_portfolio(settings))
 parse_one = Parser(types.predict, types.portfolio, 1)
 parse_many = Parser(types.predict_batch, types.portfolio, MOST_LOANS)
@@ -117,7 +119,16 @@ class LeanService(bentoml.Service[Any]):
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
 )
-@bentoml.asgi_app(read_only_app(runtime, document, keys, settings.artifact_folder), path="/")
+@bentoml.asgi_app(
+    read_only_app(
+        runtime,
+        document,
+        keys,
+        settings.artifact_folder,
+        copies.refresh_report if copies else None,
+    ),
+    path="/",
+)
 class LoanDefault:
     """Predictions of the champion model."""
 

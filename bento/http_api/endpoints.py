@@ -6,6 +6,7 @@ from another site.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from bento.access.api_keys import Keys, presented_key
 from bento.operations.prometheus_metrics import CONTENT_TYPE
 from bento.operations.replica_states import counts
 from bento.schemas.problems import NO_REPORT
+from loan_default_assets.model.artifact_files import ArtifactRootError
 from loan_default_assets.report_files import ReportFileError, read_report
 
 if TYPE_CHECKING:
@@ -45,7 +47,11 @@ _REPORT_HEADERS = {
 
 
 def read_only_app(
-    runtime: Callable[[], "Runtime"], document: bytes, keys: Keys, reports_root: Path
+    runtime: Callable[[], "Runtime"],
+    document: bytes,
+    keys: Keys,
+    reports_root: Path,
+    refresh_report: Callable[[str], None] | None = None,
 ) -> Starlette:
     """The application with the read-only routes.
 
@@ -54,6 +60,7 @@ def read_only_app(
         document: The OpenAPI document as JSON.
         keys: The API keys; where there are any, health has details for their clients only.
         reports_root: Root of the artifacts, beside which the model reports are.
+        refresh_report: Copies the report of a version there, where the root is behind a URL; None for a folder.
     """
 
     async def health(request: Request) -> Response:
@@ -79,12 +86,19 @@ def read_only_app(
     async def metrics(_: Request) -> Response:
         return Response(await runtime().exposition(), media_type=CONTENT_TYPE)
 
+    def newest_report(version: str) -> bytes:
+        if refresh_report is not None:
+            # While the root is away, the copy of before is sent.
+            with suppress(ArtifactRootError):
+                refresh_report(version)
+        return read_report(reports_root, version)
+
     async def report(_: Request) -> Response:
         current = runtime().champion.current
         if current is None:
             return json_response(NO_REPORT.body(), NO_REPORT.status)
         try:
-            content = await asyncio.to_thread(read_report, reports_root, current.version)
+            content = await asyncio.to_thread(newest_report, current.version)
         except ReportFileError:
             return json_response(NO_REPORT.body(), NO_REPORT.status)
         return Response(content, media_type="text/html", headers=_REPORT_HEADERS)

@@ -57,3 +57,11 @@ class ArtifactOrigin(Protocol):
             ArtifactRootError: The root cannot be reached or refuses.
         """
         ...
+
+    def publish_report(self, version: str) -> None:
+        """Write the newest model report of a version to the root.
+
+        Raises:
+            ArtifactRootError: The root cannot be reached or refuses.
+        """
+        ...

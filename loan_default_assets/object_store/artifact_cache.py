@@ -11,7 +11,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,8 @@ from loan_default_assets.model.artifact_files import (
 )
 from loan_default_assets.object_store.object_root import ObjectRoot
 from loan_default_assets.private_files import make_private_folders, write_file
+from loan_default_assets.report_files import FOLDER as REPORTS
+from loan_default_assets.report_files import ReportFileError, find_report, read_report
 from loan_default_assets.settings import Settings
 
 # Public keys that are trusted unless SIGNING_PUBLIC_KEYS is set.
@@ -132,6 +134,42 @@ class ArtifactCache:
         """
         if self.objects.read([f"{KEYS}/{name}"]) != {f"{KEYS}/{name}": pem}:
             self.objects.write({f"{KEYS}/{name}": pem})
+
+    def publish_report(self, version: str) -> None:
+        """Write the newest model report of a version, which is in the home, to the root, where it replaces the former.
+
+        Raises:
+            ArtifactRootError: The root cannot be reached or refuses.
+            OSError: The report cannot be read.
+        """
+        found = find_report(self.root, version)
+        if found is None:
+            return
+        content, record = f"{REPORTS}/{found.path.name}", f"{REPORTS}/{version}.json"
+        self.objects.write({content: found.path.read_bytes()})
+        # It names the content, so it comes afterwards.
+        self.objects.write({record: (self.root / record).read_bytes()})
+        former = [name for name in self.objects.sizes(REPORTS) if name.startswith(f"{REPORTS}/{version}-")]
+        self.objects.delete([name for name in former if name != content])
+
+    def refresh_report(self, version: str) -> None:
+        """Copy the newest model report of a version from the root, unless it is in the home, intact.
+
+        Raises:
+            ArtifactRootError: The root cannot be reached or refuses, or the copy cannot be written.
+        """
+        record = f"{REPORTS}/{version}.json"
+        described, path = self.objects.read([record]).get(record), self.root / record
+        with suppress(ReportFileError):
+            if described is None or (
+                path.exists() and path.read_bytes() == described and read_report(self.root, version)
+            ):
+                return
+        with self._changing():
+            self._mirror(path, described)
+            if found := find_report(self.root, version):
+                name = f"{REPORTS}/{found.path.name}"
+                self._mirror(found.path, self.objects.read([name]).get(name))
 
     def sizes(self) -> dict[str, int]:
         """Bytes by version, of what is in the root.

@@ -78,6 +78,7 @@ def write_report(inputs: ReportInputs, version: str, log: Logger) -> StoredRepor
     """Write the report on the newest evaluation of a version, beside its artifact.
 
     Raises:
+        ArtifactRootError: The root of the artifacts cannot be reached or refuses.
         NoModelError: The version was never evaluated.
         OSError: The file cannot be written.
     """
@@ -86,6 +87,8 @@ def write_report(inputs: ReportInputs, version: str, log: Logger) -> StoredRepor
     figures = report_figures(inputs, version)
     content = render(figures).encode()
     stored = store_report(inputs.store.root, version, figures.evaluation.id, content)
+    if inputs.store.origin is not None:
+        inputs.store.origin.publish_report(version)
     log.info(f"report: {stored.path}, {len(content) / 1e6:.2f} MB, SHA-256 {stored.sha256[:12]}")
     return stored
 

@@ -20,10 +20,11 @@ from loan_default_assets.model.artifact_files import MANIFEST, ArtifactRootError
 from loan_default_assets.object_store.object_root import ObjectRoot
 from loan_default_assets.pipeline.prune_models import prunable_files, prune_files
 from loan_default_assets.policy.model_retention import ModelRetention
+from loan_default_assets.report_files import ReportFileError, read_report
 from loan_default_assets.signing.signed_models import private_path
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests import small_bank
-from loan_default_assets_tests.bento.served_process import service
+from loan_default_assets_tests.bento.served_process import Served, service
 from loan_default_assets_tests.commands.two_champions import TwoChampions, prepared
 from loan_default_assets_tests.databases import fresh_database
 from loan_default_assets_tests.object_store.conftest import needs_s3
@@ -116,6 +117,31 @@ def test_every_command_works_from_the_root(shared: SharedBank, tmp_path: Path) -
     shutil.rmtree(shared.session.settings.home / "artifact-cache")
     assert shared.done("score", loans) == scored
     assert not (shared.session.settings.home / "models").exists()
+
+
+def test_a_model_report_is_read_by_other_homes(shared: SharedBank, tmp_path: Path) -> None:
+    objects, version = shared.host.objects, shared.champion
+    objects.write({f"reports/{version}-former.html": b"former", "reports/c0-former.html": b"another"})
+    shared.done("report")
+    record, pages = f"reports/{version}.json", f"reports/{version}-"
+    [page] = [name for name in objects.sizes("reports") if name.startswith(pages)]
+    assert {record, "reports/c0-former.html"} <= set(objects.sizes("reports"))
+    other = Host.of(tmp_path / "other", shared.host.cache.url).cache
+    other.refresh_report(f"c{0:012}")
+    with pytest.raises(ReportFileError, match="there is no report"):
+        read_report(other.root, f"c{0:012}")
+    other.refresh_report(version)
+    content = read_report(other.root, version)
+    assert content == objects.read([page])[page]
+    # A copy that was altered is replaced; a report that was altered at the root is refused.
+    (other.root / page).write_bytes(b"altered")
+    other.refresh_report(version)
+    assert read_report(other.root, version) == content
+    objects.write({page: b"altered"})
+    (other.root / page).unlink()
+    other.refresh_report(version)
+    with pytest.raises(ReportFileError, match="differs from its recorded SHA-256"):
+        read_report(other.root, version)
 
 
 def test_damage_at_the_root_is_found_in_spite_of_a_copy(shared: SharedBank) -> None:
@@ -262,28 +288,32 @@ def test_every_worker_serves_from_the_root_and_from_copies_while_it_is_gone(
         "service_workers": 2,
         "service_poll_seconds": 0.2,
     }
+    shared.done("report")
     with service(tmp_path / "pod", ready="/readyz", **environment) as served:
-        assert versions(served.http) == [shared.champion] * 2
+        wait_for(served, shared.champion)
+        assert httpx.get(served.http + "/report", timeout=60).status_code == 200
         shared.done("rollback")
         assert httpx.post(served.http + "/reload-model", json={}, timeout=60).status_code == 200
-        assert versions(served.http) == [shared.former] * 2
+        wait_for(served, shared.former)
     copies = Host.of(tmp_path / "pod", str(settings.artifact_root)).store.root
     assert {path.name for path in copies.glob("c*")} == {shared.champion, shared.former}
     unreachable = str(settings.artifact_root)
     if unreachable.startswith("s3"):
         environment["aws_endpoint_url_s3"] = "http://127.0.0.1:9"
         with service(tmp_path / "pod", ready="/readyz", **environment) as served:
-            until = time.monotonic() + 90
-            while versions(served.http) != [shared.former] * 2:
-                assert time.monotonic() < until, served.output()
-                time.sleep(0.5)
+            wait_for(served, shared.former)
             assert f"the copy of {shared.former} is used: artifacts in s3://" in served.output()
 
 
-def versions(http: str) -> list[str]:
-    """The version that each worker serves."""
-    states = httpx.get(http + "/model-info", timeout=30).json()["workers"]["states"]
-    return [state["loaded"] for state in states]
+def wait_for(served: Served, version: str) -> None:
+    """Until both workers serve a version; they start one after the other."""
+    until = time.monotonic() + 90
+    while True:
+        states = httpx.get(served.http + "/model-info", timeout=30).json()["workers"]["states"]
+        if [state["loaded"] for state in states] == [version] * 2:
+            return
+        assert time.monotonic() < until, served.output()
+        time.sleep(0.2)
 
 
 @needs_s3
