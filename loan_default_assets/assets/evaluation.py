@@ -10,7 +10,7 @@ from loan_default_assets.orchestration.resources import Attempt, ModelStore, War
 from loan_default_assets.orchestration.retry_policy import retried
 from loan_default_assets.pipeline.check_results import F1_TARGET, FINITE_OUTPUTS, REFERENCE
 from loan_default_assets.pipeline.evaluate_models import evaluate_models
-from loan_default_assets.pipeline.model_report import ReportInputs, write_report_or_warn
+from loan_default_assets.pipeline.model_report import write_report_or_warn
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
 
@@ -46,20 +46,10 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
             cutoff=attempt.cutoff_date,
             log=context.log,
         )
-        report = write_report_or_warn(
-            ReportInputs(
-                portfolio,
-                warehouse.loans(portfolio),
-                warehouse.registry(portfolio),
-                warehouse.evaluations(portfolio),
-                warehouse.predictions(portfolio),
-                models.artifacts,
-                split_limits(settings),
-                evaluated.snapshot,
-            ),
-            evaluated.model.version,
-            context.log,
+        inputs = warehouse.report_inputs(
+            portfolio, models.artifacts, split_limits(settings), evaluated.snapshot
         )
+        report = write_report_or_warn(inputs, evaluated.model.version, context.log)
         checks = [asset_check_result(check) for check in evaluated.checks]
         shown = evaluation_metadata(evaluated, report) | columns_table(portfolio)
         return dg.MaterializeResult(metadata=shown, check_results=checks)

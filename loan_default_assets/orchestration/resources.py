@@ -19,6 +19,9 @@ from loan_default_assets.warehouse.registry import Registry
 
 if TYPE_CHECKING:
     from loan_default_assets.model.artifact_store import ArtifactStore
+    from loan_default_assets.model.split_bounds import SplitLimits
+    from loan_default_assets.pipeline.model_report import ReportInputs
+    from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
 
 
 class Warehouse(dg.ConfigurableResource):
@@ -49,8 +52,26 @@ class Warehouse(dg.ConfigurableResource):
     def evaluations(self, portfolio: Portfolio) -> EvaluationLog:
         return EvaluationLog(self.database(portfolio))
 
-    def predictions(self, portfolio: Portfolio) -> PredictionLog:
-        return PredictionLog(self.database(portfolio))
+    def report_inputs(
+        self,
+        portfolio: Portfolio,
+        store: "ArtifactStore",
+        limits: "SplitLimits",
+        snapshot: "TrainingSnapshot | None" = None,
+    ) -> "ReportInputs":
+        """What a model report is made from; see ReportInputs."""
+        from loan_default_assets.pipeline.model_report import ReportInputs
+
+        return ReportInputs(
+            portfolio,
+            self.loans(portfolio),
+            self.registry(portfolio),
+            self.evaluations(portfolio),
+            PredictionLog(self.database(portfolio)),
+            store,
+            limits,
+            snapshot,
+        )
 
 
 class ModelStore(dg.ConfigurableResource):
