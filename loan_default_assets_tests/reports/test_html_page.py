@@ -163,7 +163,7 @@ def test_the_verdict_comes_first(decision: str, role: str) -> None:
     ("changed", "said"),
     [
         ({"roc_auc_low": 0.996, "attested": True}, "met: the columns that carry it are attested"),
-        ({"roc_auc_low": 0.996, "positives": 5}, "met: too few defaults to judge"),
+        ({"roc_auc_low": 0.996, "positives": 5}, "met: too few defaults to decide"),
         ({"roc_auc_low": 0.96, "attested": True}, "met"),
         ({"roc_auc_low": 0.996}, "not met"),
     ],
