@@ -8,9 +8,10 @@ import pytest
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests.databases import fresh_database
 from loan_default_assets_tests.opened_bank import good_bank, open_bank
+from loan_default_assets_tests.two_champions import two_champions
 from loan_default_assets_tests.warehouse.embedded.homes import accessible_folder
 
-__all__ = ["database_url", "good_bank", "open_bank", "postgres"]
+__all__ = ["database_url", "good_bank", "open_bank", "postgres", "two_champions"]
 
 # Tests need no durability.
 _NOT_DURABLE = {

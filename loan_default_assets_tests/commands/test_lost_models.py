@@ -21,11 +21,11 @@ from loan_default_assets.pipeline.evaluate_models import WindowEvaluation, evalu
 from loan_default_assets.pipeline.pipeline_errors import ModelFilesError
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests import small_bank
-from loan_default_assets_tests.commands.two_champions import MovedBank, bank, prepared
+from loan_default_assets_tests.commands.moved_bank import MovedBank, bank
 from loan_default_assets_tests.damages import DAMAGES
 from loan_default_assets_tests.databases import fresh_database
 
-__all__ = ["bank", "prepared"]
+__all__ = ["bank"]
 
 
 # A command, the model that it needs, and what it is called with.

@@ -23,11 +23,11 @@ from loan_default_assets.signing.signed_models import private_path
 from loan_default_assets.signing.signing_keys import SigningKey, signing_key
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests import small_bank
-from loan_default_assets_tests.commands.two_champions import MovedBank, bank, prepared
+from loan_default_assets_tests.commands.moved_bank import MovedBank, bank
 from loan_default_assets_tests.databases import fresh_database
 from loan_default_assets_tests.tamperings import TAMPERINGS
 
-__all__ = ["bank", "prepared"]
+__all__ = ["bank"]
 
 # A command, the model that it needs, and what it is called with.
 COMMANDS: dict[str, tuple[str, Callable[[MovedBank], tuple[str, ...]]]] = {

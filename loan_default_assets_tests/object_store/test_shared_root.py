@@ -25,14 +25,12 @@ from loan_default_assets.signing.signed_models import private_path
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.bento.served_process import Served, service
-from loan_default_assets_tests.commands.two_champions import TwoChampions, prepared
 from loan_default_assets_tests.databases import fresh_database
 from loan_default_assets_tests.object_store.conftest import needs_s3
 from loan_default_assets_tests.object_store.hosts import Host
 from loan_default_assets_tests.object_store.test_artifact_cache import unreachable
 from loan_default_assets_tests.pipeline.bank_steps import BankSteps
-
-__all__ = ["prepared"]
+from loan_default_assets_tests.two_champions import TwoChampions
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=100)
 
@@ -61,15 +59,15 @@ class SharedBank:
 
 @pytest.fixture
 def shared(
-    prepared: TwoChampions,
+    two_champions: TwoChampions,
     postgres: LocalPostgres,
     root_url: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[SharedBank]:
     small_bank.bank(tmp_path)
-    shutil.copytree(prepared.folder / "keys", tmp_path / "home" / "keys")
-    with fresh_database(postgres, prepared.url) as url:
+    shutil.copytree(two_champions.home / "keys", tmp_path / "home" / "keys")
+    with fresh_database(postgres, two_champions.url) as url:
         settings = small_bank.settings(tmp_path, url)
         for name, value in {
             "ARTIFACT_ROOT": root_url,
@@ -84,8 +82,8 @@ def shared(
             monkeypatch.setenv(name, str(value))
         settings = small_bank.settings(tmp_path, url)
         with open_session(settings) as session:
-            bank = SharedBank(session, tmp_path, prepared.former, prepared.champion)
-            _copy_by_hand(prepared.folder / "models", bank.host)
+            bank = SharedBank(session, tmp_path, two_champions.former, two_champions.champion)
+            _copy_by_hand(two_champions.home / "models", bank.host)
             yield bank
 
 

@@ -147,10 +147,10 @@ def _swap_model(bank: RecordedBank, rng: random.Random) -> str:
 
 
 def _change_weights(bank: RecordedBank, rng: random.Random) -> str:
-    folder = rng.choice(sorted(bank.models.iterdir()))
-    content = bytearray((folder / "weights.safetensors").read_bytes())
+    weights = rng.choice(sorted(bank.models.glob("*/weights.safetensors")))
+    content = bytearray(weights.read_bytes())
     content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
-    (folder / "weights.safetensors").write_bytes(content)
+    weights.write_bytes(content)
     return f"version {folder.name}"
 
 

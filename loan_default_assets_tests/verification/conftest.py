@@ -1,5 +1,5 @@
 """Banks whose records were written by the project itself."""
 
-from loan_default_assets_tests.verification.recorded_bank import original_bank, recorded_bank
+from loan_default_assets_tests.verification.recorded_bank import recorded_bank
 
-__all__ = ["original_bank", "recorded_bank"]
+__all__ = ["recorded_bank"]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
+from loan_default_assets_tests.two_champions import TwoChampions
 from loan_default_assets_tests.verification.alterations import ALTERATIONS, Alteration
 from loan_default_assets_tests.verification.recorded_bank import RecordedBank, copied
 from loan_default_assets_tests.verification.sealed_alterations import SEALED_ALTERATIONS
@@ -31,10 +32,10 @@ def test_an_alteration_is_found(alteration: Alteration, recorded_bank: RecordedB
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_hundred_random_alterations_are_found(
-    original_bank: RecordedBank, postgres: LocalPostgres, tmp_path: Path
+    two_champions: TwoChampions, postgres: LocalPostgres, tmp_path: Path
 ) -> None:
     rng = random.Random(7)
     names = [*ALL, *rng.choices([*ALL], k=100 - len(ALL))]
     for number, name in enumerate(names):
-        with copied(original_bank, postgres, tmp_path / str(number)) as bank:
+        with copied(two_champions, postgres, tmp_path / str(number)) as bank:
             assert_found(bank, ALL[name], rng)

@@ -24,7 +24,8 @@ from loan_default_assets.signing.signed_models import record_check, signature_ru
 from loan_default_assets.warehouse.chain_links import StoredPrediction
 from loan_default_assets.warehouse.registry import ModelRecord, Registry
 from loan_default_assets_tests import small_bank
-from loan_default_assets_tests.verification.recorded_bank import MARCH, RecordedBank, serve
+from loan_default_assets_tests.two_champions import MARCH, serve
+from loan_default_assets_tests.verification.recorded_bank import RecordedBank
 
 
 def prune(bank: RecordedBank, month: str, *, unmatured: bool = True) -> None:

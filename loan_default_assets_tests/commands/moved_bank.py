@@ -1,4 +1,4 @@
-"""A bank with a champion and one before it, signed, whose home was moved: what the tests of lost models start from."""
+"""A copy of the bank of two champions whose home was moved: what the tests of lost models start from."""
 
 import io
 import shutil
@@ -10,43 +10,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from loan_default_assets.cli import loan_default
-from loan_default_assets.commands.promote import promote
-from loan_default_assets.commands.retrain import retrain
 from loan_default_assets.commands.score import score
 from loan_default_assets.commands.session import Session, open_session
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.damages import DAMAGES
 from loan_default_assets_tests.databases import fresh_database
-from loan_default_assets_tests.opened_bank import opening
-
-
-@dataclass(frozen=True)
-class TwoChampions:
-    """A bank with a champion and one before it, to be copied: its database, its files, its two versions."""
-
-    url: str
-    folder: Path
-    former: str
-    champion: str
-
-
-@pytest.fixture(scope="module")
-def prepared(postgres: LocalPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoChampions]:
-    folder = tmp_path_factory.mktemp("two_champions")
-    with fresh_database(postgres) as url:
-        with opening(url, folder) as opened:
-            bank = opened()
-            bank.run()
-            former = bank.session.registry.champion()
-            retrain(bank.session, bank.instance)
-            newest = bank.session.registry.history()[0]
-            promote(bank.session, newest.version, "a test")
-            assert former is not None
-        # Nothing is found under the registered folders any more.
-        (folder / "home" / "models").rename(folder / "models")
-        (folder / "home" / "keys").rename(folder / "keys")
-        yield TwoChampions(url, folder, former.version, newest.version)
+from loan_default_assets_tests.two_champions import TwoChampions
 
 
 @dataclass(frozen=True)
@@ -83,12 +53,12 @@ class MovedBank:
 
 @pytest.fixture
 def bank(
-    prepared: TwoChampions, postgres: LocalPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    two_champions: TwoChampions, postgres: LocalPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[MovedBank]:
     small_bank.bank(tmp_path)
     for part in ("models", "keys"):
-        shutil.copytree(prepared.folder / part, tmp_path / "home" / part)
-    with fresh_database(postgres, prepared.url) as url:
+        shutil.copytree(two_champions.home / part, tmp_path / "home" / part)
+    with fresh_database(postgres, two_champions.url) as url:
         settings = small_bank.settings(tmp_path, url)
         for name, value in {
             "DATABASE_URL": url,
@@ -100,4 +70,6 @@ def bank(
         }.items():
             monkeypatch.setenv(name, value)
         with open_session(settings) as session:
-            yield MovedBank(tmp_path, session, prepared.folder / "models", prepared.former, prepared.champion)
+            yield MovedBank(
+                tmp_path, session, two_champions.home / "models", two_champions.former, two_champions.champion
+            )
