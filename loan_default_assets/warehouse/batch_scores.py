@@ -7,7 +7,6 @@ from functools import partial
 import numpy as np
 from psycopg2 import sql
 
-from loan_default_assets.portfolio.calendar import UNDATED_PARTITION
 from loan_default_assets.warehouse.copy.binary_format import Field, pack_rows
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.partition_writes import CopyChunk, PartitionedTable, Replaced
@@ -63,7 +62,6 @@ class BatchScores:
             model_version: The model that scored the rows.
             rows: All rows of the partition, in any number of parts.
         """
-        self._create_year(key)
         chunks = (CopyChunk({key: len(part)}, partial(_encoded, key, model_version, part)) for part in rows)
         (replaced,) = _TABLE.replace(self._database, [key], chunks)
         return replaced
@@ -78,23 +76,6 @@ class BatchScores:
                     sql.SQL(", ").join(map(sql.Placeholder, values)),
                 ),
                 values,
-            )
-
-    def _create_year(self, key: str) -> None:
-        """Create the table of the partition's year, unless it exists or the partition has no date."""
-        if key == UNDATED_PARTITION:
-            return
-        year = key[:4]
-        name = f"scored_loans_{year}"
-        with self._database.transaction() as cursor:
-            cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (name,))
-            if cursor.fetchall()[0][0]:
-                return
-            _TABLE.lock_all(cursor, self._database.schema)
-            cursor.execute(
-                sql.SQL(
-                    "CREATE TABLE IF NOT EXISTS {} PARTITION OF scored_loans FOR VALUES FROM ({}) TO ({})"
-                ).format(sql.Identifier(name), sql.Literal(year), sql.Literal(f"{int(year) + 1:04d}"))
             )
 
 

@@ -30,8 +30,8 @@ _COUNT_PREDICTIONS = f"""
 SELECT count(*), count(key) FROM ({_COVERED}) covered LEFT JOIN prediction_keys USING (request_id, position)
 """
 _DESTROY_KEYS = f"""
-DELETE FROM prediction_keys k USING ({_COVERED}) covered
-WHERE (k.request_id, k.position) = (covered.request_id, covered.position)
+UPDATE prediction_keys k SET key = NULL FROM ({_COVERED}) covered
+WHERE (k.request_id, k.position) = (covered.request_id, covered.position) AND key IS NOT NULL
 """
 _OF_LOAN = "FROM {table} WHERE {narrow} AND erasure_subject('loan', loan_id) = ANY(%(subjects)s)"
 _ALWAYS = datetime.max.replace(tzinfo=UTC)

@@ -15,7 +15,7 @@ TABLE = "prediction_keys"
 # The hash of the loan's key, so that the file lists no keys of loans.
 _COPY = """
 COPY (SELECT request_id, position, encode(erasure_subject('loan', loan_id), 'hex') AS loan_sha256, key
-    FROM prediction_keys JOIN predictions USING (request_id, position) ORDER BY 1, 2)
+    FROM prediction_keys JOIN predictions USING (request_id, position) WHERE key IS NOT NULL ORDER BY 1, 2)
 TO STDOUT (FORMAT csv, HEADER)
 """
 _LOAD = """
@@ -25,6 +25,12 @@ COPY restored_keys FROM STDIN (FORMAT csv, HEADER);
 _KEEP = """
 INSERT INTO {table} (request_id, "position", key) SELECT request_id, "position", key FROM restored_keys;
 DROP TABLE restored_keys;
+-- A backup of a release that had no such function is completed by its migration.
+DO $$ BEGIN
+    IF to_regprocedure({complete}) IS NOT NULL THEN
+        EXECUTE 'SELECT ' || {complete};
+    END IF;
+END $$;
 """
 
 
@@ -58,7 +64,14 @@ def write(cursor: extensions.cursor, schemas: Iterable[str], folder: Path) -> di
 def insertions(folder: Path, cursor: extensions.cursor) -> dict[Path, str]:
     """The files of a backup, each with the statements that insert its rows after `load` has read them."""
     return {
-        path: sql.SQL(_KEEP).format(table=sql.Identifier(path.stem, TABLE)).as_string(cursor)
+        path: sql.SQL(_KEEP)
+        .format(
+            table=sql.Identifier(path.stem, TABLE),
+            complete=sql.Literal(
+                sql.Identifier(path.stem, "complete_prediction_keys").as_string(cursor) + "()"
+            ),
+        )
+        .as_string(cursor)
         for path in sorted(folder.glob("*.csv"))
     }
 

@@ -191,11 +191,18 @@ class Loans:
         with self._database.transaction(repeatable=True) as cursor:
             condition = sql.SQL("feature_hash = {}").format(sql.Literal(self._feature_hash))
             if keys is not None or cutoff is not None:
+                wanted = (
+                    sql.SQL("true")
+                    if keys is None
+                    else sql.SQL("partition_key = ANY({})").format(sql.Literal([*keys]))
+                )
                 cursor.execute(
-                    sql.SQL("SELECT DISTINCT partition_key FROM processed_data WHERE {}").format(condition)
+                    sql.SQL("SELECT DISTINCT partition_key FROM processed_data WHERE {} AND {}").format(
+                        condition, wanted
+                    )
                 )
                 stored = [key for (key,) in cursor.fetchall()]
-                selected = [k for k in stored if (keys is None or k in keys) and self._ended(k, cutoff)]
+                selected = [key for key in stored if self._ended(key, cutoff)]
                 condition = sql.SQL("{} AND partition_key = ANY({})").format(
                     condition, sql.Literal(selected or [""])
                 )

@@ -14,6 +14,7 @@ from loan_default_assets.warehouse.copy.copy_stream import copy_in
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.table_hashes import column_list, partition_hashes, partition_rows
+from loan_default_assets.warehouse.yearly_tables import create_years, missing_years
 
 # Each lock takes an entry of the server's lock table, which has 6,400 by default for all connections.
 _MOST_LOCKS = 250
@@ -74,25 +75,37 @@ class PartitionedTable:
         remaining = iter(chunks)
         # A source that cannot be read fails before the partitions are locked.
         first = next(remaining, None)
+        every = None if first is None else chain((first,), remaining)
+        with database.connected() as connected:
+            with connected.transaction() as cursor:
+                missing = missing_years(cursor, self.name, keys)
+                if not missing:
+                    return self._replace(cursor, connected.schema, keys, every)
+            create_years(connected, self.name, missing)
+            with connected.transaction() as cursor:
+                return self._replace(cursor, connected.schema, keys, every)
+
+    def _replace(
+        self, cursor: extensions.cursor, schema: str, keys: Sequence[str], chunks: Iterable[CopyChunk] | None
+    ) -> list[Replaced]:
         sent: Counter[str] = Counter()
-        with database.transaction() as cursor:
-            self._lock(cursor, database.schema, keys)
-            stored = partition_rows(cursor, self.name, keys)
-            before = partition_hashes(cursor, self.name, self.columns, list(stored))
-            if stored:
-                cursor.execute(
-                    sql.SQL("DELETE FROM {} WHERE partition_key = ANY(%s)").format(sql.Identifier(self.name)),
-                    (list(stored),),
-                )
-            if first is not None:
-                self._copy(cursor, chain((first,), remaining), sent)
-            erased = self._delete_erased(cursor, [*sent])
-            sent -= erased
-            same_size = [key for key, rows in stored.items() if sent[key] == rows]
-            after = partition_hashes(cursor, self.name, self.columns, same_size)
-            unchanged = {key for key in same_size if before[key] == after[key]}
-            if unchanged == stored.keys() | sent.keys():
-                cursor.connection.rollback()
+        self._lock(cursor, schema, keys)
+        stored = partition_rows(cursor, self.name, keys)
+        before = partition_hashes(cursor, self.name, self.columns, list(stored))
+        if stored:
+            cursor.execute(
+                sql.SQL("DELETE FROM {} WHERE partition_key = ANY(%s)").format(sql.Identifier(self.name)),
+                (list(stored),),
+            )
+        if chunks is not None:
+            self._copy(cursor, chunks, sent)
+        erased = self._delete_erased(cursor, [*sent])
+        sent -= erased
+        same_size = [key for key, rows in stored.items() if sent[key] == rows]
+        after = partition_hashes(cursor, self.name, self.columns, same_size)
+        unchanged = {key for key in same_size if before[key] == after[key]}
+        if unchanged == stored.keys() | sent.keys():
+            cursor.connection.rollback()
         return [
             Replaced(sent[key], key not in unchanged and bool(sent[key] or key in stored), erased[key])
             for key in keys

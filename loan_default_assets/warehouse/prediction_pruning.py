@@ -8,8 +8,10 @@ from loan_default_assets.warehouse.database import Database
 
 _MONTHS = """
 SELECT prediction_month(p.created_at), p.model_version, count(*), sum(pg_column_size(p.*)),
-    count(*) FILTER (WHERE p.loan_id IS NOT NULL AND m.loan_id IS NULL)
-FROM predictions p LEFT JOIN matured_loans m USING (loan_id)
+    count(*) FILTER (WHERE p.loan_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM raw_data r WHERE r.loan_id = p.loan_id AND r.label IS NOT NULL
+            AND (r.label_observed_at IS NULL OR r.label_observed_at <= (SELECT cutoff FROM data_cutoff))))
+FROM predictions p
 WHERE p.created_at < (date_trunc('month', %(before)s::timestamp)) AT TIME ZONE 'UTC'
 GROUP BY 1, 2
 ORDER BY 1, 2

@@ -1,11 +1,13 @@
 """The prediction log: the append-only tables `predictions` and `refused_predictions`, keys, and live performance."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import psycopg2
+from psycopg2 import errors, extensions
 from psycopg2.extras import execute_values
 
 from loan_default_assets.warehouse.database import Database, to_json
@@ -13,45 +15,68 @@ from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.record_lines import sealed_line
 from loan_default_assets.warehouse.sealed_features import Sealed, seal
 
-# PostgreSQL parses the JSON lines: in Python that would cost more than the validation of a request. Only rows that are
-# new get a key, so that a record that is delivered again after an erasure does not bring it back.
+_Result = TypeVar("_Result")
+
+# PostgreSQL parses the JSON lines: in Python that would cost more than the validation of a request. prediction_keys
+# says which rows are new, because no constraint of the partitioned table can; a row of an erased loan gets no key.
 _APPEND_LINES = """
 WITH delivered AS MATERIALIZED (
-    SELECT request, loan, (request ->> 'request_id')::uuid AS request_id, (ordinal - 1)::integer AS position
+    SELECT request, loan, (request ->> 'request_id')::uuid AS request_id, (ordinal - 1)::integer AS position,
+        loan ->> 'loan_id' AS loan_id, (request ->> 'created_at')::timestamptz AS created_at
     FROM jsonb_array_elements(%s::jsonb) request,
         jsonb_array_elements(request -> 'loans') WITH ORDINALITY AS loans (loan, ordinal)
-), inserted AS (
-    INSERT INTO predictions (request_id, position, loan_id, model_version, features, probability, decision, threshold,
-        reasons, channel, latency_ms, created_at)
-    SELECT request_id, position, loan ->> 'loan_id', request ->> 'model_version',
-        CASE WHEN loan ? 'sealed' THEN jsonb_build_object('sealed', loan -> 'sealed') END,
-        (loan ->> 'probability')::double precision, (loan ->> 'decision')::smallint,
-        (request ->> 'threshold')::double precision, nullif(loan -> 'reasons', 'null'), request ->> 'channel',
-        (request ->> 'latency_ms')::double precision, (request ->> 'created_at')::timestamptz
+), fresh AS (
+    INSERT INTO prediction_keys (request_id, position, key)
+    SELECT request_id, position,
+        CASE WHEN NOT EXISTS (SELECT FROM erasures e WHERE {erased}) THEN decode(loan ->> 'key', 'base64') END
     FROM delivered
     ON CONFLICT (request_id, position) DO NOTHING
-    RETURNING request_id, position, loan_id, created_at
+    RETURNING request_id, position
 )
-INSERT INTO prediction_keys (request_id, position, key)
-SELECT request_id, position, decode(loan ->> 'key', 'base64')
-FROM inserted JOIN delivered USING (request_id, position)
-WHERE loan ? 'key' AND NOT EXISTS (SELECT FROM erasures e WHERE {erased})
+INSERT INTO predictions (request_id, position, loan_id, model_version, features, probability, decision, threshold,
+    reasons, channel, latency_ms, created_at)
+SELECT request_id, position, loan_id, request ->> 'model_version',
+    CASE WHEN loan ? 'sealed' THEN jsonb_build_object('sealed', loan -> 'sealed') END,
+    (loan ->> 'probability')::double precision, (loan ->> 'decision')::smallint,
+    (request ->> 'threshold')::double precision, nullif(loan -> 'reasons', 'null'), request ->> 'channel',
+    (request ->> 'latency_ms')::double precision, created_at
+FROM fresh JOIN delivered USING (request_id, position)
+ON CONFLICT (request_id, position, created_at) DO NOTHING
 """
 _APPEND = """
-INSERT INTO predictions ({columns}) VALUES %s ON CONFLICT (request_id, position) DO NOTHING
-RETURNING request_id::text, position
+WITH delivered ({columns}, key) AS (VALUES %s), fresh AS (
+    INSERT INTO prediction_keys (request_id, position, key)
+    SELECT request_id, position, CASE WHEN NOT EXISTS (SELECT FROM erasures e WHERE {erased}) THEN key END
+    FROM delivered
+    ON CONFLICT (request_id, position) DO NOTHING
+    RETURNING request_id, position
+)
+INSERT INTO predictions ({columns}) SELECT {columns} FROM fresh JOIN delivered USING (request_id, position)
+ON CONFLICT (request_id, position, created_at) DO NOTHING
+RETURNING 1
 """
-_APPEND_KEYS = """
-INSERT INTO prediction_keys (request_id, position, key)
-SELECT request_id, position, made.key
-FROM (VALUES %s) made (request_id, position, key) JOIN predictions inserted USING (request_id, position)
-WHERE NOT EXISTS (SELECT FROM erasures e WHERE {erased})
-"""
+_TYPES = {
+    "request_id": "uuid",
+    "position": "integer",
+    "loan_id": "text",
+    "features": "jsonb",
+    "probability": "double precision",
+    "decision": "smallint",
+    "threshold": "double precision",
+    "reasons": "jsonb",
+    "latency_ms": "double precision",
+    "created_at": "timestamptz",
+}
 # A prediction may arrive after the erasure that covers it.
-_ERASED = """e.subject_sha256 IN (erasure_subject('loan', inserted.loan_id),
-    erasure_subject('request', inserted.request_id::text),
-    erasure_subject('request', inserted.request_id || '/' || inserted.position))
-AND inserted.created_at <= e.erased_at"""
+_ERASED = """e.subject_sha256 IN (erasure_subject('loan', delivered.loan_id),
+    erasure_subject('request', delivered.request_id::text),
+    erasure_subject('request', delivered.request_id || '/' || delivered.position))
+AND delivered.created_at <= e.erased_at"""
+_CREATE_MONTHS = """
+SELECT create_prediction_month(month) FROM (
+    SELECT DISTINCT prediction_month(created_at) AS month FROM unnest(%s::timestamptz[]) AS created_at ORDER BY 1
+) missing
+"""
 
 
 class RefusedPredictions(WarehouseError):
@@ -105,15 +130,21 @@ class PredictionLog:
             )
             for each in predictions
         }
-        rows = [tuple(_value(prediction, name, sealed) for name in _COLUMNS) for prediction in predictions]
-        with self._database.transaction() as cursor:
-            statement = _APPEND.format(columns=", ".join(_COLUMNS))
-            inserted = execute_values(cursor, statement, rows, page_size=500, fetch=True)
-            keys = [(*place, psycopg2.Binary(sealed[place].key)) for place in inserted]
-            execute_values(
-                cursor, _APPEND_KEYS.format(erased=_ERASED), keys, "(%s::uuid, %s, %s::bytea)", page_size=500
+        rows = [
+            (
+                *(_value(each, name, sealed) for name in _COLUMNS),
+                psycopg2.Binary(sealed[each.request_id, each.position].key),
             )
-        return len(inserted)
+            for each in predictions
+        ]
+        types = [*(_TYPES.get(name, "text") for name in _COLUMNS), "bytea"]
+        statement = _APPEND.format(columns=", ".join(_COLUMNS), erased=_ERASED)
+        template = f"({', '.join(f'%s::{kind}' for kind in types)})"
+
+        def append(cursor: extensions.cursor) -> int:
+            return len(execute_values(cursor, statement, rows, template, page_size=500, fetch=True))
+
+        return self._in_their_months(append, lambda: [each.created_at for each in predictions])
 
     def live_performance(self, version: str | None = None) -> list[dict[str, Any]]:
         """The view of that name: predictions against the outcomes known by the cutoff, one row per model version.
@@ -141,17 +172,35 @@ class PredictionLog:
             RefusedPredictions: A constraint of the table refuses a row.
             WarehouseError: The database cannot be reached or written; the same lines may be sent again later.
         """
+
+        def append(cursor: extensions.cursor) -> None:
+            cursor.execute(
+                _APPEND_LINES.format(erased=_ERASED), [f"[{b','.join(map(sealed_line, lines)).decode()}]"]
+            )
+
         try:
-            with self._database.transaction() as cursor:
-                cursor.execute(
-                    _APPEND_LINES.format(erased=_ERASED), [f"[{b','.join(map(sealed_line, lines)).decode()}]"]
-                )
+            self._in_their_months(append, lambda: [json.loads(line)["created_at"] for line in lines])
         except WarehouseError as error:
             cause = error.__context__
             code = cause.pgcode if isinstance(cause, psycopg2.Error) else None
             if code is not None and code[:2] in ("22", "23"):
                 raise RefusedPredictions(str(error)) from None
             raise
+
+    def _in_their_months(
+        self, append: Callable[[extensions.cursor], _Result], times: Callable[[], Sequence[Any]]
+    ) -> _Result:
+        """Append in one transaction, after creating the partitions of the months if one is missing."""
+        try:
+            with self._database.transaction() as cursor:
+                return append(cursor)
+        except WarehouseError as error:
+            if not _lacks_partition(error.__context__):
+                raise
+        with self._database.transaction() as cursor:
+            cursor.execute(_CREATE_MONTHS, (list(times()),))
+        with self._database.transaction() as cursor:
+            return append(cursor)
 
     def keep_refused(self, line: bytes, reason: str) -> bool:
         """Keep a record that `append_lines` refuses, once.
@@ -183,6 +232,11 @@ class PredictionLog:
 
 
 _COLUMNS = tuple(f.name for f in fields(Prediction))
+
+
+def _lacks_partition(cause: BaseException | None) -> bool:
+    """Whether PostgreSQL found no partition for a row: such an error names no constraint."""
+    return isinstance(cause, errors.CheckViolation) and cause.diag.constraint_name is None
 
 
 def _value(prediction: Prediction, name: str, sealed: Mapping[tuple[str, int], Sealed]) -> Any:

@@ -6,15 +6,19 @@ from loan_default_assets.warehouse.database import DAGSTER_SCHEMA, OPTUNA_SCHEMA
 
 # Tables of other users and portfolios are not the portfolio's growth.
 _SIZES = """
-SELECT n.nspname, c.relname, pg_total_relation_size(c.oid)
+SELECT n.nspname, coalesce(root.relname, c.relname), sum(pg_total_relation_size(c.oid))
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_class root ON root.oid = pg_partition_root(c.oid)
 WHERE n.nspname = ANY(%s) AND c.relkind = 'r'
+GROUP BY 1, 2
 ORDER BY 1, 3 DESC, 2
 """
 
 
 def table_sizes(database: Database) -> dict[str, dict[str, int]]:
     """Bytes with indexes by schema and table, the largest first: the portfolio's, Dagster's and Optuna's.
+
+    A table counts with its partitions.
 
     Raises:
         WarehouseError: The database cannot be reached.

@@ -223,16 +223,18 @@ PLANTED: tuple[Mutant, ...] = (
     mutant(
         "a prediction is stored once (service)",
         f"{WAREHOUSE}/predictions.py",
-        "    ON CONFLICT (request_id, position) DO NOTHING\n    RETURNING",
-        "    RETURNING",
+        "    FROM delivered\n    ON CONFLICT (request_id, position) DO NOTHING\n    RETURNING request_id, position\n)\n"
+        "INSERT INTO predictions (request_id",
+        "    FROM delivered\n    RETURNING request_id, position\n)\nINSERT INTO predictions (request_id",
         "warehouse/test_evaluations_and_predictions.py",
         "bento/prediction_log/test_prediction_log.py",
     ),
     mutant(
         "a prediction is stored once (files)",
         f"{WAREHOUSE}/predictions.py",
-        "VALUES %s ON CONFLICT (request_id, position) DO NOTHING",
-        "VALUES %s",
+        "    ON CONFLICT (request_id, position) DO NOTHING\n    RETURNING request_id, position\n)\n"
+        "INSERT INTO predictions ({columns})",
+        "    RETURNING request_id, position\n)\nINSERT INTO predictions ({columns})",
         "warehouse/test_evaluations_and_predictions.py",
     ),
     mutant(

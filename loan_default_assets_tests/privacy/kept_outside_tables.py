@@ -13,17 +13,22 @@ FOR_VALUES = ("raw_data", "processed_data", "predictions", "refused_predictions"
 
 
 def in_database(url: str, portfolio: str, source: str) -> Iterator[tuple[str, str]]:
-    """The rows of every table as text, except FOR_VALUES in the portfolio's schema, and the schema of a source."""
+    """The rows of every table as text, except FOR_VALUES in the portfolio's schema, and the schema of a source.
+
+    Of a partitioned table the partitions hold the rows.
+    """
     with psycopg2.connect(dsn(url)) as connection, connection.cursor() as cursor:
         cursor.execute(
-            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+            "SELECT n.nspname, c.relname, coalesce(root.relname, c.relname) FROM pg_class c "
+            "JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "LEFT JOIN pg_class root ON root.oid = pg_partition_root(c.oid) "
+            "WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')"
         )
-        for schema, table in cursor.fetchall():
-            if schema == source or (schema == portfolio and table in FOR_VALUES):
+        for schema, table, root in cursor.fetchall():
+            if schema == source or (schema == portfolio and root in FOR_VALUES):
                 continue
             text = io.StringIO()
-            # Of a query, since a partitioned table has no rows of its own.
-            statement = sql.SQL("COPY (SELECT * FROM {}) TO STDOUT").format(sql.Identifier(schema, table))
+            statement = sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(schema, table))
             cursor.copy_expert(statement.as_string(cursor), text)
             yield f"table {schema}.{table}", text.getvalue()
     connection.close()

@@ -100,7 +100,10 @@ def test_pruned_predictions_keep_their_links(recorded_bank: RecordedBank) -> Non
 
 def test_a_deletion_without_the_trigger_that_records_links_is_found(recorded_bank: RecordedBank) -> None:
     recorded_bank.alter("ALTER TABLE predictions DISABLE TRIGGER pruned")
-    prune(recorded_bank, "2025-03-01")
+    with recorded_bank.session() as session:
+        serve(session, MARCH, 10, requests=1, loan_id="never delivered")
+    # One of its predictions stays, so the others are deleted row by row.
+    prune(recorded_bank, "2025-03-01", unmatured=False)
     deviation = recorded_bank.verify().deviations.first["tombstone"]
     assert "expected the links of the deleted predictions; found none" in str(deviation)
 
@@ -122,7 +125,10 @@ def test_a_file_that_was_pruned_and_scored_again(recorded_bank: RecordedBank, tm
             "CREATE TABLE IF NOT EXISTS kept AS SELECT * FROM predictions WHERE channel = 'file'"
         )
         prune(recorded_bank, f"{datetime.now(UTC):%Y-%m-01}")
-    recorded_bank.alter("INSERT INTO predictions SELECT * FROM kept LIMIT 1")
+    recorded_bank.alter(
+        "SELECT create_prediction_month(prediction_month(created_at)) FROM kept LIMIT 1",
+        "INSERT INTO predictions SELECT * FROM kept LIMIT 1",
+    )
     deviation = recorded_bank.verify().deviations.first["row"]
     assert "expected no row: a tombstone records its deletion" in str(deviation)
 

@@ -56,6 +56,10 @@ def database(database_url: str) -> Database:
     database = Database(database_url, "sample")
     database.migrate(portfolio())
     Registry(database).register(classifier("c1"))
+    with database.transaction() as cursor:
+        cursor.execute(
+            "SELECT create_prediction_month(make_date(2024, n, 1)) FROM generate_series(3, 5) AS n"
+        )
     return database
 
 

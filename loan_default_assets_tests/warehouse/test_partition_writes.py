@@ -242,8 +242,8 @@ def test_each_row_is_fetched_once_however_many_batches_there_are(
     def fetched() -> int:
         with database.transaction() as cursor:
             cursor.execute(
-                "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0), pg_stat_force_next_flush() "
-                "FROM pg_stat_user_tables WHERE schemaname = 'sample' AND relname = 'raw_data'"
+                "SELECT sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)), pg_stat_force_next_flush() "
+                "FROM pg_stat_user_tables WHERE schemaname = 'sample' AND relname LIKE 'raw_data%'"
             )
             return int(cursor.fetchall()[0][0])
 
