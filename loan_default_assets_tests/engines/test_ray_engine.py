@@ -15,6 +15,7 @@ from loan_default_assets.engines.ray_engine import RayEngine
 from loan_default_assets.engines.task_engine import EngineError, engine_of
 from loan_default_assets.model.training import fit
 from loan_default_assets_tests.engines import calls
+from loan_default_assets_tests.engines.two_nodes import ray_variables
 from loan_default_assets_tests.model.examples import loans, pretrained, tiny
 from loan_default_assets_tests.model.test_member_processes import assert_equal
 
@@ -23,9 +24,7 @@ ray = pytest.importorskip("ray")
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[RayEngine]:
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        environment.delenv("RAY_ADDRESS", raising=False)
+    with ray_variables():
         handler = signal.getsignal(signal.SIGTERM)
         ray.init(
             "local", num_cpus=2, object_store_memory=100 << 20, include_dashboard=False, log_to_driver=False

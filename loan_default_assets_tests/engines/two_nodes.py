@@ -48,13 +48,22 @@ def two_nodes(cluster: Any) -> Iterator[TwoNodes]:
 
 
 @contextmanager
+def ray_variables() -> Iterator[pytest.MonkeyPatch]:
+    """No figures for Ray's makers, no other cluster, and a token that Ray does not write into the user's home."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        environment.setenv("RAY_AUTH_TOKEN", "0123456789abcdef" * 4)
+        environment.delenv("RAY_ADDRESS", raising=False)
+        yield environment
+
+
+@contextmanager
 def head_node(**arguments: Any) -> Iterator[Any]:
     """A head node without CPUs and memory for runs, which ENGINE=ray finds."""
     import ray
     from ray.cluster_utils import Cluster
 
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    with ray_variables() as environment:
         cluster = Cluster(
             initialize_head=True,
             head_node_args={
