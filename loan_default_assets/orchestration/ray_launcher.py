@@ -1,6 +1,9 @@
 """What a Ray cluster adds to `dagster.yaml`: Dagster's runs become Ray jobs, by the launcher of dagster-ray."""
 
+from typing import get_args
+
 import yaml
+from pydantic import SecretStr
 
 from loan_default_assets.settings import Settings
 
@@ -11,8 +14,12 @@ _MODULE = "loan_default_assets.orchestration.ray_run_launcher"
 _MEMORY = 2 << 30
 # Of every run, beside the settings that are set.
 _ALWAYS = {"loan_default_home", "portfolio"}
-# They are or may contain secrets, and Ray logs the variables of a job: the nodes have them from elsewhere.
-_SECRET = {"database_url", "loan_source", "signing_key_password", "alert_to"}
+# Ray logs the variables of a job, so the nodes have secrets from elsewhere. A source may be a URL with a password.
+_SECRET = {"loan_source"} | {
+    name
+    for name, field in Settings.model_fields.items()
+    if SecretStr in (field.annotation, *get_args(field.annotation))
+}
 # Settings that no run reads.
 _NOT_OF_RUNS = ("service_", "dagster_", "engine", "prometheus_")
 
