@@ -44,8 +44,7 @@ def test_a_partition_that_does_not_fit(database_url: str) -> None:
         os.chown(folder, *(_owner(query_value(database_url, "SHOW data_directory"))))
         query_value(database_url, f"CREATE TABLESPACE {name} LOCATION '{folder}'")
         try:
-            for table in ("raw_data", "processed_data"):
-                query_value(database_url, f"ALTER TABLE sample.{table} SET TABLESPACE {name}")
+            query_value(database_url, f"ALTER DATABASE {name} SET default_tablespace = {name}")
             loans.replace_raw(DAY, raw(ids(100)))
             loans.replace_processed(DAY, processed(ids(100)))
             before = {table: loans.table_hash(table) for table in loans.counts()}
@@ -56,8 +55,8 @@ def test_a_partition_that_does_not_fit(database_url: str) -> None:
                 loans.replace_processed(DAY, processed(ids(20_000)))
             assert {table: loans.table_hash(table) for table in loans.counts()} == before
         finally:
-            for table in ("raw_data", "processed_data"):
-                query_value(database_url, f"ALTER TABLE sample.{table} SET TABLESPACE pg_default")
+            query_value(database_url, f"ALTER DATABASE {name} RESET default_tablespace")
+            query_value(database_url, "DROP SCHEMA sample CASCADE")
             query_value(database_url, f"DROP TABLESPACE {name}")
 
 
