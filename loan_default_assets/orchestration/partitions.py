@@ -9,21 +9,25 @@ from loan_default_assets.portfolio.spec import Portfolio
 
 
 def partitions_of(portfolio: Portfolio) -> dg.PartitionsDefinition[str]:
-    """Partitions by the date a row was known; a portfolio without dates has the one partition `snapshot`."""
+    """Partitions by the date a row was known; a portfolio without dates has the one partition `snapshot`.
+
+    Where new rows of the source are looked for, the partition of today is one of them before it has ended.
+    """
     if portfolio.as_of is None:
         return dg.StaticPartitionsDefinition([UNDATED_PARTITION])
     # A start date inside a week or month includes the whole of it.
     start = portfolio.partition_of(portfolio.start or date.min)
     end = str(portfolio.end) if portfolio.end else None
+    offset = int(portfolio.source.watched)
     if portfolio.cadence == "daily":
-        return dg.DailyPartitionsDefinition(start_date=start, end_date=end)
+        return dg.DailyPartitionsDefinition(start_date=start, end_date=end, end_offset=offset)
     if portfolio.cadence == "weekly":
-        return dg.WeeklyPartitionsDefinition(start_date=start, end_date=end, day_offset=1)
+        return dg.WeeklyPartitionsDefinition(start_date=start, end_date=end, end_offset=offset, day_offset=1)
     if portfolio.cadence == "monthly":
-        return dg.MonthlyPartitionsDefinition(start_date=start, end_date=end)
+        return dg.MonthlyPartitionsDefinition(start_date=start, end_date=end, end_offset=offset)
     months = "1,4,7,10" if portfolio.cadence == "quarterly" else "1"
     return dg.TimeWindowPartitionsDefinition(
-        start=start, end=end, fmt="%Y-%m-%d", cron_schedule=f"0 0 1 {months} *"
+        start=start, end=end, fmt="%Y-%m-%d", cron_schedule=f"0 0 1 {months} *", end_offset=offset
     )
 
 

@@ -1,4 +1,7 @@
-"""The sensors of a portfolio: retraining, automation conditions, and alerts on failed runs. All run by default."""
+"""The sensors of a portfolio: retraining, automation conditions, new rows, and alerts on failed runs.
+
+All run by default.
+"""
 
 import json
 from collections.abc import Sequence
@@ -6,9 +9,9 @@ from collections.abc import Sequence
 import dagster as dg
 
 from loan_default_assets.limits import retraining_limits
-from loan_default_assets.orchestration import alerts, automation_conditions, run_tracking
+from loan_default_assets.orchestration import alerts, automation_conditions, new_rows_sensor, run_tracking
 from loan_default_assets.orchestration.dagster_internals import UnresolvedAssetJobDefinition
-from loan_default_assets.orchestration.jobs import FINETUNE, TRAIN
+from loan_default_assets.orchestration.jobs import FINETUNE, INGEST, TRAIN
 from loan_default_assets.orchestration.resources import Warehouse
 from loan_default_assets.orchestration.retry_policy import reported
 from loan_default_assets.policy.retraining import Action, Retraining, decide
@@ -43,7 +46,7 @@ def with_automation(
 def build(
     portfolio: Portfolio, settings: Settings, jobs: Sequence[UnresolvedAssetJobDefinition]
 ) -> list[dg.SensorDefinition]:
-    """The three sensors of a portfolio."""
+    """The three sensors of a portfolio, and a fourth one where its source is watched for new rows."""
     return [
         _retraining_sensor(portfolio, settings, [job for job in jobs if job.name in (TRAIN, FINETUNE)]),
         dg.AutomationConditionSensorDefinition(
@@ -55,6 +58,7 @@ def build(
             "Rematerializes assets that are stale by their freshness policy.",
         ),
         _failure_sensor(portfolio, settings),
+        *new_rows_sensor.build(portfolio, settings, next(job for job in jobs if job.name == INGEST)),
     ]
 
 

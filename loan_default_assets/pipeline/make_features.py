@@ -1,6 +1,7 @@
 """The step from `raw_data` to `processed_data`."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from logging import Logger
 
 import numpy as np
@@ -12,6 +13,7 @@ from loan_default_assets.pipeline.stored_partitions import StoredPartition, Stor
 from loan_default_assets.portfolio.checks import pandera_schema
 from loan_default_assets.portfolio.features import Features, transform
 from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.warehouse.loaded_partitions import record_featured
 from loan_default_assets.warehouse.loans import LoanRows, Loans
 
 
@@ -26,7 +28,12 @@ def make_features(
     Raises:
         ChecksFailedError: Features break their schema; nothing was stored.
     """
-    replaced = loans.replace_processed_partitions(keys, _checked(portfolio, loans, keys))
+    record = None
+    if portfolio.source.watched:
+        # Counted before the raw rows are read, so that rows of a later load are not taken for the features' own.
+        loads = {key: each.loads for key, each in loans.loaded.read().items() if key in set(keys)}
+        record = partial(record_featured, loads=loads)
+    replaced = loans.replace_processed_partitions(keys, _checked(portfolio, loans, keys), record)
     stored = StoredPartitions(
         tuple(
             StoredPartition(key, written.rows, written.changed)

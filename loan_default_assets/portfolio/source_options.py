@@ -2,6 +2,7 @@
 
 import codecs
 from datetime import date
+from pathlib import PurePath
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -30,8 +31,14 @@ class Source(BaseModel):
     the columns, instead of the header's; `skip_footer` lines after the table are omitted. `sheet` is the sheet of a
     workbook, the first one that holds cells when omitted.
 
-    A `query` may use the bind parameters :start and :end (first day, day after the last). The options from `signal` on
-    are those of the generator.
+    A `query` may use the bind parameters :start and :end (first day, day after the last). With a `watermark`, a column
+    of the query that grows whenever a row is added or changed, new rows are looked for and loaded.
+
+    The name of the file in `path` may hold `*`: the rows are those of all files that match, and new files are looked
+    for. A file is complete when it has not changed for `settle_seconds`. `removed_files`: a file that is gone, and of
+    which rows are loaded, is refused, or its rows are deleted.
+
+    The options from `signal` on are those of the generator.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,6 +56,9 @@ class Source(BaseModel):
     fill_short_rows: bool = False
     url: str | None = None
     query: str | None = None
+    watermark: str | None = Field(None, min_length=1)
+    settle_seconds: float = Field(5, ge=0, le=3600)
+    removed_files: Literal["refuse", "follow"] = "refuse"
     signal: Literal["strong", "weak"] = "strong"
     rows_per_day: int = Field(80, ge=1)
     seed: int = Field(0, ge=0)
@@ -86,4 +96,26 @@ class Source(BaseModel):
             raise ValueError("names must be distinct and not blank")
         if self.delimiter == self.quote:
             raise ValueError("delimiter and quote are the same character")
+        self._check_watched()
         return self
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether `path` stands for all files that match it."""
+        return self.kind not in ("sql", "synthetic") and "*" in (self.path or "")
+
+    @property
+    def watched(self) -> bool:
+        """Whether new rows of the source are looked for."""
+        return self.watermark is not None or self.is_pattern
+
+    def _check_watched(self) -> None:
+        if self.watermark is not None and self.kind != "sql":
+            raise ValueError(
+                "watermark: only for kind sql; new files are found by a path such as loans/*.csv"
+            )
+        if self.is_pattern and "*" in str(PurePath(self.path or "").parent):
+            raise ValueError("path: only the name of the file may hold *, not its folder")
+        given = self.model_dump(include={"settle_seconds", "removed_files"}, exclude_defaults=True)
+        if given and not self.is_pattern:
+            raise ValueError(f"{', '.join(sorted(given))}: only where the name of the file in path holds *")

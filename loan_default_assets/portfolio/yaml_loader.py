@@ -159,7 +159,8 @@ def _replace_source(spec: dict[str, Any], source: str, location: str) -> dict[st
         raise PortfolioError(
             f"{location}: source.query: needed to read {source.split('://')[0]}://...; write the SELECT there"
         )
-    return {"kind": "sql", "url": source, "query": spec["query"]}
+    kept = {key: spec[key] for key in ("query", "watermark") if key in spec}
+    return {"kind": "sql", "url": source} | kept
 
 
 def _of_kind(spec: dict[str, Any], kind: str) -> dict[str, Any]:

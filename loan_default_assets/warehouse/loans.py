@@ -1,6 +1,6 @@
 """The tables `raw_data` and `processed_data`: partitions replaced as a whole, rows read by COPY."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -19,6 +19,7 @@ from loan_default_assets.warehouse.copy.frame_rows import ARROW_TYPES, frame_chu
 from loan_default_assets.warehouse.copy.loan_rows import LoanRows, binary_chunks
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
+from loan_default_assets.warehouse.loaded_partitions import LoadedPartitions
 from loan_default_assets.warehouse.partition_writes import CopyChunk, PartitionedTable, Replaced, rows_per_key
 from loan_default_assets.warehouse.raw_columns import read_raw_columns
 from loan_default_assets.warehouse.snapshot_rows import SnapshotRows
@@ -79,6 +80,7 @@ class Loans:
 
     def __init__(self, database: Database, portfolio: Portfolio) -> None:
         self._database, self._portfolio = database, portfolio
+        self.loaded = LoadedPartitions(database)
         self._feature_hash = portfolio.hash[:16]
 
     def replace_raw(self, key: str, frame: pd.DataFrame) -> Replaced:
@@ -88,20 +90,24 @@ class Loans:
         return replaced
 
     def replace_raw_partitions(
-        self, keys: Sequence[str], rows: Iterable[tuple[np.ndarray | pd.Categorical, pd.DataFrame]]
+        self,
+        keys: Sequence[str],
+        rows: Iterable[tuple[np.ndarray | pd.Categorical, pd.DataFrame]],
+        record: Callable[[extensions.cursor], None] | None = None,
     ) -> list[Replaced]:
         """Replace all raw rows of several partitions in one transaction; see PartitionedTable.replace.
 
         Args:
             keys: The partitions.
             rows: The partition key of each row, and the rows as in the frame of a `sources.RawPartition`.
+            record: As for PartitionedTable.replace.
         """
         chunks = (
             CopyChunk(rows_per_key(of), partial(frame_chunks, frame.assign(partition_key=of)))
             for of, frame in rows
         )
         return PartitionedTable("raw_data", tuple(self._raw_schema().names)).replace(
-            self._database, keys, chunks
+            self._database, keys, chunks, record
         )
 
     def replace_processed(self, key: str, rows: LoanRows) -> Replaced:
@@ -109,13 +115,18 @@ class Loans:
         (replaced,) = self.replace_processed_partitions([key], [rows])
         return replaced
 
-    def replace_processed_partitions(self, keys: Sequence[str], rows: Iterable[LoanRows]) -> list[Replaced]:
+    def replace_processed_partitions(
+        self,
+        keys: Sequence[str],
+        rows: Iterable[LoanRows],
+        record: Callable[[extensions.cursor], None] | None = None,
+    ) -> list[Replaced]:
         """Replace all processed rows of several partitions in one transaction; see PartitionedTable.replace."""
         checked = (self._checked(part, keys) for part in rows)
         chunks = (
             CopyChunk(rows_per_key(part.partition_key), partial(self._encoded, part)) for part in checked
         )
-        return PartitionedTable("processed_data", _PROCESSED).replace(self._database, keys, chunks)
+        return PartitionedTable("processed_data", _PROCESSED).replace(self._database, keys, chunks, record)
 
     def read_raw(self, key: str) -> pd.DataFrame:
         """The partition's rows with the dtypes of `sources.RawPartition`, ordered by loan id, numbered from 1."""
@@ -239,7 +250,10 @@ class Loans:
             return {key: DefaultRate(*counts) for key, *counts in cursor.fetchall()}
 
     def cutoff(self) -> date | None:
-        """The data cutoff: the end of the newest partition with features of this portfolio; None without dates."""
+        """The data cutoff: the end of the newest partition with features of this portfolio, at most today.
+
+        None without dates.
+        """
         if self._portfolio.as_of is None:
             return None
         with self._database.transaction() as cursor:
@@ -248,7 +262,7 @@ class Loans:
                 (self._feature_hash,),
             )
             newest = cursor.fetchall()
-        return self._portfolio.partition_bounds(newest[0][0])[1] if newest else None
+        return min(self._portfolio.partition_bounds(newest[0][0])[1], date.today()) if newest else None
 
     def table_hash(self, table: str) -> str:
         """`rows:hash` of a table, equal for equal content: independent of row order and of wall-clock times."""

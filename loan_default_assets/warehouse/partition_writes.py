@@ -54,7 +54,13 @@ class PartitionedTable:
     name: str
     columns: tuple[str, ...]
 
-    def replace(self, database: Database, keys: Sequence[str], chunks: Iterable[CopyChunk]) -> list[Replaced]:
+    def replace(
+        self,
+        database: Database,
+        keys: Sequence[str],
+        chunks: Iterable[CopyChunk],
+        record: Callable[[extensions.cursor], None] | None = None,
+    ) -> list[Replaced]:
         """Replace the partitions in one transaction: all of them, or none after any error.
 
         Readers see the former rows until the commit, and other writers of the partitions wait for it. Where every
@@ -65,6 +71,7 @@ class PartitionedTable:
             keys: The partitions to replace.
             chunks: Rows of these partitions in any order; one without rows becomes empty. The chunks are made in
                 another thread while PostgreSQL stores the ones before, so that memory does not grow with the table.
+            record: Writes what is known of the rows in the same transaction, also where no row has changed.
 
         Returns:
             One entry per key, in order.
@@ -80,16 +87,22 @@ class PartitionedTable:
             with connected.transaction() as cursor:
                 missing = missing_years(cursor, self.name, keys)
                 if not missing:
-                    return self._replace(cursor, connected.schema, keys, every)
+                    return self._replace(cursor, connected.schema, keys, every, record)
             create_years(connected, self.name, missing)
             with connected.transaction() as cursor:
-                return self._replace(cursor, connected.schema, keys, every)
+                return self._replace(cursor, connected.schema, keys, every, record)
 
     def _replace(
-        self, cursor: extensions.cursor, schema: str, keys: Sequence[str], chunks: Iterable[CopyChunk] | None
+        self,
+        cursor: extensions.cursor,
+        schema: str,
+        keys: Sequence[str],
+        chunks: Iterable[CopyChunk] | None,
+        record: Callable[[extensions.cursor], None] | None,
     ) -> list[Replaced]:
         sent: Counter[str] = Counter()
         self._lock(cursor, schema, keys)
+        cursor.execute("SAVEPOINT locked")
         stored = partition_rows(cursor, self.name, keys)
         before = partition_hashes(cursor, self.name, self.columns, list(stored))
         if stored:
@@ -105,7 +118,9 @@ class PartitionedTable:
         after = partition_hashes(cursor, self.name, self.columns, same_size)
         unchanged = {key for key in same_size if before[key] == after[key]}
         if unchanged == stored.keys() | sent.keys():
-            cursor.connection.rollback()
+            cursor.execute("ROLLBACK TO SAVEPOINT locked")
+        if record is not None:
+            record(cursor)
         return [
             Replaced(sent[key], key not in unchanged and bool(sent[key] or key in stored), erased[key])
             for key in keys

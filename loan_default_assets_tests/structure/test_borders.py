@@ -53,7 +53,7 @@ def called() -> list[tuple[str, list[str]]]:
 
 
 def test_all_assets_ops_and_sensors_are_found() -> None:
-    assert len(called()) == 12
+    assert len(called()) == 13
 
 
 @pytest.mark.parametrize(

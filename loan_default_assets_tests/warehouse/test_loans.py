@@ -148,6 +148,21 @@ def test_only_rows_of_this_portfolio_known_by_the_cutoff(database: Database, loa
     assert len(loans.read_processed()) == 10
 
 
+@pytest.mark.parametrize("cadence", ["daily", "monthly"])
+def test_data_of_a_partition_that_has_not_ended_are_known_up_to_today(
+    database: Database, loans: Loans, cadence: str
+) -> None:
+    today = date.today()
+    p = portfolio().model_copy(update={"cadence": cadence})
+    key = p.partition_of(today)
+    rows = processed(ids(5), key=today.isoformat())
+    Loans(database, p).replace_processed(key, replace(rows, partition_key=np.full(5, key)))
+    assert Loans(database, p).cutoff() == today
+    with database.transaction() as cursor:
+        cursor.execute("SELECT cutoff FROM data_cutoff")
+        assert cursor.fetchall() == [(today,)]
+
+
 def test_a_portfolio_without_dates_has_no_cutoff(database_url: str) -> None:
     undated = portfolio(
         as_of=None, start=None, label={"column": "bad"}, columns={"amount": COLUMNS["amount"]}

@@ -43,8 +43,10 @@ RELEASED = {
 }
 ADDED = (
     "champion_decisions",
+    "delivered_files",
     "erasures",
     "evaluation_inputs",
+    "loaded_partitions",
     "matured_loans",
     "processed_data_undated",
     "prediction_keys",

@@ -33,14 +33,14 @@ def count_source_rows(p: Portfolio, days: int) -> RowCount | None:
         days: Days of the requested partitions, for a generator.
 
     Returns:
-        None for a query, which may cost as much to count as to read, and for a large workbook.
+        None for a query and for many files, which may cost as much to count as to read, and for a large workbook.
 
     Raises:
         SourceError: The source cannot be read.
     """
     if p.source.kind == "synthetic":
         return RowCount(days * p.source.rows_per_day, exact=True)
-    if p.source.kind == "sql":
+    if p.source.kind == "sql" or p.source.is_pattern:
         return None
     path = Path(p.source.path or "")
     large = path.is_file() and path.stat().st_size > _COUNTED_BYTES

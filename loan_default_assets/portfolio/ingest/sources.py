@@ -12,6 +12,7 @@ from loan_default_assets.portfolio import calendar
 from loan_default_assets.portfolio.description import Label
 from loan_default_assets.portfolio.errors import PortfolioError
 from loan_default_assets.portfolio.file_format import file_format
+from loan_default_assets.portfolio.ingest.delivered_files import of_one_file
 from loan_default_assets.portfolio.ingest.file_readers import Chunk, file_chunks
 from loan_default_assets.portfolio.ingest.raw_frame import raw_frame
 from loan_default_assets.portfolio.ingest.sql_reader import query_chunks
@@ -65,7 +66,12 @@ class RowsRead:
 
 
 def read_rows(
-    p: Portfolio, keys: Sequence[str], *, today: date, read: RowsRead | None = None
+    p: Portfolio,
+    keys: Sequence[str],
+    *,
+    today: date,
+    read: RowsRead | None = None,
+    files: Sequence[str] | None = None,
 ) -> Iterator[RawRows]:
     """Read the source once, in memory that does not grow with it, and yield the rows of the requested partitions.
 
@@ -76,12 +82,21 @@ def read_rows(
         keys: Partition keys, each once.
         today: The last date that an as_of may have.
         read: Receives what was read.
+        files: The files to read, of a source whose path is a pattern. Rows are numbered through all of them in `frame`,
+            and within a file in errors about cells.
 
     Raises:
         PortfolioError, SourceError: As `read_partitions` does; for cells and dates, after the last row.
     """
     _check_keys(p, keys)
     read = RowsRead() if read is None else read
+    if files is not None:
+        for path in files:
+            before = read.total
+            for part in read_rows(of_one_file(p, path), keys, today=today, read=read):
+                part.frame.index += before
+                yield part
+        return
     if p.source.kind == "synthetic":
         generator.check_columns(p)
         for key in keys:
@@ -91,14 +106,16 @@ def read_rows(
                 yield RawRows(_same_key(key, len(frame)), frame)
         return
     chunks, location = _opened(p, keys, read.new_columns)
-    errors, first = CellErrors(), 1
+    errors, first, before = CellErrors(), 1, read.total
     for columns, rows in _converted(p, chunks, errors):
-        days = _days(p, columns[p.as_of], first, today, errors) if p.as_of else np.empty(0, "datetime64[D]")
+        days = (
+            known_days(p, columns[p.as_of], first, today, errors) if p.as_of else np.empty(0, "datetime64[D]")
+        )
         if not errors.counts:
             yield from _requested(p, days, raw_frame(p, columns, rows, first), keys)
         first += rows
         read.total += rows
-    errors.raise_if_any(location, f"{read.total:,} rows were read, none of them was stored")
+    errors.raise_if_any(location, f"{read.total - before:,} rows were read, none of them was stored")
 
 
 def read_partitions(p: Portfolio, keys: Sequence[str], *, today: date) -> Iterator[RawPartition]:
@@ -125,7 +142,7 @@ def read_partitions(p: Portfolio, keys: Sequence[str], *, today: date) -> Iterat
     chunks, location = _opened(p, keys)
     columns, rows = _gather(p, chunks, location)
     errors = CellErrors()
-    days = _days(p, columns[p.as_of], 1, today, errors) if p.as_of else np.empty(0, "datetime64[D]")
+    days = known_days(p, columns[p.as_of], 1, today, errors) if p.as_of else np.empty(0, "datetime64[D]")
     errors.raise_if_any(location)
     frame = raw_frame(p, columns, rows)
     if p.as_of is None:
@@ -248,8 +265,8 @@ def _gather(p: Portfolio, chunks: Iterator[Chunk], location: str) -> tuple[Chunk
     return _joined(gathered), rows
 
 
-def _days(p: Portfolio, as_of: pa.Array, first_row: int, today: date, errors: CellErrors) -> np.ndarray:
-    """as_of as (rows,) datetime64[D]; rows without a date in the allowed range are recorded."""
+def known_days(p: Portfolio, as_of: pa.Array, first_row: int, today: date, errors: CellErrors) -> np.ndarray:
+    """Converted as_of as (rows,) datetime64[D]; rows without a date in the allowed range are recorded."""
     days = as_of.to_numpy(zero_copy_only=False).astype("datetime64[D]")
     wrong = {
         "empty, but every loan needs a date": np.isnat(days),

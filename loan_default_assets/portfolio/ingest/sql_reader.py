@@ -76,6 +76,22 @@ def query_chunks(
         engine.dispose()
 
 
+def quoted_name(p: Portfolio, name: str) -> str:
+    """The name of a column as the database of the portfolio's source writes it, quoted where it must be.
+
+    Raises:
+        SourceError: The URL cannot be used; its text is not quoted.
+    """
+    import sqlalchemy as sa
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        dialect = sa.make_url(_with_driver(p.source.url or "")).get_dialect()()
+    except (SQLAlchemyError, ImportError, ValueError):
+        raise SourceError(f"source.url: not a usable SQLAlchemy URL; {_ENCODED_PASSWORD}") from None
+    return str(dialect.identifier_preparer.quote(name))
+
+
 def _with_driver(url: str) -> str:
     scheme, colon, rest = url.partition("://")
     return f"postgresql+psycopg2://{rest}" if colon and scheme in ("postgres", "postgresql") else url
