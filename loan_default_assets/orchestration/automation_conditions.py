@@ -10,6 +10,9 @@ from loan_default_assets.settings import Settings
 
 AC = dg.AutomationCondition
 
+# An evaluation fits the references again; new rows of a watched source may come every minute.
+_EVALUATIONS_OF_WATCHED = "0 * * * *"
+
 # How far back missing partitions are materialized after a downtime.
 _LOOKBACK = {
     "daily": timedelta(days=7),
@@ -32,12 +35,16 @@ def freshness_policy(portfolio: Portfolio, settings: Settings) -> dg.FreshnessPo
 def conditions(portfolio: Portfolio, settings: Settings) -> dict[str, dg.AutomationCondition]:
     """Automation conditions by asset name.
 
-    Features and evaluation follow their inputs. With a `refresh` schedule, stale assets are rematerialized as well.
+    Features and evaluation follow their inputs, the evaluation at most once an hour where the source is watched. With a
+    `refresh` schedule, stale assets are rematerialized as well.
     """
-    updates = {"processed_features": _on_new_partition(), "evaluation": _on_new_rows(portfolio)}
+    evaluation: dg.AutomationCondition = _on_new_rows(portfolio)
+    if portfolio.source.watched:
+        evaluation = evaluation & _not_recently_requested(_EVALUATIONS_OF_WATCHED)
+    updates = {"processed_features": _on_new_partition(), "evaluation": evaluation}
     if portfolio.refresh is None:
         return updates
-    not_requested = _not_recently_requested(settings)
+    not_requested = _not_recently_requested(settings.freshness_retry_cron)
     newest = AC.in_latest_time_window()
     missing = AC.in_latest_time_window(_LOOKBACK[portfolio.cadence]) & AC.missing()
     # Without any of the three states freshness is unknown: the asset was never materialized.
@@ -79,9 +86,7 @@ def _has_classifier(portfolio: Portfolio) -> dg.AutomationCondition:
     return ~AC.any_deps_missing().ignore(rows)
 
 
-def _not_recently_requested(settings: Settings) -> dg.AutomationCondition:
-    """Neither in progress nor requested since the last tick of the retry schedule: limits repeated failures."""
-    recently = (AC.newly_requested() | AC.newly_updated()).since(
-        AC.cron_tick_passed(settings.freshness_retry_cron)
-    )
+def _not_recently_requested(cron: str) -> dg.AutomationCondition:
+    """Neither in progress nor requested since the last tick of the schedule: limits repetitions."""
+    recently = (AC.newly_requested() | AC.newly_updated()).since(AC.cron_tick_passed(cron))
     return ~AC.in_progress() & ~recently

@@ -177,3 +177,18 @@ def test_an_empty_platform_requests_the_last_days_once(instance: dg.DagsterInsta
     assert automation.tick() == {}
     automation.materialized(ROWS)
     assert automation.tick() == {FEATURES: {NEWEST}}
+
+
+def test_rows_that_arrive_by_the_minute_are_evaluated_once_an_hour(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    automation = Automation(instance, tmp_path, source={"kind": "csv", "path": "deliveries/*.csv"})
+    automation.materialized(ROWS, FEATURES, CLASSIFIER)
+    automation.tick()
+    requested = []
+    for _ in range(180):
+        automation.materialized(FEATURES)
+        if automation.tick(minutes=1).keys() & {EVALUATION}:
+            requested.append(automation.now.hour)
+            automation.materialized(EVALUATION)
+    assert requested == [12, 13, 14, 15]

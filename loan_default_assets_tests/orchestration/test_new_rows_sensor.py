@@ -1,6 +1,6 @@
 """The sensor that loads new rows, evaluated tick by tick on an instance; its runs are executed in this process."""
 
-import time
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -106,8 +106,7 @@ def test_the_same_rows_twice_are_two_runs(watching: Watching) -> None:
     keys, content = [], [of_days(FOURTH, rows=slice(3)), of_days(FOURTH)] * 2
     for frame in content:
         path = watching.folder.deliver("b.csv", frame)
-        path.touch()
-        time.sleep(0.25)
+        os.utime(path, (1_700_000_000, 1_700_000_000))
         request = watching.requests()[-1]
         keys.append(request.run_key)
         assert watching.execute(request)

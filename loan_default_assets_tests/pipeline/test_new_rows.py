@@ -269,6 +269,7 @@ def test_features_of_rows_that_were_replaced_meanwhile_count_as_old(
         delivered.load([THIRD])
         yield from batches
 
+    delivered.load([THIRD])
     monkeypatch.setattr(type(delivered.loans), "read_raw_batches", replaced_after_reading)
     delivered.features([THIRD])
     assert search(delivered).keys == (THIRD,)
