@@ -2,6 +2,7 @@
 
 from loan_default_assets_tests.mutants.mutant import MODEL, PIPELINE, POLICY, WAREHOUSE, Mutant, mutant
 from loan_default_assets_tests.mutants.planted_erasures import ERASURE_FAULTS
+from loan_default_assets_tests.mutants.planted_new_rows import NEW_ROWS_FAULTS
 from loan_default_assets_tests.mutants.planted_object_store import OBJECT_STORE_FAULTS
 from loan_default_assets_tests.mutants.planted_replicas import REPLICA_FAULTS
 from loan_default_assets_tests.mutants.planted_retention import RETENTION_FAULTS
@@ -311,5 +312,6 @@ PLANTED: tuple[Mutant, ...] = (
     *VERIFICATION_FAULTS,
     *ERASURE_FAULTS,
     *REPLICA_FAULTS,
+    *NEW_ROWS_FAULTS,
     *OBJECT_STORE_FAULTS,
 )

@@ -206,7 +206,8 @@ def test_a_migration_that_is_cut_off_changes_nothing_and_is_repeated(undivided: 
         cut_off()
     assert contents(undivided) == before
     assert execute(undivided, "SELECT to_regclass('raw_data_undated')") == [(None,)]
-    assert undivided.migrate(portfolio()) == ["011_growth.sql"]
+    later = [path.name for path in sorted(migrations.FOLDER.glob("*.sql")) if path.name >= "011_growth.sql"]
+    assert undivided.migrate(portfolio()) == later
     assert contents(undivided) == before
 
 
