@@ -351,6 +351,52 @@ def verify(request_id: str | None, portfolio: str | None, source: str | None, ev
     sys.exit(1 if found.deviations else 0)
 
 
+@loan_default.command()
+@click.argument("request_id")
+@_portfolio_options
+@click.option(
+    "--position",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Application of the request, from 0.",
+)
+@click.option(
+    "--language", type=click.Choice(["en", "ko"]), default="en", show_default=True, help="Of the text."
+)
+@click.option(
+    "--correct",
+    "corrections",
+    metavar="COLUMN=VALUE",
+    multiple=True,
+    help="Also score the application with this value, recorded nowhere; repeat it for several columns.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, with the text in both languages.")
+@verb
+def explain(
+    request_id: str,
+    portfolio: str | None,
+    source: str | None,
+    position: int,
+    language: str,
+    corrections: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Explain a recorded decision to its applicant: result, grade, reasons, data as scored, what would alter it."""
+    import json
+
+    from loan_default_assets.commands.explain import explain as explain_decision
+    from loan_default_assets.commands.session import open_session
+    from loan_default_assets.reports.rendering.explanation_text import explanation_object, explanation_text
+
+    with open_session(_settings(portfolio, source)) as session:
+        found = explain_decision(session, request_id, position, corrections)
+    if as_json:
+        click.echo(json.dumps(explanation_object(found), indent=2, ensure_ascii=False))
+    else:
+        click.echo(explanation_text(found, "ko" if language == "ko" else "en"))
+
+
 @loan_default.command("hash-password")
 @verb
 def hash_password() -> None:

@@ -10,8 +10,9 @@ import numpy as np
 
 from loan_default_assets.error_outline import outline
 from loan_default_assets.model.artifact_files import ArtifactError
+from loan_default_assets.pipeline.evaluated_snapshot import evaluated_snapshot
 from loan_default_assets.pipeline.model_storage import load_encoder
-from loan_default_assets.pipeline.pipeline_errors import NoModelError, NoRowsError
+from loan_default_assets.pipeline.pipeline_errors import NoModelError
 from loan_default_assets.pipeline.report_records import (
     course_of,
     data_facts,
@@ -27,10 +28,8 @@ from loan_default_assets.pipeline.report_rows import (
     feature_groupings,
     features_of,
     report_rows,
-    window_of,
 )
-from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot, read_snapshot
-from loan_default_assets.policy.promotion_inputs import PromotionInputs
+from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.report_files import StoredReport, store_report
 from loan_default_assets.reports.figures.calibration_bands import calibration_figures
@@ -162,22 +161,9 @@ def _rows(
     predictor = _predictor(inputs, record)
     if isinstance(predictor, Omitted):
         return None, predictor
-    snapshot = inputs.snapshot
-    if snapshot is None or snapshot.digest != found.evaluation.snapshot_hash:
-        cutoff = None
-        if found.inputs is not None:
-            try:
-                cutoff = PromotionInputs.from_dict(found.inputs).cutoff
-            except ValueError:
-                return None, Omitted("omitted.inputs_incomplete")
-        try:
-            snapshot = read_snapshot(inputs.loans, inputs.split_limits, cutoff)
-        except NoRowsError:
-            return None, Omitted("omitted.no_rows")
-    if snapshot.digest != found.evaluation.snapshot_hash:
-        return None, Omitted("omitted.rows_changed", found.evaluation.snapshot_hash[:16])
-    if len(window_of(snapshot, found.evaluation)) != found.evaluation.rows:
-        return None, Omitted("omitted.window_changed")
+    snapshot = evaluated_snapshot(inputs.loans, inputs.split_limits, found, inputs.snapshot)
+    if isinstance(snapshot, Omitted):
+        return None, snapshot
     return report_rows(snapshot, found.evaluation, predictor), Omitted("")
 
 

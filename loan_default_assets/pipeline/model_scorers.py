@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from loan_default_assets.portfolio.features import transform
+from loan_default_assets.portfolio.features import Features, transform
 from loan_default_assets.portfolio.spec import Portfolio
 
 if TYPE_CHECKING:
@@ -21,11 +21,13 @@ class ModelScorer:
 
     Attributes:
         threshold: The threshold of its artifact.
+        predictor: The model.
+        portfolio: That of the artifact.
     """
 
     def __init__(self, predictor: "Predictor", portfolio: Portfolio) -> None:
         self.threshold = predictor.threshold
-        self._predictor, self._portfolio = predictor, portfolio
+        self.predictor, self.portfolio = predictor, portfolio
         self._columns = [name for name in portfolio.columns if name != portfolio.as_of]
         self._dated = any(
             portfolio.columns[name].kind == "date"
@@ -43,10 +45,23 @@ class ModelScorer:
         Raises:
             ValueError: A value is not of its column's kind.
         """
+        features = self._features(rows)
+        return self.predictor.predict(features.numerical, features.categorical).pd
+
+    def contributions(self, row: Mapping[str, Any]) -> np.ndarray:
+        """(N + C,) log-odds that each feature of an application adds, numerical features first.
+
+        Raises:
+            ValueError: A value is not of its column's kind.
+        """
+        features = self._features([row])
+        contributions: np.ndarray = self.predictor.contributions(features.numerical, features.categorical)[0]
+        return contributions
+
+    def _features(self, rows: Sequence[Mapping[str, Any]]) -> Features:
         columns = {name: [row.get(name) for row in rows] for name in self._columns}
         as_of = np.array([row["as_of"] for row in rows], "datetime64[D]") if self._dated else None
-        features = transform(self._portfolio, columns, as_of)
-        return self._predictor.predict(features.numerical, features.categorical).pd
+        return transform(self.portfolio, columns, as_of)
 
 
 def load_scorer(folder: Path, sha256: str) -> ModelScorer:

@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
-from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.portfolio.spec import EXPLAINED_BY, Portfolio
 from loan_default_assets.warehouse.registry import ModelRecord, Registry
 
-_NOT_STORED = {"source", "start", "end", "refresh", "segments", "economics"}
+_NOT_STORED: dict[str, Any] = {
+    **dict.fromkeys(("source", "start", "end", "refresh", "segments", "economics", "categories"), True),
+    "columns": {"__all__": set(EXPLAINED_BY)},
+}
 
 if TYPE_CHECKING:
     from loan_default_assets.model.artifact import LoadedArtifact, SavedArtifact

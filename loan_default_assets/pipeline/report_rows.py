@@ -76,7 +76,7 @@ def report_rows(snapshot: TrainingSnapshot, evaluation: EvaluationRecord, predic
     rng = np.random.default_rng(0)
 
     def some(index: np.ndarray, most: int) -> np.ndarray:
-        return index if len(index) <= most else np.sort(rng.choice(index, most, replace=False))
+        return _some(index, most, rng)
 
     rows, split = snapshot.rows, snapshot.split
     window = window_of(snapshot, evaluation)
@@ -95,6 +95,15 @@ def report_rows(snapshot: TrainingSnapshot, evaluation: EvaluationRecord, predic
     pd = np.full(len(rows), np.nan)
     pd[scored] = predictor.predict(rows.numerical[scored], rows.categorical[scored]).pd
     return ReportRows(snapshot, window, validation, reference, by_period, matured, pd, predictor)
+
+
+def validation_sample(snapshot: TrainingSnapshot) -> np.ndarray:
+    """Positions of the validation rows that `report_rows` scores."""
+    return _some(snapshot.split.validation, VALIDATION_ROWS, np.random.default_rng(0))
+
+
+def _some(index: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
+    return index if len(index) <= most else np.sort(rng.choice(index, most, replace=False))
 
 
 def features_of(portfolio: Portfolio) -> list[Feature]:

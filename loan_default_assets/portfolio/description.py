@@ -51,7 +51,9 @@ class Column(CellOptions):
     """One column of the source; how its cells are written is described in `CellOptions`.
 
     `unknown` decides whether a category that is not among `values` is scored as the unknown category or refused.
-    `source_name` is the column's name in the file or query, where the portfolio cannot use that name.
+    `source_name` is the column's name in the file or query, where the portfolio cannot use that name. `category` names
+    the kind of data that an explanation of a decision counts the column to; `actionable`: whether the applicant can
+    change the value, so that an explanation may suggest another one.
     """
 
     kind: Literal["number", "category", "date", "text"]
@@ -64,6 +66,8 @@ class Column(CellOptions):
     unknown: Literal["allow", "forbid"] = "allow"
     unit: str | None = None
     describe: str | None = None
+    category: str | None = Field(None, min_length=1)
+    actionable: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -81,6 +85,8 @@ class Column(CellOptions):
         for kind, options in options_by_kind.items():
             if kind != self.kind and (misplaced := options & given):
                 raise ValueError(f"{', '.join(sorted(misplaced))}: only for kind {kind}")
+        if self.actionable and self.kind not in ("number", "category"):
+            raise ValueError("actionable: only for kind number or category")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError("min is greater than max")
         if self.kind == "category":
@@ -127,7 +133,8 @@ class Description(PortfolioPart):
     refused as features. `segments`: columns by whose groups the model report shows results. `economics`: loss given
     default and margin of its cut-off table. `ignore`: columns of the source that are not read, as a list or, with the
     reasons, as `{email: personal data}`; `ignored_because` has these reasons. `new_columns`: a source with columns that
-    are neither described nor ignored is refused, or they are not read, and are named.
+    are neither described nor ignored is refused, or they are not read, and are named. `categories`: texts of the
+    categories that columns name, for explanations.
     """
 
     name: str
@@ -153,6 +160,7 @@ class Description(PortfolioPart):
     ignore: tuple[str, ...] = ()
     ignored_because: dict[str, str] = Field(default_factory=dict)
     reasons: dict[str, dict[Literal["en", "ko"], str]] = Field(default_factory=dict)
+    categories: dict[str, dict[Literal["en", "ko"], str]] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("name")

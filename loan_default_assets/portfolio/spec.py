@@ -15,6 +15,7 @@ from loan_default_assets.portfolio.validation import find_problems
 from loan_default_assets.portfolio.yaml_loader import library_names, load_validated
 
 __all__ = [
+    "EXPLAINED_BY",
     "Column",
     "FeatureNames",
     "Label",
@@ -26,6 +27,8 @@ __all__ = [
 ]
 
 
+# What only people read of a column: it changes neither rows nor features, and no artifact holds it.
+EXPLAINED_BY = frozenset({"category", "actionable"})
 # Names that the hashed document keeps from earlier releases, so that a model stays tied to its portfolio.
 _HASHED_AS = {"known_after_outcome": "never", "unknown": "unseen"}
 
@@ -66,6 +69,17 @@ class Portfolio(Description):
         column = self.columns.get(feature)
         return texts.get(language) or texts.get("en") or (column.describe if column else None) or feature
 
+    def category_texts(self, name: str) -> tuple[str, str]:
+        """The English and the Korean text of a data category; its name where the portfolio gives no text."""
+        texts = self.categories.get(name, {})
+        english = texts.get("en") or name
+        return english, texts.get("ko") or english
+
+    def categories_of(self, feature: str) -> tuple[str | None, ...]:
+        """The distinct data categories of a feature, those of its operands where it is derived; None: not named."""
+        names = self.derived[feature].names if feature in self.derived else (feature,)
+        return tuple(dict.fromkeys(self.columns[name].category for name in names)) or (None,)
+
     def reason_texts(self) -> list[tuple[str, str, str]]:
         """(name, English text, Korean text) of every feature: numerical, then categorical."""
         names = (*self.features.numerical, *self.features.categorical)
@@ -100,7 +114,7 @@ class Portfolio(Description):
 
 
 def _hashed_column(column: Column) -> dict[str, Any]:
-    given = column.model_dump(mode="json", exclude_defaults=True, exclude={"unit", "describe"})
+    given = column.model_dump(mode="json", exclude_defaults=True, exclude={"unit", "describe", *EXPLAINED_BY})
     return {_HASHED_AS.get(name, name): value for name, value in given.items()}
 
 

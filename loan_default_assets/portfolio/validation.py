@@ -13,7 +13,14 @@ RESERVED = (*_OWN_COLUMNS, "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
 
 def find_problems(p: Description) -> list[str]:
     """One line per problem, each with its key path; an empty list for a sound portfolio."""
-    return [*_check_names(p), *_check_time(p), *_check_uses(p), *_check_derived(p), *_check_reasons(p)]
+    return [
+        *_check_names(p),
+        *_check_time(p),
+        *_check_uses(p),
+        *_check_derived(p),
+        *_check_reasons(p),
+        *_check_explained(p),
+    ]
 
 
 def _check_names(p: Description) -> Iterator[str]:
@@ -101,3 +108,14 @@ def _check_reasons(p: Description) -> Iterator[str]:
     for name in p.reasons:
         if name not in features:
             yield f"reasons.{name}: not a feature{did_you_mean(name, features)}"
+
+
+def _check_explained(p: Description) -> Iterator[str]:
+    features = (*p.features.numerical, *p.features.categorical)
+    for name, column in p.columns.items():
+        if column.actionable and name not in features:
+            yield f"columns.{name}: actionable, but no feature, so that a change alters no decision"
+    used = {column.category for column in p.columns.values() if column.category}
+    for name in p.categories:
+        if name not in used:
+            yield f"categories.{name}: no column has this category{did_you_mean(name, used)}"

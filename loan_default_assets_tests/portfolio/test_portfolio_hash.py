@@ -34,6 +34,11 @@ def test_the_hash_of_a_library_portfolio_is_unchanged(name: str) -> None:
             "describe: Children, unit: persons, kind: number, min: 0, integer",
             True,
         ),
+        (
+            "kind: number, min: 0, integer",
+            "category: family, actionable: true, kind: number, min: 0, integer",
+            True,
+        ),
         ("path: loans.csv", "path: other.csv", True),
         ("name: bank", "name: bank\ntitle: A bank\nrefresh: '0 6 * * *'", True),
         ("derive:", "reasons: {income: {en: x}}\ntraining: {preset: fast}\nderive:", True),

@@ -96,6 +96,17 @@ GRADE = "grade: {kind: category, values: [A, B, 가]}"
             "reasons.incme: not a feature; did you mean 'income'?",
         ),
         ("derive:", "reasons: {income: {de: x}}\nderive:", "reasons.income.de"),
+        ("kind: date,", "kind: date, actionable: true,", "actionable: only for kind number or category"),
+        (
+            "{kind: text, nullable: true}\n",
+            "{kind: text, nullable: true}\n  size: {kind: number, actionable: true}\nprotected: [size]\n",
+            "columns.size: actionable, but no feature",
+        ),
+        (
+            "derive:",
+            "categories: {wealth: {en: x}}\nderive:",
+            "categories.wealth: no column has this category",
+        ),
         ("columns:", "columns: {}\nother:", "columns: Dictionary should have at least 1 item"),
         ("name: bank", "name: [", "not readable as YAML"),
     ],
@@ -107,6 +118,17 @@ def test_a_wrong_portfolio_is_refused_with_its_key_path(
         portfolio(tmp_path, (old, new))
     assert message in str(error.value)
     assert str(error.value).startswith(str(tmp_path / "bank.yaml"))
+
+
+def test_a_derived_feature_has_the_categories_of_its_operands(tmp_path: Path) -> None:
+    marked = ("income: {", "income: {category: money, "), ("children: {", "children: {category: family, ")
+    p = portfolio(tmp_path, *marked, ("derive:", "categories: {money: {en: Money}}\nderive:"))
+    assert p.categories_of("income_per_child") == ("money", "family")
+    assert (p.categories_of("income"), p.categories_of("grade")) == (("money",), (None,))
+    assert (p.category_texts("money"), p.category_texts("family")) == (
+        ("Money", "Money"),
+        ("family", "family"),
+    )
 
 
 def test_a_yaml_tag_runs_no_code(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from loan_default_assets.reports.figures.gate_figures import promotion_gates
 from loan_default_assets.reports.figures.group_figures import Role
 from loan_default_assets.reports.figures.model_facts import Excuse
 from loan_default_assets.reports.rendering.messages import CATALOGUE, LANGUAGES, catalogue, message
+from loan_default_assets.warehouse.registry import Status
 from loan_default_assets_tests.reports.sample_figures import HERE, INPUTS
 
 PACKAGE = Path(__file__).resolve().parents[2] / "loan_default_assets"
@@ -35,6 +36,7 @@ COMPOSED = {
     *(f"metric.reference_{state}" for state in ("ahead", "alike", "behind")),
     *(f"member.{kind}" for kind in ("transformer", "boosting", "additive")),
     *(f"group.{name}" for name in ("missing", "unknown", "other")),
+    *(f"explanation.status_{status}" for status in get_args(Status)),
 }
 
 
@@ -48,6 +50,7 @@ def literals(file: Path) -> Iterator[str]:
 def used() -> set[str]:
     """Keys that code, template, or a value of the data names."""
     modules = [*PACKAGE.glob("reports/rendering/*.py"), *PACKAGE.glob("pipeline/*report*.py")]
+    modules += PACKAGE.glob("pipeline/e*.py")
     found = {key for file in modules for key in literals(file)}
     template = (CATALOGUE.parent / "report.html.j2").read_text("utf-8")
     found |= set(re.findall(r'message\("([^"]+)"', template))
@@ -96,7 +99,7 @@ def test_a_missing_translation_is_found(texts: dict[str, str], found: list[str])
 def test_korean_texts_are_korean() -> None:
     # Names of measures that Korean readers know by their English abbreviation, and what is no sentence.
     international = {"metric.roc_auc", "metric.pr_auc", "metric.f1_short", "drift.csi", "headline.reference"}
-    international |= {"word.given", "axis.in_unit", "live.dates"}
+    international |= {"word.given", "axis.in_unit", "live.dates", "explanation.line"}
     latin = {key for key, texts in catalogue().items() if not re.search("[가-힣]", texts["ko"])}
     assert latin == international
 

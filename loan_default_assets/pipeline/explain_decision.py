@@ -1,0 +1,294 @@
+"""The step that explains one recorded decision: opens its features and asks the model that made it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from loan_default_assets.model.reason_codes import ReasonCode, ReasonRanking, ReasonText
+from loan_default_assets.pipeline.evaluated_snapshot import evaluated_snapshot
+from loan_default_assets.pipeline.model_scorers import ModelScorer, load_scorer
+from loan_default_assets.pipeline.opened_features import opened_features
+from loan_default_assets.pipeline.pipeline_errors import PipelineError
+from loan_default_assets.pipeline.report_rows import validation_sample
+from loan_default_assets.pipeline.verify_predictions import TOLERANCE
+from loan_default_assets.portfolio.spec import Column, Portfolio
+from loan_default_assets.reports.figures.decision_explanation import (
+    CorrectedDecision,
+    DecisionExplanation,
+    DecisionGrade,
+    ModelVerdict,
+    ScoredValue,
+    Value,
+    ValueChange,
+    category_shares,
+    decision_grade,
+)
+from loan_default_assets.reports.figures.model_facts import Omitted
+from loan_default_assets.reports.figures.nearest_changes import ActionableColumn, nearest_changes
+from loan_default_assets.reports.figures.rating_grades import grade_bounds
+from loan_default_assets.warehouse.chain_links import StoredPrediction
+from loan_default_assets.warehouse.database import Database
+from loan_default_assets.warehouse.evaluations import EvaluationInputs, EvaluationLog
+from loan_default_assets.warehouse.loans import Loans
+from loan_default_assets.warehouse.recorded_predictions import find_prediction
+from loan_default_assets.warehouse.registry import ModelRecord, Registry
+from loan_default_assets.warehouse.sealed_features import AlteredFeatures
+
+if TYPE_CHECKING:
+    from loan_default_assets.model.artifact_store import ArtifactStore
+    from loan_default_assets.model.encoding import Encoding
+    from loan_default_assets.model.split_bounds import SplitLimits
+
+_FIRST_VALUE = 2
+
+
+class NotExplainedError(PipelineError):
+    """A decision cannot be explained; the message says why and what to run next, and holds no value."""
+
+
+@dataclass(frozen=True)
+class ExplanationInputs:
+    """Where an explanation reads from."""
+
+    portfolio: Portfolio
+    database: Database
+    loans: Loans
+    registry: Registry
+    evaluations: EvaluationLog
+    store: ArtifactStore
+    split_limits: SplitLimits
+
+
+def explain_decision(
+    inputs: ExplanationInputs, request_id: str, position: int, corrected: Mapping[str, Value]
+) -> DecisionExplanation:
+    """Explain the decision on one application of a request.
+
+    Args:
+        inputs: Where to read.
+        request_id: The UUID of the request.
+        position: Index of the application within it, from 0.
+        corrected: Values by column with which to score the application again; recorded nowhere.
+
+    Raises:
+        NotExplainedError: There is no such prediction, its features were erased or altered, the portfolio is not that
+            of its model, or the model does not give the recorded PD.
+        ArtifactError: The files of the model are missing or damaged.
+    """
+    row = _prediction(inputs, request_id, position)
+    values = _features(row)
+    record = inputs.registry.get(row.model_version)
+    scorer = _scorer(inputs, record)
+    _refuse_another_pd(row, values, scorer)
+    portfolio = inputs.portfolio
+    contributions = scorer.contributions(values)
+    newest = [
+        each for each in inputs.evaluations.history() if each.evaluation.model_version == record.version
+    ]
+    bounds = _grade_bounds(inputs, newest, scorer)
+    actionable = actionable_columns(portfolio, scorer.predictor.model.encoding)
+    explanation = DecisionExplanation(
+        request_id=request_id,
+        position=position,
+        loan_id=row.loan_id,
+        scored_at=datetime.fromisoformat(json.loads(row.created_at)),
+        decision=row.decision,
+        pd=row.probability,
+        threshold=row.threshold,
+        grade=_grade(bounds, row.probability),
+        model=_verdict(record, newest),
+        reasons=_reasons(row, portfolio, contributions),
+        shares=category_shares(contributions, _categories(portfolio)),
+        values=_scored_values(portfolio, values),
+        actionable=len(actionable),
+        changes=nearest_changes(values, actionable, scorer.score, row.threshold),
+    )
+    if not corrected:
+        return explanation
+    pd = float(scorer.score([{**values, **corrected}])[0])
+    return replace(
+        explanation,
+        correction=CorrectedDecision(
+            tuple(
+                ValueChange(_text(portfolio, name), values.get(name), value, _unit(portfolio.columns[name]))
+                for name, value in corrected.items()
+            ),
+            int(pd >= row.threshold),
+            pd,
+            _grade(bounds, pd),
+        ),
+    )
+
+
+def _prediction(inputs: ExplanationInputs, request_id: str, position: int) -> StoredPrediction:
+    found, name = find_prediction(inputs.database, request_id, position), inputs.portfolio.name
+    if found.row is not None:
+        return found.row
+    if found.pruned:
+        raise NotExplainedError(
+            f"prediction {position} of request {request_id} was deleted by retention\n"
+            f"Next: loan-default verify {request_id}"
+        )
+    if found.recorded:
+        raise NotExplainedError(
+            f"request {request_id} has no prediction {position}: it has {found.recorded:,}, numbered from 0\n"
+            f"Next: loan-default explain {request_id} --position 0"
+        )
+    raise NotExplainedError(
+        f"no prediction of request {request_id} is recorded in portfolio {name}; the service delivers its predictions "
+        "within seconds\nNext: loan-default status, which shows the portfolio and its predictions"
+    )
+
+
+def _features(row: StoredPrediction) -> Mapping[str, Any]:
+    [values] = opened_features([row])
+    name = f"prediction {row.position} of request {row.request_id}"
+    if values is None:
+        raise NotExplainedError(
+            f"the data of {name} were erased, so its decision can no longer be explained\n"
+            f"Next: loan-default verify {row.request_id}, which shows that the record is complete"
+        )
+    if isinstance(values, AlteredFeatures):
+        raise NotExplainedError(
+            f"the data of {name} cannot be opened: {values}\nNext: loan-default verify {row.request_id}"
+        )
+    return values
+
+
+def _scorer(inputs: ExplanationInputs, record: ModelRecord) -> ModelScorer:
+    if record.portfolio_hash != inputs.portfolio.hash:
+        raise NotExplainedError(
+            f"model {record.version} decided under another description of portfolio {inputs.portfolio.name}, whose "
+            "texts and columns the explanation needs\n"
+            "Next: the same command with --portfolio FILE, the portfolio file as it was then"
+        )
+    folder = inputs.store.check(record).required().path
+    return load_scorer(folder, record.artifact_sha256)
+
+
+def _refuse_another_pd(row: StoredPrediction, values: Mapping[str, Any], scorer: ModelScorer) -> None:
+    """An explanation of another score than the recorded one would explain nothing."""
+    name = f"prediction {row.position} of request {row.request_id}"
+    if not scorer.can_score(values):
+        raise NotExplainedError(
+            f"{name} is of an earlier release, which did not record the date of the application\n"
+            f"Next: loan-default verify {row.request_id}"
+        )
+    try:
+        pd = float(scorer.score([values])[0])
+    except (ValueError, TypeError):
+        # Its text may quote the application.
+        pd = float("nan")
+    if not abs(pd - row.probability) <= TOLERANCE or row.threshold != scorer.threshold:
+        raise NotExplainedError(
+            f"model {row.model_version} does not give the recorded PD and threshold of {name}\n"
+            f"Next: loan-default verify {row.request_id}"
+        )
+
+
+def _grade_bounds(
+    inputs: ExplanationInputs, newest: Sequence[EvaluationInputs], scorer: ModelScorer
+) -> np.ndarray | Omitted:
+    """The bounds that the model report of the newest evaluation shows."""
+    if not newest:
+        return Omitted("explanation.not_evaluated")
+    snapshot = evaluated_snapshot(inputs.loans, inputs.split_limits, newest[-1])
+    if isinstance(snapshot, Omitted):
+        return snapshot
+    index, rows = validation_sample(snapshot), snapshot.rows
+    return grade_bounds(
+        rows.label[index], scorer.predictor.predict(rows.numerical[index], rows.categorical[index]).pd
+    )
+
+
+def _grade(bounds: np.ndarray | Omitted, pd: float) -> DecisionGrade | Omitted:
+    return bounds if isinstance(bounds, Omitted) else decision_grade(bounds, pd)
+
+
+def _verdict(record: ModelRecord, newest: Sequence[EvaluationInputs]) -> ModelVerdict:
+    if not newest:
+        return ModelVerdict(record.version, record.status)
+    found = newest[-1]
+    return ModelVerdict(
+        record.version, record.status, found.evaluation.role, found.evaluation.verdict, found.id
+    )
+
+
+def _reasons(
+    row: StoredPrediction, portfolio: Portfolio, contributions: np.ndarray
+) -> tuple[ReasonCode, ...]:
+    """The reason codes that were recorded with the decision; where none were, those of the model."""
+    if recorded := json.loads(row.reasons or "null"):
+        return tuple(ReasonCode(**reason) for reason in recorded)
+    return ReasonRanking(portfolio.reason_texts()).rank(contributions, adverse=row.decision == 1)
+
+
+def _categories(portfolio: Portfolio) -> list[list[ReasonText]]:
+    """The data categories of every feature, in the model's order."""
+    names = (*portfolio.features.numerical, *portfolio.features.categorical)
+    return [
+        [
+            ReasonText(category or "", *(portfolio.category_texts(category) if category else ("", "")))
+            for category in portfolio.categories_of(name)
+        ]
+        for name in names
+    ]
+
+
+def _scored_values(portfolio: Portfolio, values: Mapping[str, Any]) -> tuple[ScoredValue, ...]:
+    used = {*portfolio.features.numerical, *portfolio.features.categorical}
+    used |= {name for expression in portfolio.derived.values() for name in expression.names}
+    return tuple(
+        ScoredValue(_text(portfolio, name), values[name], _unit(column), name in used)
+        for name, column in portfolio.columns.items()
+        if name in values
+    )
+
+
+def actionable_columns(portfolio: Portfolio, encoding: Encoding) -> list[ActionableColumn]:
+    """The columns that the portfolio marks, with the values that training rows had, within the column's bounds.
+
+    Args:
+        portfolio: That of the model.
+        encoding: Of the model: the quantiles and the categories of its training rows.
+    """
+    features = portfolio.features
+    found = []
+    for name, column in portfolio.columns.items():
+        if not column.actionable:
+            continue
+        text, unit = _text(portfolio, name), _unit(column)
+        if column.kind == "category":
+            seen = encoding.seen[features.categorical.index(name)]
+            values = [
+                value
+                for code, value in enumerate(column.values or (), start=_FIRST_VALUE)
+                if bool(seen[code])
+            ]
+            found.append(ActionableColumn(text, unit, values=tuple(values)))
+            continue
+        index = features.numerical.index(name)
+        knots = np.asarray(encoding.knots[index], np.float64)
+        low = -np.inf if column.min is None else column.min
+        high = np.inf if column.max is None else column.max
+        inside = (knots >= low) & (knots <= high)
+        ranks = [NormalDist().cdf(float(score)) for score in encoding.scores[index][inside]]
+        found.append(
+            ActionableColumn(text, unit, tuple(knots[inside].tolist()), tuple(ranks), column.integer)
+        )
+    return found
+
+
+def _text(portfolio: Portfolio, name: str) -> ReasonText:
+    return ReasonText(name, portfolio.reason(name, "en"), portfolio.reason(name, "ko"))
+
+
+def _unit(column: Column) -> str:
+    return column.unit or ""
