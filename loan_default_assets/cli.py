@@ -470,13 +470,21 @@ def erase(
 @loan_default.command()
 @click.argument("version", required=False)
 @_portfolio_options
-@click.option("--output", type=click.Path(dir_okay=False), help="Also write the HTML file here.")
+@click.option("--workbook", is_flag=True, help="Write the validation workbook (XLSX) and not the HTML file.")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False),
+    help="Also write the HTML file here; with --workbook, write the XLSX file here.",
+)
 @verb
-def report(version: str | None, portfolio: str | None, source: str | None, output: str | None) -> None:
+def report(
+    version: str | None, portfolio: str | None, source: str | None, workbook: bool, output: str | None
+) -> None:
     """Write the model report of an evaluated version (HTML, English and Korean); of the champion by default."""
-    from loan_default_assets.commands.report import report as write
+    from loan_default_assets.commands import report as reports
     from loan_default_assets.commands.session import open_session
 
+    write = reports.workbook if workbook else reports.report
     with open_session(_settings(portfolio, source)) as session:
         click.echo(write(session, version, Path(output) if output else None))
 

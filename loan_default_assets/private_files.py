@@ -114,6 +114,22 @@ def write_file(path: Path, content: bytes, *, partial_folder: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file of mode 0600 that exists completely or not at all; one that exists is replaced.
+
+    Raises:
+        OSError: It cannot be written; the error names the file, and no partial one.
+    """
+    try:
+        partial = write_partial(path, content, path.parent)
+        try:
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
 def write_partial(path: Path, content: bytes, folder: Path) -> Path:
     """Write a file of mode 0600 under a name that `artifact_files.sweep` removes once this process has ended."""
     partial = folder / f".{path.name}.{secrets.token_hex(4)}.{os.getpid()}.partial"

@@ -1,13 +1,18 @@
-"""`report`: the model report of an evaluated version, written beside its artifact."""
+"""`report`: model report or validation workbook of an evaluated version, written beside its artifact."""
 
+import hashlib
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from loan_default_assets.commands.session import CommandError, Session
 from loan_default_assets.limits import split_limits
 from loan_default_assets.pipeline.model_report import ReportInputs, write_report
 from loan_default_assets.pipeline.pipeline_errors import NoModelError
-from loan_default_assets.private_files import write_for_user
+from loan_default_assets.pipeline.validation_workbook import validation_workbook
+from loan_default_assets.private_files import write_for_user, write_private
+from loan_default_assets.report_files import FOLDER
 from loan_default_assets.warehouse.registry import RegistryError
 
 
@@ -22,11 +27,45 @@ def report(session: Session, requested: str | None, output: Path | None = None) 
     Raises:
         CommandError: There is no such version, it was never evaluated, or a file cannot be written.
     """
+    version = _version(session, requested)
+    with _told(output):
+        stored = write_report(_inputs(session), version, logging.getLogger("loan_default"))
+        if output is not None:
+            write_for_user(output, stored.path.read_text("utf-8"), session.settings.home)
+    return f"{output or stored.path}\nSHA-256 {stored.sha256}, of evaluation {stored.evaluation} of {version}"
+
+
+def workbook(session: Session, requested: str | None, output: Path | None = None) -> str:
+    """Write the validation workbook on the newest evaluation of a version, of mode 0600; a line on its file.
+
+    Args:
+        session: An open session.
+        requested: A version of the registry; the champion when omitted.
+        output: The XLSX file; `reports/<version>.xlsx` beside the artifacts when omitted.
+
+    Raises:
+        CommandError: There is no such version, it was never evaluated, or the file cannot be written.
+    """
+    version = _version(session, requested)
+    path = output or session.artifacts.root / FOLDER / f"{version}.xlsx"
+    with _told(path):
+        content = validation_workbook(_inputs(session), version)
+        if output is None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_private(path, content)
+    return f"{path}\nSHA-256 {hashlib.sha256(content).hexdigest()}, validation workbook of {version}"
+
+
+def _version(session: Session, requested: str | None) -> str:
     champion = None if requested else session.registry.champion()
     version = requested or (champion.version if champion else None)
     if version is None:
         raise CommandError("there is no champion to report on\nNext: loan-default run, or name a version")
-    inputs = ReportInputs(
+    return version
+
+
+def _inputs(session: Session) -> ReportInputs:
+    return ReportInputs(
         session.portfolio,
         session.loans,
         session.registry,
@@ -35,14 +74,16 @@ def report(session: Session, requested: str | None, output: Path | None = None) 
         session.artifacts,
         split_limits(session.settings),
     )
+
+
+@contextmanager
+def _told(output: Path | None) -> Iterator[None]:
+    """Errors of a report as those of the command."""
     try:
-        stored = write_report(inputs, version, logging.getLogger("loan_default"))
-        if output is not None:
-            write_for_user(output, stored.path.read_text("utf-8"), session.settings.home)
+        yield
     except RegistryError as error:
         raise CommandError(str(error)) from None
     except NoModelError as error:
         raise CommandError(f"{error}\nNext: loan-default up, and materialize evaluation there") from None
     except OSError as error:
         raise CommandError(f"{error.filename or output}: cannot be written ({error.strerror})") from None
-    return f"{output or stored.path}\nSHA-256 {stored.sha256}, of evaluation {stored.evaluation} of {version}"

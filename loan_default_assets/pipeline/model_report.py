@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from logging import Logger
 from typing import TYPE_CHECKING, Any
@@ -105,6 +106,20 @@ def write_report_or_warn(inputs: ReportInputs, version: str, log: Logger) -> Sto
         return None
 
 
+@dataclass(frozen=True)
+class EvaluatedVersion:
+    """A version with its newest evaluation.
+
+    Attributes:
+        rows: The rows of the evaluation, scored again; an Omitted says why there are none.
+    """
+
+    record: ModelRecord
+    found: EvaluationInputs
+    history: Sequence[EvaluationInputs]
+    rows: ReportRows | Omitted
+
+
 def report_figures(inputs: ReportInputs, version: str) -> ReportFigures:
     """All figures on the newest evaluation of a version.
 
@@ -112,29 +127,38 @@ def report_figures(inputs: ReportInputs, version: str) -> ReportFigures:
         NoModelError: The version was never evaluated.
         RegistryError: The version is unknown.
     """
+    return figures_of(inputs, evaluated_version(inputs, version))
+
+
+def evaluated_version(inputs: ReportInputs, version: str) -> EvaluatedVersion:
+    """A version, its newest evaluation and the rows of that; raises as `report_figures`."""
     record, history = inputs.registry.get(version), inputs.evaluations.history()
     newest = [each for each in history if each.evaluation.model_version == version]
     if not newest:
         raise NoModelError(f"{version} has no recorded evaluation; materialize evaluation first")
-    found = newest[-1]
+    return EvaluatedVersion(record, newest[-1], history, _rows(inputs, record, newest[-1]))
+
+
+def figures_of(inputs: ReportInputs, evaluated: EvaluatedVersion) -> ReportFigures:
+    """All figures of a version whose rows were read."""
+    record, found, rows = evaluated.record, evaluated.found, evaluated.rows
     check = inputs.store.check(record)
     gates = gates_of(found)
-    rows, reason = _rows(inputs, record, found)
     parts: dict[str, Any] = (
-        dict.fromkeys(_OF_ROWS, reason) if rows is None else _of_rows(inputs, record, found, rows)
+        dict.fromkeys(_OF_ROWS, rows) if isinstance(rows, Omitted) else _of_rows(inputs, record, found, rows)
     )
     return ReportFigures(
         model=model_facts(record, inputs.portfolio, check.signed_by),
         evaluation=evaluation_facts(found.id, found.evaluation),
         history=history_of(
-            version,
-            history,
-            next(iter(inputs.predictions.live_performance(version)), None),
+            record.version,
+            evaluated.history,
+            next(iter(inputs.predictions.live_performance(record.version)), None),
             None if isinstance(gates, Omitted) else gates.limits.f1_threshold,
         ),
         gates=gates,
         course=_course(inputs, record, rows),
-        reproduced=None if rows is None else _difference(found, rows),
+        reproduced=None if isinstance(rows, Omitted) else _difference(found, rows),
         **parts,
     )
 
@@ -154,17 +178,15 @@ _OF_ROWS = (
 )
 
 
-def _rows(
-    inputs: ReportInputs, record: ModelRecord, found: EvaluationInputs
-) -> tuple[ReportRows | None, Omitted]:
+def _rows(inputs: ReportInputs, record: ModelRecord, found: EvaluationInputs) -> ReportRows | Omitted:
     """The rows of the evaluation with their PDs, or why there are none."""
     predictor = _predictor(inputs, record)
     if isinstance(predictor, Omitted):
-        return None, predictor
+        return predictor
     snapshot = evaluated_snapshot(inputs.loans, inputs.split_limits, found, inputs.snapshot)
     if isinstance(snapshot, Omitted):
-        return None, snapshot
-    return report_rows(snapshot, found.evaluation, predictor), Omitted("")
+        return snapshot
+    return report_rows(snapshot, found.evaluation, predictor)
 
 
 def _predictor(inputs: ReportInputs, record: ModelRecord) -> Predictor | Omitted:
@@ -180,8 +202,10 @@ def _predictor(inputs: ReportInputs, record: ModelRecord) -> Predictor | Omitted
         return Omitted("omitted.no_files", record.version)
 
 
-def _course(inputs: ReportInputs, record: ModelRecord, rows: ReportRows | None) -> TrainingCourse | Omitted:
-    if rows is None:
+def _course(
+    inputs: ReportInputs, record: ModelRecord, rows: ReportRows | Omitted
+) -> TrainingCourse | Omitted:
+    if isinstance(rows, Omitted):
         predictor = _predictor(inputs, record)
         if isinstance(predictor, Omitted):
             return predictor
@@ -296,10 +320,10 @@ def _vintages(portfolio: Portfolio, rows: ReportRows, snapshot: str) -> Vintages
     )
 
 
-def _swaps(
-    inputs: ReportInputs, record: ModelRecord, found: EvaluationInputs, rows: ReportRows
-) -> tuple[SwapSet, ...] | Omitted:
-    """Against the champion of the time: the one that was compared with, or the one before."""
+def previous_champion(
+    inputs: ReportInputs, record: ModelRecord, found: EvaluationInputs
+) -> tuple[str, Predictor] | Omitted:
+    """The champion of the time, by version: the one that was compared with, or the one before."""
     previous = found.evaluation.compared_with or record.parent
     if not previous or previous == record.version:
         return Omitted("omitted.no_previous_champion")
@@ -307,8 +331,17 @@ def _swaps(
         predictor = _predictor(inputs, inputs.registry.get(previous))
     except RegistryError:
         return Omitted("omitted.no_files", previous)
-    if isinstance(predictor, Omitted):
-        return predictor
+    return predictor if isinstance(predictor, Omitted) else (previous, predictor)
+
+
+def _swaps(
+    inputs: ReportInputs, record: ModelRecord, found: EvaluationInputs, rows: ReportRows
+) -> tuple[SwapSet, ...] | Omitted:
+    """Against the champion of the time."""
+    champion = previous_champion(inputs, record, found)
+    if isinstance(champion, Omitted):
+        return champion
+    previous, predictor = champion
     index, stored = rows.window, rows.snapshot.rows
     pd, other = rows.pd[index], predictor.predict(stored.numerical[index], stored.categorical[index]).pd
     source = FigureSource(

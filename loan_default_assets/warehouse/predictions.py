@@ -161,6 +161,16 @@ class PredictionLog:
             names = [column.name for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
+    def volume(self, version: str) -> list[tuple[str, int, int]]:
+        """Channel, scored loans and declined loans of a model version, by channel."""
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                "SELECT channel, count(*), count(*) FILTER (WHERE decision = 1) FROM predictions "
+                "WHERE model_version = %s GROUP BY channel ORDER BY channel",
+                (version,),
+            )
+            return list(cursor.fetchall())
+
     def append_lines(self, lines: Sequence[bytes]) -> None:
         """Append requests as the service records them, in one transaction; existing rows are left unchanged.
 

@@ -10,8 +10,10 @@ from typing import Any, Literal
 from psycopg2 import extensions
 
 from loan_default_assets.warehouse.champion_decisions import (
+    RecordedDecision,
     Signer,
     announce,
+    champion_decisions,
     operating_system_user,
     sign_decision,
 )
@@ -150,6 +152,11 @@ class Registry:
         """All versions, the newest first."""
         with self._database.transaction() as cursor:
             return model_history(cursor)
+
+    def decisions(self) -> list[RecordedDecision]:
+        """All decisions on champions, the first one first."""
+        with self._database.transaction() as cursor:
+            return champion_decisions(cursor)
 
     def promote(self, version: str, *, expected: str | None, verdict: str, reason: str) -> ModelRecord:
         """Make a classifier champion, retire the previous one and return the champion's record.

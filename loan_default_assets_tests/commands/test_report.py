@@ -1,12 +1,13 @@
-"""`loan-default report`, and the report that every evaluation of the graph writes."""
+"""`loan-default report`, its workbook, and the report that every evaluation of the graph writes."""
 
 import hashlib
+import re
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from loan_default_assets.commands.report import report
+from loan_default_assets.commands.report import report, workbook
 from loan_default_assets.commands.session import CommandError
 from loan_default_assets.report_files import find_report
 from loan_default_assets_tests.opened_bank import Bank, OpenBank
@@ -49,6 +50,40 @@ def test_a_version_without_an_evaluation_is_refused(good_bank: Bank, tmp_path: P
         report(good_bank.session, "c9")
     with pytest.raises(CommandError, match="cannot be written"):
         report(good_bank.session, None, tmp_path / "no-such-folder" / "report.html")
+
+
+def test_the_workbook_of_the_champion_is_private(good_bank: Bank, tmp_path: Path) -> None:
+    champion = good_bank.session.registry.champion()
+    assert champion is not None
+    output = tmp_path / "validation.xlsx"
+    output.write_bytes(b"older")
+    output.chmod(0o644)
+    for path, named in (
+        (output, None),
+        (good_bank.session.artifacts.root / "reports" / f"{champion.version}.xlsx", champion.version),
+    ):
+        text = workbook(good_bank.session, named, output if path == output else None)
+        content = path.read_bytes()
+        assert text.splitlines() == [
+            str(path),
+            f"SHA-256 {hashlib.sha256(content).hexdigest()}, validation workbook of {champion.version}",
+        ]
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert content.startswith(b"PK")
+    # Neither a partial file nor a change of the model report.
+    assert list(tmp_path.iterdir()) == [output]
+    assert find_report(good_bank.session.artifacts.root, champion.version) is not None
+
+
+def test_a_workbook_that_cannot_be_made_is_refused(good_bank: Bank, tmp_path: Path) -> None:
+    encoder = next(record for record in good_bank.session.registry.history() if record.kind == "encoder")
+    with pytest.raises(CommandError, match="has no recorded evaluation"):
+        workbook(good_bank.session, encoder.version)
+    with pytest.raises(CommandError, match="no model version 'c9'; see: loan-default status"):
+        workbook(good_bank.session, "c9")
+    nowhere = tmp_path / "no-such-folder" / "validation.xlsx"
+    with pytest.raises(CommandError, match=re.escape(f"{nowhere}: cannot be written")):
+        workbook(good_bank.session, None, nowhere)
 
 
 def test_without_a_champion_there_is_nothing_to_report_on(open_bank: OpenBank) -> None:

@@ -16,13 +16,16 @@ from loan_default_assets.reports.figures.feature_effects import Direction
 from loan_default_assets.reports.figures.gate_figures import promotion_gates
 from loan_default_assets.reports.figures.group_figures import Role
 from loan_default_assets.reports.figures.model_facts import Excuse
+from loan_default_assets.reports.figures.validation_tests import Subject, validation_tests
 from loan_default_assets.reports.rendering.messages import CATALOGUE, LANGUAGES, catalogue, message
 from loan_default_assets.warehouse.registry import Status
 from loan_default_assets_tests.reports.sample_figures import HERE, INPUTS
+from loan_default_assets_tests.reports.sample_validation import validation_figures
 
 PACKAGE = Path(__file__).resolve().parents[2] / "loan_default_assets"
 # The beginning of a key that is put together ends with _ and is none.
 KEY = re.compile(r"[a-z_]+\.[a-z_0-9]+(\.[a-z_0-9]+)?(?<!_)")
+TESTS = validation_tests(validation_figures())
 # Keys that are put together at run time, with all values that the last part may have.
 COMPOSED = {
     *(f"verdict.{role}.{decision}" for role in ("candidate", "champion") for decision in get_args(Decision)),
@@ -35,6 +38,9 @@ COMPOSED = {
     *(f"metric.{name}" for name in METRICS),
     *(f"metric.reference_{state}" for state in ("ahead", "alike", "behind")),
     *(f"member.{kind}" for kind in ("transformer", "boosting", "additive")),
+    *(f"sheet.{subject}" for subject in get_args(Subject)),
+    *(f"validation.{test.name}" for test in TESTS),
+    *(f"validation.{test.name}_means" for test in TESTS),
     *(f"group.{name}" for name in ("missing", "unknown", "other")),
     *(f"explanation.status_{status}" for status in get_args(Status)),
 }
