@@ -2,11 +2,14 @@
 
 import hashlib
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from click.testing import CliRunner
 
+from loan_default_assets.cli import loan_default
 from loan_default_assets.commands.report import report, workbook
 from loan_default_assets.commands.session import CommandError
 from loan_default_assets.report_files import find_report
@@ -86,6 +89,23 @@ def test_a_workbook_that_cannot_be_made_is_refused(good_bank: Bank, tmp_path: Pa
         workbook(good_bank.session, None, nowhere)
 
 
+@pytest.mark.parametrize(("option", "written"), [([], "report"), (["--workbook"], "workbook")])
+def test_the_option_chooses_what_is_written(
+    option: list[str], written: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOAN_DEFAULT_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("loan_default_assets.commands.session.open_session", lambda _: nullcontext("session"))
+    for name in ("report", "workbook"):
+        monkeypatch.setattr(
+            f"loan_default_assets.commands.report.{name}", lambda *given, name=name: f"{name}: {given}"
+        )
+    result = CliRunner().invoke(loan_default, ["report", "c1", *option, "--output", "a.file"])
+    assert result.exit_code == 0
+    assert result.output == f"{written}: {('session', 'c1', Path('a.file'))}\n"
+
+
 def test_without_a_champion_there_is_nothing_to_report_on(open_bank: OpenBank) -> None:
     with pytest.raises(CommandError, match="no champion to report on\nNext: loan-default run"):
         report(open_bank().session, None)
+    with pytest.raises(CommandError, match="no champion to report on\nNext: loan-default run"):
+        workbook(open_bank().session, None)

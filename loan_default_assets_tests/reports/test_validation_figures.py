@@ -170,6 +170,21 @@ def test_pds_that_are_too_low_fail_the_tests_of_calibration() -> None:
     assert right["auc_low"] is False
 
 
+def test_one_wrong_grade_fails_the_tests_of_the_grades() -> None:
+    grades = report_figures().grades
+    assert not isinstance(grades, Omitted)
+    wrong = calibration_band(np.arange(200) < 60, np.full(200, 0.1))
+    changed = (replace(grades.grades[0], band=wrong), *grades.grades[1:])
+    report = report_figures(grades=replace(grades, grades=changed))
+    tests = {test.name: test for test in validation_tests(validation_figures(report=report))}
+    # Holm's correction of the smallest p-value is the number of grades.
+    assert tests["jeffreys_grades"].value == pytest.approx(len(changed) * jeffreys_p_value(60, 200, 0.1))
+    assert tests["binomial_grades"].value == pytest.approx(len(changed) * binomial_p_value(60, 200, 0.1))
+    assert tests["traffic_light"].value == 1
+    names = ("jeffreys_grades", "binomial_grades", "traffic_light")
+    assert {tests[name].passed for name in names} == {False}
+
+
 def too_low() -> dict[str, object]:
     rng = np.random.default_rng(8)
     pd = rng.uniform(0.02, 0.4, 2_000)

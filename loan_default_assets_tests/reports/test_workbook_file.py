@@ -161,7 +161,7 @@ def test_a_part_without_figures_says_why(name: str, sheet: str) -> None:
     assert "There was no champion before this model to compare decisions with." in found[sheet]
 
 
-def test_a_text_beyond_the_limit_of_a_cell_is_shortened() -> None:
+def test_a_text_beyond_the_limit_of_a_cell_is_cut_off() -> None:
     figures = validation_figures()
     first = figures.changes[0]
     long = type(first)(**{**vars(first), "reason": "a" * 40_000})

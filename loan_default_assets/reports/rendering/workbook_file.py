@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xlsxwriter.workbook import Workbook
     from xlsxwriter.worksheet import Worksheet
 
-# A text is a text and a number a number, whatever it looks like.
+# A text is a text and a number a number, whatever it looks like; write_string says so too.
 _OPTIONS = {
     "in_memory": True,
     "strings_to_formulas": False,
@@ -29,8 +29,6 @@ _OPTIONS = {
     "strings_to_urls": False,
 }
 _NUMBERS: dict[Format, str] = {"number": "0.0000", "count": "#,##0", "percent": "0.00%", "p_value": "0.0000"}
-# Of a cell, by the file format.
-_LONGEST = 32_767
 # Widths of columns in characters: the first names the row, the one of definitions is the last of the tests.
 _OTHER_WIDTH = 20
 _WIDTHS = (36, *(_OTHER_WIDTH,) * 6, 64)
@@ -152,7 +150,7 @@ class _SheetWriter:
         self._row += 1
 
     def _line(self, text: str, style: Any) -> None:
-        self._sheet.write_string(self._row, 0, _shortened(text), style)
+        self._sheet.write_string(self._row, 0, text, style)
         self._row += 1
 
     def _cells(self, contents: Sequence[str | Number], style: Any) -> None:
@@ -162,7 +160,7 @@ class _SheetWriter:
         self._sheet.set_row(self._row, _LINE * min(lines, _MOST_LINES))
         for column, content in enumerate(contents):
             if isinstance(content, str):
-                self._sheet.write_string(self._row, column, _shortened(content), style)
+                self._sheet.write_string(self._row, column, content, style)
             elif math.isfinite(content.value):
                 number = self._styles.numbers[content.kind]
                 self._sheet.write_number(self._row, column, float(content.value), number)
@@ -189,7 +187,3 @@ def _result(test: ValidationTest) -> Message:
     if test.passed is None:
         return message("workbook.undefined")
     return message("workbook.passed" if test.passed else "workbook.failed")
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
