@@ -9,7 +9,7 @@ _SIZES = """
 SELECT n.nspname, coalesce(root.relname, c.relname), sum(pg_total_relation_size(c.oid))
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_class root ON root.oid = pg_partition_root(c.oid)
-WHERE n.nspname = ANY(%s) AND c.relkind = 'r'
+WHERE n.nspname = ANY(%s) AND c.relkind IN ('r', 'p')
 GROUP BY 1, 2
 ORDER BY 1, 3 DESC, 2
 """

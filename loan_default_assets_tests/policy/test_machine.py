@@ -225,7 +225,7 @@ def no_hold(state: State, limits: Limits) -> Action:
         ),
         pytest.param(
             models(snapshot=lambda m: m.version),
-            "new rows|repeated attempt",
+            "new rows|repeated attempt|used before",
             id="forgets the training snapshots",
         ),
         pytest.param(
