@@ -168,12 +168,16 @@ def plan_training(
 
 
 def _with_training(plan: RunPlan, cost: "StepCost", features: int, package: bool) -> RunPlan:
+    from loan_default_assets.reports.figures.feature_effects import scored_rows
+
     rows = plan.rows or TrainingRows(0, 0, 0, 0)
     leakage = _LEAKAGE + features * _LEAKAGE_PER_FEATURE
     training = {
         "pretrained_encoder": leakage,
         "classifier": leakage,
-        "evaluation": _EVALUATION + (rows.training + rows.window) * features * _EVALUATION_PER_CELL,
+        "evaluation": _EVALUATION
+        + (rows.training + rows.window) * features * _EVALUATION_PER_CELL
+        + scored_rows(features, rows.window) * cost.scored_row * plan.config.members,
         "champion": _CHAMPION,
         **({"classifier_bento": _PACKAGE} if package else {}),
     }

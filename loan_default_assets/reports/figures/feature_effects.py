@@ -110,8 +110,7 @@ def feature_effects(
         seed: Seed of samples and shuffles.
     """
     rng = np.random.default_rng(seed)
-    most = max(IMPORTANCE_SCORES // (REPEATS * max(len(features), 1)), 100)
-    sample = np.sort(rng.permutation(len(label))[:most])
+    sample = np.sort(rng.permutation(len(label))[: _sampled(len(features))])
     sampled = (numerical[sample], categorical[sample])
     outcome = label[sample]
     if not 0 < (outcome == 1).sum() < len(outcome):
@@ -131,6 +130,21 @@ def feature_effects(
         for top in importance[:TOP]
     )
     return FeatureEffects(len(sample), REPEATS, tuple(importance), dependence, len(few), source)
+
+
+def scored_rows(features: int, window: int) -> int:
+    """The most rows that `feature_effects` scores.
+
+    Examples:
+        >>> scored_rows(2, 1_000)
+        10600
+    """
+    sample = min(window, _sampled(features))
+    return sample * (1 + REPEATS * features) + min(features, TOP) * GRID * min(sample, DEPENDENCE_ROWS)
+
+
+def _sampled(features: int) -> int:
+    return max(IMPORTANCE_SCORES // (REPEATS * max(features, 1)), 100)
 
 
 def _importance(
