@@ -55,12 +55,12 @@ class DatabaseProxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            server = socket.socket(socket.AF_UNIX)
-            with suppress(OSError):
-                server.connect(self._server)
             if self.refusing:
                 client.close()
                 continue
+            server = socket.socket(socket.AF_UNIX)
+            with suppress(OSError):
+                server.connect(self._server)
             self._pairs.append((client, server))
             threading.Thread(target=self._forward, args=(client, server), daemon=True).start()
 
