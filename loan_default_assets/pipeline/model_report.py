@@ -37,7 +37,7 @@ from loan_default_assets.reports.figures.calibration_bands import calibration_fi
 from loan_default_assets.reports.figures.cut_offs import Economics, cut_offs
 from loan_default_assets.reports.figures.discrimination import discrimination
 from loan_default_assets.reports.figures.drift import Drift, drift_periods, feature_drift, stability_index
-from loan_default_assets.reports.figures.feature_effects import feature_effects
+from loan_default_assets.reports.figures.feature_effects import FeatureEffects, feature_effects
 from loan_default_assets.reports.figures.group_figures import ColumnGroups, column_groups, weak_segments
 from loan_default_assets.reports.figures.model_facts import Omitted, TrainingCourse
 from loan_default_assets.reports.figures.proportions import FigureSource
@@ -139,13 +139,19 @@ def evaluated_version(inputs: ReportInputs, version: str) -> EvaluatedVersion:
     return EvaluatedVersion(record, newest[-1], history, _rows(inputs, record, newest[-1]))
 
 
-def figures_of(inputs: ReportInputs, evaluated: EvaluatedVersion) -> ReportFigures:
-    """All figures of a version whose rows were read."""
+def figures_of(inputs: ReportInputs, evaluated: EvaluatedVersion, *, effects: bool = True) -> ReportFigures:
+    """All figures of a version whose rows were read.
+
+    Args:
+        effects: Whether importance and dependence of the features are wanted, which take most of the time.
+    """
     record, found, rows = evaluated.record, evaluated.found, evaluated.rows
     check = inputs.store.check(record)
     gates = gates_of(found)
     parts: dict[str, Any] = (
-        dict.fromkeys(_OF_ROWS, rows) if isinstance(rows, Omitted) else _of_rows(inputs, record, found, rows)
+        dict.fromkeys(_OF_ROWS, rows)
+        if isinstance(rows, Omitted)
+        else _of_rows(inputs, record, found, rows, effects)
     )
     return ReportFigures(
         model=model_facts(record, inputs.portfolio, check.signed_by),
@@ -229,7 +235,7 @@ def _difference(found: EvaluationInputs, rows: ReportRows) -> float:
 
 
 def _of_rows(
-    inputs: ReportInputs, record: ModelRecord, found: EvaluationInputs, rows: ReportRows
+    inputs: ReportInputs, record: ModelRecord, found: EvaluationInputs, rows: ReportRows, effects: bool
 ) -> dict[str, Any]:
     portfolio, index, threshold = inputs.portfolio, rows.window, rows.predictor.threshold
     label, pd = rows.label(index), rows.pd[index]
@@ -238,7 +244,6 @@ def _of_rows(
         "processed_data", f"{snapshot}, part=window, rows={len(index)}, model={record.version}"
     )
     features = features_of(portfolio)
-    stored = rows.snapshot.rows
     named: list[tuple[str, Any]] = [(name, "protected") for name in portfolio.protected]
     named += [(name, "segment") for name in portfolio.segments if name not in portfolio.protected]
     by_column = column_groupings(portfolio, inputs.loans, rows, tuple(name for name, _ in named))
@@ -270,20 +275,25 @@ def _of_rows(
             pd,
             FigureSource("processed_data", f"{window.row}; part=validation, rows={len(rows.validation)}"),
         ),
-        "effects": feature_effects(
-            features,
-            stored.numerical[index],
-            stored.categorical[index],
-            label,
-            lambda numerical, categorical: rows.predictor.predict(numerical, categorical).pd,
-            window,
-        )
-        or Omitted("omitted.one_class"),
+        "effects": _effects(rows, features, window) if effects else Omitted("omitted.not_wanted"),
         "drift": _drift(record, rows, features, snapshot),
         "groups": tuple(groups) or Omitted("omitted.no_groups"),
         "weak": weak_segments([*feature_groupings(features, rows), *segments], label, pd, window),
         "vintages": _vintages(portfolio, rows, snapshot),
     }
+
+
+def _effects(rows: ReportRows, features: list[Any], source: FigureSource) -> FeatureEffects | Omitted:
+    stored, index = rows.snapshot.rows, rows.window
+    found = feature_effects(
+        features,
+        stored.numerical[index],
+        stored.categorical[index],
+        rows.label(index),
+        lambda numerical, categorical: rows.predictor.predict(numerical, categorical).pd,
+        source,
+    )
+    return found or Omitted("omitted.one_class")
 
 
 def _drift(record: ModelRecord, rows: ReportRows, features: list[Any], snapshot: str) -> Drift:

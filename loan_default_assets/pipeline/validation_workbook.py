@@ -44,7 +44,7 @@ def validation_workbook(inputs: ReportInputs, version: str) -> bytes:
 def validation_figures(inputs: ReportInputs, version: str) -> ValidationFigures:
     """The figures of the workbook; raises as `validation_workbook`."""
     evaluated = evaluated_version(inputs, version)
-    report, rows = figures_of(inputs, evaluated), evaluated.rows
+    report, rows = figures_of(inputs, evaluated, effects=False), evaluated.rows
     now: SampleDiscrimination | Omitted
     development: SampleDiscrimination | Omitted
     profiles: FeatureProfiles | Omitted

@@ -17,7 +17,7 @@ Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 TOP = 10
 REPEATS = 3
-IMPORTANCE_SCORES = 60_000
+IMPORTANCE_SCORES = 30_000
 DEPENDENCE_ROWS = 150
 GRID = 12
 LEVEL = 0.01
