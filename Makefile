@@ -19,9 +19,8 @@ demo: install
 test: install
 	@$(MAKE) --no-print-directory -j 2 lint unit
 
-# More processes than two cores: many tests wait for a server or for time to pass.
 unit: install
-	$(BIN)/pytest -n 4 --dist loadfile
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-slow: install
 	$(BIN)/pytest -m slow

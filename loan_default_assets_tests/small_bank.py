@@ -93,6 +93,19 @@ def bank(folder: Path, frame: pd.DataFrame | None = None, **changes: object) -> 
     return load(str(write_portfolio(folder, **changes)), source=str(csv))
 
 
+def environment(folder: Path, database_url: str) -> dict[str, str]:
+    """The variables that give `settings` to a process or a command."""
+    chosen = settings(folder, database_url)
+    return {
+        "DATABASE_URL": database_url,
+        "LOAN_DEFAULT_HOME": str(chosen.home),
+        "LOAN_SOURCE": str(chosen.loan_source),
+        "PORTFOLIO": chosen.portfolio,
+        "RETRAINING_SAMPLE_THRESHOLD": str(chosen.retraining_sample_threshold),
+        "RETRAINING_POSITIVE_THRESHOLD": str(chosen.retraining_positive_threshold),
+    }
+
+
 def settings(folder: Path, database_url: str) -> Settings:
     """Settings with thresholds that the small portfolio's evaluation window reaches."""
     return Settings(

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from loan_default_assets.commands.session import CommandError, Session
 from loan_default_assets.limits import split_limits
-from loan_default_assets.pipeline.model_report import ReportInputs, write_report
+from loan_default_assets.pipeline.evaluated_version import ReportInputs
+from loan_default_assets.pipeline.model_report import write_report
 from loan_default_assets.pipeline.pipeline_errors import NoModelError
 from loan_default_assets.pipeline.validation_workbook import validation_workbook
 from loan_default_assets.private_files import write_for_user, write_private

@@ -1,12 +1,14 @@
 """What `demo` and `run` print at their end: the result, where it is stored, and what to run next."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from loan_default_assets.commands.run import Outcome
 from loan_default_assets.commands.session import Session
 from loan_default_assets.commands.status import champion_lines, status
 from loan_default_assets.portfolio.column_account import ColumnUse, column_account
 from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.report_files import find_report
 
 
 def text(session: Session, outcome: Outcome, *more: Sequence[str]) -> str:
@@ -25,11 +27,17 @@ def text(session: Session, outcome: Outcome, *more: Sequence[str]) -> str:
         ),
         f"rows        {found['database']}, schema {found['portfolio']}",
         f"models      {session.settings.models_root}",
+        *_report_lines(session, found["champion"]),
         *(line for lines in more for line in lines),
         "next        loan-default status        the same figures, any time",
         "            loan-default run --help    the same chain on your own loans",
     ]
     return "\n".join(lines)
+
+
+def _report_lines(session: Session, champion: Mapping[str, Any] | None) -> list[str]:
+    report = find_report(session.artifacts.root, champion["version"]) if champion else None
+    return [f"report      {report.path} (open it in a browser)"] if report else []
 
 
 def columns_text(portfolio: Portfolio) -> str:

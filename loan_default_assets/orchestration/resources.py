@@ -20,7 +20,7 @@ from loan_default_assets.warehouse.registry import Registry
 if TYPE_CHECKING:
     from loan_default_assets.model.artifact_store import ArtifactStore
     from loan_default_assets.model.split_bounds import SplitLimits
-    from loan_default_assets.pipeline.model_report import ReportInputs
+    from loan_default_assets.pipeline.evaluated_version import ReportInputs
     from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
 
 
@@ -60,7 +60,7 @@ class Warehouse(dg.ConfigurableResource):
         snapshot: "TrainingSnapshot | None" = None,
     ) -> "ReportInputs":
         """What a model report is made from; see ReportInputs."""
-        from loan_default_assets.pipeline.model_report import ReportInputs
+        from loan_default_assets.pipeline.evaluated_version import ReportInputs
 
         return ReportInputs(
             portfolio,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from logging import Logger
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from loan_default_assets.error_outline import outline
 from loan_default_assets.model.artifact_files import ArtifactError
-from loan_default_assets.pipeline.evaluated_snapshot import evaluated_snapshot
+from loan_default_assets.pipeline.evaluated_version import (
+    EvaluatedVersion,
+    ReportInputs,
+    evaluated_version,
+    previous_champion,
+    usable_predictor,
+)
 from loan_default_assets.pipeline.model_storage import load_encoder
-from loan_default_assets.pipeline.pipeline_errors import NoModelError
 from loan_default_assets.pipeline.report_records import (
     course_of,
     data_facts,
@@ -28,9 +31,7 @@ from loan_default_assets.pipeline.report_rows import (
     column_groupings,
     feature_groupings,
     features_of,
-    report_rows,
 )
-from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.report_files import StoredReport, store_report
 from loan_default_assets.reports.figures.calibration_bands import calibration_figures
@@ -45,33 +46,8 @@ from loan_default_assets.reports.figures.rating_grades import rating_grades
 from loan_default_assets.reports.figures.report_figures import ReportFigures
 from loan_default_assets.reports.figures.swap_set import SwapSet, swap_set, threshold_for_approval
 from loan_default_assets.reports.figures.vintages import Vintages, vintages
-from loan_default_assets.warehouse.evaluations import EvaluationInputs, EvaluationLog
-from loan_default_assets.warehouse.loans import Loans
-from loan_default_assets.warehouse.predictions import PredictionLog
-from loan_default_assets.warehouse.registry import ModelRecord, Registry, RegistryError
-
-if TYPE_CHECKING:
-    from loan_default_assets.model.artifact_store import ArtifactStore
-    from loan_default_assets.model.predictor import Predictor
-    from loan_default_assets.model.split_bounds import SplitLimits
-
-
-@dataclass(frozen=True)
-class ReportInputs:
-    """Where a report reads from.
-
-    Attributes:
-        snapshot: The rows of the newest evaluation, where the caller has them already.
-    """
-
-    portfolio: Portfolio
-    loans: Loans
-    registry: Registry
-    evaluations: EvaluationLog
-    predictions: PredictionLog
-    store: ArtifactStore
-    split_limits: SplitLimits
-    snapshot: TrainingSnapshot | None = None
+from loan_default_assets.warehouse.evaluations import EvaluationInputs
+from loan_default_assets.warehouse.registry import ModelRecord, RegistryError
 
 
 def write_report(inputs: ReportInputs, version: str, log: Logger) -> StoredReport:
@@ -106,20 +82,6 @@ def write_report_or_warn(inputs: ReportInputs, version: str, log: Logger) -> Sto
         return None
 
 
-@dataclass(frozen=True)
-class EvaluatedVersion:
-    """A version with its newest evaluation.
-
-    Attributes:
-        rows: The rows of the evaluation, scored again; an Omitted says why there are none.
-    """
-
-    record: ModelRecord
-    found: EvaluationInputs
-    history: Sequence[EvaluationInputs]
-    rows: ReportRows | Omitted
-
-
 def report_figures(inputs: ReportInputs, version: str) -> ReportFigures:
     """All figures on the newest evaluation of a version.
 
@@ -128,15 +90,6 @@ def report_figures(inputs: ReportInputs, version: str) -> ReportFigures:
         RegistryError: The version is unknown.
     """
     return figures_of(inputs, evaluated_version(inputs, version))
-
-
-def evaluated_version(inputs: ReportInputs, version: str) -> EvaluatedVersion:
-    """A version, its newest evaluation and the rows of that; raises as `report_figures`."""
-    record, history = inputs.registry.get(version), inputs.evaluations.history()
-    newest = [each for each in history if each.evaluation.model_version == version]
-    if not newest:
-        raise NoModelError(f"{version} has no recorded evaluation; materialize evaluation first")
-    return EvaluatedVersion(record, newest[-1], history, _rows(inputs, record, newest[-1]))
 
 
 def figures_of(inputs: ReportInputs, evaluated: EvaluatedVersion, *, effects: bool = True) -> ReportFigures:
@@ -184,35 +137,11 @@ _OF_ROWS = (
 )
 
 
-def _rows(inputs: ReportInputs, record: ModelRecord, found: EvaluationInputs) -> ReportRows | Omitted:
-    """The rows of the evaluation with their PDs, or why there are none."""
-    predictor = _predictor(inputs, record)
-    if isinstance(predictor, Omitted):
-        return predictor
-    snapshot = evaluated_snapshot(inputs.loans, inputs.split_limits, found, inputs.snapshot)
-    if isinstance(snapshot, Omitted):
-        return snapshot
-    return report_rows(snapshot, found.evaluation, predictor)
-
-
-def _predictor(inputs: ReportInputs, record: ModelRecord) -> Predictor | Omitted:
-    from loan_default_assets.model.predictor import Predictor
-
-    if record.portfolio_hash != inputs.portfolio.hash:
-        return Omitted("omitted.other_portfolio", record.version)
-    try:
-        return Predictor.from_artifact(
-            inputs.store.folder(record), sha256=record.artifact_sha256, portfolio_hash=record.portfolio_hash
-        )
-    except ArtifactError:
-        return Omitted("omitted.no_files", record.version)
-
-
 def _course(
     inputs: ReportInputs, record: ModelRecord, rows: ReportRows | Omitted
 ) -> TrainingCourse | Omitted:
     if isinstance(rows, Omitted):
-        predictor = _predictor(inputs, record)
+        predictor = usable_predictor(inputs, record)
         if isinstance(predictor, Omitted):
             return predictor
     else:
@@ -328,20 +257,6 @@ def _vintages(portfolio: Portfolio, rows: ReportRows, snapshot: str) -> Vintages
         dated_outcomes=portfolio.label.observed_at is not None,
         source=FigureSource("processed_data", snapshot),
     )
-
-
-def previous_champion(
-    inputs: ReportInputs, record: ModelRecord, found: EvaluationInputs
-) -> tuple[str, Predictor] | Omitted:
-    """The champion of the time, by version: the one that was compared with, or the one before."""
-    previous = found.evaluation.compared_with or record.parent
-    if not previous or previous == record.version:
-        return Omitted("omitted.no_previous_champion")
-    try:
-        predictor = _predictor(inputs, inputs.registry.get(previous))
-    except RegistryError:
-        return Omitted("omitted.no_files", previous)
-    return predictor if isinstance(predictor, Omitted) else (previous, predictor)
 
 
 def _swaps(

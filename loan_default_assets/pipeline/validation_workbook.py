@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from loan_default_assets.pipeline.model_report import (
+from loan_default_assets.pipeline.evaluated_version import (
     EvaluatedVersion,
     ReportInputs,
     evaluated_version,
-    figures_of,
     previous_champion,
 )
+from loan_default_assets.pipeline.model_report import figures_of
 from loan_default_assets.pipeline.report_rows import ReportRows, features_of
 from loan_default_assets.reports.figures.feature_profiles import FeatureProfiles, feature_profiles
 from loan_default_assets.reports.figures.grade_migration import GradeMigration, grade_migration

@@ -60,14 +60,7 @@ def bank(
         shutil.copytree(two_champions.home / part, tmp_path / "home" / part)
     with fresh_database(postgres, two_champions.url) as url:
         settings = small_bank.settings(tmp_path, url)
-        for name, value in {
-            "DATABASE_URL": url,
-            "PORTFOLIO": settings.portfolio,
-            "LOAN_SOURCE": settings.loan_source,
-            "LOAN_DEFAULT_HOME": str(settings.home),
-            "RETRAINING_SAMPLE_THRESHOLD": "300",
-            "RETRAINING_POSITIVE_THRESHOLD": "30",
-        }.items():
+        for name, value in small_bank.environment(tmp_path, url).items():
             monkeypatch.setenv(name, value)
         with open_session(settings) as session:
             yield MovedBank(

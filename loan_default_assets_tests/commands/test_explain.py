@@ -259,13 +259,10 @@ def test_the_command_prints_and_logs_nothing(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    path = small_bank.write_portfolio(explained_bank.folder, columns=COLUMNS, **TEXTS)
+    small_bank.write_portfolio(explained_bank.folder, columns=COLUMNS, **TEXTS)
     home = explained_bank.session.settings.home
-    monkeypatch.setenv("LOAN_DEFAULT_HOME", str(home))
-    monkeypatch.setenv("LOAN_SOURCE", str(explained_bank.folder / "loans.csv"))
-    monkeypatch.setenv("PORTFOLIO", str(path))
-    monkeypatch.setenv("RETRAINING_SAMPLE_THRESHOLD", "300")
-    monkeypatch.setenv("RETRAINING_POSITIVE_THRESHOLD", "30")
+    for name, value in small_bank.environment(explained_bank.folder, explained_bank.session.url).items():
+        monkeypatch.setenv(name, value)
     before = {file: file.stat().st_mtime_ns for file in home.rglob("*") if file.is_file()}
     with caplog.at_level(logging.DEBUG):
         for language in ("en", "ko"):

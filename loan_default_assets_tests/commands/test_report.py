@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from loan_default_assets.cli import loan_default
+from loan_default_assets.commands import summary
 from loan_default_assets.commands.report import report, workbook
 from loan_default_assets.commands.session import CommandError
 from loan_default_assets.report_files import find_report
@@ -43,6 +44,17 @@ def test_the_champion_is_reported_on_unless_a_version_is_named(good_bank: Bank, 
     ]
     assert hashlib.sha256(output.read_bytes()).hexdigest() == stored.sha256
     assert report(good_bank.session, champion.version).splitlines()[0] == str(stored.path)
+
+
+def test_the_summary_of_a_run_names_the_report(good_bank: Bank) -> None:
+    assert good_bank.first is not None
+    champion = good_bank.session.registry.champion()
+    assert champion is not None
+    stored = find_report(good_bank.session.artifacts.root, champion.version)
+    assert stored is not None
+    assert f"report      {stored.path} (open it in a browser)" in summary.text(
+        good_bank.session, good_bank.first
+    )
 
 
 def test_a_version_without_an_evaluation_is_refused(good_bank: Bank, tmp_path: Path) -> None:

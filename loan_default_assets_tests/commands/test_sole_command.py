@@ -29,14 +29,7 @@ with open_session(Settings()) as session, sole_command(session, "run"):
 @pytest.fixture
 def environment(database_url: str, tmp_path: Path) -> dict[str, str]:
     small_bank.bank(tmp_path)
-    return os.environ | {
-        "DATABASE_URL": database_url,
-        "LOAN_DEFAULT_HOME": str(tmp_path / "home"),
-        "PORTFOLIO": str(tmp_path / "small_bank.yaml"),
-        "LOAN_SOURCE": str(tmp_path / "loans.csv"),
-        "RETRAINING_SAMPLE_THRESHOLD": "300",
-        "RETRAINING_POSITIVE_THRESHOLD": "30",
-    }
+    return os.environ | small_bank.environment(tmp_path, database_url)
 
 
 @pytest.fixture

@@ -68,18 +68,9 @@ def shared(
     small_bank.bank(tmp_path)
     shutil.copytree(two_champions.home / "keys", tmp_path / "home" / "keys")
     with fresh_database(postgres, two_champions.url) as url:
-        settings = small_bank.settings(tmp_path, url)
-        for name, value in {
-            "ARTIFACT_ROOT": root_url,
-            "DATABASE_URL": url,
-            "PORTFOLIO": settings.portfolio,
-            "LOAN_SOURCE": settings.loan_source,
-            "LOAN_DEFAULT_HOME": str(settings.home),
-            "RETRAINING_SAMPLE_THRESHOLD": "300",
-            "RETRAINING_POSITIVE_THRESHOLD": "30",
-            "SCORED_LOANS_PARQUET": "true",
-        }.items():
-            monkeypatch.setenv(name, str(value))
+        root = {"ARTIFACT_ROOT": root_url, "SCORED_LOANS_PARQUET": "true"}
+        for name, value in (small_bank.environment(tmp_path, url) | root).items():
+            monkeypatch.setenv(name, value)
         settings = small_bank.settings(tmp_path, url)
         with open_session(settings) as session:
             bank = SharedBank(session, tmp_path, two_champions.former, two_champions.champion)

@@ -16,14 +16,10 @@ from loan_default_assets.limits import split_limits
 from loan_default_assets.model.artifact_files import read
 from loan_default_assets.model.metrics import METRICS
 from loan_default_assets.pipeline import model_report
-from loan_default_assets.pipeline.model_report import (
-    ReportInputs,
-    report_figures,
-    write_report,
-    write_report_or_warn,
-)
+from loan_default_assets.pipeline.evaluated_version import ReportInputs, usable_predictor
+from loan_default_assets.pipeline.model_report import report_figures, write_report, write_report_or_warn
 from loan_default_assets.pipeline.pipeline_errors import NoModelError
-from loan_default_assets.pipeline.report_rows import _grouping
+from loan_default_assets.pipeline.report_rows import _grouping, report_rows
 from loan_default_assets.pipeline.training_settings import TrainingAttempt
 from loan_default_assets.report_files import ReportFileError, find_report, read_report
 from loan_default_assets.reports.figures.model_facts import Omitted
@@ -282,17 +278,16 @@ def test_rare_texts_are_not_named() -> None:
 
 
 def test_a_sampled_portfolio_compares_drift_with_validation_rows(bank: BankSteps) -> None:
-    found = model_report.report_rows
     snapshot = bank.snapshot()
     record = bank.registry.champion()
     assert record is not None
     evaluation = bank.evaluations.latest(record.version)
-    predictor = model_report._predictor(inputs(bank), record)
+    predictor = usable_predictor(inputs(bank), record)
     assert evaluation is not None
     assert not isinstance(predictor, Omitted)
-    whole = found(snapshot, evaluation, predictor)
+    whole = report_rows(snapshot, evaluation, predictor)
     assert set(whole.reference) <= set(snapshot.split.train)
-    sampled = found(replace(snapshot, sampling=object()), evaluation, predictor)  # type: ignore[arg-type]
+    sampled = report_rows(replace(snapshot, sampling=object()), evaluation, predictor)  # type: ignore[arg-type]
     assert set(sampled.reference) <= set(snapshot.split.validation)
     label, pd = whole.label(whole.window), whole.pd[whole.window]
     assert roc_auc_score(label, pd) == pytest.approx(evaluation.metrics["roc_auc"])

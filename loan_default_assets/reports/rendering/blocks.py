@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from loan_default_assets.reports.figures.proportions import FigureSource
-from loan_default_assets.reports.rendering.messages import Message
+from loan_default_assets.reports.rendering.messages import Message, message
 from loan_default_assets.reports.rendering.number_format import Format
 
 Tone = Literal["plain", "good", "warning", "bad"]
@@ -68,6 +68,11 @@ class Axis:
     kind: Format = "number"
     low: float | None = None
     high: float | None = None
+
+
+def share_axis(key: str, low: float | None = 0.0, high: float | None = 1.0) -> Axis:
+    """An axis in percent, titled by an entry of the catalogue."""
+    return Axis(message(key), "percent", low, high)
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,7 @@ from loan_default_assets.reports.rendering.blocks import (
     Table,
 )
 from loan_default_assets.reports.rendering.decision_sections import (
-    calibration_section,
     cut_off_section,
-    discrimination_section,
     grades_section,
     swap_section,
     threshold_section,
@@ -38,6 +36,7 @@ from loan_default_assets.reports.rendering.monitoring_sections import (
     vintages_section,
 )
 from loan_default_assets.reports.rendering.number_format import formatted
+from loan_default_assets.reports.rendering.score_sections import calibration_section, discrimination_section
 from loan_default_assets.reports.rendering.svg_canvas import both
 from loan_default_assets.reports.rendering.svg_charts import svg
 from loan_default_assets.reports.rendering.verdict_sections import (

@@ -48,6 +48,11 @@ def message(key: str, **values: str | Message) -> Message:
     return Message(key, tuple(values.items()))
 
 
+def titled(*keys: str) -> tuple[Message, ...]:
+    """Messages of titles."""
+    return tuple(message(key) for key in keys)
+
+
 def verbatim(text: str) -> Message:
     """A name or a number, the same in every language."""
     return Message("", (("text", text),))

@@ -21,9 +21,9 @@ from loan_default_assets.reports.rendering.blocks import (
     Table,
     Tone,
     Words,
+    share_axis,
 )
-from loan_default_assets.reports.rendering.decision_sections import share_axis, titled
-from loan_default_assets.reports.rendering.messages import Message, in_both, message, verbatim
+from loan_default_assets.reports.rendering.messages import Message, in_both, message, titled, verbatim
 from loan_default_assets.reports.rendering.number_format import formatted
 from loan_default_assets.reports.rendering.verdict_sections import omission
 

@@ -29,9 +29,9 @@ from loan_default_assets.reports.rendering.blocks import (
     Table,
     Tone,
     Words,
+    share_axis,
 )
-from loan_default_assets.reports.rendering.decision_sections import share_axis, titled
-from loan_default_assets.reports.rendering.messages import message, verbatim
+from loan_default_assets.reports.rendering.messages import message, titled, verbatim
 from loan_default_assets.reports.rendering.model_sections import feature_title, group_title
 from loan_default_assets.reports.rendering.number_format import formatted
 from loan_default_assets.reports.rendering.verdict_sections import omission

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from loan_default_assets.reports.figures.validation_figures import ValidationFigures
 from loan_default_assets.reports.figures.validation_tests import ValidationTest
 from loan_default_assets.reports.rendering.blocks import Cell, Number, Quotation, Table
-from loan_default_assets.reports.rendering.decision_sections import titled
-from loan_default_assets.reports.rendering.messages import LANGUAGES, Message, message
+from loan_default_assets.reports.rendering.messages import LANGUAGES, Message, message, titled
 from loan_default_assets.reports.rendering.number_format import UNDEFINED, Format
 from loan_default_assets.reports.rendering.workbook_sheets import Sheet, sheets
 

@@ -23,19 +23,15 @@ from loan_default_assets.reports.rendering.blocks import (
     Table,
     Words,
 )
-from loan_default_assets.reports.rendering.decision_sections import (
-    calibration_section,
-    discrimination_section,
-    grades_section,
-    titled,
-)
-from loan_default_assets.reports.rendering.messages import message, verbatim
+from loan_default_assets.reports.rendering.decision_sections import grades_section
+from loan_default_assets.reports.rendering.messages import message, titled, verbatim
 from loan_default_assets.reports.rendering.model_sections import feature_title, lineage_section
 from loan_default_assets.reports.rendering.monitoring_sections import (
     drift_section,
     groups_section,
     vintages_section,
 )
+from loan_default_assets.reports.rendering.score_sections import calibration_section, discrimination_section
 from loan_default_assets.reports.rendering.verdict_sections import (
     data_section,
     history_section,
