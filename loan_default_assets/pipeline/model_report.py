@@ -249,12 +249,13 @@ def _vintages(portfolio: Portfolio, rows: ReportRows, snapshot: str) -> Vintages
     if portfolio.as_of is None or cutoff is None:
         return Omitted("omitted.no_dates")
     return vintages(
-        stored.as_of,
+        rows.as_of,
         stored.label,
         stored.label_observed_at,
         rows.matured,
         np.datetime64(cutoff, "D"),
-        dated_outcomes=portfolio.label.observed_at is not None,
+        # Where the defaults of the older loans were sampled, a share of all loans cannot be followed by age.
+        dated_outcomes=portfolio.label.observed_at is not None and rows.snapshot.sampling is None,
         source=FigureSource("processed_data", snapshot),
     )
 

@@ -42,7 +42,8 @@ class ReportRows:
         validation: Positions of validation rows, at most VALIDATION_ROWS.
         reference: Positions of the rows with which drift is compared: of the training, or of the validation where the
             training rows are a case-control sample.
-        by_period: All rows by period.
+        as_of: (n,) day of each row; NaT for the rows of a case-control sample, which stand for no period.
+        by_period: Rows by period.
         matured: (n,) bool: whether the outcome counts by the data cutoff.
         pd: (n,) PDs, NaN for rows that were not scored.
         predictor: The model.
@@ -52,6 +53,7 @@ class ReportRows:
     window: np.ndarray
     validation: np.ndarray
     reference: np.ndarray
+    as_of: np.ndarray
     by_period: PeriodRows
     matured: np.ndarray
     pd: np.ndarray
@@ -73,17 +75,20 @@ def window_of(snapshot: TrainingSnapshot, evaluation: EvaluationRecord) -> np.nd
 
 def report_rows(snapshot: TrainingSnapshot, evaluation: EvaluationRecord, predictor: Predictor) -> ReportRows:
     """Score the window, and samples of validation rows, reference rows and every period."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(1)
 
     def some(index: np.ndarray, most: int) -> np.ndarray:
         return _some(index, most, rng)
 
     rows, split = snapshot.rows, snapshot.split
     window = window_of(snapshot, evaluation)
-    validation = some(split.validation, VALIDATION_ROWS)
+    validation = validation_sample(snapshot)
     whole_reference = split.validation if snapshot.sampling else split.train
     reference = some(whole_reference, REFERENCE_ROWS)
-    by_period = periods(rows.as_of)
+    as_of = rows.as_of.copy()
+    if snapshot.sampling:
+        as_of[split.train] = np.datetime64("NaT")
+    by_period = periods(as_of)
     matured = np.zeros(len(rows), bool)
     for part in (split.train, split.validation, split.window, split.excluded):
         matured[part] = True
@@ -94,7 +99,7 @@ def report_rows(snapshot: TrainingSnapshot, evaluation: EvaluationRecord, predic
     )
     pd = np.full(len(rows), np.nan)
     pd[scored] = predictor.predict(rows.numerical[scored], rows.categorical[scored]).pd
-    return ReportRows(snapshot, window, validation, reference, by_period, matured, pd, predictor)
+    return ReportRows(snapshot, window, validation, reference, as_of, by_period, matured, pd, predictor)
 
 
 def validation_sample(snapshot: TrainingSnapshot) -> np.ndarray:

@@ -289,5 +289,10 @@ def test_a_sampled_portfolio_compares_drift_with_validation_rows(bank: BankSteps
     assert set(whole.reference) <= set(snapshot.split.train)
     sampled = report_rows(replace(snapshot, sampling=object()), evaluation, predictor)  # type: ignore[arg-type]
     assert set(sampled.reference) <= set(snapshot.split.validation)
+    # A case-control sample has the default rate that was chosen, not that of its period.
+    of_periods = set(np.concatenate(sampled.by_period.index).tolist())
+    assert not of_periods & set(snapshot.split.train.tolist())
+    assert of_periods >= set(snapshot.split.window.tolist())
+    assert set(np.concatenate(whole.by_period.index)) >= set(snapshot.split.train)
     label, pd = whole.label(whole.window), whole.pd[whole.window]
     assert roc_auc_score(label, pd) == pytest.approx(evaluation.metrics["roc_auc"])

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from loan_default_assets.policy.promotion import Decision
+from loan_default_assets.policy.promotion import Comparison, Decision, PromotionLimits
 from loan_default_assets.reports.figures.gate_figures import promotion_gates
 from loan_default_assets.reports.figures.model_facts import Omitted
 from loan_default_assets.reports.rendering.html_page import SECTIONS, render, sections
@@ -157,6 +157,52 @@ def test_the_verdict_comes_first(decision: str, role: str) -> None:
         assert verdict in shown[language]
         first = shown[language].index(verdict)
         assert first < shown[language].index("0.551")
+
+
+@pytest.mark.parametrize(
+    ("changed", "name", "passed", "decides"),
+    [
+        # Below the target, only an improvement over the champion is promoted.
+        ({"comparison": Comparison(-0.001, 0.09, 0.001, 0.05)}, "f1_better", False, True),
+        ({"comparison": Comparison(0.001, 0.09, 0.001, 0.05)}, "f1_better", True, True),
+        ({"comparison": None, "champion": None}, "f1_better", None, None),
+        ({"candidate": replace(INPUTS.candidate, f1=0.9)}, "f1_better", None, None),
+        # Without a champion that scores, few labels make a promotion provisional.
+        ({"candidate": replace(INPUTS.candidate, rows=500)}, "rows", False, True),
+        (
+            {"candidate": replace(INPUTS.candidate, rows=500), "comparison": None, "champion": None},
+            "rows",
+            False,
+            False,
+        ),
+        (
+            {
+                "candidate": replace(INPUTS.candidate, positives=50),
+                "comparison": None,
+                "champion": replace(INPUTS.champion, smoke_passed=False),
+            },
+            "defaults",
+            False,
+            False,
+        ),
+        (
+            {
+                "candidate": replace(INPUTS.candidate, rows=500),
+                "comparison": None,
+                "champion": None,
+                "limits": PromotionLimits(policy="strict"),
+            },
+            "rows",
+            False,
+            True,
+        ),
+    ],
+)
+def test_the_rules_lead_to_the_verdict(
+    changed: dict[str, Any], name: str, passed: bool | None, decides: bool | None
+) -> None:
+    found = [gate for gate in promotion_gates(replace(INPUTS, **changed), HERE).gates if gate.name == name]
+    assert [(gate.passed, gate.decides) for gate in found] == ([] if passed is None else [(passed, decides)])
 
 
 @pytest.mark.parametrize(

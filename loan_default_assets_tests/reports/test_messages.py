@@ -30,7 +30,7 @@ TESTS = validation_tests(validation_figures())
 COMPOSED = {
     *(f"verdict.{role}.{decision}" for role in ("candidate", "champion") for decision in get_args(Decision)),
     *(f"policy.{policy}" for policy in get_args(PromotionPolicy)),
-    *(f"light.{light}" for light in get_args(Light)),
+    *(f"{kind}.{light}" for kind in ("light", "grade_light") for light in get_args(Light)),
     *(f"direction.{direction}" for direction in get_args(Direction)),
     *(f"groups.{role}" for role in get_args(Role)),
     *(f"gate.{gate.name}" for gate in promotion_gates(INPUTS, HERE).gates),

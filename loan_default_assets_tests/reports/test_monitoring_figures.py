@@ -72,7 +72,17 @@ def test_psi_by_hand() -> None:
 def test_an_index_of_few_rows_is_undefined() -> None:
     found = stability_index(np.arange(1_000.0), np.arange(20.0))
     assert math.isnan(found.value)
-    assert found.light == "green"
+    assert found.light is None
+
+
+@pytest.mark.parametrize("values", [2, 5])
+def test_a_number_of_few_values_has_the_bound_of_its_bins(values: int) -> None:
+    rng = np.random.default_rng(4)
+    before, after = rng.integers(0, values, 500), rng.integers(0, values, 60)
+    number = stability_index(before.astype(float), after.astype(float))
+    category = category_index(before, after, values)
+    assert number.value == pytest.approx(category.value)
+    assert number.chance == category.chance
 
 
 def test_without_drift_chance_is_exceeded_as_often_as_stated() -> None:
@@ -172,6 +182,23 @@ def test_a_planted_weak_segment_is_found_and_no_other() -> None:
     assert (worst.column, worst.name) == ("branch", "2")
     assert worst.area.value < worst.implied_area
     assert worst.area_p_value < 0.001 < worst.p_value
+
+
+def test_every_weak_segment_is_found() -> None:
+    rng = np.random.default_rng(3)
+    group = np.repeat(np.arange(12), 500)
+    label = (rng.random(6_000) < np.where(group % 2, 0.5, 0.02)).astype(int)
+    found = weak_segments(
+        [group_texts("branch", [f"{g:02}" for g in group])], label, np.full(6_000, 0.2), HERE
+    )
+    assert len(found.found) == 12
+
+
+def test_a_value_that_is_called_other_is_one_of_the_others() -> None:
+    texts = ["other"] * 9 + [f"{n:02}" for n in range(15) for _ in range(15 - n)]
+    found = group_texts("purpose", texts)
+    assert found.names.count("other") == 1
+    assert (found.group == found.names.index("other")).sum() > 9
 
 
 def test_the_implied_area_is_that_of_labels_drawn_from_the_pds() -> None:

@@ -172,6 +172,13 @@ def test_the_cheapest_threshold_of_right_pds_is_the_break_even_pd() -> None:
     assert len(found.bands) == 20
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_no_threshold_is_cheaper_than_the_cheapest(seed: int) -> None:
+    label, pd = sample(300, seed)
+    costs = cut_offs(label, pd, 0.1, Economics(), HERE).costs
+    assert costs.cheapest_cost <= costs.at_threshold
+
+
 def test_a_swap_set_by_hand() -> None:
     label = np.array([0, 1, 0, 1, 1, 0])
     pd = np.array([0.1, 0.1, 0.1, 0.9, 0.9, 0.9])

@@ -149,7 +149,8 @@ def cut_offs(
 
 
 def _costs(defaults: np.ndarray, pd: np.ndarray, threshold: float, economics: Economics) -> ThresholdCosts:
-    at = np.linspace(0.0, min(1.0, float(pd[-1]) * 1.02 + 1e-6), THRESHOLDS)
+    grid = np.linspace(0.0, min(1.0, float(pd[-1]) * 1.02 + 1e-6), THRESHOLDS)
+    at = np.union1d(grid, [threshold])
 
     def figures(thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         below = np.searchsorted(pd, thresholds, side="left")
@@ -167,7 +168,7 @@ def _costs(defaults: np.ndarray, pd: np.ndarray, threshold: float, economics: Ec
         cost=tuple(cost.tolist()),
         approval_rate=tuple(approval.tolist()),
         f1=tuple(f1.tolist()),
-        at_threshold=float(figures(np.array([threshold]))[0][0]),
+        at_threshold=float(cost[np.searchsorted(at, threshold)]),
         cheapest=float(at[best]),
         cheapest_cost=float(cost[best]),
     )

@@ -35,9 +35,11 @@ class StabilityIndex:
     chance: float
 
     @property
-    def light(self) -> Light:
-        """By the rule of thumb .10 and .25; green where chance explains the index."""
-        if not self.value > max(AMBER, self.chance):
+    def light(self) -> Light | None:
+        """By the rule of thumb .10 and .25; green where chance explains the index, None with too few rows."""
+        if math.isnan(self.value):
+            return None
+        if self.value <= max(AMBER, self.chance):
             return "green"
         return "red" if self.value > RED else "amber"
 
@@ -71,8 +73,8 @@ class FeatureDrift:
 
     Attributes:
         feature: The feature.
-        window: Evaluation window against training rows.
-        periods: Every period against training rows.
+        window: Evaluation window against reference rows.
+        periods: Every period against reference rows.
     """
 
     feature: Feature
@@ -85,7 +87,7 @@ class Drift:
     """Drift of a model's inputs and scores.
 
     Attributes:
-        window_score: PSI of the score, evaluation window against training rows.
+        window_score: PSI of the score, evaluation window against reference rows.
         periods: In order; empty for loans without dates.
         features: The most drifted first.
     """
@@ -145,7 +147,7 @@ def _starts(days: np.ndarray, unit: str) -> np.ndarray:
 
 
 def stability_index(expected: np.ndarray, actual: np.ndarray) -> StabilityIndex:
-    """PSI of numbers over tenths of the first sample.
+    """PSI of numbers over tenths of the first sample, or over their values where they have at most ten.
 
     Args:
         expected: (n,) reference values, NaN a bin of its own.
@@ -153,6 +155,10 @@ def stability_index(expected: np.ndarray, actual: np.ndarray) -> StabilityIndex:
     """
     if min(len(expected), len(actual)) < FEWEST_ROWS:
         return StabilityIndex(math.nan, math.nan)
+    values, position = np.unique(np.concatenate([expected, actual]), return_inverse=True)
+    if len(values) <= BINS:
+        # A number of few values has fewer bins than quantiles, and what chance explains depends on their number.
+        return category_index(position[: len(expected)], position[len(expected) :], len(values))
     return StabilityIndex(psi(expected, actual, BINS), _chance(BINS + 1, len(expected), len(actual)))
 
 
@@ -184,7 +190,7 @@ def feature_drift(
     features: Sequence[Feature],
     numerical: np.ndarray,
     categorical: np.ndarray,
-    train: np.ndarray,
+    reference: np.ndarray,
     window: np.ndarray,
     by_period: PeriodRows,
 ) -> tuple[FeatureDrift, ...]:
@@ -194,7 +200,7 @@ def feature_drift(
         features: Numerical, then categorical features.
         numerical: (n, N) values.
         categorical: (n, C) codes.
-        train: (k,) positions of the training rows.
+        reference: (k,) positions of the reference rows.
         window: (m,) positions of the window's rows.
         by_period: The rows of each period.
     """
@@ -203,11 +209,11 @@ def feature_drift(
         parts = (window, *by_period.index)
         if feature.kind == "number":
             values = numerical[:, position]
-            indices = [stability_index(values[train], values[part]) for part in parts]
+            indices = [stability_index(values[reference], values[part]) for part in parts]
         else:
             codes = categorical[:, position - numerical.shape[1]]
             count = len(feature.categories) + 2
-            indices = [category_index(codes[train], codes[part], count) for part in parts]
+            indices = [category_index(codes[reference], codes[part], count) for part in parts]
         found.append(FeatureDrift(feature, indices[0], tuple(indices[1:])))
     return tuple(sorted(found, key=lambda drift: -np.nan_to_num(drift.window.value)))
 
@@ -227,7 +233,7 @@ def drift_periods(
         label: (n,) 1, 0, or -1 for an outcome that is not known.
         matured: (n,) bool: whether the outcome counts by the data cutoff.
         pd: (n,) PDs, NaN for a row that was not scored.
-        expected: (k,) PDs of training rows.
+        expected: (k,) PDs of the reference rows.
         trained_to: Last day of the rows that the model was fitted on.
     """
     found = []

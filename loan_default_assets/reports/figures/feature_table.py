@@ -75,7 +75,8 @@ def group_texts(column: str, texts: list[str]) -> Grouping:
     values, index, counts = np.unique(np.array(texts, dtype=object), return_inverse=True, return_counts=True)
     if len(values) <= MOST_GROUPS:
         return Grouping(column, tuple(map(str, values)), index)
-    kept = np.sort(np.argsort(-counts, kind="stable")[: MOST_GROUPS - 1])
+    named = np.flatnonzero(values != OTHER)
+    kept = np.sort(named[np.argsort(-counts[named], kind="stable")[: MOST_GROUPS - 1]])
     position = np.full(len(values), len(kept))
     position[kept] = np.arange(len(kept))
     return Grouping(column, (*(str(values[i]) for i in kept), OTHER), position[index])

@@ -19,7 +19,8 @@ def promotion_gates(inputs: PromotionInputs, source: FigureSource) -> PromotionG
 
 
 def _gates(inputs: PromotionInputs) -> Iterator[PromotionGate]:
-    model, limits = inputs.candidate, inputs.limits
+    model, limits, champion = inputs.candidate, inputs.limits, inputs.champion
+    served = champion is not None and all(getattr(champion, name) for name in INTEGRITY)
     for name in INTEGRITY:
         holds = bool(getattr(model, name))
         yield PromotionGate(name, holds, None, holds, True)
@@ -35,7 +36,8 @@ def _gates(inputs: PromotionInputs) -> Iterator[PromotionGate]:
         ("rows", model.rows, limits.sample_threshold),
         ("defaults", model.positives, limits.positive_threshold),
     ):
-        yield PromotionGate(name, count, fewest, count >= fewest, True)
+        # Without a champion, too few labels make the promotion provisional.
+        yield PromotionGate(name, count, fewest, count >= fewest, served or limits.policy == "strict")
     yield PromotionGate(
         "roc_auc_low", model.roc_auc_low, limits.auc_floor, model.roc_auc_low > limits.auc_floor, True
     )
@@ -49,6 +51,9 @@ def _gates(inputs: PromotionInputs) -> Iterator[PromotionGate]:
     yield PromotionGate(
         "f1_target", model.f1, limits.f1_threshold, model.f1 >= limits.f1_threshold, limits.policy == "strict"
     )
+    if inputs.comparison is not None and limits.policy != "strict" and model.f1 < limits.f1_threshold:
+        low = inputs.comparison.df1_low
+        yield PromotionGate("f1_better", low, 0.0, low > 0, True)
     if model.reference is not None:
         yield PromotionGate(
             "reference",

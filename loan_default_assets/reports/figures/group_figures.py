@@ -24,7 +24,6 @@ FEWEST_ROWS = 30
 WEAK_SHARE = 0.05
 WEAK_ROWS = 100
 WEAK_LEVEL = 0.05
-MOST_WEAK = 10
 Role = Literal["protected", "segment"]
 
 
@@ -110,7 +109,7 @@ class WeakSegments:
 
     Attributes:
         tested: Groups that were tested: those with 5 % of the loans, at least 100.
-        found: The most certain first, at most ten.
+        found: The most certain first.
     """
 
     tested: int
@@ -198,7 +197,7 @@ def weak_segments(
     ]
     weak = [one for one in found if min(one.p_value, one.area_p_value) < WEAK_LEVEL]
     weak.sort(key=lambda one: (min(one.p_value, one.area_p_value), one.column, one.name))
-    return WeakSegments(len(tested), tuple(weak[:MOST_WEAK]), source)
+    return WeakSegments(len(tested), tuple(weak), source)
 
 
 def _tested(column: str, name: str, label: np.ndarray, pd: np.ndarray) -> WeakSegment:

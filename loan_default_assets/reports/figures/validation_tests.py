@@ -126,7 +126,7 @@ def _stability(figures: ValidationFigures) -> Iterator[ValidationTest]:
         index = drift.window_score
         limit = max(AMBER, index.chance)
         yield ValidationTest("psi", "stability", index.value, "≤", limit, drift.source)
-        drifted = sum(one.window.light != "green" for one in drift.features)
+        drifted = sum(one.window.light in ("amber", "red") for one in drift.features)
         yield ValidationTest("csi", "stability", drifted, "≤", 0, drift.source)
     if not isinstance(grades, Omitted):
         yield ValidationTest("grade_order", "stability", grades.inversions, "≤", 0, grades.source)

@@ -128,7 +128,6 @@ class BarChart:
     value: Axis
     series: tuple[Series, ...]
     horizontal: bool = False
-    limits: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

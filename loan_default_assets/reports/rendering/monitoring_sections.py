@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from loan_default_assets.reports.figures.drift import AMBER, RED, StabilityIndex
+from loan_default_assets.reports.figures.drift import AMBER, RED
 from loan_default_assets.reports.figures.group_figures import (
     WEAK_LEVEL,
     ColumnGroups,
@@ -27,17 +27,16 @@ from loan_default_assets.reports.rendering.blocks import (
     Section,
     Series,
     Table,
-    Tone,
     Words,
     share_axis,
 )
 from loan_default_assets.reports.rendering.messages import message, titled, verbatim
 from loan_default_assets.reports.rendering.model_sections import feature_title, group_title
 from loan_default_assets.reports.rendering.number_format import formatted
-from loan_default_assets.reports.rendering.verdict_sections import omission
+from loan_default_assets.reports.rendering.verdict_sections import light, omission
 
-_TONES: dict[str, Tone] = {"green": "good", "amber": "warning", "red": "bad"}
 _LEVELS = {"green": 0, "amber": 1, "red": 2}
+_MOST_WEAK = 10
 _MOST_FEATURES = 15
 
 
@@ -46,7 +45,7 @@ def drift_section(figures: ReportFigures) -> Section:
     found = figures.drift
     if isinstance(found, Omitted):
         return Section("drift", message("section.drift"), [omission(found)])
-    drifted = [one for one in found.features if one.window.light != "green"]
+    drifted = [one for one in found.features if one.window.light in ("amber", "red")]
     blocks: list[Block] = [
         Paragraph(message("drift.explained")),
         Paragraph(
@@ -55,7 +54,7 @@ def drift_section(figures: ReportFigures) -> Section:
                 psi=formatted(found.window_score.value),
                 chance=formatted(found.window_score.chance),
             ),
-            _TONES[found.window_score.light],
+            light(found.window_score)[1],
         ),
         Paragraph(
             message("drift.features", count=str(len(drifted)), all=str(len(found.features))),
@@ -71,7 +70,7 @@ def drift_section(figures: ReportFigures) -> Section:
                 Words(verbatim(one.feature.name)),
                 Number(one.window.value),
                 Number(one.window.chance),
-                _light(one.window),
+                Words(*light(one.window)),
             )
             for one in found.features
         ),
@@ -126,7 +125,7 @@ def drift_section(figures: ReportFigures) -> Section:
             tuple(period.name for period in found.periods),
             tuple(tuple(index.value for index in one.periods) for one in found.features[:_MOST_FEATURES]),
             tuple(
-                tuple(_LEVELS[index.light] for index in one.periods)
+                tuple(_LEVELS[index.light or "green"] for index in one.periods)
                 for one in found.features[:_MOST_FEATURES]
             ),
             titled("light.green", "light.amber", "light.red"),
@@ -152,7 +151,7 @@ def drift_section(figures: ReportFigures) -> Section:
                 Number(one.default_rate.value, "percent"),
                 Number(one.mean_pd, "percent"),
                 Number(math.nan if one.score is None else one.score.value),
-                Words(verbatim("–")) if one.score is None else _light(one.score),
+                Words(verbatim("–")) if one.score is None else Words(*light(one.score)),
                 Words(message("word.yes" if one.in_training else "word.no")),
             )
             for one in found.periods
@@ -161,12 +160,6 @@ def drift_section(figures: ReportFigures) -> Section:
     )
     blocks += [Figures(tuple(charts), found.source, periods), features]
     return Section("drift", message("section.drift"), blocks)
-
-
-def _light(index: StabilityIndex) -> Words:
-    if math.isnan(index.value):
-        return Words(message("drift.too_few"))
-    return Words(message(f"light.{index.light}"), _TONES[index.light])
 
 
 def groups_section(figures: ReportFigures) -> Section:
@@ -237,7 +230,7 @@ def _weak(found: WeakSegments) -> list[Block]:
             Number(one.implied_area),
             Number(one.area_p_value, "p_value", "bad" if one.area_p_value < WEAK_LEVEL else "plain"),
         )
-        for one in found.found
+        for one in found.found[:_MOST_WEAK]
     ]
     columns = titled(
         "features.column",

@@ -6,7 +6,7 @@ import math
 from html import escape
 
 from loan_default_assets.reports.rendering.blocks import BarChart, Chart, HeatMap, LineChart, Series
-from loan_default_assets.reports.rendering.messages import Message
+from loan_default_assets.reports.rendering.messages import Message, verbatim
 from loan_default_assets.reports.rendering.number_format import formatted
 from loan_default_assets.reports.rendering.svg_canvas import (
     COLOURS,
@@ -119,11 +119,9 @@ def _category_ticks(canvas: Canvas, names: tuple[Message, ...], x: Scale, bottom
 
 
 def _vertical_bars(chart: BarChart) -> Canvas:
-    canvas, top, bottom = _frame(
-        Message("", (("text", ""),)), chart.value.title, _legend_height(chart.series)
-    )
+    canvas, top, bottom = _frame(verbatim(""), chart.value.title, _legend_height(chart.series))
     values = [v for one in chart.series for part in (one.y, one.high) for v in part]
-    y = axis_scale(chart.value, [0.0, *values, *chart.limits], bottom, top)
+    y = axis_scale(chart.value, [0.0, *values], bottom, top)
     y = Scale(min(0.0, y.low) if min([0.0, *values]) < 0 else 0.0, y.high, bottom, top)
     canvas.y_axis(y, _LEFT, WIDTH - _RIGHT, chart.value.kind)
     slot = (WIDTH - _RIGHT - _LEFT) / max(len(chart.names), 1)
@@ -148,10 +146,8 @@ def _horizontal_bars(chart: BarChart) -> Canvas:
     top = _TOP
     bottom = top + _BAR * 1.35 * max(len(chart.names), 1)
     canvas = Canvas(WIDTH, int(bottom + _BOTTOM))
-    x = axis_scale(chart.value, [0.0, *one.y, *one.low, *one.high, *chart.limits], left, WIDTH - 62)
+    x = axis_scale(chart.value, [0.0, *one.y, *one.low, *one.high], left, WIDTH - 62)
     canvas.x_axis(x, bottom, top, chart.value.kind)
-    for limit in chart.limits:
-        canvas.line(x(limit), top, x(limit), bottom, "#000000", 1.2, "5 3")
     colour = COLOURS[0]
     for index, (name, value) in enumerate(zip(chart.names, one.y, strict=True)):
         y = top + _BAR * 1.35 * (index + 0.5)

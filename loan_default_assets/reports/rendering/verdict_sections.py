@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from loan_default_assets.reports.figures.drift import Light, StabilityIndex
 from loan_default_assets.reports.figures.gate_figures import INTEGRITY
 from loan_default_assets.reports.figures.model_facts import Omitted, PromotionGate
 from loan_default_assets.reports.figures.report_figures import ReportFigures
+from loan_default_assets.reports.figures.validation_tests import ROUNDING
 from loan_default_assets.reports.rendering.blocks import (
     Axis,
     Block,
@@ -33,8 +35,6 @@ VERDICT_TONES: dict[str, Tone] = {
     "insufficient_labels": "warning",
     "rejected": "bad",
 }
-# The largest difference that is rounding, not another result.
-ROUNDING = 1e-6
 # Reasons why a section has no figures though nothing is missing.
 _EXPECTED = ("omitted.no_dates", "omitted.no_groups", "omitted.no_previous_champion")
 
@@ -99,16 +99,22 @@ def headlines(figures: ReportFigures) -> tuple[Headline, ...]:
         )
     if not isinstance(figures.drift, Omitted):
         index = figures.drift.window_score
-        tones: dict[str, Tone] = {"green": "good", "amber": "warning", "red": "bad"}
         found.append(
             Headline(
                 message("headline.psi"),
                 Number(index.value),
-                message(f"light.{index.light}"),
-                tones[index.light],
+                *light(index),
             )
         )
     return tuple(found)
+
+
+def light(index: StabilityIndex) -> tuple[Message, Tone]:
+    """The state of a stability index in words, and its tone."""
+    tones: dict[Light, Tone] = {"green": "good", "amber": "warning", "red": "bad"}
+    if index.light is None:
+        return message("drift.too_few"), "plain"
+    return message(f"light.{index.light}"), tones[index.light]
 
 
 def verdict_section(figures: ReportFigures) -> Section:
@@ -150,7 +156,7 @@ def _gate_row(gate: PromotionGate) -> tuple[Cell, ...]:
         measured = message("word.yes" if gate.value else "word.no")
         return name, Words(measured), Words(message("word.yes")), result
     kind: Format = "count" if gate.name in _COUNTED else "number"
-    above = {"roc_auc_low": ">", "ece": "≤", "leakage_excluded": "≤"}.get(gate.name, "≥")
+    above = {"roc_auc_low": ">", "f1_better": ">", "ece": "≤", "leakage_excluded": "≤"}.get(gate.name, "≥")
     required = Words(verbatim(f"{above}\u00a0{_limit(gate.limit, kind)}"))
     return name, Number(float(gate.value), kind), required, result
 

@@ -164,7 +164,7 @@ def _calibration(figures: ValidationFigures) -> list[SheetBlock]:
                 Number(grade.band.mean_pd, "percent"),
                 Number((tests := band_tests(grade.band)).jeffreys, "p_value"),
                 Number(tests.binomial, "p_value"),
-                Words(message(f"light.{tests.light}")),
+                Words(message(f"grade_light.{tests.light}")),
             )
             for grade in grades.grades
             if grade.band is not None
