@@ -57,10 +57,16 @@ def store_report(root: Path, version: str, evaluation: int, content: bytes) -> S
     write_file(path, content, partial_folder=root)
     record = {"version": version, "evaluation": evaluation, "file": path.name, "sha256": sha256}
     write_file(folder / f"{version}.json", f"{json.dumps(record, indent=1)}\n".encode(), partial_folder=root)
-    for other in folder.glob(f"{version}-*.html"):
-        if other != path:
-            other.unlink(missing_ok=True)
-    return StoredReport(version, evaluation, sha256, path)
+    stored = StoredReport(version, evaluation, sha256, path)
+    remove_former(stored)
+    return stored
+
+
+def remove_former(newest: StoredReport) -> None:
+    """Delete the reports of the version that this one replaced."""
+    for path in newest.path.parent.glob(f"{newest.version}-*.html"):
+        if path != newest.path:
+            path.unlink(missing_ok=True)
 
 
 def find_report(root: Path, version: str) -> StoredReport | None:

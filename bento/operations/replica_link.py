@@ -9,7 +9,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -231,8 +231,3 @@ def linked(database: Database) -> Database:
     if "tcp_user_timeout" in url.query or url.host is None:
         return database
     return replace(database, url=url.update_query_dict({"tcp_user_timeout": "10000"}).render_as_string(False))
-
-
-def outdated(workers: Sequence[ServiceWorker], desired: str | None) -> list[str]:
-    """The names of the living workers that do not serve the desired version."""
-    return [worker.worker for worker in workers if worker.alive and worker.loaded != desired]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from bento.operations.replica_link import ReplicaLink, outdated
+from bento.operations.replica_link import ReplicaLink
 from loan_default_assets.warehouse.registry import ModelRecord
 from loan_default_assets.warehouse.service_workers import ServiceWorker
 
@@ -25,7 +25,7 @@ def reloaded(
         "expected": len(alive) + max(0, starting),
         "desired": desired,
         "states": [_state(worker) for worker in alive],
-        "outdated": sorted({*outdated(alive, desired), *late}),
+        "outdated": sorted({*_outdated(alive, desired), *late}),
     }
 
 
@@ -35,7 +35,7 @@ def replicas(link: ReplicaLink, wanted: ModelRecord | None) -> dict[str, Any]:
     return {
         "desired": desired,
         "states": [_state(worker) | {"alive": worker.alive} for worker in workers],
-        "outdated": outdated(workers, desired),
+        "outdated": _outdated(workers, desired),
         "polling": link.polling,
         "problem": link.problem,
     }
@@ -44,7 +44,7 @@ def replicas(link: ReplicaLink, wanted: ModelRecord | None) -> dict[str, Any]:
 def counts(link: ReplicaLink, wanted: ModelRecord | None) -> dict[str, int]:
     """How many replicas are alive, this one among them, and how many of those have a worker without the champion."""
     workers = link.workers
-    behind = set(outdated(workers, wanted.version if wanted else None))
+    behind = set(_outdated(workers, wanted.version if wanted else None))
     return {
         "alive": len({link.replica, *(worker.replica for worker in workers if worker.alive)}),
         "outdated": len({worker.replica for worker in workers if worker.worker in behind}),
@@ -62,3 +62,8 @@ def _state(worker: ServiceWorker) -> dict[str, Any]:
         "loaded_at": worker.loaded_at.isoformat() if worker.loaded_at else None,
         "seen_at": worker.seen_at.isoformat() if worker.seen_at else None,
     }
+
+
+def _outdated(workers: Sequence[ServiceWorker], desired: str | None) -> list[str]:
+    """The names of the living workers that do not serve the desired version."""
+    return [worker.worker for worker in workers if worker.alive and worker.loaded != desired]

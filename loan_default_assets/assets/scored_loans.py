@@ -18,7 +18,8 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
     """The asset; its partitions are those of raw_loans."""
     key = dg.AssetKey([portfolio.name, "scored_loans"])
     engine = engine_of(settings.engine)
-    parquet = settings.models_folder / "scored_loans" if settings.scored_loans_parquet else None
+    folder = f"scored_loans/{portfolio.name}"
+    parquet = settings.models_folder / folder if settings.scored_loans_parquet else None
     cache = artifact_cache(settings)
 
     @dg.asset(
@@ -47,7 +48,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
             warehouse.batch_scores(portfolio),
             context.partition_keys,
             parquet=parquet,
-            upload=cache.objects.upload if cache else None,
+            upload=(lambda file, name: cache.objects.upload(file, f"{folder}/{name}")) if cache else None,
             engine=engine,
             log=context.log,
         )

@@ -2,13 +2,14 @@
 
 import time
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bento.prediction_log.spool_erasure import FILES, rewrite_files
 from loan_default_assets.commands.backup_erasure import BackupErasure, erase_in_backup, find_in_backup
+from loan_default_assets.commands.service_status import elsewhere
 from loan_default_assets.commands.session import CommandError, Session
 from loan_default_assets.warehouse import erasures
 from loan_default_assets.warehouse.erasures import ErasureCounts
@@ -24,12 +25,14 @@ class ErasurePlan:
 
     Attributes:
         spooled: Files with undelivered predictions.
+        elsewhere: Replicas of the service in other homes, and whether they are alive.
     """
 
     subject: ErasedSubject
     database: ErasureCounts
     spooled: int
     backups: tuple[BackupErasure, ...]
+    elsewhere: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def anything(self) -> bool:
@@ -73,6 +76,7 @@ def plan(session: Session, subject: ErasedSubject, backups: Sequence[Path]) -> E
         erasures.find(session.database, subject),
         sum(_holds(path, subject) for path in _spool_files(session)),
         tuple(find_in_backup(folder, name, subject) for folder in backups),
+        elsewhere(session),
     )
     known = found.database.predictions or found.database.last_erasure or found.database.anything
     in_backups = any(each.keys or each.undelivered_files for each in found.backups)
@@ -94,8 +98,9 @@ def erase(session: Session, subject: ErasedSubject, backups: Sequence[Path]) -> 
         What was erased.
 
     Raises:
-        CommandError: Undelivered records are held by a running service that does not deliver them, or a backup cannot
-            be changed; what came before is erased, and the same command does the rest.
+        CommandError: Undelivered records are held by a running service that does not deliver them or by a replica
+            that is lost, or a backup cannot be changed; what came before is erased, and the same command does the
+            rest.
         WarehouseError: The database cannot be reached or changed.
     """
     counts = erasures.erase(session.database, subject)
@@ -111,7 +116,14 @@ def erase(session: Session, subject: ErasedSubject, backups: Sequence[Path]) -> 
         )
     name = session.portfolio.name
     changed = tuple(erase_in_backup(folder, name, subject, erased_at) for folder in backups)
-    return ErasurePlan(subject, counts, rewritten, changed)
+    others = elsewhere(session)
+    if lost := [replica for replica, alive in others.items() if not alive]:
+        raise CommandError(
+            f"the database is erased, but {', '.join(lost)} of the service ended without delivering its predictions, "
+            f"and its files may hold features of this {subject.kind}\n"
+            "Next: start it again with the LOAN_DEFAULT_HOME that it had, or run the same command there"
+        )
+    return ErasurePlan(subject, counts, rewritten, changed, others)
 
 
 def _erase_spool(session: Session, subject: ErasedSubject) -> tuple[int, list[Path]]:
@@ -158,6 +170,15 @@ def text(found: ErasurePlan, *, applied: bool) -> str:
         f"refused      {counts.refused_records:,} records of refused_predictions",
         f"spool        {found.spooled:,} files with undelivered predictions",
     ]
+    for replica, alive in found.elsewhere.items():
+        lines.append(
+            f"service      {replica} has its own LOAN_DEFAULT_HOME: "
+            + (
+                "features that it has not delivered leave its disk when it delivers them"
+                if alive
+                else "it is lost, and its files may hold features"
+            )
+        )
     for each in found.backups:
         kept = "until it is deleted, its database holds rows of the loans" + (
             "" if each.sealed else " and readable features of predictions"

@@ -42,13 +42,15 @@ def workbook(session: Session, requested: str | None, output: Path | None = None
     Args:
         session: An open session.
         requested: A version of the registry; the champion when omitted.
-        output: The XLSX file; `reports/<version>.xlsx` beside the artifacts when omitted.
+        output: The XLSX file; `reports/<version>.xlsx` when omitted, beside artifacts in a folder, else in the home.
 
     Raises:
         CommandError: There is no such version, it was never evaluated, or the file cannot be written.
     """
     version = _version(session, requested)
-    path = output or session.artifacts.root / FOLDER / f"{version}.xlsx"
+    # Behind a URL, the folder of the artifacts holds copies that may be deleted at any time.
+    root = session.settings.home if session.artifacts.origin else session.artifacts.root
+    path = output or root / FOLDER / f"{version}.xlsx"
     with _told(path):
         content = validation_workbook(_inputs(session), version)
         if output is None:

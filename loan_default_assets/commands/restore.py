@@ -74,6 +74,11 @@ def _put_in_place(
     given = settings.database_url.get_secret_value() if settings.database_url else None
     with serve(settings.home, given) as url:
         pending_restore.settle(settings, url)
+        if replicas := dump.serving(url):
+            raise CommandError(
+                f"the service runs on this database: {', '.join(replicas)}; nothing was changed\n"
+                "Next: stop all of its replicas, then the same command"
+            )
         if not replace:
             _require_empty(settings, url)
         _add_models(source / backup_archive.MODELS, settings)

@@ -30,6 +30,23 @@ def replicas(session: Session, champion: ModelRecord | None) -> list[dict[str, A
     ]
 
 
+def elsewhere(session: Session) -> dict[str, bool]:
+    """Replicas of the service that run in other homes, and have spools there; whether any of their workers is alive.
+
+    Raises:
+        WarehouseError: The database cannot be reached.
+    """
+    with session.database.transaction() as cursor:
+        listed = service_workers.listed(cursor)
+    folder = session.settings.home / "service" / session.portfolio.name / "workers"
+    here = {worker.replica for worker in listed if (folder / f"{worker.worker}.lock").exists()}
+    found: dict[str, bool] = {}
+    for worker in listed:
+        if worker.replica not in here:
+            found[worker.replica] = found.get(worker.replica, False) or worker.alive
+    return found
+
+
 def _state(worker: ServiceWorker, champion: ModelRecord | None) -> str:
     if not worker.alive:
         return "lost"

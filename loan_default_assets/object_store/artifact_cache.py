@@ -34,7 +34,7 @@ from loan_default_assets.model.artifact_files import (
 from loan_default_assets.object_store.object_root import ObjectRoot
 from loan_default_assets.private_files import make_private_folders, write_file
 from loan_default_assets.report_files import FOLDER as REPORTS
-from loan_default_assets.report_files import ReportFileError, find_report, read_report
+from loan_default_assets.report_files import ReportFileError, find_report, read_report, remove_former
 from loan_default_assets.settings import Settings
 
 # Public keys that are trusted unless SIGNING_PUBLIC_KEYS is set.
@@ -170,6 +170,7 @@ class ArtifactCache:
             if found := find_report(self.root, version):
                 name = f"{REPORTS}/{found.path.name}"
                 self._mirror(found.path, self.objects.read([name]).get(name))
+                remove_former(found)
 
     def sizes(self) -> dict[str, int]:
         """Bytes by version, of what is in the root.

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 import dagster as dg
@@ -20,7 +20,6 @@ from loan_default_assets.pipeline.new_rows import NewRows, SourceState, new_rows
 from loan_default_assets.portfolio.ingest.source_marks import PartitionMark
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
-from loan_default_assets.warehouse.loaded_partitions import LoadedPartition
 
 NEW_ROWS_SENSOR = "load_new_rows"
 # Tag of the runs: what they load, so that a failed one is found again.
@@ -67,7 +66,7 @@ def build(
         requests: list[dg.RunRequest] = []
         waiting = 0
         for keys in _consecutive(portfolio, found.keys):
-            request = _run_request(context.instance, keys, state, before)
+            request = _run_request(context.instance, keys, state)
             if request is None:
                 waiting += 1
             elif len(requests) < _MOST_RUNS:
@@ -95,17 +94,15 @@ def _run_request(
     instance: dg.DagsterInstance,
     keys: Sequence[str],
     state: SourceState,
-    loaded: Mapping[str, LoadedPartition],
 ) -> dg.RunRequest | None:
     """The run that loads the partitions; None while a failed one of the same rows is recent."""
-    parts = [
-        f"{key} {loaded.get(key, LoadedPartition()).loads} {state.marks.get(key, PartitionMark()).mark}"
-        for key in keys
-    ]
+    parts = [f"{key} {state.marks.get(key, PartitionMark()).mark}" for key in keys]
     name = f"{keys[0]}:{keys[-1]}:{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:16]}"
-    attempted = dg.RunsFilter(tags={NEW_ROWS_TAG: name}, statuses=run_tracking.ENDED)
-    ended, attempts = instance.get_run_records(attempted, limit=1), instance.get_runs_count(attempted)
-    if ended and time.time() - (ended[0].end_time or time.time()) < _RETRY_SECONDS:
+    attempts = instance.get_runs_count(dg.RunsFilter(tags={NEW_ROWS_TAG: name}, statuses=run_tracking.ENDED))
+    failed = instance.get_run_records(
+        dg.RunsFilter(tags={NEW_ROWS_TAG: name}, statuses=run_tracking.FAILED), limit=1
+    )
+    if failed and time.time() - (failed[0].end_time or time.time()) < _RETRY_SECONDS:
         return None
     tags = {NEW_ROWS_TAG: name}
     if len(keys) == 1:

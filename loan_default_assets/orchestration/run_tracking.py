@@ -37,7 +37,8 @@ UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.CANCELING,
 ]
-ENDED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.SUCCESS]
+FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+ENDED = [*FAILED, dg.DagsterRunStatus.SUCCESS]
 # An announced retry that has not begun within this time is not expected any more.
 _RETRY_SECONDS = 900
 # Ended runs per job that are read.

@@ -41,7 +41,7 @@ def partition_file(
                 pa.table([rows.loan_id, rows.probability, rows.decision], schema=_SCHEMA)
             )
         if upload:
-            upload(partial, f"{folder.name}/{key}.parquet")
+            upload(partial, f"{key}.parquet")
         else:
             partial.replace(folder / f"{key}.parquet")
     finally:

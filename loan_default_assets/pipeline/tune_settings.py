@@ -99,7 +99,10 @@ def tune_settings(
         raise ChecksFailedError("; ".join(failed), checks)
     rows = len(snapshot.split.train)
     resolved = trial_config(config.for_rows(rows))
-    training = TrialTraining(portfolio, snapshot, resolved)
+    # A node may have a GPU that the task was not given.
+    training = TrialTraining(
+        portfolio, snapshot, replace(resolved, device="cpu") if engine.distributed else resolved
+    )
     subject = {
         "portfolio": portfolio.name,
         "portfolio_hash": portfolio.hash,

@@ -10,7 +10,7 @@ from typing import IO
 
 from psycopg2 import extensions, sql
 
-from loan_default_assets.warehouse import key_files, migrations
+from loan_default_assets.warehouse import key_files, migrations, service_workers
 from loan_default_assets.warehouse.client_programs import (
     DumpError,
     connection_arguments,
@@ -160,6 +160,18 @@ def portfolios(url: str) -> list[str]:
     """The schemas of portfolios."""
     with Database(url, migrations.SCHEMA, _reserved=True).transaction() as cursor:
         return [name for name in _schemas(cursor) if name not in _LIBRARIES]
+
+
+def serving(url: str) -> list[str]:
+    """Replicas of the service, of any portfolio of the database, with a worker that is alive."""
+    with Database(url, migrations.SCHEMA, _reserved=True).transaction() as cursor:
+        found: set[str] = set()
+        for schema in _schemas(cursor):
+            cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (f'"{schema}".service_workers',))
+            if cursor.fetchall() == [(True,)]:
+                cursor.execute(sql.SQL("SET LOCAL search_path TO {}").format(sql.Identifier(schema)))
+                found |= {worker.replica for worker in service_workers.listed(cursor) if worker.alive}
+        return sorted(found)
 
 
 def holds_data(url: str) -> str | None:

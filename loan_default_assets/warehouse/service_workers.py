@@ -18,6 +18,7 @@ from loan_default_assets.warehouse.database_errors import WarehouseError
 CHANNEL = "loan_default_service"
 # A lost worker stays listed, because its spool may hold predictions, until a worker of its replica is back.
 FORGOTTEN_AFTER = "1 day"
+_ALIVE = "seen_at > clock_timestamp() - make_interval(secs => lost_after_seconds)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +82,6 @@ def listed(cursor: extensions.cursor) -> tuple[ServiceWorker, ...]:
         "alive",
     )
     return tuple(ServiceWorker(**dict(zip(names, row, strict=True))) for row in cursor.fetchall())
-
-
-_ALIVE = "seen_at > clock_timestamp() - make_interval(secs => lost_after_seconds)"
 
 
 def request_reload(cursor: extensions.cursor, schema: str) -> int:

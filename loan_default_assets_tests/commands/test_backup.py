@@ -452,6 +452,19 @@ def test_a_backup_has_no_workers_of_the_service(occupied: Restored, empty: Resto
     assert (occupied.rows(count), empty.rows(count)) == ([(1,)], [(0,)])
 
 
+def test_nothing_is_restored_under_a_replica_of_another_home(archive: Path, occupied: Restored) -> None:
+    before = occupied.contents()
+    with open_session(occupied.settings) as session, session.database.transaction() as cursor:
+        for name, lost_after in (("pod-0:8000", 1e-6), ("pod-1:8000", 3600.0)):
+            worker = ServiceWorker(worker=name, replica=name, pid=7, lost_after_seconds=lost_after)
+            service_workers.write(cursor, worker)
+    with pytest.raises(
+        CommandError, match="the service runs on this database: pod-1:8000; nothing was changed"
+    ):
+        restore(occupied.settings, archive, replace=True)
+    assert occupied.contents() == before
+
+
 def test_a_backup_without_the_files_of_a_model_needs_to_be_asked_for(
     occupied: Restored, empty: Restored, tmp_path: Path
 ) -> None:

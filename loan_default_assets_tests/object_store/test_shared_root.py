@@ -96,7 +96,9 @@ def test_every_command_works_from_the_root(shared: SharedBank, tmp_path: Path) -
     scored = shared.done("score", loans)
     assert len(scored.splitlines()) >= 2401
     shared.done("score-loans", "--from", "2025-01-01", "--to", "2025-01-02")
-    assert sorted(objects.sizes("scored_loans")) == [f"scored_loans/2025-01-0{day}.parquet" for day in (1, 2)]
+    assert sorted(objects.sizes("scored_loans")) == [
+        f"scored_loans/small_bank/2025-01-0{day}.parquet" for day in (1, 2)
+    ]
     shared.done("sbom")
     assert "verified" in shared.done("verify", "--all")
     assert shared.former in shared.done("rollback")
@@ -122,6 +124,12 @@ def test_a_model_report_is_read_by_other_homes(shared: SharedBank, tmp_path: Pat
     other.refresh_report(version)
     content = read_report(other.root, version)
     assert content == objects.read([page])[page]
+    # A report that was replaced at the root stays nowhere.
+    former = other.root / "reports" / f"{version}-{0:012}.html"
+    former.write_bytes(b"former")
+    (other.root / record).unlink()
+    other.refresh_report(version)
+    assert not former.exists()
     # A copy that was altered is replaced; a report that was altered at the root is refused.
     (other.root / page).write_bytes(b"altered")
     other.refresh_report(version)

@@ -142,6 +142,15 @@ def test_a_failed_load_is_repeated_later(watching: Watching, monkeypatch: pytest
     assert search(watching.steps).keys == ()
 
 
+def test_a_run_that_fails_after_its_load_is_repeated_later_too(watching: Watching) -> None:
+    """The rows are stored and marked by then, and their features are missing."""
+    several, single = watching.requests()
+    assert watching.execute(several)
+    watching.steps.load([FOURTH])
+    watching.run_of(single, dg.DagsterRunStatus.FAILURE)
+    assert watching.tick().skip_message == "1 failed loads are repeated after 10 minutes"
+
+
 def test_a_load_that_ended_before_its_features_is_continued(watching: Watching) -> None:
     watching.steps.load([FIRST, SECOND, FOURTH])
     for request in watching.requests():

@@ -31,11 +31,12 @@ from loan_default_assets.commands import erase as erase_command
 from loan_default_assets.pipeline.load_loans import load_partitions
 from loan_default_assets.pipeline.make_features import make_features
 from loan_default_assets.portfolio.spec import load
-from loan_default_assets.warehouse import client_programs
+from loan_default_assets.warehouse import client_programs, service_workers
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.predictions import PredictionLog
 from loan_default_assets.warehouse.record_lines import ErasedSubject
+from loan_default_assets.warehouse.service_workers import ServiceWorker
 from loan_default_assets_tests.bento.random_requests import message
 from loan_default_assets_tests.bento.served_process import Served, service
 from loan_default_assets_tests.bento.small_portfolio import PORTFOLIO, request
@@ -343,6 +344,25 @@ def test_a_service_that_does_not_deliver_is_named(
     monkeypatch.setattr(erase_command, "DELIVERY_SECONDS", 20)
     assert installation.erase(ERASED, "--yes").exit_code == 0
     assert b'"key"' not in segment.read_bytes()
+
+
+@pytest.mark.parametrize(("lost_after", "code"), [(3600.0, 0), (1e-6, 1)])
+def test_replicas_with_other_homes_are_named(
+    installation: Installation, lost_after: float, code: int
+) -> None:
+    with installation.bank.database.transaction() as cursor:
+        service_workers.write(
+            cursor, ServiceWorker(worker="7-a", replica="pod-1:8000", pid=7, lost_after_seconds=lost_after)
+        )
+    assert "service      pod-1:8000 has its own LOAN_DEFAULT_HOME: " in installation.erase(ERASED).output
+    result = installation.erase(ERASED, "--yes")
+    assert result.exit_code == code
+    assert ("pod-1:8000 of the service ended without delivering" in result.output) == bool(code)
+    assert installation.bank.rows("SELECT loan_id FROM raw_data") == [(KEPT,)]
+    folder = installation.home / "service" / NAME / "workers"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "7-a.lock").touch()
+    assert "pod-1" not in installation.erase(ERASED).output, "it is of this home"
 
 
 def test_a_record_that_is_refused_while_the_erasure_waits_is_erased_too(
