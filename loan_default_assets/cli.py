@@ -310,6 +310,17 @@ def score(file: str, portfolio: str | None, source: str | None, output: str | No
         click.echo(score_file(session, file, output), err=True)
 
 
+@loan_default.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--rows", type=click.IntRange(1, 1_000_000), default=6000, show_default=True, help="Loans.")
+@verb
+def sample(file: Path, rows: int) -> None:
+    """Write a CSV of generated loans with outcomes, to try init and run without data of your own."""
+    from loan_default_assets.commands.sample import write_sample
+
+    click.echo(write_sample(file, rows))
+
+
 @loan_default.command("score-loans")
 @_portfolio_options
 @click.option(

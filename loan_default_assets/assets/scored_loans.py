@@ -18,8 +18,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
     """The asset; its partitions are those of raw_loans."""
     key = dg.AssetKey([portfolio.name, "scored_loans"])
     engine = engine_of(settings.engine)
-    folder = f"scored_loans/{portfolio.name}"
-    parquet = settings.models_folder / folder if settings.scored_loans_parquet else None
+    folder = f"scored_loans/{portfolio.name}" if settings.scored_loans_parquet else None
     cache = artifact_cache(settings)
 
     @dg.asset(
@@ -27,7 +26,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
         group_name=portfolio.name,
         description="The PD of every loan of a partition by the champion of the time of the run, in the table "
         "scored_loans; a partition is replaced as a whole. Where the scores came from is in scored_partitions.",
-        kinds={"torch", "postgres"} | ({"parquet"} if parquet else set()),
+        kinds={"torch", "postgres"} | ({"parquet"} if folder else set()),
         partitions_def=partitions_of(portfolio),
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=[
@@ -47,7 +46,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
             models.artifacts,
             warehouse.batch_scores(portfolio),
             context.partition_keys,
-            parquet=parquet,
+            parquet=settings.models_folder / folder if folder else None,
             upload=(lambda file, name: cache.objects.upload(file, f"{folder}/{name}")) if cache else None,
             engine=engine,
             log=context.log,

@@ -91,8 +91,8 @@ NEW_ROWS_FAULTS: tuple[Mutant, ...] = (
     mutant(
         "rows that come back are loaded again",
         SENSOR,
-        "{loaded.get(key, LoadedPartition()).loads} ",
-        "",
+        'run_key=f"{name}:{attempts}", partition_key',
+        "run_key=name, partition_key",
         TICKS,
     ),
     mutant("no load starts beside another one", SENSOR, "        if unfinished:", "        if False:", TICKS),

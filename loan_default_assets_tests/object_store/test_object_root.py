@@ -204,7 +204,9 @@ def test_a_partition_of_scores_is_replaced_as_a_whole(root_url: str, tmp_path: P
     name = "scored_loans/2025-01-01.parquet"
 
     def write(*ids: str, fail: bool = False) -> None:
-        with partition_file(folder, "2025-01-01", root.upload) as add:
+        with partition_file(
+            folder, "2025-01-01", lambda file, part: root.upload(file, f"scored_loans/{part}")
+        ) as add:
             add(ScoredBatch(list(ids), [0.5] * len(ids), [0] * len(ids)))  # type: ignore[arg-type]
             if fail:
                 raise KeyboardInterrupt
