@@ -26,7 +26,20 @@ if TYPE_CHECKING:
     from loan_default_assets.model.predictor import Predictor
 
 
-def score(session: Session, file: str, output: TextIO, *, today: date | None = None) -> int:
+@dataclass(frozen=True)
+class ScoredFile:
+    """What was scored.
+
+    Attributes:
+        loans: The number of applications.
+        request_id: Under which they are recorded, in the order of the file, from position 0 on.
+    """
+
+    loans: int
+    request_id: str
+
+
+def score(session: Session, file: str, output: TextIO, *, today: date | None = None) -> ScoredFile:
     """Score the applications of a file and write them as CSV.
 
     The columns are loan_id, probability, decision, reasons and model_version. A loan id that a spreadsheet would take
@@ -40,9 +53,6 @@ def score(session: Session, file: str, output: TextIO, *, today: date | None = N
         file: CSV or Parquet file of applications.
         output: Where the CSV is written.
         today: The date of applications without one, for tests.
-
-    Returns:
-        The number of applications.
 
     Raises:
         ArtifactError: The champion's files are missing or damaged, or their signature is not accepted.
@@ -80,7 +90,7 @@ def score(session: Session, file: str, output: TextIO, *, today: date | None = N
         session.predictions.append(predictions)
         written.to_csv(output, index=False, header=count == 0)
         count += len(frame)
-    return count
+    return ScoredFile(count, scoring.request_id)
 
 
 def _violations(portfolio: Portfolio, file: str, today: date) -> list[Violation]:
@@ -166,17 +176,23 @@ def _plain(frame: pd.DataFrame) -> list[list[Any]]:
 
 
 def score_file(session: Session, file: str, output: str | None) -> str:
-    """Score to `output`, or to standard output; a line on the outcome."""
+    """Score to `output`, or to standard output; lines on the outcome."""
     if output is None:
-        count = score(session, file, sys.stdout)
-        return f"scored {count} loans of {file}"
+        return _told(score(session, file, sys.stdout), file)
     target = Path(output)
     partial = target.with_name(f".{target.name}.partial")
     try:
         with partial.open("w", encoding="utf-8", newline="") as stream:
-            count = score(session, file, stream)
+            scored = score(session, file, stream)
         give_users_mode(partial, session.settings.home)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-    return f"scored {count} loans of {file} to {output}"
+    return _told(scored, f"{file} to {output}")
+
+
+def _told(scored: ScoredFile, what: str) -> str:
+    return (
+        f"scored {scored.loans} loans of {what}\n"
+        f"Next: loan-default explain {scored.request_id} --position N    (N: 0 for the first loan of the file)"
+    )

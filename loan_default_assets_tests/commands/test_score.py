@@ -1,4 +1,5 @@
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -36,7 +37,7 @@ def test_a_file_is_scored_by_the_champion_explained_and_logged_once(good_bank: B
     file = tmp_path / "applications.csv"
     loans.drop(columns=["defaulted", "collected"]).to_csv(file, index=False)
     output = io.StringIO()
-    assert score(good_bank.session, str(file), output) == len(loans)
+    assert score(good_bank.session, str(file), output).loans == len(loans)
     scored = pd.read_csv(io.StringIO(output.getvalue()))
     champion = good_bank.session.registry.champion()
     assert champion is not None
@@ -57,6 +58,17 @@ def test_a_file_is_scored_by_the_champion_explained_and_logged_once(good_bank: B
     assert [row[3] for row in logged] == adverse.tolist()
     score(good_bank.session, str(file), io.StringIO())
     assert _logged(good_bank) == logged
+
+
+def test_the_request_of_the_file_is_named(good_bank: Bank, tmp_path: Path) -> None:
+    file = tmp_path / "applications.csv"
+    loans = small_bank.loans(days=1).drop(columns=["defaulted", "collected"])
+    loans["loan"] = [f"named-{number}" for number in range(len(loans))]
+    loans.to_csv(file, index=False)
+    text = score_file(good_bank.session, str(file), str(tmp_path / "scores.csv"))
+    [named] = re.findall(r"loan-default explain (\S+) --position N", text)
+    found = good_bank.rows(f"SELECT loan_id FROM predictions WHERE request_id = '{named}' ORDER BY position")
+    assert [name for (name,) in found] == loans["loan"].tolist()
 
 
 def test_loan_ids_cannot_be_formulas_in_a_spreadsheet(good_bank: Bank, tmp_path: Path) -> None:
@@ -118,7 +130,7 @@ def test_dates_may_be_missing_in_single_rows(good_bank: Bank, tmp_path: Path) ->
     loans = small_bank.loans(days=1)
     loans["issued"] = loans["issued"].where(loans.index > 3)
     loans.drop(columns=["defaulted", "collected"]).to_csv(file, index=False)
-    assert score(good_bank.session, str(file), io.StringIO()) == len(loans)
+    assert score(good_bank.session, str(file), io.StringIO()).loans == len(loans)
 
 
 def test_a_file_that_does_not_fit_is_refused_and_nothing_is_logged(good_bank: Bank, tmp_path: Path) -> None:

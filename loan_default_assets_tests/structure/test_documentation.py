@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = (
     "README.md",
+    "README.ko.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "SECURITY.md",
@@ -31,7 +32,14 @@ def missing_files(text: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "document",
-    ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/retraining.md", "docs/threat-model.md"],
+    [
+        "README.md",
+        "README.ko.md",
+        "CONTRIBUTING.md",
+        "docs/architecture.md",
+        "docs/retraining.md",
+        "docs/threat-model.md",
+    ],
 )
 def test_every_named_file_exists(document: str) -> None:
     # Files of LOAN_DEFAULT_HOME.
