@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install demo test unit test-slow test-s3 lint format bench mutants chart constraints sbom audit licences interop clean
+.PHONY: install demo test unit test-slow test-s3 lint format bench mutants docs chart constraints sbom audit licences interop clean
 
 install: .venv/installed
 
@@ -47,6 +47,12 @@ bench: install
 # Planted faults, one after the other: about half an hour.
 mutants: install
 	$(BIN)/python -m loan_default_assets_tests.mutants --write docs/mutants.md
+
+# The pages of docs/ as a site in build/site, in an environment of their own.
+docs:
+	$(PYTHON) -m venv .venv/docs
+	.venv/docs/bin/python -m pip install --quiet 'mkdocs-material>=9.6,<10'
+	.venv/docs/bin/mkdocs build --strict
 
 # Newest versions that pyproject.toml allows, with their hashes.
 constraints: install
