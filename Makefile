@@ -1,6 +1,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
+# Compiled modules are kept: otherwise each process that a test starts compiles them, and each worker rewrites the
+# assertions of all tests.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: install demo test unit test-slow test-s3 lint format bench mutants docs chart constraints sbom audit licences interop clean
 
@@ -19,8 +22,9 @@ demo: install
 test: install
 	@$(MAKE) --no-print-directory -j 2 lint unit
 
+# In the order of the files, whose last ones are short; workers and files: loan_default_assets_tests/scheduling.py.
 unit: install
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-slow: install
 	$(BIN)/pytest -m slow

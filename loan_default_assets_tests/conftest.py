@@ -2,14 +2,18 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests.databases import fresh_database
 from loan_default_assets_tests.opened_bank import good_bank, open_bank
+from loan_default_assets_tests.scheduling import SharedBankScheduling, workers
 from loan_default_assets_tests.two_champions import two_champions
 from loan_default_assets_tests.warehouse.embedded.homes import accessible_folder
+from loan_default_assets_tests.warehouse.samples import portfolio
 
 __all__ = ["database_url", "good_bank", "open_bank", "postgres", "two_champions"]
 
@@ -20,6 +24,18 @@ _NOT_DURABLE = {
     "full_page_writes": "off",
     "shared_buffers": "64MB",
 }
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """The processes of `-n auto`."""
+    return workers()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedBankScheduling | None:
+    """Which worker runs which test, of `--dist loadfile`."""
+    return SharedBankScheduling(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +68,18 @@ def database_url(postgres: LocalPostgres) -> Iterator[str]:
     """URL of an empty database for this test only."""
     with fresh_database(postgres) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_url(postgres: LocalPostgres) -> Iterator[str]:
+    """URL of a database with the empty tables of the sample portfolio, which tests copy: a third of a migration."""
+    with fresh_database(postgres) as url:
+        Database(url, "sample").migrate(portfolio())
+        yield url
+
+
+@pytest.fixture
+def sample_database(postgres: LocalPostgres, migrated_url: str) -> Iterator[Database]:
+    """The empty tables of the sample portfolio, for this test only."""
+    with fresh_database(postgres, migrated_url) as url:
+        yield Database(url, "sample")

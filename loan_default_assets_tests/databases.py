@@ -4,6 +4,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import quote
 
 import psycopg2
@@ -18,7 +19,7 @@ from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 def fresh_database(postgres: LocalPostgres, template: str | None = None) -> Iterator[str]:
     """URL of an empty database, or of a copy of the one at the URL `template`, dropped at the end of the block."""
     name = f"test_{os.getpid()}_{next(_number)}"
-    server = postgres.start()
+    server = _server(postgres)
     copied = "template1" if template is None else make_url(template).database or ""
     statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
     _execute(server, statement.format(sql.Identifier(name), sql.Identifier(copied)))
@@ -27,6 +28,14 @@ def fresh_database(postgres: LocalPostgres, template: str | None = None) -> Iter
 
 
 _number = itertools.count()
+# A server that is not stopped during the run, by its folder: to ask whether it still runs takes as long as a query.
+_servers: dict[Path, str] = {}
+
+
+def _server(postgres: LocalPostgres) -> str:
+    if postgres.folder not in _servers:
+        _servers[postgres.folder] = postgres.start()
+    return _servers[postgres.folder]
 
 
 def _execute(url: str, statement: sql.Composed) -> None:

@@ -13,9 +13,10 @@ from loan_default_assets.commands.session import CommandError
 from loan_default_assets.commands.status import status
 from loan_default_assets.model.metrics import METRICS
 from loan_default_assets.portfolio.column_account import column_account
+from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets.warehouse.registry import ModelRecord
 from loan_default_assets_tests import small_bank
-from loan_default_assets_tests.opened_bank import Bank, OpenBank
+from loan_default_assets_tests.opened_bank import Bank, OpenBank, copied
 
 
 def test_the_chain_ends_with_a_champion_and_repeated_changes_nothing(good_bank: Bank) -> None:
@@ -74,40 +75,40 @@ def _fitted(encoder: ModelRecord) -> bytes:
 
 
 def test_the_same_snapshot_and_seed_give_the_same_version_in_another_database(
-    open_bank: OpenBank, database_url: str
+    good_bank: Bank, open_bank: OpenBank
 ) -> None:
     frame = small_bank.loans()
-    one = open_bank(frame)
-    one.run()
     two = open_bank(frame.sample(frac=1, random_state=0), name="small_bank_again")
     two.run()
-    first, second = one.session.registry.champion(), two.session.registry.champion()
+    first, second = good_bank.session.registry.champion(), two.session.registry.champion()
     assert first is not None
     assert second is not None
     assert _weights(first) == _weights(second)
 
 
-def test_later_rows_change_no_earlier_feature_and_nothing_fitted(open_bank: OpenBank) -> None:
+def test_later_rows_change_no_earlier_feature_and_nothing_fitted(
+    good_bank: Bank, postgres: LocalPostgres, tmp_path: Path
+) -> None:
     frame = small_bank.loans()
-    bank = open_bank(frame)
-    bank.run()
-    encoders = [r for r in bank.session.registry.history() if r.kind == "encoder"]
-    [split_start] = {r.window_from for r in encoders}
-    assert split_start is not None
-    validation_end = encoders[0].trained_to
-    assert validation_end is not None
+    with copied(good_bank, postgres, tmp_path) as open_copy:
+        bank = open_copy(frame)
+        encoders = [r for r in bank.session.registry.history() if r.kind == "encoder"]
+        [split_start] = {r.window_from for r in encoders}
+        assert split_start is not None
+        validation_end = encoders[0].trained_to
+        assert validation_end is not None
 
-    altered = frame.copy()
-    later = pd.to_datetime(altered["issued"]).dt.date >= split_start
-    altered.loc[later, ["income", "amount"]] *= 7.0
-    altered.loc[later, "purpose"] = "other"
-    earlier_keys = [k for k in bank.session.loans.partitions() if date.fromisoformat(k) < split_start]
-    before = bank.session.loans.read_processed(keys=earlier_keys).digest()
-    other = open_bank(altered)
-    other.run()
-    assert other.session.loans.read_processed(keys=earlier_keys).digest() == before
-    first, second = (_fitted(r) for r in other.session.registry.history() if r.kind == "encoder")
-    assert first == second
+        altered = frame.copy()
+        later = pd.to_datetime(altered["issued"]).dt.date >= split_start
+        altered.loc[later, ["income", "amount"]] *= 7.0
+        altered.loc[later, "purpose"] = "other"
+        earlier_keys = [k for k in bank.session.loans.partitions() if date.fromisoformat(k) < split_start]
+        before = bank.session.loans.read_processed(keys=earlier_keys).digest()
+        other = open_copy(altered)
+        other.run()
+        assert other.session.loans.read_processed(keys=earlier_keys).digest() == before
+        first, second = (_fitted(r) for r in other.session.registry.history() if r.kind == "encoder")
+        assert first == second
 
 
 def test_a_replay_uses_only_what_was_known(open_bank: OpenBank) -> None:

@@ -27,8 +27,7 @@ from loan_default_assets.reports.figures.model_facts import Omitted
 from loan_default_assets.reports.rendering.explanation_text import explanation_object, explanation_text
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests import small_bank
-from loan_default_assets_tests.databases import fresh_database
-from loan_default_assets_tests.opened_bank import Bank, opening
+from loan_default_assets_tests.opened_bank import Bank, copied
 from loan_default_assets_tests.opened_predictions import opened
 from loan_default_assets_tests.two_champions import MARCH, serve
 
@@ -49,13 +48,12 @@ TEXTS = {
 
 
 @pytest.fixture(scope="module")
-def explained_bank(postgres: LocalPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+def explained_bank(
+    good_bank: Bank, postgres: LocalPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Bank]:
     """A bank with a champion, trained before its portfolio had what explanations need."""
-    folder = tmp_path_factory.mktemp("explained_bank")
-    with fresh_database(postgres) as url, opening(url, folder) as opened_bank:
-        bank = opened_bank()
-        bank.run()
-        yield bank
+    with copied(good_bank, postgres, tmp_path_factory.mktemp("explained_bank")) as opened_bank:
+        yield opened_bank()
 
 
 @pytest.fixture(scope="module")

@@ -35,19 +35,17 @@ FEATURES = {"amount": 0.1, "note": "Canary"}
 
 
 @pytest.fixture
-def database(database_url: str) -> Database:
+def database(sample_database: Database) -> Database:
     """Two partitions of six loans, each with two predictions; one request of two applications names no loan."""
-    database = Database(database_url, "sample")
-    database.migrate(portfolio())
-    Registry(database).register(classifier("c1"))
-    loans = Loans(database, portfolio())
+    Registry(sample_database).register(classifier("c1"))
+    loans = Loans(sample_database, portfolio())
     for key in (DAY, "2024-01-02"):
         loans.replace_raw(key, raw(NAMES, key=key))
         loans.replace_processed(key, processed(NAMES, key=key))
-    log = PredictionLog(database)
+    log = PredictionLog(sample_database)
     log.append([prediction(loan) for loan in NAMES for _ in range(2)])
     log.append([prediction(None, request_id=REQUEST, position=position) for position in range(2)])
-    return database
+    return sample_database
 
 
 def prediction(loan: str | None, **changes: Any) -> Prediction:

@@ -31,14 +31,12 @@ NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def database(database_url: str) -> Database:
-    database = Database(database_url, "sample")
-    database.migrate(portfolio())
-    registry = Registry(database)
+def database(sample_database: Database) -> Database:
+    registry = Registry(sample_database)
     for version in ("c1", "c2"):
         registry.register(classifier(version))
     registry.promote("c1", expected=None, verdict="approved", reason="first")
-    return database
+    return sample_database
 
 
 @pytest.fixture

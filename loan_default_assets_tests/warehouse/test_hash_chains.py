@@ -52,15 +52,13 @@ def insert_former(cursor: extensions.cursor) -> None:
 
 
 @pytest.fixture
-def database(database_url: str) -> Database:
-    database = Database(database_url, "sample")
-    database.migrate(portfolio())
-    Registry(database).register(classifier("c1"))
-    with database.transaction() as cursor:
+def database(sample_database: Database) -> Database:
+    Registry(sample_database).register(classifier("c1"))
+    with sample_database.transaction() as cursor:
         cursor.execute(
             "SELECT create_prediction_month(make_date(2024, n, 1)) FROM generate_series(3, 5) AS n"
         )
-    return database
+    return sample_database
 
 
 def predictions(count: int, **changes: Any) -> list[Prediction]:

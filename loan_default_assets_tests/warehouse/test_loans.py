@@ -21,10 +21,8 @@ NEXT = "2024-01-02"
 
 
 @pytest.fixture
-def database(database_url: str) -> Database:
-    database = Database(database_url, "sample")
-    database.migrate(portfolio())
-    return database
+def database(sample_database: Database) -> Database:
+    return sample_database
 
 
 @pytest.fixture

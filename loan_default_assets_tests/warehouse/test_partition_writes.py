@@ -22,10 +22,8 @@ KEYS = [(date(2024, 1, 1) + timedelta(days=day)).isoformat() for day in range(12
 
 
 @pytest.fixture
-def database(database_url: str) -> Database:
-    database = Database(database_url, "sample")
-    database.migrate(portfolio())
-    return database
+def database(sample_database: Database) -> Database:
+    return sample_database
 
 
 @pytest.fixture

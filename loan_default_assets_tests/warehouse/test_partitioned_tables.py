@@ -86,11 +86,9 @@ def line(created_at: datetime, request_id: str | None = None) -> bytes:
 
 
 @pytest.fixture
-def database(database_url: str) -> Database:
-    database = Database(database_url, "sample")
-    database.migrate(portfolio())
-    Registry(database).register(classifier("c1"))
-    return database
+def database(sample_database: Database) -> Database:
+    Registry(sample_database).register(classifier("c1"))
+    return sample_database
 
 
 @pytest.fixture

@@ -34,17 +34,15 @@ TOMBSTONES = (
 
 
 @pytest.fixture
-def database(database_url: str) -> Database:
+def database(sample_database: Database) -> Database:
     """Two models; L000000 and L000001 have a matured outcome, L000002 has one that counts from June on."""
-    database = Database(database_url, "sample")
-    database.migrate(portfolio())
     for version in ("c1", "c2"):
-        Registry(database).register(classifier(version))
-    loans = Loans(database, portfolio())
+        Registry(sample_database).register(classifier(version))
+    loans = Loans(sample_database, portfolio())
     observed = [pd.Timestamp("2024-02-01"), pd.Timestamp("2024-02-01"), pd.Timestamp("2024-06-01")]
     loans.replace_raw("2024-01-01", raw(ids(3)).assign(label=1.0, label_observed_at=observed))
     loans.replace_processed("2024-05-01", processed(ids(1), key="2024-05-01"))
-    return database
+    return sample_database
 
 
 def prediction(created_at: datetime, loan: str | None = "L000000", **changes: Any) -> Prediction:

@@ -11,14 +11,12 @@ import pytest
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.registry import Registry, RegistryError, StaleChampion
-from loan_default_assets_tests.warehouse.samples import classifier, portfolio
+from loan_default_assets_tests.warehouse.samples import classifier
 
 
 @pytest.fixture
-def database(database_url: str) -> Database:
-    database = Database(database_url, "sample")
-    database.migrate(portfolio())
-    return database
+def database(sample_database: Database) -> Database:
+    return sample_database
 
 
 @pytest.fixture
