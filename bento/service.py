@@ -21,6 +21,7 @@ from starlette.responses import Response
 
 from bento.access.api_keys import ConfigurationError
 from bento.access.startup_checks import check, require_free_port
+from bento.console.console_routes import ConsoleRoutes
 from bento.http_api import header_limits, serialization
 from bento.http_api.endpoints import json_response, read_only_app
 from bento.http_api.middleware import HttpMiddleware
@@ -126,6 +127,7 @@ class LeanService(bentoml.Service[Any]):
         keys,
         settings.artifact_folder,
         copies.refresh_report if copies else None,
+        ConsoleRoutes(runtime, types, keys, None if copies else settings.artifact_folder).routes(),
     ),
     path="/",
 )

@@ -69,9 +69,14 @@ def remove_former(newest: StoredReport) -> None:
             path.unlink(missing_ok=True)
 
 
+def is_version(text: str) -> bool:
+    """Whether a text could name a model, and so may become part of a path."""
+    return _VERSION.fullmatch(text) is not None
+
+
 def find_report(root: Path, version: str) -> StoredReport | None:
     """The newest report of a version, unread; None where there is none."""
-    if not _VERSION.fullmatch(version):
+    if not is_version(version):
         return None
     try:
         record = json.loads((root / FOLDER / f"{version}.json").read_bytes())

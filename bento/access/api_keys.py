@@ -27,8 +27,8 @@ class Keys:
     """The keys of a deployment, kept as digests. Without keys, every client has every permission."""
 
     def __init__(self, user: list[str], admin: list[str]) -> None:
-        self._digests = [(_digest(key), Role.USER) for key in user]
-        self._digests += [(_digest(key), Role.ADMIN) for key in admin]
+        self._digests = [(digest_of(key), Role.USER) for key in user]
+        self._digests += [(digest_of(key), Role.ADMIN) for key in admin]
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Keys":
@@ -52,9 +52,13 @@ class Keys:
     def __bool__(self) -> bool:
         return bool(self._digests)
 
+    def digests(self) -> list[tuple[bytes, Role]]:
+        """SHA-256 and role of every key."""
+        return list(self._digests)
+
     def role(self, presented: str | None) -> Role | None:
         """The role of a key, None for an unknown key. Every comparison takes constant time."""
-        digest = _digest(presented or "")
+        digest = digest_of(presented or "")
         matching = None
         for known, role in self._digests:
             if hmac.compare_digest(digest, known):
@@ -83,7 +87,8 @@ def presented_key(authorization: str | None, x_api_key: str | None) -> str | Non
     return x_api_key
 
 
-def _digest(key: str) -> bytes:
+def digest_of(key: str) -> bytes:
+    """SHA-256 of a key."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
 
 

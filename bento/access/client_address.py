@@ -54,6 +54,18 @@ class ClientAddresses:
             return str(ipaddress.ip_network((address, IPV6_CLIENT_BITS), strict=False))
         return str(address or peer)
 
+    def is_secure(self, peer: str, scheme: str, forwarded: str) -> bool:
+        """Whether the client speaks TLS: with the service, or with the trusted proxy before it.
+
+        Args:
+            peer: The address of the other end of the connection.
+            scheme: Of the connection.
+            forwarded: The value of `X-Forwarded-Proto`.
+        """
+        address = _address(peer)
+        trusted = address is not None and any(address in network for network in self._trusted)
+        return scheme == "https" or (trusted and forwarded.strip().lower() == "https")
+
 
 @lru_cache(maxsize=4096)
 def _address(text: str) -> Address | None:

@@ -23,8 +23,18 @@ ROUTES: dict[str, frozenset[Role]] = {
     "/docs.json": EITHER,
     "/schema.json": EITHER,
     "/": EITHER,
+    "/docs": EITHER,
+    "/score": USER,
+    "/login": PUBLIC,
+    "/logout": PUBLIC,
+    "/console.css": PUBLIC,
+    "/icon.svg": PUBLIC,
 }
 STATIC = "/static_content/"
+# What a browser shows: a refusal is a page too, and without a key it leads to the login.
+PAGES = frozenset({"/", "/docs", "/score", "/login", "/logout", "/report"})
+# Pages that accept a form. Only they accept a session in place of a key for more than reading.
+FORMS = frozenset({"/score", "/login", "/logout"})
 
 METHODS: dict[str, frozenset[Role]] = {
     "/loan_default.v1.LoanDefault/Predict": USER,

@@ -1,11 +1,11 @@
-"""The read-only routes: health, model info, model report, metrics, OpenAPI document and index page.
+"""The read-only routes: health, model info, model report, metrics, OpenAPI document, its page, and the console.
 
-The index page shows the OpenAPI document with BentoML's copy of Swagger UI, since BentoML's own page loads a tracker
+The page /docs shows the OpenAPI document with BentoML's copy of Swagger UI, since BentoML's own page loads a tracker
 from another site.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,14 +21,14 @@ from bento.operations.prometheus_metrics import CONTENT_TYPE
 from bento.operations.replica_states import counts
 from bento.schemas.problems import NO_REPORT
 from loan_default_assets.model.artifact_files import ArtifactRootError
-from loan_default_assets.report_files import ReportFileError, read_report
+from loan_default_assets.report_files import ReportFileError, is_version, read_report
 
 if TYPE_CHECKING:
     from bento.operations.worker import Runtime
 
-INDEX = """<!doctype html>
+DOCS = """<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><title>Loan default</title>
+<head><meta charset="utf-8"><title>Loan default: API</title>
 <link rel="stylesheet" href="static_content/swagger-ui.css"></head>
 <body><div id="swagger-ui"></div>
 <script src="static_content/swagger-ui-bundle.js"></script>
@@ -52,6 +52,7 @@ def read_only_app(
     keys: Keys,
     reports_root: Path,
     refresh_report: Callable[[str], None] | None = None,
+    pages: Sequence[Route] = (),
 ) -> Starlette:
     """The application with the read-only routes.
 
@@ -61,6 +62,7 @@ def read_only_app(
         keys: The API keys; where there are any, health has details for their clients only.
         reports_root: Root of the artifacts, beside which the model reports are.
         refresh_report: Copies the report of a version there, where the root is behind a URL; None for a folder.
+        pages: The routes of the console.
     """
 
     async def health(request: Request) -> Response:
@@ -93,12 +95,13 @@ def read_only_app(
                 refresh_report(version)
         return read_report(reports_root, version)
 
-    async def report(_: Request) -> Response:
+    async def report(request: Request) -> Response:
         current = runtime().champion.current
-        if current is None:
+        version = request.query_params.get("version") or (current.version if current else "")
+        if not is_version(version):
             return json_response(NO_REPORT.body(), NO_REPORT.status)
         try:
-            content = await asyncio.to_thread(newest_report, current.version)
+            content = await asyncio.to_thread(newest_report, version)
         except ReportFileError:
             return json_response(NO_REPORT.body(), NO_REPORT.status)
         return Response(content, media_type="text/html", headers=_REPORT_HEADERS)
@@ -106,8 +109,8 @@ def read_only_app(
     async def openapi(_: Request) -> Response:
         return json_response(document)
 
-    async def index(_: Request) -> Response:
-        return Response(INDEX, media_type="text/html")
+    async def docs(_: Request) -> Response:
+        return Response(DOCS, media_type="text/html")
 
     return Starlette(
         routes=[
@@ -117,7 +120,8 @@ def read_only_app(
             Route("/report", report),
             Route("/openapi.json", openapi),
             Route("/docs.json", openapi),
-            Route("/", index),
+            Route("/docs", docs),
+            *pages,
         ]
     )
 

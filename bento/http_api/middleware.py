@@ -1,4 +1,4 @@
-"""The ASGI middleware of every HTTP request: path, API key, rate, concurrency, size, time limit, and metrics.
+"""The ASGI middleware of every HTTP request: path, API key or session, rate, concurrency, size, time limit, metrics.
 
 It runs before the routes, so a refused request costs little: neither path nor body of an unknown client is processed.
 """
@@ -9,10 +9,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from bento.access.api_keys import Keys, presented_key
+from bento.access.api_keys import Keys, Role, presented_key
 from bento.access.client_address import ClientAddresses, networks
-from bento.access.permissions import ROUTES, route_of
+from bento.access.permissions import FORMS, PAGES, ROUTES, route_of
 from bento.access.rate_limit import RateLimit
+from bento.access.sessions import Sessions
+from bento.console.page_texts import accepts_html, language_of
+from bento.console.problem_page import problem_page
 from bento.operations.error_location import unexpected
 from bento.schemas import problems
 from bento.schemas.problems import Problem
@@ -42,6 +45,7 @@ class HttpMiddleware:
         self._app, self._keys, self._count = app, keys, count
         self._rate = RateLimit(settings.service_rate_limit / settings.service_workers)
         self._addresses = ClientAddresses(networks(settings.trusted_proxies))
+        self._sessions = Sessions(keys)
         self._max_in_flight = -(-settings.service_max_concurrency // settings.service_workers)
         self._timeout, self._max_body = settings.service_timeout_seconds, settings.service_max_body_bytes
         self._max_headers = settings.service_max_header_bytes
@@ -76,7 +80,7 @@ class HttpMiddleware:
             except Exception as error:  # noqa: BLE001 - the text of an error may quote the request
                 problem = unexpected(logger, route or UNKNOWN, error)
             if problem is not None and not status:
-                await _respond(problem, counted_send, close=_has_body(scope))
+                await _respond(problem, counted_send, scope, route)
         finally:
             self._in_flight -= 1
             self._count(route or UNKNOWN, status or CLIENT_CLOSED, time.perf_counter() - started)
@@ -91,8 +95,12 @@ class HttpMiddleware:
             return problems.NOT_LOCAL
         if not self._keys and scope["method"] not in READING and _is_cross_site(scope, headers):
             return problems.OTHER_ORIGIN
-        role = self._keys.role(key)
-        if self._rate and not self._rate.admits(key if role and key else self._address(scope)):
+        role, client = self._keys.role(key), key
+        scope["loan_default.secure"] = self._is_secure(scope, headers)
+        if key is None and (route in FORMS or scope["method"] in READING):
+            role, client = self._session(scope, headers)
+        scope["loan_default.role"] = role
+        if self._rate and not self._rate.admits(client if role and client else self._address(scope)):
             return problems.TOO_MANY
         if route is None:
             return problems.NOT_FOUND
@@ -100,14 +108,29 @@ class HttpMiddleware:
             return refused
         if self._in_flight > self._max_in_flight and ROUTES.get(route):
             return problems.TOO_MANY
-        if scope["method"] == "POST":
+        if scope["method"] == "POST" and route in FORMS:
+            # A browser sends a session with every form of this site, a key with none.
+            if key is None and not _is_own_form(headers):
+                return problems.FOREIGN_FORM
+            if _media_type(headers) != b"application/x-www-form-urlencoded":
+                return problems.NOT_FORM
+        elif scope["method"] == "POST":
             # With a key, a request without content need not name a type; a browser sends keys to no other site.
             unnamed = b"application/json" if self._keys else b""
-            media = headers.get(b"content-type", unnamed).split(b";")[0].strip().lower()
-            if media != b"application/json":
+            if _media_type(headers, unnamed) != b"application/json":
                 return problems.NOT_JSON
         length = headers.get(b"content-length", b"0")
         return problems.TOO_LARGE if length.isdigit() and int(length) > self._max_body else None
+
+    def _session(self, scope: Any, headers: dict[bytes, bytes]) -> tuple[Role | None, str | None]:
+        cookies = headers.get(b"cookie", b"").decode("latin-1")
+        session = self._sessions.read(cookies, secure=scope["loan_default.secure"]) if cookies else None
+        return (session.role, session.key) if session else (None, None)
+
+    def _is_secure(self, scope: Any, headers: dict[bytes, bytes]) -> bool:
+        forwarded = headers.get(b"x-forwarded-proto", b"").decode("latin-1")
+        peer = (scope.get("client") or ("",))[0]
+        return self._addresses.is_secure(peer, scope.get("scheme", "http"), forwarded)
 
     def _address(self, scope: Any) -> str:
         forwarded = [
@@ -145,21 +168,44 @@ def _has_body(scope: Any) -> bool:
     return b"transfer-encoding" in names or names.get(b"content-length", b"0") != b"0"
 
 
-async def _respond(problem: Problem, send: Any, *, close: bool) -> None:
-    body = problem.body()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-    ]
-    if problem.status == 401:
+async def _respond(problem: Problem, send: Any, scope: Any, route: str | None) -> None:
+    """Send the refusal: as JSON, or to a browser as a page; a browser without a key is led to the login."""
+    names = dict(scope["headers"])
+    status, body, media = problem.status, problem.body(), b"application/json"
+    headers = [(b"cache-control", b"no-store")]
+    if route in PAGES and accepts_html(_text(names.get(b"accept"))):
+        language = language_of(scope.get("query_string", b""), _text(names.get(b"accept-language")))
+        page = problem_page(problem, language)
+        body, media = page.body, b"text/html; charset=utf-8"
+        headers = list(page.headers)
+        if (
+            problem.status == 401
+            and scope["method"] in READING
+            and not names.keys() & {b"authorization", b"x-api-key"}
+        ):
+            status, body = 303, b""
+            headers.append((b"location", f"login?lang={language}".encode()))
+    headers += [(b"content-type", media), (b"content-length", str(len(body)).encode())]
+    if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
-    if problem.status in (429, 503):
+    if status in (429, 503):
         headers.append((b"retry-after", b"1"))
-    if close:
+    if _has_body(scope):
         headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def _is_own_form(headers: dict[bytes, bytes]) -> bool:
+    """Whether a browser says that a page of this service sends the form; every browser sends one of the headers."""
+    site = headers.get(b"sec-fetch-site")
+    if site is not None:
+        return site == b"same-origin"
+    return headers.get(b"origin", b"").lower().partition(b"://")[2] == headers.get(b"host", b"?").lower()
+
+
+def _media_type(headers: dict[bytes, bytes], otherwise: bytes = b"") -> bytes:
+    return headers.get(b"content-type", otherwise).split(b";")[0].strip().lower()
 
 
 def _is_local(scope: Any, headers: dict[bytes, bytes]) -> bool:

@@ -77,12 +77,18 @@ def exposition(reports: Iterable[WorkerReport], shared: str | None) -> bytes:
         reports: The living workers.
         shared: The folder with the counts of all workers; None for the counts of this process.
     """
-    registry = CollectorRegistry()
-    if shared:
-        multiprocess.MultiProcessCollector(registry, path=shared)
     workers = CollectorRegistry()
     workers.register(_Workers(reports))
-    return generate_latest(registry if shared else REGISTRY) + generate_latest(workers)
+    return generate_latest(counts_of_workers(shared)) + generate_latest(workers)
+
+
+def counts_of_workers(shared: str | None) -> CollectorRegistry:
+    """The counts of all workers, from the folder `shared`; those of this process where it is None."""
+    if not shared:
+        return REGISTRY
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry, path=shared)
+    return registry
 
 
 def reserve_disk_space(shared: str | None) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bento.access.api_keys import Keys
+from bento.console.overview_facts import OverviewReader
 from bento.grpc_api.grpc_server import GrpcServer, GrpcService
 from bento.inference.champion_loader import Champion
 from bento.inference.engine import Engine
@@ -20,6 +21,7 @@ from bento.operations.error_location import error_location
 from bento.operations.model_info import ModelInfo
 from bento.operations.replica_link import ReplicaLink, direct_database, linked, replica_name
 from bento.operations.replica_states import reloaded
+from bento.operations.request_latency import RouteLatency, latencies
 from bento.operations.worker_registry import WorkerRegistry, WorkerReport
 from bento.packaging import pinned_keys, pinned_record
 from bento.prediction_log.records import deliver_to, keep_refused_in
@@ -39,6 +41,8 @@ logger = logging.getLogger("bentoml.loan_default")
 
 # Between two looks at the rows of all workers, while a reload waits for them.
 RELOAD_LOOK_SECONDS = 0.1
+# The routes of predictions over both transports, whose latency the console shows.
+SCORING_ROUTES = ("/predict", "/predict-batch", "/score", "Predict", "PredictBatch")
 
 
 def state_folder(settings: Settings, portfolio: str) -> Path:
@@ -91,6 +95,7 @@ class Runtime:
             database,
             self._prediction_log_state,
         )
+        self.overview = OverviewReader(portfolio, settings, database)
         self._types, self._keys = types, keys
         self._poll_now = asyncio.Event()
         self._ready = False
@@ -160,6 +165,11 @@ class Runtime:
         return await asyncio.to_thread(
             lambda: prometheus_metrics.exposition(self.worker_registry.reports(), self._shared)
         )
+
+    def latencies(self) -> tuple[RouteLatency, ...]:
+        """How fast predictions were answered since the start. Blocks on the disk."""
+        registry = prometheus_metrics.counts_of_workers(self._shared)
+        return latencies(registry.collect(), SCORING_ROUTES)
 
     async def reload(self) -> dict[str, Any]:
         """Let every worker of every replica poll the model registry now.

@@ -88,6 +88,12 @@ OTHER_ORIGIN = Problem(
     "other_origin",
     "without SERVICE_API_KEYS a web page of another site may not call the service",
 )
+NOT_FORM = Problem(
+    415, "INVALID_ARGUMENT", "not_form", "send a form: `Content-Type: application/x-www-form-urlencoded`"
+)
+FOREIGN_FORM = Problem(
+    403, "PERMISSION_DENIED", "foreign_form", "the form was not sent by a page of this service"
+)
 TOO_MANY = Problem(429, "RESOURCE_EXHAUSTED", "too_many_requests", "too many requests; try again in a second")
 TIMED_OUT = Problem(504, "DEADLINE_EXCEEDED", "timed_out", "no response within SERVICE_TIMEOUT_SECONDS")
 OVERLOADED = Problem(503, "RESOURCE_EXHAUSTED", "overloaded", "too many loans are waiting; try again later")

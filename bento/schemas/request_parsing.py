@@ -50,10 +50,13 @@ class Parser:
         model: The pydantic model of the request, derived from the portfolio.
         portfolio: Names the columns.
         loans: The most loans per request.
+        shown_faults: The most faults that an error lists.
     """
 
-    def __init__(self, model: type[BaseModel], portfolio: Portfolio, loans: int) -> None:
-        self._model, self._columns = model, tuple(portfolio.columns)
+    def __init__(
+        self, model: type[BaseModel], portfolio: Portfolio, loans: int, shown_faults: int = SHOWN_FAULTS
+    ) -> None:
+        self._model, self._columns, self._shown_faults = model, tuple(portfolio.columns), shown_faults
         self._known_after_outcome = frozenset(portfolio.known_after_outcome)
         self._most_loans, self._most_fields = loans, loans * (len(portfolio.columns) + 16)
 
@@ -97,9 +100,9 @@ class Parser:
             return MALFORMED.with_details([Detail("body", first["msg"])])
         if first["type"] == "model_type" and not first["loc"]:
             return MALFORMED
-        details = [self._detail(fault) for fault in faults[:SHOWN_FAULTS]]
-        if len(faults) > SHOWN_FAULTS:
-            details.append(Detail("", f"and {len(faults) - SHOWN_FAULTS} more faults"))
+        details = [self._detail(fault) for fault in faults[: self._shown_faults]]
+        if len(faults) > self._shown_faults:
+            details.append(Detail("", f"and {len(faults) - self._shown_faults} more faults"))
         return INVALID.with_details(details)
 
     def _detail(self, fault: ErrorDetails) -> Detail:

@@ -104,11 +104,16 @@ def library_url(url: str, schema: str) -> str:
 
 @dataclass(frozen=True)
 class Database:
-    """A PostgreSQL database and the schema that holds one portfolio's tables."""
+    """A PostgreSQL database and the schema that holds one portfolio's tables.
+
+    Attributes:
+        patience: Most seconds that a connection or a statement may take; None for the defaults.
+    """
 
     url: str
     schema: str
     _reserved: bool = False
+    patience: float | None = None
     _kept: extensions.connection | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -164,6 +169,9 @@ class Database:
                 if repeatable:
                     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
                 cursor.execute(sql.SQL("SET LOCAL search_path TO {}").format(sql.Identifier(self.schema)))
+                if self.patience is not None:
+                    # Local, so that a connection pooler does not hand it to another client.
+                    cursor.execute("SET LOCAL statement_timeout = %s", (int(1000 * self.patience),))
                 yield cursor
             connection.commit()
         except psycopg2.Error as error:
@@ -223,8 +231,10 @@ class Database:
             return str(cursor.fetchall()[0][0])
 
     def _connect(self) -> extensions.connection:
+        # libpq takes fewer than 2 s as 2 s.
+        seconds = 10 if self.patience is None else max(2, round(self.patience))
         try:
-            return psycopg2.connect(dsn(self.url), connect_timeout=10, application_name="loan-default")
+            return psycopg2.connect(dsn(self.url), connect_timeout=seconds, application_name="loan-default")
         except psycopg2.OperationalError as error:
             message = " ".join(str(error).split())
             raise WarehouseError(

@@ -42,6 +42,7 @@ READ = (
     "/docs.json",
     "/schema.json",
     "/",
+    "/docs",
     "/static_content/index.css",
 )
 MATRIX = [
@@ -53,6 +54,9 @@ MATRIX = [
     # The served model has no report yet; `test_report_route` has one.
     ("GET", "/report", (401, 401, 403, 404)),
     ("GET", "/predict", (401, 401, 405, 403)),
+    # Sessions of browsers are in `console/test_console_routes.py`.
+    ("GET", "/score", (401, 401, 200, 403)),
+    ("GET", "/login", (200, 200, 200, 200)),
     ("GET", "/nowhere", (404, 404, 404, 404)),
 ]
 

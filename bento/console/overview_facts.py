@@ -1,0 +1,156 @@
+"""What the first page of the console shows, read from PostgreSQL within seconds, or the reason why it cannot be."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+
+from psycopg2 import extensions
+
+from bento.console.drift_lights import MeasuredDrift, newest_drift
+from loan_default_assets.limits import retraining_limits
+from loan_default_assets.policy.retraining import Action, decide, status
+from loan_default_assets.policy.state import Limits, State
+from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.settings import Settings
+from loan_default_assets.warehouse import recent_activity, retraining_facts
+from loan_default_assets.warehouse.database import Database
+from loan_default_assets.warehouse.database_errors import WarehouseError
+from loan_default_assets.warehouse.recent_activity import (
+    ChampionChange,
+    ChampionEvaluation,
+    DayVolume,
+    RegisteredVersion,
+)
+
+Row = TypeVar("Row")
+
+# Longest time of one statement, and how long a result is shown to all visitors of a worker.
+PATIENCE_SECONDS = 2.0
+KEPT_SECONDS = 5.0
+SHOWN_EVALUATIONS, SHOWN_DAYS, SHOWN_VERSIONS, SHOWN_CHANGES = 40, 14, 12, 8
+
+
+@dataclass(frozen=True)
+class RetrainingFacts:
+    """What the retraining policy decides on the recorded facts, and the figures that its sentences name."""
+
+    state: str
+    action: Action
+    f1: float | None
+    missing_labels: int
+    ready_at: datetime | None
+    hold_since: datetime | None
+
+
+@dataclass(frozen=True)
+class OverviewFacts:
+    """The facts of the first page. A part that could not be read in time is None.
+
+    Attributes:
+        problem: Why the database could not be read at all; None when it could.
+    """
+
+    problem: str | None = None
+    evaluations: tuple[ChampionEvaluation, ...] | None = None
+    volumes: tuple[DayVolume, ...] | None = None
+    versions: tuple[RegisteredVersion, ...] | None = None
+    changes: tuple[ChampionChange, ...] | None = None
+    retraining: RetrainingFacts | None = None
+    drift: MeasuredDrift | None = None
+
+    @property
+    def champion(self) -> ChampionEvaluation | None:
+        """The newest evaluation of the present champion."""
+        serving = next((v.version for v in self.versions or () if v.status == "champion"), None)
+        return next((e for e in reversed(self.evaluations or ()) if e.version == serving), None)
+
+
+class OverviewReader:
+    """Reads the facts; at most once within KEPT_SECONDS, by one thread at a time.
+
+    Args:
+        portfolio: The served portfolio.
+        settings: Targets and limits.
+        database: The portfolio's tables.
+    """
+
+    def __init__(self, portfolio: Portfolio, settings: Settings, database: Database) -> None:
+        self._portfolio, self._settings = portfolio, settings
+        self._limits = retraining_limits(settings)
+        self._database = replace(database, patience=PATIENCE_SECONDS)
+        self._lock = threading.Lock()
+        self._facts, self._read_at = OverviewFacts(), -KEPT_SECONDS
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of the retraining policy."""
+        return self._limits
+
+    def read(self) -> OverviewFacts:
+        """The facts. Blocks on the database; raises nothing."""
+        with self._lock:
+            if time.monotonic() - self._read_at >= KEPT_SECONDS:
+                self._facts = self._read()
+                self._read_at = time.monotonic()
+            return self._facts
+
+    def _read(self) -> OverviewFacts:
+        try:
+            with self._database.connected() as database:
+                with database.transaction() as cursor:
+                    versions = recent_activity.newest_versions(cursor, SHOWN_VERSIONS)
+                return OverviewFacts(
+                    versions=tuple(versions),
+                    evaluations=_rows(database, recent_activity.champion_evaluations, SHOWN_EVALUATIONS),
+                    changes=_rows(database, recent_activity.newest_changes, SHOWN_CHANGES),
+                    retraining=self._retraining(database),
+                    drift=_drift(database),
+                    # Last, because it may take longest.
+                    volumes=_rows(database, recent_activity.volumes_by_day, SHOWN_DAYS),
+                )
+        except WarehouseError as error:
+            return OverviewFacts(problem=str(error).splitlines()[0])
+
+    def _retraining(self, database: Database) -> RetrainingFacts | None:
+        try:
+            state = retraining_facts.state(
+                database, self._portfolio, max_rows=self._settings.training_max_rows
+            )
+        except WarehouseError:
+            return None
+        return retraining_of(state, self._limits)
+
+
+def retraining_of(state: State, limits: Limits) -> RetrainingFacts:
+    """The decision of the policy on these facts."""
+    action = decide(state, limits)
+    evaluations, closing = state.champion_evaluations, state.closing_attempt(limits)
+    return RetrainingFacts(
+        state=str(status(action)["state"]),
+        action=action,
+        f1=evaluations[-1].f1 if evaluations else None,
+        missing_labels=max(0, limits.sample_threshold - state.new_labels),
+        ready_at=state.finished[-1].created_at + limits.cooldown if state.finished else None,
+        hold_since=closing.created_at if closing and action.alert else None,
+    )
+
+
+def _rows(
+    database: Database, read: Callable[[extensions.cursor, int], list[Row]], most: int
+) -> tuple[Row, ...] | None:
+    try:
+        with database.transaction() as cursor:
+            return tuple(read(cursor, most))
+    except WarehouseError:
+        return None
+
+
+def _drift(database: Database) -> MeasuredDrift | None:
+    try:
+        with database.transaction() as cursor:
+            return newest_drift(cursor)
+    except WarehouseError:
+        return None

@@ -1,0 +1,123 @@
+"""The first page of the console, from the facts of the tables and the state of this worker."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from bento.console.f1_chart import f1_chart
+from bento.console.overview_facts import OverviewFacts
+from bento.console.page_rendering import Visitor, render
+from bento.console.page_texts import Language, Texts
+from bento.console.retraining_text import Tone, retraining_text
+from bento.operations.request_latency import RouteLatency
+from loan_default_assets.policy.state import Limits
+from loan_default_assets.warehouse.registry import ModelRecord
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """What this worker knows without the database.
+
+    Attributes:
+        champion: The served model, or the one that it should serve; None without one.
+        model_problem: Why the champion cannot be loaded, or could not be loaded again.
+        log_problem: Why predictions are not recorded or delivered.
+        replicas: How many replicas are alive, and how many of them are outdated.
+    """
+
+    ready: bool
+    champion: ModelRecord | None
+    model_problem: str | None
+    log_problem: str | None
+    replicas: Mapping[str, int]
+    latencies: tuple[RouteLatency, ...]
+
+    @property
+    def status(self) -> str:
+        """The state as /health gives it."""
+        if not self.ready:
+            return "unavailable"
+        return "degraded" if self.model_problem or self.log_problem else "ok"
+
+    @property
+    def tone(self) -> Tone:
+        """The tone of its mark."""
+        tones: dict[str, Tone] = {"unavailable": "bad", "degraded": "warning"}
+        return tones.get(self.status, "good")
+
+
+@dataclass(frozen=True)
+class ShownAlert:
+    """One line of the alerts; `at` is None while the cause lasts."""
+
+    at: datetime | None
+    tone: Tone
+    text: str
+
+
+def overview_page(
+    service: ServiceState,
+    facts: OverviewFacts,
+    limits: Limits,
+    reported: Sequence[str],
+    *,
+    portfolio: str,
+    visitor: Visitor,
+    language: Language,
+) -> bytes:
+    """The page.
+
+    Args:
+        service: The state of this worker.
+        facts: What the tables hold.
+        limits: The limits of the retraining policy.
+        reported: The versions that have a model report.
+        portfolio: Title of the portfolio.
+        visitor: Who looks at the page.
+        language: Of the page.
+    """
+    texts = Texts(language)
+    values: dict[str, Any] = {
+        "service": service,
+        "champion": service.champion,
+        "facts": facts,
+        "target": limits.f1_threshold,
+        "chart": f1_chart(facts.evaluations or (), limits.f1_threshold),
+        "retraining": retraining_text(facts.retraining, limits, texts) if facts.retraining else None,
+        "alerts": shown_alerts(service, facts, limits, texts),
+        "most_predictions": max([1, *(day.predictions for day in facts.volumes or ())]),
+        "latencies": service.latencies,
+        "reported": frozenset(reported),
+        "now": datetime.now(UTC),
+    }
+    return render("overview", language, portfolio=portfolio, visitor=visitor, **values)
+
+
+def shown_alerts(
+    service: ServiceState, facts: OverviewFacts, limits: Limits, texts: Texts
+) -> list[ShownAlert]:
+    """What lasts now, then the newest decisions on champions, the newest first."""
+    now: list[ShownAlert] = []
+    if service.model_problem:
+        now.append(ShownAlert(None, "bad", texts("alerts.model")))
+    if service.log_problem:
+        now.append(ShownAlert(None, "bad", texts("alerts.prediction_log")))
+    if outdated := service.replicas["outdated"]:
+        now.append(ShownAlert(None, "warning", texts("alerts.outdated", count=outdated)))
+    past = [
+        ShownAlert(change.decided_at, tone, texts(key, version=change.version))
+        for change in facts.changes or ()
+        for key, tone in (_CHANGES[change.action],)
+    ]
+    if facts.retraining and facts.retraining.hold_since:
+        hold = texts("alerts.hold", attempts=limits.max_attempts)
+        past.append(ShownAlert(facts.retraining.hold_since, "bad", hold))
+    return now + sorted(past, key=lambda alert: alert.at or datetime.max.replace(tzinfo=UTC), reverse=True)
+
+
+_CHANGES: dict[str, tuple[str, Tone]] = {
+    "promoted": ("alerts.promoted", "good"),
+    "rejected": ("alerts.rejected", "warning"),
+    "rolled back": ("alerts.rolled_back", "bad"),
+}

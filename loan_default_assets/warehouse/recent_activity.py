@@ -1,0 +1,101 @@
+"""What the console shows of the tables: evaluations of champions, volumes per day, versions and decisions."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from psycopg2 import extensions
+
+
+@dataclass(frozen=True)
+class ChampionEvaluation:
+    """F1 of a model that was champion at some time, with its 95 % interval; None where it is not defined."""
+
+    version: str
+    evaluated_at: datetime
+    window_from: date | None
+    window_to: date | None
+    rows: int
+    positives: int
+    f1: float | None
+    f1_low: float | None
+    f1_high: float | None
+
+
+@dataclass(frozen=True)
+class DayVolume:
+    """Predictions of a day in UTC, and how many of them decided 1."""
+
+    day: date
+    predictions: int
+    predicted_defaults: int
+
+
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """A classifier, with the F1 and the verdict of its newest evaluation."""
+
+    version: str
+    status: str
+    created_at: datetime
+    promoted_at: datetime | None
+    verdict: str | None
+    f1: float | None
+
+
+@dataclass(frozen=True)
+class ChampionChange:
+    """A promotion, rejection or rollback."""
+
+    version: str
+    action: str
+    decided_at: datetime
+
+
+def champion_evaluations(cursor: extensions.cursor, most: int) -> list[ChampionEvaluation]:
+    """The newest evaluations of models that are or were champion, the oldest of them first."""
+    cursor.execute(
+        "SELECT model_version, evaluated_at, p.window_from, p.window_to, rows, positives, f1, "
+        "(intervals -> 'f1' ->> 0)::double precision, (intervals -> 'f1' ->> 1)::double precision "
+        "FROM model_performance p JOIN model_metadata m ON m.version = model_version "
+        "WHERE m.promoted_at IS NOT NULL ORDER BY evaluated_at DESC, id DESC LIMIT %s",
+        (most,),
+    )
+    return [ChampionEvaluation(*row) for row in reversed(cursor.fetchall())]
+
+
+def volumes_by_day(cursor: extensions.cursor, days: int) -> list[DayVolume]:
+    """Predictions of the last days in UTC, today included, also of those without any; the oldest first.
+
+    The condition on `created_at` names the bounds of partitions, so that older months are not read.
+    """
+    cursor.execute(
+        "WITH days AS (SELECT generate_series(0, %(days)s - 1) AS age, (now() AT TIME ZONE 'UTC')::date AS today), "
+        "counted AS (SELECT (created_at AT TIME ZONE 'UTC')::date AS day, count(*) AS predictions, "
+        "count(*) FILTER (WHERE decision = 1) AS defaults FROM predictions "
+        "WHERE created_at >= ((now() AT TIME ZONE 'UTC')::date - %(days)s + 1)::timestamp AT TIME ZONE 'UTC' "
+        "GROUP BY 1) "
+        "SELECT today - age, coalesce(predictions, 0), coalesce(defaults, 0) "
+        "FROM days LEFT JOIN counted ON day = today - age ORDER BY 1",
+        {"days": days},
+    )
+    return [DayVolume(*row) for row in cursor.fetchall()]
+
+
+def newest_versions(cursor: extensions.cursor, most: int) -> list[RegisteredVersion]:
+    """The newest classifiers, the newest first; the champion is always among them."""
+    cursor.execute(
+        "SELECT version, status, created_at, promoted_at, p.verdict, f1 FROM model_metadata m "
+        "LEFT JOIN LATERAL (SELECT verdict, f1 FROM model_performance WHERE model_version = m.version "
+        "ORDER BY evaluated_at DESC, id DESC LIMIT 1) p ON true "
+        "WHERE kind = 'classifier' ORDER BY status = 'champion' DESC, created_at DESC, version LIMIT %s",
+        (most,),
+    )
+    return [RegisteredVersion(*row) for row in cursor.fetchall()]
+
+
+def newest_changes(cursor: extensions.cursor, most: int) -> list[ChampionChange]:
+    """The newest decisions on champions, the newest first."""
+    cursor.execute(
+        "SELECT version, action, decided_at FROM champion_decisions ORDER BY id DESC LIMIT %s", (most,)
+    )
+    return [ChampionChange(*row) for row in cursor.fetchall()]

@@ -1,0 +1,83 @@
+"""Facts of the first page for the tests, with hostile texts wherever a text comes from outside."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from bento.console.drift_lights import DriftLight, MeasuredDrift
+from bento.console.overview_facts import OverviewFacts, RetrainingFacts
+from bento.console.overview_page import ServiceState
+from bento.operations.request_latency import RouteLatency
+from loan_default_assets.policy.retraining import Action
+from loan_default_assets.warehouse.recent_activity import (
+    ChampionChange,
+    ChampionEvaluation,
+    DayVolume,
+    RegisteredVersion,
+)
+from loan_default_assets.warehouse.registry import ModelRecord
+
+SCRIPT = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"
+VERSION, FORMER = "c0123456789ab", "cba9876543210"
+NOW = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
+
+
+def evaluation(version: str, days_ago: int, f1: float | None) -> ChampionEvaluation:
+    """An evaluation, with an interval where F1 is defined."""
+    at = NOW - timedelta(days=days_ago)
+    low, high = (None, None) if f1 is None else (f1 - 0.04, f1 + 0.03)
+    return ChampionEvaluation(version, at, date(2026, 1, 1), at.date(), 1234, 210, f1, low, high)
+
+
+def facts(**changed: Any) -> OverviewFacts:
+    """Facts of every part."""
+    values: dict[str, Any] = {
+        "evaluations": (
+            evaluation(FORMER, 60, 0.71),
+            evaluation(FORMER, 50, None),
+            evaluation(VERSION, 20, 0.79),
+            evaluation(VERSION, 2, 0.8123),
+        ),
+        "volumes": (DayVolume(date(2026, 11, 25), 0, 0), DayVolume(date(2026, 11, 26), 4321, 432)),
+        "versions": (
+            RegisteredVersion(VERSION, "champion", NOW, NOW, "approved", 0.8123),
+            RegisteredVersion(FORMER, "retired", NOW - timedelta(days=90), NOW, None, None),
+        ),
+        "changes": (
+            ChampionChange(VERSION, "promoted", NOW),
+            ChampionChange(FORMER, "rolled back", NOW - timedelta(days=1)),
+            ChampionChange("c000000000000", "rejected", NOW - timedelta(days=2)),
+        ),
+        "retraining": retraining("target_met", "OK"),
+        "drift": MeasuredDrift(NOW, (DriftLight(None, 0.03, "green"), DriftLight(SCRIPT, 0.4, "red"))),
+    }
+    return OverviewFacts(**(values | changed))
+
+
+def retraining(reason: Any, state: str, **changed: Any) -> RetrainingFacts:
+    """A decision for a reason."""
+    values = {"f1": 0.8123, "missing_labels": 321, "ready_at": NOW, "hold_since": None} | changed
+    return RetrainingFacts(state=state, action=Action(reason, SCRIPT, "Next."), **values)
+
+
+def service(**changed: Any) -> ServiceState:
+    """A worker that serves the champion."""
+    champion = ModelRecord(
+        version=VERSION,
+        kind="classifier",
+        status="champion",
+        portfolio_hash="0",
+        snapshot_hash="0",
+        threshold=0.31,
+        artifact_uri="models",
+        artifact_sha256="0",
+        promoted_at=NOW,
+    )
+    values: dict[str, Any] = {
+        "ready": True,
+        "champion": champion,
+        "model_problem": None,
+        "log_problem": None,
+        "replicas": {"alive": 2, "outdated": 0},
+        "latencies": (RouteLatency("http", "/predict", 99, 1, 0.004, 0.02, float("inf")),),
+    }
+    return ServiceState(**(values | changed))

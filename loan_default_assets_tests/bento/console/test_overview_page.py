@@ -1,0 +1,211 @@
+"""The first page: every part shown or its absence explained, escaped, in one language, by role."""
+
+import re
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any, get_args
+
+import pytest
+
+from bento.access.api_keys import Role
+from bento.console.f1_chart import BOTTOM, TOP, f1_chart
+from bento.console.overview_facts import OverviewFacts
+from bento.console.overview_page import overview_page
+from bento.console.page_rendering import SECURITY_HEADERS, Visitor
+from bento.console.page_texts import LANGUAGES, Language
+from loan_default_assets.policy.retraining import Reason
+from loan_default_assets.policy.state import Limits
+from loan_default_assets_tests.bento.console.html_document import HtmlDocument
+from loan_default_assets_tests.bento.console.overview_samples import (
+    FORMER,
+    NOW,
+    SCRIPT,
+    VERSION,
+    evaluation,
+    facts,
+    retraining,
+    service,
+)
+
+OPEN, USER, ADMIN = (Visitor.of(role, signed_in=True) for role in (None, Role.USER, Role.ADMIN))
+EMPTY = OverviewFacts(evaluations=(), volumes=(), versions=(), changes=())
+DOWN = OverviewFacts(problem=f"PostgreSQL at 127.0.0.1:5432 cannot be reached: {SCRIPT}")
+
+
+def page_of(
+    found: OverviewFacts | None = None,
+    state: Any = None,
+    visitor: Visitor = OPEN,
+    language: Language = "en",
+    reported: tuple[str, ...] = (VERSION,),
+) -> str:
+    return overview_page(
+        state or service(),
+        found or facts(),
+        Limits(),
+        reported,
+        portfolio=SCRIPT,
+        visitor=visitor,
+        language=language,
+    ).decode()
+
+
+CASES = {
+    "full": (facts(), service()),
+    "empty": (EMPTY, service(champion=None, ready=False, latencies=())),
+    "down": (DOWN, service(model_problem="gone", log_problem="full")),
+    "slow": (OverviewFacts(versions=facts().versions), service(replicas={"alive": 3, "outdated": 2})),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_runs_and_nothing_is_loaded_from_elsewhere(case: str, language: Language) -> None:
+    found, state = CASES[case]
+    text = page_of(found, state, language=language)
+    page = HtmlDocument(text)
+    assert SCRIPT not in text
+    assert text.count("&lt;script&gt;") >= (3 if case == "full" else 2)
+    assert not page.all("script", "img", "iframe", "object", "style")
+    assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
+    assert not page.values("style")
+    assert not [target for target in page.values("href") + page.values("action") if "//" in target]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_page_is_in_one_language(case: str) -> None:
+    found, state = CASES[case]
+    english, korean = (page_of(found, state, language=language) for language in LANGUAGES)
+    assert '<html lang="en">' in english
+    assert not re.search("[가-힣]", english.replace("한국어", ""))
+    # The policy's recorded words and the database's are marked as English.
+    other = re.sub(r'<(blockquote|p) lang="en">.*?</\1>|<svg.*?</svg>', "", korean, flags=re.DOTALL)
+    assert not re.findall(r"\b(?:the|and|loans|is|are|of)\b", HtmlDocument(other).text.replace("script", ""))
+
+
+def test_headings_labels_and_regions_are_complete() -> None:
+    page = HtmlDocument(page_of())
+    ids = page.values("id")
+    assert len(ids) == len(set(ids))
+    assert set(page.values("aria-labelledby")) <= set(ids)
+    assert [attributes["aria-label"] for attributes in page.all("svg") if "role" in attributes]
+    assert len(page.all("h1")) == 1
+    # What scrolls can be scrolled with the keyboard.
+    assert all(a.get("tabindex") == "0" for a in page.all("div") if a.get("class") == "wide")
+    # The first stop of the keyboard leads past the navigation.
+    first = next(attributes for tag, attributes in page.elements if tag == "a")
+    assert first == {"class": "skip", "href": "#content"}
+    assert {"id": "content", "tabindex": "-1"} in page.all("main")
+
+
+@pytest.mark.parametrize(
+    ("visitor", "links"),
+    [
+        (OPEN, {"score?lang=en", "report", f"report?version={VERSION}"}),
+        (USER, {"score?lang=en"}),
+        (ADMIN, {"report", f"report?version={VERSION}"}),
+    ],
+)
+def test_a_page_offers_what_the_role_allows(visitor: Visitor, links: set[str]) -> None:
+    page = HtmlDocument(page_of(visitor=visitor))
+    offered = {target for target in page.values("href") if target.startswith(("score", "report"))}
+    assert offered == links
+    assert ("for administrators" in page.text) == (visitor is USER)
+
+
+@pytest.mark.parametrize(
+    ("found", "state", "shown", "absent"),
+    [
+        (
+            facts(),
+            service(),
+            ["0.812", "met", "4,321", "10.0 %", "over 10 s", "2026-11-26 09:30 UTC"],
+            ["Not measured"],
+        ),
+        (facts(drift=None), service(), ["Not measured"], ["green"]),
+        (
+            EMPTY,
+            service(champion=None, ready=False),
+            ["There is no champion yet", "cannot be scored now"],
+            [],
+        ),
+        (
+            DOWN,
+            service(),
+            ["PostgreSQL cannot be reached", VERSION, "not evaluated"],
+            ["No model has been trained"],
+        ),
+        (CASES["slow"][0], service(), ["did not answer in time"], ["PostgreSQL cannot be reached"]),
+        (facts(), service(model_problem="/srv/models"), ["The champion cannot be loaded"], ["/srv/models"]),
+        (facts(), service(log_problem="/srv/spool"), ["Predictions cannot be recorded"], ["/srv/spool"]),
+        (facts(), service(replicas={"alive": 2, "outdated": 1}), ["1 replica(s) do not serve"], []),
+        (facts(evaluations=(evaluation(VERSION, 1, 0.5),)), service(), ["missed"], []),
+        (facts(evaluations=(evaluation(VERSION, 1, None),)), service(), ["not evaluated"], []),
+    ],
+)
+def test_every_part_is_shown_or_its_absence_explained(
+    found: OverviewFacts, state: Any, shown: list[str], absent: list[str]
+) -> None:
+    text = " ".join(HtmlDocument(page_of(found, state)).text.split())
+    assert [each for each in shown if each not in text] == []
+    assert [each for each in absent if each in text] == []
+
+
+@pytest.mark.parametrize("reason", get_args(Reason))
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_decision_of_the_policy_has_its_sentences(reason: Any, language: Language) -> None:
+    for f1 in (0.8123, float("nan"), None):
+        decided = retraining(reason, "WAITING", f1=f1, ready_at=None if f1 is None else NOW)
+        text = HtmlDocument(page_of(facts(retraining=decided), language=language)).text
+        assert "{" not in text
+
+
+def test_alerts_begin_with_what_lasts_and_go_back_in_time() -> None:
+    held = retraining("hold", "HOLD", hold_since=NOW - timedelta(hours=1))
+    text = page_of(facts(retraining=held), service(model_problem="gone"))
+    rows = re.findall(r"<td class=\"time\">([^<]*)</td><td>.*?</span> ([^<]*)</td>", text)
+    assert [(since[11:16], what.partition(" ")[0], what.split()[-1]) for since, what in rows] == [
+        ("", "The", "changed."),
+        ("09:30", "Version", "champion."),
+        ("08:30", "Retraining", "model."),
+        ("09:30", "Rolled", "again."),
+        ("09:30", "Version", "stayed."),
+    ]
+
+
+def test_the_chart_breaks_the_line_at_a_new_champion() -> None:
+    shown = (evaluation(FORMER, 9, 0.0), evaluation(FORMER, 8, 1.0), evaluation(VERSION, 1, 0.5))
+    chart = f1_chart(shown, 0.8)
+    assert chart is not None
+    assert [point.begins for point in chart.points] == [True, False, True]
+    assert [len(line.split()) for line in chart.lines] == [2, 1]
+    assert [point.y for point in chart.points] == [BOTTOM, TOP, (BOTTOM + TOP) / 2]
+    assert f1_chart((evaluation(VERSION, 1, None),), 0.8) is None
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 40])
+def test_the_dates_below_the_chart_do_not_overlap(count: int) -> None:
+    chart = f1_chart([evaluation(VERSION, count - n, 0.7) for n in range(count)], 0.8)
+    assert chart is not None
+    positions = [x for x, _ in chart.dates]
+    assert 1 <= len(positions) <= 4
+    # A date is 68 units wide.
+    assert all(b - a > 68 for a, b in pairwise(positions) if count > 2)
+    assert all(42 <= point.x <= 470 for point in chart.points)
+
+
+def test_the_policy_of_a_page_allows_nothing_but_its_own_files() -> None:
+    rules = dict(
+        rule.strip().split(" ", 1) for rule in SECURITY_HEADERS["content-security-policy"].split(";")
+    )
+    assert rules == {
+        "default-src": "'none'",
+        "style-src": "'self'",
+        "img-src": "'self'",
+        "form-action": "'self'",
+        "base-uri": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    # With `no-referrer` the browser would send its own forms with the origin `null`.
+    assert SECURITY_HEADERS["referrer-policy"] == "same-origin"
+    assert SECURITY_HEADERS["cache-control"] == "no-store"
