@@ -21,7 +21,7 @@ SECURE_COOKIE = f"__Host-{COOKIE}"
 
 
 @dataclass(frozen=True)
-class Session:
+class BrowserSession:
     """A browser that has presented a key: the key's digest, as an identity for the rate limit, and its role."""
 
     key: str
@@ -39,7 +39,7 @@ class Sessions:
         secret = hashlib.sha256(b"".join(sorted(digest for digest, _ in keys.digests()))).digest()
         self._secret = hmac.digest(secret, b"loan-default: sessions of browsers", "sha256")
         self._fernet = Fernet(urlsafe_b64encode(self._secret))
-        sessions = [Session(self._name(digest), role) for digest, role in keys.digests()]
+        sessions = [BrowserSession(self._name(digest), role) for digest, role in keys.digests()]
         self._sessions = {session.key: session for session in sessions}
 
     def issue(self, key: str) -> str | None:
@@ -48,7 +48,7 @@ class Sessions:
         name = self._name(digest_of(key))
         return self._fernet.encrypt(name.encode()).decode() if name in self._sessions else None
 
-    def read(self, cookies: str, *, secure: bool) -> Session | None:
+    def read(self, cookies: str, *, secure: bool) -> BrowserSession | None:
         """The session of a request; None without one, after an hour, or once its key has been removed.
 
         Args:

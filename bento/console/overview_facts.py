@@ -19,8 +19,8 @@ from loan_default_assets.warehouse import recent_activity, retraining_facts
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.recent_activity import (
-    ChampionChange,
     ChampionEvaluation,
+    DatedDecision,
     DayVolume,
     RegisteredVersion,
 )
@@ -57,7 +57,7 @@ class OverviewFacts:
     evaluations: tuple[ChampionEvaluation, ...] | None = None
     volumes: tuple[DayVolume, ...] | None = None
     versions: tuple[RegisteredVersion, ...] | None = None
-    changes: tuple[ChampionChange, ...] | None = None
+    changes: tuple[DatedDecision, ...] | None = None
     retraining: RetrainingFacts | None = None
     drift: MeasuredDrift | None = None
 

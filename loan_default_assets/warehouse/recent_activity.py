@@ -43,7 +43,7 @@ class RegisteredVersion:
 
 
 @dataclass(frozen=True)
-class ChampionChange:
+class DatedDecision:
     """A promotion, rejection or rollback."""
 
     version: str
@@ -93,9 +93,9 @@ def newest_versions(cursor: extensions.cursor, most: int) -> list[RegisteredVers
     return [RegisteredVersion(*row) for row in cursor.fetchall()]
 
 
-def newest_changes(cursor: extensions.cursor, most: int) -> list[ChampionChange]:
+def newest_changes(cursor: extensions.cursor, most: int) -> list[DatedDecision]:
     """The newest decisions on champions, the newest first."""
     cursor.execute(
         "SELECT version, action, decided_at FROM champion_decisions ORDER BY id DESC LIMIT %s", (most,)
     )
-    return [ChampionChange(*row) for row in cursor.fetchall()]
+    return [DatedDecision(*row) for row in cursor.fetchall()]

@@ -9,8 +9,8 @@ from bento.console.overview_page import ServiceState
 from bento.operations.request_latency import RouteLatency
 from loan_default_assets.policy.retraining import Action
 from loan_default_assets.warehouse.recent_activity import (
-    ChampionChange,
     ChampionEvaluation,
+    DatedDecision,
     DayVolume,
     RegisteredVersion,
 )
@@ -43,9 +43,9 @@ def facts(**changed: Any) -> OverviewFacts:
             RegisteredVersion(FORMER, "retired", NOW - timedelta(days=90), NOW, None, None),
         ),
         "changes": (
-            ChampionChange(VERSION, "promoted", NOW),
-            ChampionChange(FORMER, "rolled back", NOW - timedelta(days=1)),
-            ChampionChange("c000000000000", "rejected", NOW - timedelta(days=2)),
+            DatedDecision(VERSION, "promoted", NOW),
+            DatedDecision(FORMER, "rolled back", NOW - timedelta(days=1)),
+            DatedDecision("c000000000000", "rejected", NOW - timedelta(days=2)),
         ),
         "retraining": retraining("target_met", "OK"),
         "drift": MeasuredDrift(NOW, (DriftLight(None, 0.03, "green"), DriftLight(SCRIPT, 0.4, "red"))),
