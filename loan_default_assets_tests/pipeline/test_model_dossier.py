@@ -92,7 +92,7 @@ def inside(value: Any, keys: list[str]) -> Any:
 
 
 def test_every_fact_is_that_of_its_source(bank: BankSteps, found: DossierFacts) -> None:
-    walked = 0
+    walked, page = 0, dossier_page(dossier_document(found))
     for group in found.groups.values():
         for fact in group:
             recorded = recorded_value(bank, fact)
@@ -102,6 +102,8 @@ def test_every_fact_is_that_of_its_source(bank: BankSteps, found: DossierFacts) 
                 recorded = tuple(recorded)
             assert recorded == fact.value, fact
             assert type(recorded) is type(fact.value) or isinstance(fact.value, float), fact
+            # Unrounded, as text.
+            assert not isinstance(recorded, float) or f"<td>{recorded!r}</td>" in page
             walked += 1
     assert walked > 200
 
