@@ -142,6 +142,10 @@ def test_the_template_is_complete() -> None:
 def test_points_are_given_for_annex_iv_alone() -> None:
     numbered = {document.id: {bool(item.point) for item in document.items} for document in TEMPLATE.documents}
     assert numbered == {"eu": {True}, "us": {False}, "kr": {False}}
+    # A column for them is in the two tables of that document.
+    dossier = dossier_document(facts())
+    assert markdown(dossier).count("| Point<br>") == 2
+    assert dossier_page(dossier).count(">Point<") == 2
 
 
 def test_a_group_that_was_not_collected_is_an_error() -> None:

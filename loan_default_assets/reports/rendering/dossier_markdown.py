@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from loan_default_assets.reports.figures.dossier_facts import RecordedFact
 from loan_default_assets.reports.rendering.dossier_document import (
+    AnsweredDocument,
     AnsweredItem,
     Dossier,
     Reference,
@@ -39,20 +40,17 @@ def _lines(dossier: Dossier) -> Iterator[str]:
             yield f"### {_both(document.template.title)}"
             yield ""
             yield from _table(
-                ("dossier.point", "dossier.item", "dossier.where"),
-                (
-                    (_escaped(each.item.point), _cell(each.item.title), _cell(each.where))
-                    for each in open_items
-                ),
+                (*_point_title(document), "dossier.item", "dossier.where"),
+                ((*_point(document, each), _cell(each.item.title), _cell(each.where)) for each in open_items),
             )
     for document in dossier.documents:
         yield f"## {_both(document.template.title)}"
         yield ""
         yield from _paragraphs(document.template.about)
         yield from _table(
-            ("dossier.point", "dossier.item", "dossier.recorded_in"),
+            (*_point_title(document), "dossier.item", "dossier.recorded_in"),
             (
-                (_escaped(each.item.point), _cell(each.item.title), _recorded_in(each))
+                (*_point(document, each), _cell(each.item.title), _recorded_in(each))
                 for each in document.items
             ),
         )
@@ -67,6 +65,14 @@ def _lines(dossier: Dossier) -> Iterator[str]:
         yield from _table(
             ("dossier.fact", "dossier.value", "dossier.source"), (_statement(fact) for fact in facts)
         )
+
+
+def _point_title(document: AnsweredDocument) -> tuple[str, ...]:
+    return ("dossier.point",) if document.template.numbered else ()
+
+
+def _point(document: AnsweredDocument, answered: AnsweredItem) -> tuple[str, ...]:
+    return (_escaped(answered.item.point),) if document.template.numbered else ()
 
 
 def _statement(fact: RecordedFact) -> tuple[str, str, str]:

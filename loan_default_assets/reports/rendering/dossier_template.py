@@ -44,6 +44,11 @@ class TemplateDocument:
     about: Message
     items: tuple[TemplateItem, ...]
 
+    @property
+    def numbered(self) -> bool:
+        """Whether its items have the numbers of points."""
+        return any(item.point for item in self.items)
+
 
 @dataclass(frozen=True)
 class DossierTemplate:
