@@ -483,19 +483,29 @@ def erase(
 @_portfolio_options
 @click.option("--workbook", is_flag=True, help="Write the validation workbook (XLSX) and not the HTML file.")
 @click.option(
+    "--dossier", is_flag=True, help="Write the dossier of recorded facts (Markdown and HTML) instead."
+)
+@click.option(
     "--output",
     type=click.Path(dir_okay=False),
-    help="Also write the HTML file here; with --workbook, write the XLSX file here.",
+    help="Also write the HTML file here; with --workbook or --dossier, write only here.",
 )
 @verb
 def report(
-    version: str | None, portfolio: str | None, source: str | None, workbook: bool, output: str | None
+    version: str | None,
+    portfolio: str | None,
+    source: str | None,
+    workbook: bool,
+    dossier: bool,
+    output: str | None,
 ) -> None:
     """Write the model report of an evaluated version (HTML, English and Korean); of the champion by default."""
     from loan_default_assets.commands import report as reports
     from loan_default_assets.commands.session import open_session
 
-    write = reports.workbook if workbook else reports.report
+    if workbook and dossier:
+        raise click.UsageError("expected --workbook or --dossier, got both")
+    write = reports.workbook if workbook else reports.dossier if dossier else reports.report
     with open_session(_settings(portfolio, source)) as session:
         click.echo(write(session, version, Path(output) if output else None))
 

@@ -4,9 +4,11 @@ prometheus_client decides at its first import whether processes share their coun
 its workers; so only workers import this module.
 """
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -21,6 +23,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import REGISTRY, Collector
 
+from bento.operations.recorded_state import RecordedState
 from bento.operations.worker_registry import WorkerReport
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -37,6 +40,9 @@ BATCH_LOANS = Histogram(
     "loan_default_batch_loans", "Loans per forward pass.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
 )
 RELOADS = Counter("loan_default_reloads", "Champions loaded or refused by a worker.", ("outcome",))
+# Both are there from the start, so that the first refusal is an increase.
+for _outcome in ("loaded", "refused"):
+    RELOADS.labels(_outcome)
 QUEUE_LOANS = Gauge("loan_default_queue_loans", "Loans that wait to be scored.", multiprocess_mode="livesum")
 SPOOL_BYTES = Gauge(
     "loan_default_spool_bytes", "Prediction log not yet in PostgreSQL.", multiprocess_mode="livesum"
@@ -51,6 +57,27 @@ SHIPPER_FAILING = Gauge(
     "Workers that cannot deliver the prediction log for another reason than an unreachable PostgreSQL.",
     multiprocess_mode="livesum",
 )
+
+
+# As in /model-info.
+RETRAINING_STATES = ("OK", "WAITING", "RETRAINING", "HOLD", "NO_MODEL", "INSUFFICIENT_LABELS")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What PostgreSQL records, and what the settings say of it.
+
+    Attributes:
+        state: The last values; None before the first reading.
+        database_up: Whether the last reading succeeded.
+        f1_target: F1_SCORE_THRESHOLD.
+        refresh_seconds: Longest time between two partitions; None where no new rows are expected.
+    """
+
+    state: RecordedState | None
+    database_up: bool
+    f1_target: float
+    refresh_seconds: float | None
 
 
 class _Workers(Collector):
@@ -70,15 +97,63 @@ class _Workers(Collector):
         yield info
 
 
-def exposition(reports: Iterable[WorkerReport], shared: str | None) -> bytes:
+class _RecordedState(Collector):
+    def __init__(self, recorded: Recorded) -> None:
+        self._recorded = recorded
+
+    def collect(self) -> Iterator[Metric]:
+        recorded, state = self._recorded, self._recorded.state
+        yield GaugeMetricFamily(
+            "loan_default_database_up",
+            "Whether PostgreSQL was read for these metrics, 1 or 0.",
+            value=recorded.database_up,
+        )
+        values: tuple[tuple[str, str, float | None], ...] = (
+            ("f1_target", "F1 below which a retraining is due.", recorded.f1_target),
+            (
+                "refresh_seconds",
+                "Longest time between two partitions; none where no new rows are expected.",
+                recorded.refresh_seconds,
+            ),
+        )
+        if state is not None:
+            values += (
+                ("champion_since_timestamp_seconds", "When the champion was promoted.", state.champion_since),
+                ("f1", "F1 of the champion in its newest evaluation.", state.f1),
+                ("f1_low", "Lower 95 % bound of that F1.", state.f1_low),
+                ("f1_high", "Upper 95 % bound of that F1.", state.f1_high),
+                ("evaluation_timestamp_seconds", "When the champion was last evaluated.", state.evaluated_at),
+                ("data_cutoff_timestamp_seconds", "End of the newest partition.", state.data_cutoff),
+                ("retraining_attempts", "Failed attempts of the episode.", state.attempts),
+                ("new_labels", "Labels that matured since the last training.", state.new_labels),
+            )
+            states = GaugeMetricFamily(
+                "loan_default_retraining_state",
+                "State of retraining, 1 for the present one.",
+                labels=("state",),
+            )
+            for name in RETRAINING_STATES:
+                states.add_metric((name,), name == state.retraining)
+            yield states
+        for name, means, value in values:
+            if value is not None and not math.isnan(value):
+                yield GaugeMetricFamily(f"loan_default_{name}", means, value=value)
+
+
+def exposition(
+    reports: Iterable[WorkerReport], shared: str | None, recorded: Recorded | None = None
+) -> bytes:
     """The text that Prometheus reads.
 
     Args:
         reports: The living workers.
         shared: The folder with the counts of all workers; None for the counts of this process.
+        recorded: What PostgreSQL records.
     """
     workers = CollectorRegistry()
     workers.register(_Workers(reports))
+    if recorded is not None:
+        workers.register(_RecordedState(recorded))
     return generate_latest(counts_of_workers(shared)) + generate_latest(workers)
 
 

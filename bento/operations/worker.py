@@ -19,6 +19,7 @@ from bento.inference.scored_applications import Channel, ScoredRequest
 from bento.operations import prometheus_metrics
 from bento.operations.error_location import error_location
 from bento.operations.model_info import ModelInfo
+from bento.operations.recorded_state import StateReader, recorded_state, refresh_seconds
 from bento.operations.replica_link import ReplicaLink, direct_database, linked, replica_name
 from bento.operations.replica_states import reloaded
 from bento.operations.request_latency import RouteLatency, latencies
@@ -35,7 +36,7 @@ from loan_default_assets.signing.signed_models import artifact_store
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.predictions import PredictionLog
-from loan_default_assets.warehouse.registry import Registry
+from loan_default_assets.warehouse.registry import ModelRecord, Registry
 
 logger = logging.getLogger("bentoml.loan_default")
 
@@ -96,6 +97,9 @@ class Runtime:
             self._prediction_log_state,
         )
         self.overview = OverviewReader(portfolio, settings, database)
+        self._recorded_state = StateReader(
+            lambda: recorded_state(database, portfolio, settings, self._served_record())
+        )
         self._types, self._keys = types, keys
         self._poll_now = asyncio.Event()
         self._ready = False
@@ -163,13 +167,24 @@ class Runtime:
         """The text of /metrics."""
         self.engine.update_gauges()
         return await asyncio.to_thread(
-            lambda: prometheus_metrics.exposition(self.worker_registry.reports(), self._shared)
+            lambda: prometheus_metrics.exposition(
+                self.worker_registry.reports(), self._shared, self._recorded()
+            )
         )
 
     def latencies(self) -> tuple[RouteLatency, ...]:
         """How fast predictions were answered since the start. Blocks on the disk."""
         registry = prometheus_metrics.counts_of_workers(self._shared)
         return latencies(registry.collect(), SCORING_ROUTES)
+
+    def _recorded(self) -> prometheus_metrics.Recorded:
+        state, read = self._recorded_state.latest()
+        target, expected = self.settings.f1_score_threshold, refresh_seconds(self._types.portfolio)
+        return prometheus_metrics.Recorded(state, read, target, expected)
+
+    def _served_record(self) -> ModelRecord | None:
+        current = self.champion.current
+        return self.champion.wanted or (current.record if current else None)
 
     async def reload(self) -> dict[str, Any]:
         """Let every worker of every replica poll the model registry now.

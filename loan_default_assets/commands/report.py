@@ -1,4 +1,4 @@
-"""`report`: model report or validation workbook of an evaluated version, written beside its artifact."""
+"""`report`: model report, validation workbook or dossier of a version, written beside its artifact."""
 
 import hashlib
 import logging
@@ -9,9 +9,11 @@ from pathlib import Path
 from loan_default_assets.commands.session import CommandError, Session
 from loan_default_assets.limits import split_limits
 from loan_default_assets.pipeline.evaluated_version import ReportInputs
+from loan_default_assets.pipeline.model_dossier import dossier_facts
 from loan_default_assets.pipeline.model_report import write_report
 from loan_default_assets.pipeline.pipeline_errors import NoModelError
 from loan_default_assets.pipeline.validation_workbook import validation_workbook
+from loan_default_assets.portfolio.yaml_loader import portfolio_path
 from loan_default_assets.private_files import write_for_user, write_private
 from loan_default_assets.report_files import FOLDER
 from loan_default_assets.warehouse.registry import RegistryError
@@ -48,15 +50,54 @@ def workbook(session: Session, requested: str | None, output: Path | None = None
         CommandError: There is no such version, it was never evaluated, or the file cannot be written.
     """
     version = _version(session, requested)
-    # Behind a URL, the folder of the artifacts holds copies that may be deleted at any time.
-    root = session.settings.home if session.artifacts.origin else session.artifacts.root
-    path = output or root / FOLDER / f"{version}.xlsx"
+    path = output or _folder(session) / f"{version}.xlsx"
     with _told(path):
         content = validation_workbook(_inputs(session), version)
         if output is None:
             path.parent.mkdir(parents=True, exist_ok=True)
         write_private(path, content)
     return f"{path}\nSHA-256 {hashlib.sha256(content).hexdigest()}, validation workbook of {version}"
+
+
+def dossier(session: Session, requested: str | None, output: Path | None = None) -> str:
+    """Write the dossier of a version as Markdown and as HTML, each of mode 0600; a line on each file.
+
+    Args:
+        session: An open session.
+        requested: A classifier of the registry; the champion when omitted.
+        output: One of the two files, the other lies beside it; `reports/<version>.dossier.md` and `.html` when omitted,
+            beside artifacts in a folder, else in the home.
+
+    Raises:
+        CommandError: There is no such version, or a file cannot be written.
+    """
+    from loan_default_assets.reports.rendering.dossier_document import dossier_document
+    from loan_default_assets.reports.rendering.dossier_markdown import markdown
+    from loan_default_assets.reports.rendering.dossier_page import dossier_page
+
+    version = _version(session, requested)
+    base = output or _folder(session) / f"{version}.dossier.md"
+    lines = []
+    with _told(base):
+        facts = dossier_facts(_inputs(session), version, portfolio_path(session.settings.portfolio))
+        document = dossier_document(facts)
+        if output is None:
+            base.parent.mkdir(parents=True, exist_ok=True)
+        for path, text in (
+            (base.with_suffix(".md"), markdown(document)),
+            (base.with_suffix(".html"), dossier_page(document)),
+        ):
+            write_private(path, text.encode())
+            lines.append(f"{path}\nSHA-256 {hashlib.sha256(text.encode()).hexdigest()}, dossier of {version}")
+    missing, items = document.counts
+    return "\n".join((*lines, f"{missing} of {items} items are not recorded"))
+
+
+def _folder(session: Session) -> Path:
+    """Where the files lie that only this command writes."""
+    # Behind a URL, the folder of the artifacts holds copies that may be deleted at any time.
+    root = session.settings.home if session.artifacts.origin else session.artifacts.root
+    return root / FOLDER
 
 
 def _version(session: Session, requested: str | None) -> str:

@@ -65,3 +65,11 @@ class ArtifactOrigin(Protocol):
             ArtifactRootError: The root cannot be reached or refuses.
         """
         ...
+
+    def refresh_report(self, version: str) -> None:
+        """Copy the newest model report of a version from the root.
+
+        Raises:
+            ArtifactRootError: The root cannot be reached or refuses, or the copy cannot be written.
+        """
+        ...

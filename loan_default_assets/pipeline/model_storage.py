@@ -9,7 +9,9 @@ from loan_default_assets.portfolio.spec import EXPLAINED_BY, Portfolio
 from loan_default_assets.warehouse.registry import ModelRecord, Registry
 
 _NOT_STORED: dict[str, Any] = {
-    **dict.fromkeys(("source", "start", "end", "refresh", "segments", "economics", "categories"), True),
+    **dict.fromkeys(
+        ("source", "start", "end", "refresh", "segments", "economics", "categories", "documentation"), True
+    ),
     "columns": {"__all__": set(EXPLAINED_BY)},
 }
 

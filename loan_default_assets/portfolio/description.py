@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from loan_default_assets.portfolio.calendar import Cadence
 from loan_default_assets.portfolio.cell_options import NUMBER_OPTIONS, CellOptions, Marks
+from loan_default_assets.portfolio.documentation import Documentation
 from loan_default_assets.portfolio.expressions import Expression, parse
 from loan_default_assets.portfolio.ingest.date_parsing import check_date_format
 from loan_default_assets.portfolio.label_options import Label, texts_of_values
@@ -134,7 +135,7 @@ class Description(PortfolioPart):
     default and margin of its cut-off table. `ignore`: columns of the source that are not read, as a list or, with the
     reasons, as `{email: personal data}`; `ignored_because` has these reasons. `new_columns`: a source with columns that
     are neither described nor ignored is refused, or they are not read, and are named. `categories`: texts of the
-    categories that columns name, for explanations.
+    categories that columns name, for explanations. `documentation`: what no table records, for the dossier.
     """
 
     name: str
@@ -161,6 +162,7 @@ class Description(PortfolioPart):
     ignored_because: dict[str, str] = Field(default_factory=dict)
     reasons: dict[str, dict[Literal["en", "ko"], str]] = Field(default_factory=dict)
     categories: dict[str, dict[Literal["en", "ko"], str]] = Field(default_factory=dict)
+    documentation: Documentation = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("name")

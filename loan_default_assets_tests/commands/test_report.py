@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from loan_default_assets.cli import loan_default
 from loan_default_assets.commands import summary
-from loan_default_assets.commands.report import report, workbook
+from loan_default_assets.commands.report import dossier, report, workbook
 from loan_default_assets.commands.session import CommandError
 from loan_default_assets.report_files import find_report
 from loan_default_assets_tests.opened_bank import Bank, OpenBank
@@ -101,13 +101,53 @@ def test_a_workbook_that_cannot_be_made_is_refused(good_bank: Bank, tmp_path: Pa
         workbook(good_bank.session, None, nowhere)
 
 
-@pytest.mark.parametrize(("option", "written"), [([], "report"), (["--workbook"], "workbook")])
+def test_the_dossier_of_the_champion_is_two_private_files(good_bank: Bank, tmp_path: Path) -> None:
+    champion = good_bank.session.registry.champion()
+    assert champion is not None
+    folder = good_bank.session.artifacts.root / "reports"
+    for output, base in (
+        (tmp_path / "bank.html", tmp_path / "bank.md"),
+        (None, folder / f"{champion.version}.dossier.md"),
+    ):
+        lines = dossier(good_bank.session, None, output).splitlines()
+        for position, path in ((0, base), (2, base.with_suffix(".html"))):
+            content = path.read_bytes()
+            assert lines[position : position + 2] == [
+                str(path),
+                f"SHA-256 {hashlib.sha256(content).hexdigest()}, dossier of {champion.version}",
+            ]
+            assert path.stat().st_mode & 0o777 == 0o600
+        assert re.fullmatch(r"\d+ of \d+ items are not recorded", lines[4])
+    assert (tmp_path / "bank.md").read_bytes() == (folder / f"{champion.version}.dossier.md").read_bytes()
+    # A new report replaces the former report, and not the dossier.
+    report(good_bank.session, champion.version)
+    assert (folder / f"{champion.version}.dossier.html").exists()
+
+
+def test_a_dossier_that_cannot_be_written_is_refused(good_bank: Bank, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="no model version 'c9'; see: loan-default status"):
+        dossier(good_bank.session, "c9")
+    nowhere = tmp_path / "no-such-folder" / "bank.md"
+    with pytest.raises(CommandError, match=re.escape(f"{nowhere}: cannot be written")):
+        dossier(good_bank.session, None, nowhere)
+
+
+def test_two_documents_at_once_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOAN_DEFAULT_HOME", str(tmp_path / "home"))
+    result = CliRunner().invoke(loan_default, ["report", "--workbook", "--dossier"])
+    assert result.exit_code == 2
+    assert "expected --workbook or --dossier, got both" in result.output
+
+
+@pytest.mark.parametrize(
+    ("option", "written"), [([], "report"), (["--workbook"], "workbook"), (["--dossier"], "dossier")]
+)
 def test_the_option_chooses_what_is_written(
     option: list[str], written: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOAN_DEFAULT_HOME", str(tmp_path / "home"))
     monkeypatch.setattr("loan_default_assets.commands.session.open_session", lambda _: nullcontext("session"))
-    for name in ("report", "workbook"):
+    for name in ("report", "workbook", "dossier"):
         monkeypatch.setattr(
             f"loan_default_assets.commands.report.{name}", lambda *given, name=name: f"{name}: {given}"
         )
@@ -121,3 +161,5 @@ def test_without_a_champion_there_is_nothing_to_report_on(open_bank: OpenBank) -
         report(open_bank().session, None)
     with pytest.raises(CommandError, match="no champion to report on\nNext: loan-default run"):
         workbook(open_bank().session, None)
+    with pytest.raises(CommandError, match="no champion to report on\nNext: loan-default run"):
+        dossier(open_bank().session, None)

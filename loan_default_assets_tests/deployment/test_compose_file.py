@@ -19,6 +19,9 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text("utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, Any] = COMPOSE["services"]
+# Of other projects, like postgres: started by the profile of that name, and tested in test_monitoring_files.py.
+MONITORING = {name for name, service in SERVICES.items() if service.get("profiles") == ["monitoring"]}
+APPLICATION = set(SERVICES) - {"postgres"} - MONITORING
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 
 # Fixed inside the containers: their volumes, of which there are no copies, and ports that are published under another
@@ -43,7 +46,7 @@ def words(service: dict[str, Any]) -> Iterator[str]:
 
 def paths_in_commands() -> set[str]:
     """Every relative file path in the commands and health checks of the compose file and the Dockerfile."""
-    declared = [word for service in SERVICES.values() for word in words(service)]
+    declared = [word for name in APPLICATION for word in words(SERVICES[name])]
     for arguments in re.findall(r"^(?:HEALTHCHECK .*)?CMD (\[.*\])$", DOCKERFILE, re.MULTILINE):
         declared += json.loads(arguments)
     return {word for word in declared if re.search(r"\.(py|ya?ml|sql|sh)$", word)}
@@ -80,14 +83,14 @@ def test_no_port_is_published_beyond_this_machine_by_default(name: str) -> None:
     assert name != "postgres" or "ports" not in SERVICES[name]
 
 
-@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"postgres"}))
+@pytest.mark.parametrize("name", sorted(APPLICATION))
 def test_containers_reach_each_other_past_a_proxy(name: str) -> None:
     for spelling in ("no_proxy", "NO_PROXY"):
         exempt = SERVICES[name]["environment"][spelling].split(",")
         assert {"localhost", "127.0.0.1", "::1", "postgres", "code"} <= set(exempt)
 
 
-@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"postgres"}))
+@pytest.mark.parametrize("name", sorted(APPLICATION))
 def test_application_containers_are_read_only_and_without_capabilities(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"]
@@ -106,6 +109,11 @@ def test_the_private_key_of_signatures_is_in_one_container() -> None:
     assert not SERVICES["code"]["environment"]["SIGNING_KEY"].startswith("/var/lib/loan-default")
     assert "SIGNING_PUBLIC_KEYS" in SERVICES["service"]["environment"]
     assert "--mode 0700 /signing" in DOCKERFILE
+
+
+def test_all_containers_with_the_application_are_found() -> None:
+    assert {"migrate", "code", "webserver", "daemon", "service"} == APPLICATION
+    assert {"prometheus", "grafana"} == MONITORING
 
 
 def test_paths_are_found_in_the_commands() -> None:
@@ -134,7 +142,7 @@ def test_every_path_that_the_dockerfile_copies_or_compiles_exists() -> None:
         assert (ROOT / path).exists(), path
 
 
-@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"postgres"}))
+@pytest.mark.parametrize("name", sorted(APPLICATION))
 def test_every_module_and_subcommand_in_a_command_exists(name: str) -> None:
     declared = list(words(SERVICES[name]))
     for word, following in pairwise(declared):

@@ -2,6 +2,7 @@
 
 from loan_default_assets_tests.mutants.mutant import MODEL, PIPELINE, POLICY, WAREHOUSE, Mutant, mutant
 from loan_default_assets_tests.mutants.planted_console import CONSOLE_FAULTS
+from loan_default_assets_tests.mutants.planted_dossier import DOSSIER_FAULTS
 from loan_default_assets_tests.mutants.planted_erasures import ERASURE_FAULTS
 from loan_default_assets_tests.mutants.planted_new_rows import NEW_ROWS_FAULTS
 from loan_default_assets_tests.mutants.planted_object_store import OBJECT_STORE_FAULTS
@@ -312,6 +313,7 @@ PLANTED: tuple[Mutant, ...] = (
     *CONSOLE_FAULTS,
     *RETENTION_FAULTS,
     *VERIFICATION_FAULTS,
+    *DOSSIER_FAULTS,
     *ERASURE_FAULTS,
     *REPLICA_FAULTS,
     *NEW_ROWS_FAULTS,

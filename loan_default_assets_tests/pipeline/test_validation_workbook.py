@@ -69,17 +69,18 @@ def test_the_workbook_is_traced_to_the_tables(bank: BankSteps, newest: str) -> N
     assert len(recorded) == 2
 
 
-def test_served_loans_are_counted_by_channel(bank: BankSteps, newest: str) -> None:
-    threshold = bank.registry.get(newest).threshold
+def served_predictions(bank: BankSteps, version: str) -> list[Prediction]:
+    """Three served loans, one of them with a known outcome."""
+    threshold = bank.registry.get(version).threshold
     assert threshold is not None
-    predictions = [
+    return [
         Prediction(
             request_id=str(uuid.UUID(int=number)),
             position=0,
-            loan_id=None,
-            model_version=newest,
+            loan_id=loan,
+            model_version=version,
             features={},
-            probability=0.5,
+            probability=0.432198,
             decision=decision,
             threshold=threshold,
             reasons=None,
@@ -87,9 +88,14 @@ def test_served_loans_are_counted_by_channel(bank: BankSteps, newest: str) -> No
             latency_ms=None,
             created_at=datetime(2026, 1, 1, tzinfo=UTC),
         )
-        for number, (channel, decision) in enumerate((("http", 1), ("http", 0), ("file", 1)), start=1)
+        for number, (channel, decision, loan) in enumerate(
+            (("http", 1, None), ("http", 0, None), ("file", 1, "003-003")), start=1
+        )
     ]
-    PredictionLog(bank.database).append(predictions)
+
+
+def test_served_loans_are_counted_by_channel(bank: BankSteps, newest: str) -> None:
+    PredictionLog(bank.database).append(served_predictions(bank, newest))
     found = validation_figures(inputs(bank), newest).volume
     assert found == (ServedVolume("file", 1, 1), ServedVolume("http", 2, 1))
 

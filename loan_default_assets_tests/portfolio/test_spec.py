@@ -107,6 +107,17 @@ GRADE = "grade: {kind: category, values: [A, B, 가]}"
             "categories: {wealth: {en: x}}\nderive:",
             "categories.wealth: no column has this category",
         ),
+        ("derive:", "documentation: {ownr: x}\nderive:", "documentation.ownr"),
+        (
+            "derive:",
+            "documentation: {owner: ' '}\nderive:",
+            "documentation.owner: String should have at least 1",
+        ),
+        (
+            "derive:",
+            "documentation: {owner: [x]}\nderive:",
+            "documentation.owner: Input should be a valid string",
+        ),
         ("columns:", "columns: {}\nother:", "columns: Dictionary should have at least 1 item"),
         ("name: bank", "name: [", "not readable as YAML"),
     ],

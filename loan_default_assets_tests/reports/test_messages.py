@@ -60,6 +60,7 @@ def used() -> set[str]:
     found = {key for file in modules for key in literals(file)}
     template = (CATALOGUE.parent / "report.html.j2").read_text("utf-8")
     found |= set(re.findall(r'message\("([^"]+)"', template))
+    found |= set(re.findall(r'"(dossier\.\w+)"', (CATALOGUE.parent / "dossier.html.j2").read_text("utf-8")))
     records = (PACKAGE / "pipeline" / "report_records.py").read_text("utf-8")
     found |= {f"lineage.{name}" for name in re.findall(r'\("(\w+)", (?:record|str|signed)', records)}
     found |= {f"count.{name}" for name in re.findall(r'^    "(\w*rows\w*)",$', records, re.MULTILINE)}
@@ -114,7 +115,7 @@ def test_code_and_catalogue_name_the_same_keys() -> None:
     known = set(catalogue())
     prefixes = {key.split(".")[0] for key in known}
     named = {key for key in used() if key.split(".")[0] in prefixes and not key.endswith((".yaml", ".css"))}
-    assert sorted(named - known - {"report.html"}) == []
+    assert sorted(named - known - {"report.html", "dossier.html.j2"}) == []
     assert sorted(known - named) == []
 
 

@@ -82,7 +82,7 @@ def sections(figures: ReportFigures) -> tuple[Section, ...]:
 
 def render(figures: ReportFigures) -> str:
     """The page; equal figures give equal bytes."""
-    template = _environment().get_template("report.html.j2")
+    template = page_environment().get_template("report.html.j2")
     return template.render(
         model=figures.model,
         evaluation=figures.evaluation,
@@ -95,7 +95,8 @@ def render(figures: ReportFigures) -> str:
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Environment:
+def page_environment() -> Environment:
+    """Jinja2 with the filters of the pages; every text is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
