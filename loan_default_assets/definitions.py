@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -17,11 +18,15 @@ from loan_default_assets.assets import (
     scored_loans,
 )
 from loan_default_assets.orchestration import jobs, retention_job, sensors, tuning_job
+from loan_default_assets.orchestration.asset_catalog import with_catalog
+from loan_default_assets.orchestration.partitions import with_history
 from loan_default_assets.orchestration.resources import Attempt, ModelStore, Warehouse
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.process_output import keep_values_out
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import Database
+from loan_default_assets.warehouse.database_errors import WarehouseError
+from loan_default_assets.warehouse.loans import Loans
 
 
 def build_definitions(
@@ -61,7 +66,9 @@ def build_definitions(
     ]
     asset_jobs = jobs.build(portfolio)
     return dg.Definitions(
-        assets=sensors.with_automation(portfolio, settings, assets),
+        assets=sensors.with_automation(
+            portfolio, settings, with_catalog(portfolio, settings.portfolio, assets)
+        ),
         jobs=[*asset_jobs, tuning_job.build(portfolio, settings)],
         schedules=retention_job.build(portfolio, settings),
         sensors=sensors.build(portfolio, settings, asset_jobs),
@@ -90,5 +97,15 @@ def defs() -> dg.Definitions:
     settings = Settings()
     portfolio = load(settings.portfolio, source=settings.loan_source)
     if settings.database_url:
-        Database(settings.database_url.get_secret_value(), portfolio.name).refuse_newer()
+        database = Database(settings.database_url.get_secret_value(), portfolio.name)
+        database.refuse_newer()
+        portfolio = with_history(portfolio, _first_stored(database, portfolio), date.today())
     return build_definitions(settings=settings, portfolio=portfolio)
+
+
+def _first_stored(database: Database, portfolio: Portfolio) -> str | None:
+    try:
+        return Loans(database, portfolio).first_partition()
+    except WarehouseError:
+        # What needs the database later reports that it cannot be reached.
+        return None

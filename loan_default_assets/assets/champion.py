@@ -43,7 +43,8 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
         )
         return dg.MaterializeResult(
             metadata=champion_metadata(decision, find_report(Path(models.root), decision.champion.version))
-            | columns_table(portfolio)
+            | columns_table(portfolio),
+            data_version=dg.DataVersion(decision.champion.version),
         )
 
     return champion

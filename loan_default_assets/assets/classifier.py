@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from loan_default_assets.assets.metadata import classifier_metadata
+from loan_default_assets.assets.metadata import classifier_result
 from loan_default_assets.limits import split_limits
 from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.asset_checks import asset_check_result, blocking_checks
@@ -54,7 +54,6 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
         except ChecksFailedError as error:
             yield from map(asset_check_result, error.checks)
             raise
-        checks = [asset_check_result(check) for check in trained.checks]
-        yield dg.MaterializeResult(metadata=classifier_metadata(trained), check_results=checks)
+        yield classifier_result(trained)
 
     return classifier

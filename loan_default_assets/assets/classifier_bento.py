@@ -44,6 +44,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
         built = build_bento(tag, store=store)
         context.log.info(f"classifier_bento: {built.tag}, {built.size_bytes / 1e6:.1f} MB")
         return dg.MaterializeResult(
+            data_version=dg.DataVersion(built.tag),
             metadata={
                 "model": tag,
                 "bento": built.tag,
@@ -51,7 +52,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
                 "path": dg.MetadataValue.path(str(built.path)),
                 "serve": f"BENTOML_HOME={store} bentoml serve {built.tag}",
                 "containerize": f"BENTOML_HOME={store} bentoml containerize {built.tag}",
-            }
+            },
         )
 
     return classifier_bento

@@ -52,6 +52,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
         report = write_report_or_warn(inputs, evaluated.model.version, context.log)
         checks = [asset_check_result(check) for check in evaluated.checks]
         shown = evaluation_metadata(evaluated, report) | columns_table(portfolio)
-        return dg.MaterializeResult(metadata=shown, check_results=checks)
+        version = dg.DataVersion(f"{evaluated.model.version} on {evaluated.snapshot.digest}")
+        return dg.MaterializeResult(metadata=shown, data_version=version, check_results=checks)
 
     return evaluation

@@ -2,25 +2,29 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from loan_default_assets.orchestration.asset_checks import asset_check_result
+from loan_default_assets.pipeline.check_results import CheckResult
 from loan_default_assets.pipeline.decide_champion import ChampionDecision
 from loan_default_assets.pipeline.evaluate_models import WindowEvaluation
 from loan_default_assets.pipeline.pretrain_encoder import PretrainedEncoder
 from loan_default_assets.pipeline.stored_partitions import StoredPartition
 from loan_default_assets.pipeline.train_classifier import TrainedClassifier
-from loan_default_assets.portfolio.checks.pandera_schema import postgres_columns
 from loan_default_assets.portfolio.column_account import column_account
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.report_files import StoredReport
 from loan_default_assets.reports import plots
+from loan_default_assets.reports.rendering.number_format import formatted, rounded
 from loan_default_assets.warehouse.batch_scores import ScoredPartition
 from loan_default_assets.warehouse.registry import ModelRecord
 
 if TYPE_CHECKING:
     from loan_default_assets.model.member_weights import Member
+    from loan_default_assets.model.training_loop import Epoch
 
 Metadata = dict[str, Any]
 
@@ -28,31 +32,15 @@ Metadata = dict[str, Any]
 _SHORT_NAMES = {"HistGradientBoosting": "boosting", "LogisticRegression": "logistic"}
 
 
-def column_schema(portfolio: Portfolio) -> dg.TableSchema:
-    """The columns of `raw_data` under the portfolio."""
-    required = dg.TableColumnConstraints(nullable=False, unique=True)
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn("loan_id", "text", constraints=required),
-            dg.TableColumn("as_of", "date", description="Day on which the application was known"),
-            dg.TableColumn("label", "smallint", description="1 = default"),
-            dg.TableColumn("label_observed_at", "date", description="Day from which the outcome counts"),
-            *(
-                dg.TableColumn(
-                    name,
-                    kind,
-                    description=portfolio.columns[name].describe,
-                    constraints=dg.TableColumnConstraints(nullable=portfolio.columns[name].nullable),
-                )
-                for name, kind in postgres_columns(portfolio).items()
-            ),
-        ]
-    )
-
-
 def stored_partition(partition: StoredPartition) -> Metadata:
     """Rows of a partition, and whether they changed."""
     return {"dagster/partition_row_count": partition.rows, "changed": partition.changed}
+
+
+def whole_table(rows: int | None, lineage: dg.TableColumnLineage | None = None) -> Metadata:
+    """Rows of the table in all partitions, and the columns that its columns are made from."""
+    shown: Metadata = {} if rows is None else {"dagster/row_count": rows}
+    return shown if lineage is None else shown | {"dagster/column_lineage": lineage}
 
 
 def scored_partition(partition: ScoredPartition, changed: bool) -> Metadata:
@@ -62,7 +50,7 @@ def scored_partition(partition: ScoredPartition, changed: bool) -> Metadata:
         "dagster/partition_row_count": partition.rows,
         "changed": changed,
         "model_version": partition.model_version,
-        "mean_pd": dg.MetadataValue.null() if mean is None else dg.MetadataValue.float(mean),
+        "mean_pd": _float(mean),
         "features_sha256": partition.features_sha256,
         "sha256": partition.sha256,
     }
@@ -70,30 +58,45 @@ def scored_partition(partition: ScoredPartition, changed: bool) -> Metadata:
 
 def default_rate(partition: StoredPartition) -> Metadata:
     """Default rate of a partition; null without a label."""
-    rate = partition.default_rate
-    return {"default_rate": dg.MetadataValue.null() if rate is None else dg.MetadataValue.float(rate)}
+    return {"default_rate": _float(partition.default_rate)}
 
 
-def encoder_metadata(encoder: PretrainedEncoder) -> Metadata:
+def add_partition_metadata(
+    context: dg.AssetExecutionContext, partitions: Mapping[str, Metadata], table: Metadata
+) -> None:
+    """Add metadata to partitions of a run by key, and to the newest of all partitions of the run that of the table.
+
+    Dagster shows the metadata of the latest materialization as the asset's; that of a run would be stored once per
+    partition.
+    """
+    newest = context.partition_keys[-1]
+    for key, values in partitions.items():
+        context.add_asset_metadata(values, partition_key=key)
+    context.add_asset_metadata(table, partition_key=newest)
+
+
+def encoder_result(encoder: PretrainedEncoder) -> dg.MaterializeResult:
     """The encoder's version and snapshot, and the course of its training where it was trained now."""
     shown = _version(encoder.record) | dict(encoder.snapshot)
     if not encoder.reused:
         shown |= {
             "pretraining_rows": encoder.pretraining_rows,
+            "course": dg.MetadataValue.md(plots.course("contrastive loss", encoder.losses)),
             "epoch_losses": _epoch_table({"loss": encoder.losses}),
         }
-    return shown
+    return _result(encoder.record, shown, encoder.checks)
 
 
-def classifier_metadata(trained: TrainedClassifier) -> Metadata:
+def classifier_result(trained: TrainedClassifier) -> dg.MaterializeResult:
     """The classifier's version and snapshot, and the course of its training where it was trained now."""
     shown, model = _version(trained.record) | dict(trained.snapshot), trained.model
     if model is not None:
         shown |= {
-            "threshold": model.threshold,
-            "calibration_slope": model.calibration.slope,
-            "calibration_offset": model.calibration.offset,
+            "threshold": rounded(model.threshold),
+            "calibration_slope": rounded(model.calibration.slope),
+            "calibration_offset": rounded(model.calibration.offset),
             "members": _member_table(model.members),
+            "course": _validation_course(model.history),
             "epochs": _epoch_table(
                 {
                     "transformer": [epoch.member for epoch in model.history],
@@ -102,7 +105,7 @@ def classifier_metadata(trained: TrainedClassifier) -> Metadata:
                 }
             ),
         }
-    return shown
+    return _result(trained.record, shown, trained.checks)
 
 
 def evaluation_metadata(evaluated: WindowEvaluation, report: StoredReport | None = None) -> Metadata:
@@ -115,7 +118,7 @@ def evaluation_metadata(evaluated: WindowEvaluation, report: StoredReport | None
         "window_rows": model.policy_input.rows,
         "window_positives": model.policy_input.positives,
         "metrics": _metrics_table(evaluated),
-        "baseline": dg.MetadataValue.json(evaluated.references.as_dict()),
+        "baseline": dg.MetadataValue.json(_rounded(evaluated.references.as_dict())),
         "snapshot": snapshot.digest,
         "immature_rows_excluded": len(snapshot.split.immature),
     }
@@ -125,7 +128,8 @@ def evaluation_metadata(evaluated: WindowEvaluation, report: StoredReport | None
     if window.first is not None:
         shown |= {"window_from": str(window.first), "window_to": str(window.last)}
     if model.probability is not None:
-        shown["calibration"] = dg.MetadataValue.md(plots.reliability(window.label, model.probability))
+        shown["calibration"] = dg.MetadataValue.md(plots.calibration(window.label, model.probability))
+        shown["roc_curve"] = dg.MetadataValue.md(plots.roc_curve(window.label, model.probability))
     return shown | _report(report)
 
 
@@ -161,23 +165,53 @@ def _report(report: StoredReport | None) -> Metadata:
     return {"report": dg.MetadataValue.path(str(report.path)), "report_sha256": report.sha256}
 
 
+def _result(record: ModelRecord, shown: Metadata, checks: Sequence[CheckResult]) -> dg.MaterializeResult:
+    return dg.MaterializeResult(
+        metadata=shown,
+        data_version=dg.DataVersion(record.version),
+        check_results=[asset_check_result(check) for check in checks],
+    )
+
+
 def _version(record: ModelRecord) -> Metadata:
     return {
         "version": record.version,
         "artifact": record.artifact_uri,
         "sha256": record.artifact_sha256,
-        "hyper_parameters": dg.MetadataValue.json(record.hyper_parameters),
+        "hyper_parameters": dg.MetadataValue.json(_rounded(record.hyper_parameters)),
     }
 
 
 def _defined(metrics: Mapping[str, float]) -> Metadata:
     """Metrics that the rows define; NaN cannot be shown."""
-    return {name: float(value) for name, value in metrics.items() if not math.isnan(value)}
+    return {name: rounded(value) for name, value in metrics.items() if not math.isnan(value)}
+
+
+def _float(value: float | None) -> dg.MetadataValue:
+    return dg.MetadataValue.null() if value is None else dg.MetadataValue.float(rounded(value))
+
+
+def _rounded(value: Any) -> Any:
+    """The same document with three significant digits; the exact one is in the tables."""
+    if isinstance(value, Mapping):
+        return {name: _rounded(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(each) for each in value]
+    return rounded(value) if isinstance(value, float) else value
+
+
+def _validation_course(history: "Sequence[Epoch]") -> dg.MetadataValue:
+    """The ROC-AUC on the validation rows by epoch, one line per transformer."""
+    lines = [
+        [math.nan if epoch.validation_auc is None else epoch.validation_auc for epoch in epochs]
+        for _, epochs in groupby(history, key=lambda epoch: epoch.member)
+    ]
+    return dg.MetadataValue.md(plots.course("validation ROC-AUC", *lines))
 
 
 def _member_table(members: "Sequence[Member]") -> dg.MetadataValue:
     """A table with one row per member of the ensemble."""
-    records = [dg.TableRecord({"member": m.kind, "weight": round(m.weight, 4)}) for m in members]
+    records = [dg.TableRecord({"member": m.kind, "weight": rounded(m.weight)}) for m in members]
     columns = [dg.TableColumn("member", "string"), dg.TableColumn("weight", "float")]
     return dg.MetadataValue.table(records=records, schema=dg.TableSchema(columns))
 
@@ -187,7 +221,7 @@ def _epoch_table(columns: Mapping[str, Sequence[float | None]]) -> dg.MetadataVa
     names = list(columns)
     records = [
         dg.TableRecord(
-            {"epoch": number, **{n: v for n, v in zip(names, values, strict=True) if v is not None}}
+            {"epoch": number, **{n: rounded(v) for n, v in zip(names, values, strict=True) if v is not None}}
         )
         for number, values in enumerate(zip(*columns.values(), strict=True), start=1)
     ]
@@ -204,11 +238,9 @@ def _metrics_table(evaluated: WindowEvaluation) -> dg.MetadataValue:
     records = []
     for name, value in _defined(metrics.values).items():
         low, high = metrics.intervals[name]
-        shown = {_SHORT_NAMES[r.name]: round(r.metrics.values[name], 4) for r in references}
-        interval = f"{low:.3f} to {high:.3f}"
-        records.append(
-            dg.TableRecord({"metric": name, "value": round(value, 4), "interval": interval} | shown)
-        )
+        shown = {_SHORT_NAMES[r.name]: rounded(r.metrics.values[name]) for r in references}
+        interval = f"{formatted(low)} to {formatted(high)}"
+        records.append(dg.TableRecord({"metric": name, "value": value, "interval": interval} | shown))
     columns = [
         dg.TableColumn("metric", "string"),
         dg.TableColumn("value", "float"),

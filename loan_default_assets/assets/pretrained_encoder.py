@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from loan_default_assets.assets.metadata import encoder_metadata
+from loan_default_assets.assets.metadata import encoder_result
 from loan_default_assets.limits import split_limits
 from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.asset_checks import asset_check_result, blocking_checks
@@ -51,7 +51,6 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
         except ChecksFailedError as error:
             yield from map(asset_check_result, error.checks)
             raise
-        checks = [asset_check_result(check) for check in encoder.checks]
-        yield dg.MaterializeResult(metadata=encoder_metadata(encoder), check_results=checks)
+        yield encoder_result(encoder)
 
     return pretrained_encoder

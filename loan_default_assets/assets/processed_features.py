@@ -4,12 +4,14 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from loan_default_assets.assets.metadata import stored_partition
+from loan_default_assets.assets.metadata import add_partition_metadata, stored_partition, whole_table
 from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.asset_checks import asset_check_result, blocking_checks
+from loan_default_assets.orchestration.data_versions import rows_version
 from loan_default_assets.orchestration.partitions import partitions_of
 from loan_default_assets.orchestration.resources import Warehouse
 from loan_default_assets.orchestration.retry_policy import retried
+from loan_default_assets.orchestration.table_columns import feature_lineage
 from loan_default_assets.pipeline.check_results import MATCHES_SCHEMA
 from loan_default_assets.pipeline.make_features import make_features
 from loan_default_assets.pipeline.pipeline_errors import ChecksFailedError
@@ -46,10 +48,11 @@ def build(portfolio: Portfolio) -> dg.AssetsDefinition:
         except ChecksFailedError as error:
             yield from map(asset_check_result, error.checks)
             raise
-        for partition in stored.described:
-            values = stored_partition(partition)
-            context.add_asset_metadata(values, asset_key=key, partition_key=partition.key)
-        check = asset_check_result(stored.check)
-        yield dg.MaterializeResult(metadata={"feature_hash": portfolio.hash}, check_results=[check])
+        shown = {each.key: stored_partition(each) for each in stored.described}
+        table = whole_table(loans.total_rows("processed_data"), feature_lineage(portfolio))
+        add_partition_metadata(context, shown, table)
+        check, version = asset_check_result(stored.check), rows_version(context, stored.changed)
+        made_by = {"feature_hash": portfolio.hash}
+        yield dg.MaterializeResult(metadata=made_by, data_version=version, check_results=[check])
 
     return processed_features

@@ -5,9 +5,15 @@ from datetime import date
 
 import dagster as dg
 
-from loan_default_assets.assets.metadata import column_schema, default_rate, stored_partition
+from loan_default_assets.assets.metadata import (
+    add_partition_metadata,
+    default_rate,
+    stored_partition,
+    whole_table,
+)
 from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.asset_checks import asset_check_result, blocking_checks
+from loan_default_assets.orchestration.data_versions import rows_version
 from loan_default_assets.orchestration.partitions import partitions_of
 from loan_default_assets.orchestration.resources import Warehouse
 from loan_default_assets.orchestration.retry_policy import retried
@@ -30,7 +36,6 @@ def build(portfolio: Portfolio, today: date | None = None) -> dg.AssetsDefinitio
         partitions_def=partitions_of(portfolio),
         backfill_policy=dg.BackfillPolicy.single_run(),
         check_specs=blocking_checks(key, MATCHES_SCHEMA),
-        metadata={"dagster/column_schema": column_schema(portfolio)},
         pool=jobs.INGESTION,
     )
     @retried
@@ -43,9 +48,9 @@ def build(portfolio: Portfolio, today: date | None = None) -> dg.AssetsDefinitio
         except ChecksFailedError as error:
             yield from map(asset_check_result, error.checks)
             raise
-        for partition in stored.described:
-            values = stored_partition(partition) | default_rate(partition)
-            context.add_asset_metadata(values, asset_key=key, partition_key=partition.key)
-        yield dg.MaterializeResult(check_results=[asset_check_result(stored.check)])
+        shown = {each.key: stored_partition(each) | default_rate(each) for each in stored.described}
+        add_partition_metadata(context, shown, whole_table(loans.total_rows("raw_data")))
+        version = rows_version(context, stored.changed)
+        yield dg.MaterializeResult(data_version=version, check_results=[asset_check_result(stored.check)])
 
     return raw_loans

@@ -2,13 +2,15 @@
 
 import dagster as dg
 
-from loan_default_assets.assets.metadata import scored_partition
+from loan_default_assets.assets.metadata import add_partition_metadata, scored_partition, whole_table
 from loan_default_assets.engines.task_engine import engine_of
 from loan_default_assets.object_store.artifact_cache import artifact_cache
 from loan_default_assets.orchestration import jobs
+from loan_default_assets.orchestration.data_versions import rows_version
 from loan_default_assets.orchestration.partitions import partitions_of
 from loan_default_assets.orchestration.resources import ModelStore, Warehouse
 from loan_default_assets.orchestration.retry_policy import retried
+from loan_default_assets.orchestration.table_columns import score_lineage
 from loan_default_assets.pipeline.batch_scoring import score_partitions
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
@@ -16,23 +18,19 @@ from loan_default_assets.settings import Settings
 
 def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
     """The asset; its partitions are those of raw_loans."""
-    key = dg.AssetKey([portfolio.name, "scored_loans"])
     engine = engine_of(settings.engine)
     folder = f"scored_loans/{portfolio.name}" if settings.scored_loans_parquet else None
     cache = artifact_cache(settings)
 
     @dg.asset(
-        key=key,
+        key=dg.AssetKey([portfolio.name, "scored_loans"]),
         group_name=portfolio.name,
         description="The PD of every loan of a partition by the champion of the time of the run, in the table "
         "scored_loans; a partition is replaced as a whole. Where the scores came from is in scored_partitions.",
         kinds={"torch", "postgres"} | ({"parquet"} if folder else set()),
         partitions_def=partitions_of(portfolio),
         backfill_policy=dg.BackfillPolicy.single_run(),
-        deps=[
-            dg.AssetKey([portfolio.name, "processed_features"]),
-            dg.AssetKey([portfolio.name, "champion"]),
-        ],
+        deps=[dg.AssetKey([portfolio.name, name]) for name in ("processed_features", "champion")],
         pool=jobs.SCORING,
     )
     @retried
@@ -41,7 +39,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         scored = score_partitions(
             portfolio,
-            warehouse.loans(portfolio),
+            loans := warehouse.loans(portfolio),
             warehouse.registry(portfolio),
             models.artifacts,
             warehouse.batch_scores(portfolio),
@@ -51,10 +49,11 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
             engine=engine,
             log=context.log,
         )
-        for partition, changed in zip(scored.described, scored.changed, strict=True):
-            context.add_asset_metadata(
-                scored_partition(partition, changed), asset_key=key, partition_key=partition.partition_key
-            )
-        return dg.MaterializeResult(metadata={"model_version": scored.model_version})
+        described = zip(scored.described, scored.changed, strict=True)
+        shown = {each.partition_key: scored_partition(each, changed) for each, changed in described}
+        table = whole_table(loans.total_rows("scored_loans"), score_lineage(portfolio))
+        add_partition_metadata(context, shown, table)
+        version = rows_version(context, any(scored.changed))
+        return dg.MaterializeResult(metadata={"model_version": scored.model_version}, data_version=version)
 
     return scored_loans

@@ -35,7 +35,7 @@ def backfill(
     except ValueError as error:
         raise CommandError(f"{error}\nNext: give --from and --to inside that range") from None
     before = fingerprint(session)
-    graph = definitions(session)
+    graph = definitions(session, partitions=keys)
     materialize(session, instance, graph, jobs.INGEST, partitions=keys)
     train = cutoff is not None or session.registry.champion() is None
     materialize(

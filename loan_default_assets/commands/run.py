@@ -50,7 +50,7 @@ def run(
         raise CommandError(f"{error}\nNext: give --from and --to inside that range") from None
     before = fingerprint(session)
     if say is None:
-        _run_jobs(session, instance, definitions(session), keys, cutoff, package)
+        _run_jobs(session, instance, definitions(session, partitions=keys), keys, cutoff, package)
     else:
         _run_with_plan(session, instance, keys, cutoff, package, say)
     after = fingerprint(session)
@@ -96,7 +96,7 @@ def _run_with_plan(
         progress.plan(refreshed.training_seconds)
         say(training_text(refreshed))
 
-    graph = definitions(session, {"progress": progress.logger()})
+    graph = definitions(session, {"progress": progress.logger()}, partitions=keys)
     with progress.shown():
         _run_jobs(session, instance, graph, keys, cutoff, package, loaded)
 

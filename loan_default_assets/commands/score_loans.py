@@ -37,7 +37,7 @@ def score_loans(
     if portfolio.as_of is not None:
         # A run covers a range of Dagster's partitions, those without loans in between included.
         keys = portfolio.partition_keys(*map(date.fromisoformat, (stored[0], stored[-1])))
-    materialize(session, instance, definitions(session), jobs.SCORE, partitions=keys)
+    materialize(session, instance, definitions(session, partitions=keys), jobs.SCORE, partitions=keys)
     partitions = (
         f"1 partition, {keys[0]}" if len(keys) == 1 else f"{len(keys):,} partitions, {keys[0]} to {keys[-1]}"
     )

@@ -1,9 +1,10 @@
 """What every command works with: settings, portfolio, database and the Dagster instance."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
@@ -12,6 +13,7 @@ from loan_default_assets.definitions import build_definitions
 from loan_default_assets.interrupts import unwind_from_here
 from loan_default_assets.model.artifact_store import ArtifactStore
 from loan_default_assets.orchestration import former_names, jobs
+from loan_default_assets.orchestration.partitions import with_history
 from loan_default_assets.orchestration.ray_launcher import launcher_section
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.private_files import prepare_home
@@ -127,6 +129,17 @@ def instance_of(settings: Settings, url: str) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def definitions(session: Session, loggers: Mapping[str, dg.LoggerDefinition] | None = None) -> dg.Definitions:
-    """The graph of the session's portfolio; runs also log to `loggers`."""
-    return build_definitions(settings=session.settings, portfolio=session.portfolio, loggers=loggers)
+def definitions(
+    session: Session,
+    loggers: Mapping[str, dg.LoggerDefinition] | None = None,
+    *,
+    partitions: Sequence[str] = (),
+) -> dg.Definitions:
+    """The graph of the session's portfolio, with the stored partitions and those that are about to be materialized.
+
+    Runs also log to `loggers`.
+    """
+    stored = session.loans.first_partition()
+    first = min([*partitions, *([stored] if stored else [])], default=None)
+    portfolio = with_history(session.portfolio, first, date.today())
+    return build_definitions(settings=session.settings, portfolio=portfolio, loggers=loggers)

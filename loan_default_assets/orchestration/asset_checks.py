@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from loan_default_assets.pipeline.check_results import CheckResult, LocatedViolation
+from loan_default_assets.reports.rendering.number_format import rounded
 
 if TYPE_CHECKING:
     from loan_default_assets.model.leakage import LeakageEvidence
@@ -48,7 +49,9 @@ def blocking_checks(asset: dg.AssetKey, *names: str) -> list[dg.AssetCheckSpec]:
 
 def asset_check_result(check: CheckResult) -> dg.AssetCheckResult:
     """The check as Dagster records it, with failure cases or leakage evidence as a table."""
-    metadata: dict[str, dg.MetadataValue | float] = dict(check.figures)
+    metadata: dict[str, dg.MetadataValue | float] = {
+        name: rounded(value) if isinstance(value, float) else value for name, value in check.figures.items()
+    }
     if check.violations:
         metadata["failure_cases"] = _failure_cases(check.violations)
     if check.evidence:
@@ -83,9 +86,9 @@ def _leakage_evidence(evidence: "Sequence[LeakageEvidence]") -> dg.MetadataValue
         dg.TableRecord(
             {
                 "feature": entry.feature,
-                "roc_auc_alone": round(entry.roc_auc_alone, 4),
-                "information_value": round(entry.information_value, 4),
-                "decided_share": round(entry.decided_share, 4),
+                "roc_auc_alone": rounded(entry.roc_auc_alone),
+                "information_value": rounded(entry.information_value),
+                "decided_share": rounded(entry.decided_share),
                 "peeled_at": entry.peeled_at or 0,
                 "group": entry.group or 0,
                 "attested": entry.attested,

@@ -1,6 +1,7 @@
 """The only module that names Dagster's private modules; the others import these names from here.
 
 - Run tags and `IN_PROGRESS_RUN_STATUSES`: the only record of a run's partition range, announced retry and code server.
+- `DATA_VERSION_TAG`: the only record of the data version of an earlier materialization.
 - `UnresolvedAssetJobDefinition`: the type that the public `dg.define_asset_job` returns.
 - `UserConfigSchema`, `ConfigurableClassData`: the signature of a storage class that `dagster.yaml` names.
 - `InstigatorState`, `InstigatorType`, `RemoteInstigatorOrigin`: the recorded status and cursor of a sensor, which
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 from dagster._config.config_schema import UserConfigSchema
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster._core.remote_origin import RemoteInstigatorOrigin
@@ -57,6 +59,7 @@ __all__ = [
     "ASSET_PARTITION_RANGE_START_TAG",
     "AUTO_RETRY_RUN_ID_TAG",
     "DAEMON_MODULE",
+    "DATA_VERSION_TAG",
     "GRPC_INFO_TAG",
     "IN_PROGRESS_RUN_STATUSES",
     "MAX_RETRIES_TAG",

@@ -31,6 +31,24 @@ def partitions_of(portfolio: Portfolio) -> dg.PartitionsDefinition[str]:
     )
 
 
+def with_history(portfolio: Portfolio, first_stored: str | None, today: date) -> Portfolio:
+    """The portfolio as the graph shows it: generated loans start where the stored ones do, and not at its `start`.
+
+    Loans could be generated for every day since `start`; without this, the days for which none were ever wanted are
+    shown as missing. Other portfolios are returned as they are: their `start` is where their data starts.
+
+    Args:
+        portfolio: The portfolio.
+        first_stored: Key of the first partition that has rows, or is about to be given some; None without one.
+        today: Where nothing is stored, the history starts `history_days` before.
+    """
+    if portfolio.source.kind != "synthetic":
+        return portfolio
+    start = portfolio.partition_of(_first_day(portfolio, today))
+    first = min(start, first_stored) if first_stored else start
+    return portfolio.model_copy(update={"start": date.fromisoformat(first)})
+
+
 def completed_keys(portfolio: Portfolio, first: date | None, last: date | None, today: date) -> list[str]:
     """Keys of the completed partitions between two days, in order.
 
@@ -45,11 +63,7 @@ def completed_keys(portfolio: Portfolio, first: date | None, last: date | None, 
     if portfolio.as_of is None:
         return [UNDATED_PARTITION]
     start = portfolio.start or date.min
-    if first is None:
-        first = start
-        if portfolio.source.kind == "synthetic":
-            first = max(start, today - timedelta(days=portfolio.source.history_days))
-    first = max(first, start)
+    first = _first_day(portfolio, today) if first is None else max(first, start)
     final = min(last or today, portfolio.end or today, today)
     keys = [
         key
@@ -62,3 +76,11 @@ def completed_keys(portfolio: Portfolio, first: date | None, last: date | None, 
             f"it starts on {start}" + (f" and ends before {portfolio.end}" if portfolio.end else "")
         )
     return keys
+
+
+def _first_day(portfolio: Portfolio, today: date) -> date:
+    """The first day of the history that is loaded without a request for an earlier one."""
+    start = portfolio.start or date.min
+    if portfolio.source.kind != "synthetic":
+        return start
+    return max(start, today - timedelta(days=portfolio.source.history_days))

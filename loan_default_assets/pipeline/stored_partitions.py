@@ -44,6 +44,11 @@ class StoredPartitions:
         """
         return tuple(partition for partition in self.partitions if partition.rows or partition.changed)
 
+    @property
+    def changed(self) -> bool:
+        """Whether any row changed."""
+        return any(partition.changed for partition in self.partitions)
+
     def __str__(self) -> str:
         rows = sum(partition.rows for partition in self.partitions)
         changed = sum(partition.changed for partition in self.partitions)

@@ -132,14 +132,16 @@ class Description(PortfolioPart):
     `known_after_outcome`: columns that exist only after the outcome; refused as features. `known_at_application`: a
     human's attestation that these columns are known at application. `protected`: columns that are reported on and
     refused as features. `segments`: columns by whose groups the model report shows results. `economics`: loss given
-    default and margin of its cut-off table. `ignore`: columns of the source that are not read, as a list or, with the
-    reasons, as `{email: personal data}`; `ignored_because` has these reasons. `new_columns`: a source with columns that
-    are neither described nor ignored is refused, or they are not read, and are named. `categories`: texts of the
-    categories that columns name, for explanations. `documentation`: what no table records, for the dossier.
+    default and margin of its cut-off table. `owners`: who answers for the loans and their model, as Dagster shows them:
+    e-mail addresses, or teams as `team:credit-risk`. `ignore`: columns of the source that are not read, as a list or,
+    with the reasons, as `{email: personal data}`; `ignored_because` has these reasons. `new_columns`: a source with
+    columns that are neither described nor ignored is refused, or they are not read, and are named. `categories`: texts
+    of the categories that columns name, for explanations. `documentation`: what no table records, for the dossier.
     """
 
     name: str
     title: str | None = None
+    owners: tuple[str, ...] = ()
     source: Source
     key: str | None = None
     as_of: str | None = None
@@ -177,6 +179,16 @@ class Description(PortfolioPart):
                 "must be at most 50 lower-case letters, digits and _, start with a letter, and not be a system schema"
             )
         return name
+
+    @field_validator("owners")
+    @classmethod
+    def _are_owners(cls, owners: tuple[str, ...]) -> tuple[str, ...]:
+        for owner in owners:
+            if not re.fullmatch(r"team:\S.*|[^@\s]+@[^@\s]+\.[^@\s]+", owner):
+                raise ValueError(
+                    f"{owner!r} is neither an e-mail address nor a team such as team:credit-risk"
+                )
+        return owners
 
     @field_validator("refresh")
     @classmethod

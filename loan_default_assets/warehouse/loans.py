@@ -26,6 +26,7 @@ from loan_default_assets.warehouse.snapshot_rows import SnapshotRows
 from loan_default_assets.warehouse.table_hashes import (
     TABLES,
     column_list,
+    quick_row_count,
     row_count,
     table_hash,
 )
@@ -239,6 +240,21 @@ class Loans:
         """Rows of each of the five tables."""
         with self._database.transaction(repeatable=True) as cursor:
             return {table: row_count(cursor, table) for table in TABLES}
+
+    def total_rows(self, table: str) -> int | None:
+        """Rows of a table with partitions; None for one that takes long to count."""
+        with self._database.transaction() as cursor:
+            return quick_row_count(cursor, table)
+
+    def first_partition(self) -> str | None:
+        """Key of the earliest partition that has raw rows; None without one, or before the first migration."""
+        with self._database.transaction() as cursor:
+            cursor.execute("SELECT to_regclass('raw_data') IS NOT NULL")
+            if cursor.fetchall() != [(True,)]:
+                return None
+            cursor.execute("SELECT min(partition_key) FROM raw_data")
+            ((key,),) = cursor.fetchall()
+            return None if key is None else str(key)
 
     def default_rates(self) -> dict[str, DefaultRate]:
         """Outcomes of every partition of `raw_data`, in order of time, immature labels included."""

@@ -11,12 +11,25 @@ TABLES = ("raw_data", "processed_data", "model_metadata", "predictions", "model_
 # the same loans.
 _VOLATILE = ["id", "request_id", "features", "created_at", "promoted_at", "evaluated_at", "latency_ms"]
 
+_MOST_COUNTED = 10_000_000
+
 
 def row_count(cursor: extensions.cursor, table: str) -> int:
     """Rows of the table."""
     cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table)))
     ((rows,),) = cursor.fetchall()
     return int(rows)
+
+
+def quick_row_count(cursor: extensions.cursor, table: str) -> int | None:
+    """Rows of the table; None where PostgreSQL's estimate says that counting them takes longer than a second or so."""
+    cursor.execute(
+        "SELECT coalesce(sum(greatest(reltuples, 0)), 0) FROM pg_partition_tree(%s::regclass) "
+        "JOIN pg_class ON oid = relid WHERE isleaf",
+        (table,),
+    )
+    ((estimate,),) = cursor.fetchall()
+    return None if estimate > _MOST_COUNTED else row_count(cursor, table)
 
 
 def partition_rows(cursor: extensions.cursor, table: str, keys: Sequence[str]) -> dict[str, int]:

@@ -36,6 +36,16 @@ def formatted(value: float, kind: Format = "number") -> str:
     return _significant(value)
 
 
+def rounded(value: float) -> float:
+    """A number with three significant digits, where a number is needed and not a text.
+
+    Examples:
+        >>> rounded(0.92831), rounded(123456.0), rounded(0.0003)
+        (0.928, 123000.0, 0.0003)
+    """
+    return float(f"{value:.{DIGITS}g}")
+
+
 def _significant(value: float) -> str:
     if value == 0 or math.isinf(value):
         return "0" if value == 0 else "∞"
