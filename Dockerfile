@@ -40,7 +40,6 @@ FROM ${BASE_IMAGE}
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
-    MPLCONFIGDIR=/tmp/matplotlib \
     BENTOML_DO_NOT_TRACK=True \
     LOAN_DEFAULT_HOME=/var/lib/loan-default \
     DAGSTER_HOME=/var/lib/loan-default/dagster

@@ -5,7 +5,7 @@ export OMP_NUM_THREADS ?= 1
 # assertions of all tests.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: install demo test unit test-slow test-s3 lint format bench mutants docs chart constraints sbom audit licences interop clean
+.PHONY: install demo test unit test-slow test-s3 lint format screenshots bench mutants docs chart constraints sbom audit licences interop clean
 
 install: .venv/installed
 
@@ -44,6 +44,10 @@ lint: install
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Of the running product: `make demo`, then `loan-default up` in another terminal. Needs Chromium.
+screenshots: install
+	$(BIN)/python docs/screenshots.py
 
 bench: install
 	$(BIN)/python -m loan_default_assets_tests.benchmarks

@@ -40,7 +40,7 @@ def with_history(portfolio: Portfolio, first_stored: str | None, today: date) ->
     Args:
         portfolio: The portfolio.
         first_stored: Key of the first partition that has rows, or is about to be given some; None without one.
-        today: Where nothing is stored, the history starts `history_days` before.
+        today: Where nothing is stored, the history starts `history_days` before, or before the portfolio's end.
     """
     if portfolio.source.kind != "synthetic":
         return portfolio
@@ -53,7 +53,7 @@ def completed_keys(portfolio: Portfolio, first: date | None, last: date | None, 
     """Keys of the completed partitions between two days, in order.
 
     Args:
-        first: None for the portfolio's start; for a synthetic portfolio, the start of its history before `today`.
+        first: None for the portfolio's start; for a synthetic portfolio, the start of its history.
         last: None for the portfolio's end, or yesterday.
         today: Partitions that end after this day are not completed.
 
@@ -83,4 +83,5 @@ def _first_day(portfolio: Portfolio, today: date) -> date:
     start = portfolio.start or date.min
     if portfolio.source.kind != "synthetic":
         return start
-    return max(start, today - timedelta(days=portfolio.source.history_days))
+    after = min(today, portfolio.end or today)
+    return max(start, after - timedelta(days=portfolio.source.history_days))

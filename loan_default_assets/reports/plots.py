@@ -68,7 +68,7 @@ def course(title: str, *lines: Sequence[float]) -> str:
         A Markdown image.
     """
     shown = lines[: len(_COLOURS)]
-    most = min(_MOST_POINTS, 2 * _MOST_POINTS // max(1, len(shown)))
+    most = 2 * _MOST_POINTS // (1 + max(1, len(shown)))
     drawn = [_course_points(values, most) for values in shown]
     values = [y for points in drawn for _, y in points] or [0.0]
     low, high = min(values), max(values)

@@ -40,7 +40,11 @@ def test_the_hash_of_a_library_portfolio_is_unchanged(name: str) -> None:
             True,
         ),
         ("path: loans.csv", "path: other.csv", True),
-        ("name: bank", "name: bank\ntitle: A bank\nrefresh: '0 6 * * *'", True),
+        (
+            "name: bank",
+            "name: bank\ntitle: A bank\nowners: [kim@bank.example, team:credit-risk]\nrefresh: '0 6 * * *'",
+            True,
+        ),
         ("derive:", "documentation: {owner: Credit risk, review_date: 2027-01-31}\nderive:", True),
         ("derive:", "reasons: {income: {en: x}}\ntraining: {preset: fast}\nderive:", True),
         ("[A, B, 가]", "[B, A, 가]", False),

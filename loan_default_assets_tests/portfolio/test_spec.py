@@ -86,6 +86,8 @@ GRADE = "grade: {kind: category, values: [A, B, 가]}"
             "cadence: hourly",
             "cadence: Input should be 'daily', 'weekly', 'monthly', 'quarterly' or",
         ),
+        ("cadence: daily", "owners: [Kim]", "owners: 'Kim' is neither an e-mail address nor a team"),
+        ("cadence: daily", "owners: ['team:']", "owners: 'team:' is neither an e-mail address nor a team"),
         ("cadence: daily", "refresh: daily", "refresh: 'daily' is not a cron expression"),
         ("negative: 0", "negative: 1", "label: positive and negative are the same"),
         ("kind: csv, path: loans.csv", "kind: csv", "source: kind csv needs path"),

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from loan_default_assets.warehouse import table_hashes
 from loan_default_assets.warehouse.copy import loan_rows
 from loan_default_assets.warehouse.copy.loan_rows import LoanRows
 from loan_default_assets.warehouse.database import Database
@@ -190,6 +191,20 @@ def test_a_smaller_partition_replaces_a_larger_one(loans: Loans) -> None:
     assert loans.counts() == {
         **{"raw_data": 10, "processed_data": 0, "model_metadata": 0, "predictions": 0, "model_performance": 0}
     }
+
+
+def test_rows_and_the_first_partition_of_a_table(
+    database_url: str, loans: Loans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Loans(Database(database_url, "not_migrated"), portfolio()).first_partition() is None
+    assert loans.first_partition() is None
+    loans.replace_raw(NEXT, raw(ids(3), key=NEXT))
+    assert loans.first_partition() == NEXT
+    loans.replace_raw(DAY, raw(ids(2)))
+    assert loans.first_partition() == DAY
+    assert [loans.total_rows(table) for table in ("raw_data", "processed_data", "scored_loans")] == [5, 0, 0]
+    monkeypatch.setattr(table_hashes, "_MOST_COUNTED", -1)
+    assert loans.total_rows("raw_data") is None
 
 
 def test_table_hashes_do_not_depend_on_order_or_history(loans: Loans) -> None:
