@@ -18,7 +18,7 @@ from loan_default_assets.portfolio.column_account import column_account
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.report_files import StoredReport
 from loan_default_assets.reports import plots
-from loan_default_assets.reports.rendering.number_format import formatted, rounded
+from loan_default_assets.reports.rendering.number_format import rounded
 from loan_default_assets.warehouse.batch_scores import ScoredPartition
 from loan_default_assets.warehouse.registry import ModelRecord
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Metadata = dict[str, Any]
 
-# The page of an asset cuts off what is wider than a few columns.
+# In a window of 1,300 pixels, the page of an asset leaves 300 to a value: a plot or three short columns.
 _SHORT_NAMES = {"HistGradientBoosting": "boosting", "LogisticRegression": "logistic"}
 
 
@@ -115,10 +115,16 @@ def evaluation_metadata(evaluated: WindowEvaluation, report: StoredReport | None
         "version": model.version,
         "verdict": evaluated.verdict.decision,
         "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in evaluated.verdict.reasons)),
+        "metrics": _metrics_table(evaluated),
+    }
+    if model.probability is not None:
+        shown["calibration"] = dg.MetadataValue.md(plots.calibration(window.label, model.probability))
+        shown["roc_curve"] = dg.MetadataValue.md(plots.roc_curve(window.label, model.probability))
+    shown |= {
+        "intervals": _interval_table(evaluated),
+        "references": _reference_table(evaluated),
         "window_rows": model.policy_input.rows,
         "window_positives": model.policy_input.positives,
-        "metrics": _metrics_table(evaluated),
-        "baseline": dg.MetadataValue.json(_rounded(evaluated.references.as_dict())),
         "snapshot": snapshot.digest,
         "immature_rows_excluded": len(snapshot.split.immature),
     }
@@ -127,9 +133,6 @@ def evaluation_metadata(evaluated: WindowEvaluation, report: StoredReport | None
     shown |= _defined(model.metrics.values)
     if window.first is not None:
         shown |= {"window_from": str(window.first), "window_to": str(window.last)}
-    if model.probability is not None:
-        shown["calibration"] = dg.MetadataValue.md(plots.calibration(window.label, model.probability))
-        shown["roc_curve"] = dg.MetadataValue.md(plots.roc_curve(window.label, model.probability))
     return shown | _report(report)
 
 
@@ -232,19 +235,39 @@ def _epoch_table(columns: Mapping[str, Sequence[float | None]]) -> dg.MetadataVa
 
 
 def _metrics_table(evaluated: WindowEvaluation) -> dg.MetadataValue:
-    """A table with one row per metric: value, 95 % interval, and the value of each reference."""
+    """A table with one row per metric: value, and that of the reference that discriminates best."""
+    best = evaluated.references.best
+    rows = {
+        name: {"value": value, "reference": rounded(best.metrics.values[name])}
+        for name, value in _defined(evaluated.model.metrics.values).items()
+    }
+    return _metric_rows(rows, {"value": "", "reference": f"{best.name}, on the same rows"})
+
+
+def _interval_table(evaluated: WindowEvaluation) -> dg.MetadataValue:
     metrics = evaluated.model.metrics
+    rows = {
+        name: dict(zip(("low", "high"), map(rounded, metrics.intervals[name]), strict=True))
+        for name in _defined(metrics.values)
+    }
+    return _metric_rows(rows, dict.fromkeys(("low", "high"), "95 %, by a bootstrap of the window's rows"))
+
+
+def _reference_table(evaluated: WindowEvaluation) -> dg.MetadataValue:
     references = (evaluated.references.best, *evaluated.references.others)
-    records = []
-    for name, value in _defined(metrics.values).items():
-        low, high = metrics.intervals[name]
-        shown = {_SHORT_NAMES[r.name]: rounded(r.metrics.values[name]) for r in references}
-        interval = f"{formatted(low)} to {formatted(high)}"
-        records.append(dg.TableRecord({"metric": name, "value": value, "interval": interval} | shown))
-    columns = [
-        dg.TableColumn("metric", "string"),
-        dg.TableColumn("value", "float"),
-        dg.TableColumn("interval", "string", description="95 %, by a bootstrap of the window's rows"),
-        *(dg.TableColumn(_SHORT_NAMES[r.name], "float", description=r.name) for r in references),
+    rows = {
+        name: {_SHORT_NAMES[r.name]: rounded(r.metrics.values[name]) for r in references}
+        for name in _defined(evaluated.references.best.metrics.values)
+    }
+    return _metric_rows(rows, {_SHORT_NAMES[r.name]: r.name for r in references})
+
+
+def _metric_rows(rows: Mapping[str, Mapping[str, float]], columns: Mapping[str, str]) -> dg.MetadataValue:
+    """A table with one row per metric, and the descriptions of its columns of numbers."""
+    schema = [dg.TableColumn("metric", "string")]
+    schema += [dg.TableColumn(name, "float", description=text or None) for name, text in columns.items()]
+    records = [
+        dg.TableRecord({"metric": metric, **{n: v for n, v in values.items() if not math.isnan(v)}})
+        for metric, values in rows.items()
     ]
-    return dg.MetadataValue.table(records=records, schema=dg.TableSchema(columns))
+    return dg.MetadataValue.table(records=records, schema=dg.TableSchema(schema))

@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 MOST_CHARACTERS = 999
-_LEFT, _RIGHT, _TOP, _BOTTOM = 38, 312, 20, 200
+_LEFT, _RIGHT, _TOP, _BOTTOM = 38, 282, 20, 200
 _MOST_POINTS = 17
 _COLOURS = ("navy", "darkorange", "teal", "crimson")
 # What a Markdown address or a `data:` address cannot hold as it is.
@@ -93,7 +93,7 @@ def _image(
     diagonal: bool = False,
 ) -> str:
     """A Markdown image of lines in a frame, with the first and last value of each axis."""
-    drawn = [("M38 200L312 20", "silver")] if diagonal else []
+    drawn = [("M38 200L282 20", "silver")] if diagonal else []
     drawn += [
         (_path(points, x, y), colour) for points, colour in zip(lines, _COLOURS, strict=False) if points
     ]
@@ -103,15 +103,15 @@ def _image(
         for left, top, text in (
             (_LEFT, 12, titles[1]),
             (_LEFT, 214, f"{x[0]:.3g}"),
-            (130, 214, titles[0]),
-            (286, 214, f"{x[1]:.3g}"),
+            (115, 214, titles[0]),
+            (256, 214, f"{x[1]:.3g}"),
             (2, _BOTTOM, f"{y[0]:.3g}"),
             (2, 28, f"{y[1]:.3g}"),
         )
     )
     svg = (
-        "<svg xmlns='http://www.w3.org/2000/svg' width='320' height='220' fill='none' stroke-width='2'>"
-        "<rect width='320' height='220' fill='white'/><path d='M38 20V200H312' stroke='gray'/>"
+        "<svg xmlns='http://www.w3.org/2000/svg' width='290' height='220' fill='none' stroke-width='2'>"
+        "<rect width='290' height='220' fill='white'/><path d='M38 20V200H282' stroke='gray'/>"
         f"{paths}<g fill='black' font-family='sans-serif' font-size='11'>{texts}</g></svg>"
     )
     return f"![{name}](data:image/svg+xml,{''.join(_ENCODED.get(c, c) for c in svg)})"

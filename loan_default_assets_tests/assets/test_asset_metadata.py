@@ -10,6 +10,7 @@ from loan_default_assets.commands.materialize import materialize
 from loan_default_assets.commands.session import definitions
 from loan_default_assets.orchestration import jobs
 from loan_default_assets.reports.plots import MOST_CHARACTERS
+from loan_default_assets.reports.rendering.number_format import rounded
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.opened_bank import Bank, OpenBank
 
@@ -81,12 +82,31 @@ def test_plots_are_short_enough_to_be_shown_without_a_click(good_bank: Bank, ass
     assert all(plot.startswith("![") and len(plot) <= MOST_CHARACTERS for plot in plots)
 
 
-def test_references_have_columns_of_their_own(good_bank: Bank) -> None:
-    table = materializations(good_bank, "evaluation")[0].metadata["metrics"]
-    assert isinstance(table, dg.TableMetadataValue)
-    names = [column.name for column in table.schema.columns]
-    assert names[:3] == ["metric", "value", "interval"]
-    assert sorted(names[3:]) == ["boosting", "logistic"]
+@pytest.mark.parametrize(
+    ("table", "columns"),
+    [
+        ("metrics", ["metric", "value", "reference"]),
+        ("intervals", ["metric", "low", "high"]),
+        ("references", ["metric", "boosting", "logistic"]),
+    ],
+)
+def test_metrics_stand_beside_the_reference_in_tables_of_three_columns(
+    good_bank: Bank, table: str, columns: list[str]
+) -> None:
+    shown = materializations(good_bank, "evaluation")[0].metadata[table]
+    assert isinstance(shown, dg.TableMetadataValue)
+    names = [column.name for column in shown.schema.columns]
+    assert [names[0], *sorted(names[1:], key=columns.index)] == columns
+    recorded = good_bank.session.evaluations.latest()
+    assert recorded is not None
+    assert [record.data["metric"] for record in shown.records] == list(recorded.metrics)
+    if table == "metrics":
+        assert recorded.baseline is not None
+        assert shown.records[0].data == {
+            "metric": "f1",
+            "value": rounded(recorded.metrics["f1"]),
+            "reference": rounded(recorded.baseline["metrics"]["f1"]),
+        }
 
 
 @pytest.mark.parametrize("asset", UNPARTITIONED)

@@ -53,10 +53,10 @@ def test_calibrated_pds_lie_on_the_diagonal_and_others_beside_it() -> None:
     label = np.tile([1, 0, 0, 0, 1, 1, 0, 0], 50)
     pd = np.tile([0.25] * 4 + [0.5] * 4, 50)
     low, high = _points(plots.calibration(label, pd, bins=2), "navy")
-    # The frame reaches from (38, 200) to (312, 20); PD 0.5 is its upper right corner.
-    assert (low, high) == ((175, 110), (312, 20))
+    # The frame reaches from (38, 200) to (282, 20); PD 0.5 is its upper right corner.
+    assert (low, high) == ((160, 110), (282, 20))
     [_, too_high] = _points(plots.calibration(label, pd * 2, bins=2), "navy")
-    assert too_high == (312, 110)
+    assert too_high == (282, 110)
 
 
 @pytest.mark.parametrize(
@@ -64,12 +64,12 @@ def test_calibrated_pds_lie_on_the_diagonal_and_others_beside_it() -> None:
 )
 def test_a_roc_curve_rises_as_far_as_the_model_discriminates(pd: list[float], middle: int) -> None:
     points = _points(plots.roc_curve(np.array([0, 0, 1, 1]), np.array(pd)), "navy")
-    assert points[-1] == (312, 20)
-    at_half = np.interp(175, *zip(*points, strict=True))
+    assert points[-1] == (282, 20)
+    at_half = np.interp(160, *zip(*points, strict=True))
     assert at_half == pytest.approx(middle, abs=2)
 
 
 def test_a_course_has_one_line_per_training_from_its_first_to_its_last_epoch() -> None:
     image = plots.course("loss", [3.0, 2.0, 1.0], [3.0, 2.5])
-    assert _points(image, "navy") == [(38, 20), (175, 110), (312, 200)]
-    assert _points(image, "darkorange") == [(38, 20), (175, 65)]
+    assert _points(image, "navy") == [(38, 20), (160, 110), (282, 200)]
+    assert _points(image, "darkorange") == [(38, 20), (160, 65)]
