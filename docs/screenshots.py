@@ -7,11 +7,10 @@ are those of the portfolio `demo` unless another is named.
 import argparse
 import shutil
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import sync_playwright
 
 IMAGES = Path(__file__).resolve().parent / "images"
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -27,7 +26,6 @@ _FLAGS = (
 _LOAD_MILLISECONDS = 120_000
 # Dagster's pages fetch their parts one after the other, and say nowhere that they have all.
 _SETTLE_MILLISECONDS = 6_000
-_NARROW = (820, 900)
 
 
 @dataclass(frozen=True)
@@ -39,25 +37,21 @@ class Picture:
         path: Path of the page; `{portfolio}` stands for the portfolio's name.
         size: Width and height of the window.
         shows: A text that the page must show before the picture is taken.
-        prepare: What is done on the page first.
+        scale: Pixels of the picture per pixel of the window.
     """
 
     name: str
     path: str
     size: tuple[int, int]
     shows: str
-    prepare: Callable[[Page], None] = lambda _: None
-
-
-def _scroll_to(text: str) -> Callable[[Page], None]:
-    return lambda page: page.get_by_text(text, exact=True).first.scroll_into_view_if_needed()
+    scale: float = 1.0
 
 
 PICTURES = (
-    Picture("dagster-graph", "/asset-groups", (1400, 760), "classifier_bento"),
-    Picture("dagster-evaluation", "/assets/{portfolio}/evaluation", (1300, 1500), "roc_curve"),
+    Picture("dagster-evaluation", "/assets/{portfolio}/evaluation", (1300, 1700), "roc_curve", 0.75),
+    Picture("dagster-features", "/assets/{portfolio}/processed_features", (1300, 1300), "Row count", 0.75),
     Picture(
-        "dagster-partitions", "/assets/{portfolio}/raw_loans?view=partitions", (1300, 700), "Materialized"
+        "dagster-partitions", "/assets/{portfolio}/raw_loans?view=partitions", (1300, 700), "Materialized ("
     ),
 )
 
@@ -78,13 +72,16 @@ def take(url: str, portfolio: str, folder: Path, pictures: tuple[Picture, ...] =
         browser = playwright.chromium.launch(executable_path=chromium, args=list(_FLAGS))
         for picture in pictures:
             width, height = picture.size
-            page = browser.new_page(viewport={"width": width, "height": height}, color_scheme="light")
+            page = browser.new_page(
+                viewport={"width": width, "height": height},
+                device_scale_factor=picture.scale,
+                color_scheme="light",
+            )
             page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
             page.set_default_timeout(_LOAD_MILLISECONDS)
             page.goto(url + picture.path.format(portfolio=portfolio), wait_until="domcontentloaded")
             page.get_by_text(picture.shows).first.wait_for()
             page.wait_for_timeout(_SETTLE_MILLISECONDS)
-            picture.prepare(page)
             page.screenshot(path=str(folder / f"{picture.name}.png"))
             page.close()
         browser.close()
