@@ -77,7 +77,7 @@ def add_partition_metadata(
 
 def encoder_result(encoder: PretrainedEncoder) -> dg.MaterializeResult:
     """The encoder's version and snapshot, and the course of its training where it was trained now."""
-    shown = _version(encoder.record) | dict(encoder.snapshot)
+    shown = _version(encoder.record) | _rounded(encoder.snapshot)
     if not encoder.reused:
         shown |= {
             "pretraining_rows": encoder.pretraining_rows,
@@ -89,7 +89,7 @@ def encoder_result(encoder: PretrainedEncoder) -> dg.MaterializeResult:
 
 def classifier_result(trained: TrainedClassifier) -> dg.MaterializeResult:
     """The classifier's version and snapshot, and the course of its training where it was trained now."""
-    shown, model = _version(trained.record) | dict(trained.snapshot), trained.model
+    shown, model = _version(trained.record) | _rounded(trained.snapshot), trained.model
     if model is not None:
         shown |= {
             "threshold": rounded(model.threshold),

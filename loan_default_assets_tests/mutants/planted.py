@@ -1,6 +1,14 @@
 """The table of planted faults: one changed line each, and the tests that must fail with it."""
 
-from loan_default_assets_tests.mutants.mutant import MODEL, PIPELINE, POLICY, WAREHOUSE, Mutant, mutant
+from loan_default_assets_tests.mutants.mutant import (
+    MODEL,
+    ORCHESTRATION,
+    PIPELINE,
+    POLICY,
+    WAREHOUSE,
+    Mutant,
+    mutant,
+)
 from loan_default_assets_tests.mutants.planted_console import CONSOLE_FAULTS
 from loan_default_assets_tests.mutants.planted_dossier import DOSSIER_FAULTS
 from loan_default_assets_tests.mutants.planted_erasures import ERASURE_FAULTS
@@ -309,6 +317,20 @@ PLANTED: tuple[Mutant, ...] = (
         "if bucket.tokens < 0:",
         "bento/access/test_api_keys.py",
         "bento/http_api/test_middleware.py",
+    ),
+    mutant(
+        "a history of generated loans starts no later than its first stored rows",
+        f"{ORCHESTRATION}/partitions.py",
+        "first = min(start, first_stored) if first_stored else start",
+        "first = start",
+        "orchestration/test_partitions.py",
+    ),
+    mutant(
+        "the data version of unchanged rows stays",
+        f"{ORCHESTRATION}/data_versions.py",
+        "if changed or len(keys) > 1:",
+        "if keys:",
+        "assets/test_asset_metadata.py",
     ),
     *CONSOLE_FAULTS,
     *RETENTION_FAULTS,
