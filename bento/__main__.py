@@ -11,6 +11,7 @@ from bento.access.api_keys import ConfigurationError
 from bento.access.startup_checks import check, require_free_port
 from bento.operations import bentoml_internals
 from bento.packaging import PackagingError, served_portfolio
+from bento.shadow.supervision import ShadowProcess, begin_shadow
 from loan_default_assets.portfolio.spec import PortfolioError
 from loan_default_assets.ports import bypass_proxies
 from loan_default_assets.private_files import prepare_home
@@ -52,11 +53,14 @@ def main(arguments: list[str] | None = None) -> int:
         require_free_port(settings.service_host, settings.service_grpc_port, "SERVICE_GRPC_PORT")
         configured = settings.database_url.get_secret_value() if settings.database_url else None
         with serve(settings.home, configured) as url:
-            Database(url, portfolio.name).migrate(portfolio)
+            database = Database(url, portfolio.name)
+            database.migrate(portfolio)
             os.environ["DATABASE_URL"] = url
             if options.with_parent:
                 threading.Thread(target=_stop_with, args=(os.getppid(),), daemon=True).start()
-            run(settings, portfolio.name)
+            begin_shadow(settings, portfolio, database)
+            with ShadowProcess(settings):
+                run(settings, portfolio.name)
     except (ConfigurationError, PackagingError, PortfolioError, WarehouseError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -280,6 +280,19 @@ def promote(version: str, portfolio: str | None, source: str | None, reason: str
 
 
 @loan_default.command()
+@click.argument("version", required=False)
+@_portfolio_options
+@verb
+def shadow(version: str | None, portfolio: str | None, source: str | None) -> None:
+    """Compare the shadow with the champion on known outcomes; a named VERSION is signed, to be one."""
+    from loan_default_assets.commands import shadow as shadowing
+    from loan_default_assets.commands.session import open_session
+
+    with open_session(_settings(portfolio, source)) as session:
+        click.echo(shadowing.shadow(session, version))
+
+
+@loan_default.command()
 @_portfolio_options
 @click.option(
     "--reason", default="rolled back by an operator", show_default=True, help="Kept with the version."

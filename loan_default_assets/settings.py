@@ -215,6 +215,12 @@ class Settings(BaseSettings):
         None, description="BentoML model `name:version` to serve instead of the champion."
     )
 
+    shadow: str | None = Field(
+        None,
+        description="Model version that scores all predictions of the service too, after they were answered, or "
+        "`last-rejected` for the newest candidate that was rejected; unset: none.",
+    )
+
     retrain_cooldown: float = Field(24.0, ge=0, description="Minimum hours between two automatic trainings.")
     max_retrain_attempts: int = Field(3, ge=1, description="Failed attempts per episode before HOLD.")
     retrain_sensor_seconds: int = Field(

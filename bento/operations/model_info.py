@@ -14,6 +14,7 @@ from loan_default_assets.limits import retraining_limits
 from loan_default_assets.policy.retraining import decide, status
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
+from loan_default_assets.shadow_state import shadow_state
 from loan_default_assets.warehouse import retraining_facts
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
@@ -51,6 +52,7 @@ class ModelInfo:
         self._prediction_log_state = prediction_log_state
         self._evaluated: dict[str, EvaluationRecord | None] = {}
         self._retraining: dict[str, Any] | None = None
+        self._shadow: dict[str, Any] | None = None
 
     def gather(self) -> dict[str, Any]:
         """The content as JSON values. Blocks on the database."""
@@ -65,6 +67,7 @@ class ModelInfo:
             "evaluation": _evaluation(evaluation) if evaluation else None,
             "target": self._target(evaluation),
             "retraining": self._retraining,
+            "shadow": self._shadow,
             "workers": workers(self._worker_registry.reports(), self._settings.service_workers, record),
             "replicas": replicas(self._replica_link, record),
             "prediction_log": self._prediction_log_state(),
@@ -81,6 +84,7 @@ class ModelInfo:
                 self._database, self._portfolio, max_rows=self._settings.training_max_rows
             )
             self._retraining = dict(status(decide(facts, retraining_limits(self._settings))))
+            self._shadow = shadow_state(self._database, self._settings.shadow, self._portfolio.hash)
         except WarehouseError as error:
             return str(error).splitlines()[0]
         return "reachable"

@@ -164,6 +164,7 @@ def text(found: ErasurePlan, *, applied: bool) -> str:
     lines = [
         f"predictions  {counts.predictions:,}, of which {counts.keys:,} have features that can be read: "
         f"their keys {'were' if applied else 'will be'} destroyed; the rows stay without features",
+        f"shadow       {counts.shadow_scores:,} rows of shadow_predictions",
         f"loans        {counts.raw_rows:,} rows of raw_data, {counts.processed_rows:,} of processed_data, "
         f"{counts.batch_scores:,} of scored_loans"
         + (": deleted, and skipped when they are loaded again" if found.subject.kind == "loan" else ""),

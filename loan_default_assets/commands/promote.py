@@ -1,12 +1,15 @@
 """`promote` and `rollback`: an operator chooses the champion; one transaction each."""
 
 from loan_default_assets.commands.session import CommandError, Session
+from loan_default_assets.commands.shadow import shadow_evidence, was_shadow
 from loan_default_assets.signing.signed_models import model_signer
 from loan_default_assets.warehouse.registry import RegistryError
 
 
 def promote(session: Session, version: str, reason: str) -> str:
-    """Sign a version and make it champion; a line on the outcome. A champion that is not signed is signed.
+    """Sign a version and make it champion; lines on the outcome. A champion that is not signed is signed.
+
+    Of a version that was a shadow, the comparison with the champion is shown, and recorded with the reason.
 
     Raises:
         CommandError: The version is unknown, was never evaluated, or is of another portfolio hash.
@@ -35,13 +38,15 @@ def promote(session: Session, version: str, reason: str) -> str:
     if champion is not None and champion.version == version:
         now = "" if found.signed_by else f"; it is signed now, with key {key_id[:16]}"
         return f"{version} is the champion already{now}"
+    evidence = shadow_evidence(session, version) if was_shadow(session, version) else []
     registry.promote(
         version,
         expected=champion.version if champion else None,
         verdict=evaluated.verdict,
-        reason=f"{reason}; its verdict was {evaluated.verdict}",
+        reason="; ".join([reason, f"its verdict was {evaluated.verdict}", *map(str.strip, evidence)]),
     )
-    return f"{version} is the champion" + (f" in place of {champion.version}" if champion else "")
+    outcome = f"{version} is the champion" + (f" in place of {champion.version}" if champion else "")
+    return "\n".join([outcome, *evidence])
 
 
 def rollback(session: Session, reason: str) -> str:

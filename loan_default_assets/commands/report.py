@@ -117,6 +117,7 @@ def _inputs(session: Session) -> ReportInputs:
         session.predictions,
         session.artifacts,
         split_limits(session.settings),
+        session.database,
     )
 
 

@@ -13,6 +13,7 @@ from loan_default_assets.model.artifact_store import ArtifactCheck
 from loan_default_assets.model.metrics import METRICS
 from loan_default_assets.orchestration import run_tracking
 from loan_default_assets.policy import retraining
+from loan_default_assets.shadow_state import shadow_lines, shadow_state
 from loan_default_assets.signing.signed_models import unsigned_warning
 from loan_default_assets.warehouse import retraining_facts
 from loan_default_assets.warehouse.evaluations import EvaluationRecord
@@ -39,6 +40,9 @@ def status(session: Session, instance: dg.DagsterInstance | None = None) -> dict
         "evaluation": _evaluation(last) if last else None,
         "retraining": retraining.status(retraining_action(session, instance)),
         "replicas": replicas(session, champion),
+        "shadow": shadow_state(
+            session.database, session.settings.shadow, session.portfolio.hash, latest=True
+        ),
         "sizes": sizes(session),
     }
 
@@ -143,6 +147,7 @@ def text(found: dict[str, Any]) -> str:
         if retraining["next"]:
             lines.append(f"            next: {retraining['next']}")
     lines += replica_lines(found["replicas"])
+    lines += shadow_lines(found["shadow"])
     lines += size_lines(found["sizes"])
     return "\n".join(lines)
 

@@ -70,6 +70,7 @@ class Warehouse(dg.ConfigurableResource):
             PredictionLog(self.database(portfolio)),
             store,
             limits,
+            self.database(portfolio),
             snapshot,
         )
 

@@ -13,6 +13,7 @@ from loan_default_assets.pipeline.report_rows import ReportRows, report_rows
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.reports.figures.model_facts import Omitted
+from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.evaluations import EvaluationInputs, EvaluationLog
 from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.predictions import PredictionLog
@@ -39,6 +40,7 @@ class ReportInputs:
     predictions: PredictionLog
     store: ArtifactStore
     split_limits: SplitLimits
+    database: Database
     snapshot: TrainingSnapshot | None = None
 
 

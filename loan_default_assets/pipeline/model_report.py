@@ -25,6 +25,7 @@ from loan_default_assets.pipeline.report_records import (
     gates_of,
     history_of,
     model_facts,
+    shadow_figures,
 )
 from loan_default_assets.pipeline.report_rows import (
     ReportRows,
@@ -46,6 +47,7 @@ from loan_default_assets.reports.figures.rating_grades import rating_grades
 from loan_default_assets.reports.figures.report_figures import ReportFigures
 from loan_default_assets.reports.figures.swap_set import SwapSet, swap_set, threshold_for_approval
 from loan_default_assets.reports.figures.vintages import Vintages, vintages
+from loan_default_assets.shadow_comparison import compare_shadow
 from loan_default_assets.warehouse.evaluations import EvaluationInputs
 from loan_default_assets.warehouse.registry import ModelRecord, RegistryError
 
@@ -117,6 +119,7 @@ def figures_of(inputs: ReportInputs, evaluated: EvaluatedVersion, *, effects: bo
         ),
         gates=gates,
         course=_course(inputs, record, rows),
+        shadow=shadow_figures(compare_shadow(inputs.database, record.version)),
         reproduced=None if isinstance(rows, Omitted) else _difference(found, rows),
         **parts,
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from loan_default_assets.portfolio.features import Features, transform
+from loan_default_assets.portfolio.recorded_features import RecordedFeatures
 from loan_default_assets.portfolio.spec import Portfolio
 
 if TYPE_CHECKING:
@@ -28,16 +28,11 @@ class ModelScorer:
     def __init__(self, predictor: "Predictor", portfolio: Portfolio) -> None:
         self.threshold = predictor.threshold
         self.predictor, self.portfolio = predictor, portfolio
-        self._columns = [name for name in portfolio.columns if name != portfolio.as_of]
-        self._dated = any(
-            portfolio.columns[name].kind == "date"
-            for name in portfolio.features.numerical
-            if name in portfolio.columns
-        )
+        self._recorded = RecordedFeatures(portfolio)
 
     def can_score(self, features: Mapping[str, Any]) -> bool:
         """Whether the date is there from which the model's features count days, where it has such features."""
-        return not self._dated or features.get("as_of") is not None
+        return self._recorded.complete(features)
 
     def score(self, rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
         """(n,) PDs of n applications.
@@ -45,7 +40,7 @@ class ModelScorer:
         Raises:
             ValueError: A value is not of its column's kind.
         """
-        features = self._features(rows)
+        features = self._recorded.features(rows)
         return self.predictor.predict(features.numerical, features.categorical).pd
 
     def contributions(self, row: Mapping[str, Any]) -> np.ndarray:
@@ -54,14 +49,9 @@ class ModelScorer:
         Raises:
             ValueError: A value is not of its column's kind.
         """
-        features = self._features([row])
+        features = self._recorded.features([row])
         contributions: np.ndarray = self.predictor.contributions(features.numerical, features.categorical)[0]
         return contributions
-
-    def _features(self, rows: Sequence[Mapping[str, Any]]) -> Features:
-        columns = {name: [row.get(name) for row in rows] for name in self._columns}
-        as_of = np.array([row["as_of"] for row in rows], "datetime64[D]") if self._dated else None
-        return transform(self.portfolio, columns, as_of)
 
 
 def load_scorer(folder: Path, sha256: str) -> ModelScorer:

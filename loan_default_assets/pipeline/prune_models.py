@@ -13,6 +13,7 @@ from loan_default_assets.policy.model_retention import ModelRetention, prunable_
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.pruned_models import changing_models, mark_pruned, pruned_models
 from loan_default_assets.warehouse.registry import Registry
+from loan_default_assets.warehouse.shadow_models import active_shadows
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ def prunable_files(
     """
     models = Registry(database).history()
     with database.transaction() as cursor:
-        marked = pruned_models(cursor)
-    due = {model.version for model in prunable_models(models, retention, now)}
+        marked, shadows = pruned_models(cursor), active_shadows(cursor)
+    due = {model.version for model in prunable_models(models, retention, now)} - shadows
     candidates = [model.version for model in models if model.version in due or model.version in marked]
     folders = (root / version for version in candidates)
     sizes = cache.sizes() if cache else {each.name: folder_bytes(each) for each in folders if each.is_dir()}

@@ -24,6 +24,8 @@ from loan_default_assets.reports.figures.model_facts import (
     TrainingCourse,
 )
 from loan_default_assets.reports.figures.proportions import FigureSource, Interval
+from loan_default_assets.reports.figures.shadow_figures import ShadowFigures
+from loan_default_assets.shadow_comparison import ShadowComparison
 from loan_default_assets.warehouse.evaluations import EvaluationInputs, EvaluationRecord
 from loan_default_assets.warehouse.registry import ModelRecord
 
@@ -202,3 +204,26 @@ def _number(value: float | None) -> float:
 
 def _day(value: Any) -> str:
     return "" if value is None else value.isoformat()
+
+
+def shadow_figures(found: ShadowComparison | None) -> ShadowFigures | None:
+    """A comparison with the champion as a shadow; None where there is none."""
+    if found is None:
+        return None
+    scores = found.scores
+    return ShadowFigures(
+        champion=found.champion,
+        rows=scores.rows,
+        positives=scores.positives,
+        conclusive=scores.conclusive,
+        first_scored=found.first_scored.date().isoformat(),
+        last_scored=found.last_scored.date().isoformat(),
+        metrics={
+            name: (value, scores.other[name], Interval(*scores.differences[name]))
+            for name, value in scores.one.items()
+        },
+        source=FigureSource(
+            "shadow_predictions, predictions, raw_data",
+            f"rows={scores.rows}, models={found.shadow}, {found.champion}",
+        ),
+    )

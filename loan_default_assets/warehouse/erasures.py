@@ -27,11 +27,18 @@ FROM predictions p CROSS JOIN LATERAL (VALUES (erasure_subject('loan', p.loan_id
 WHERE {narrow}
 """
 _COUNT_PREDICTIONS = f"""
-SELECT count(*), count(key) FROM ({_COVERED}) covered LEFT JOIN prediction_keys USING (request_id, position)
+SELECT count(*), count(key), coalesce(sum((SELECT count(*) FROM shadow_predictions s
+    WHERE (s.request_id, s.position) = (covered.request_id, covered.position))), 0)
+FROM ({_COVERED}) covered LEFT JOIN prediction_keys USING (request_id, position)
 """
 _DESTROY_KEYS = f"""
 UPDATE prediction_keys k SET key = NULL FROM ({_COVERED}) covered
 WHERE (k.request_id, k.position) = (covered.request_id, covered.position) AND key IS NOT NULL
+"""
+# What a shadow gave them is no record of a decision.
+_DELETE_SHADOW_SCORES = f"""
+DELETE FROM shadow_predictions s USING ({_COVERED}) covered
+WHERE (s.request_id, s.position) = (covered.request_id, covered.position)
 """
 _OF_LOAN = "FROM {table} WHERE {narrow} AND erasure_subject('loan', loan_id) = ANY(%(subjects)s)"
 _ALWAYS = datetime.max.replace(tzinfo=UTC)
@@ -57,6 +64,7 @@ class ErasureCounts:
         refused_records: Records of `refused_predictions` with features of the subject.
         last_erasure: Time of the last erasure; None where there was none.
         batch_scores: Rows of `scored_loans`.
+        shadow_scores: Rows of `shadow_predictions`.
     """
 
     predictions: int
@@ -66,11 +74,12 @@ class ErasureCounts:
     refused_records: int
     last_erasure: datetime | None
     batch_scores: int = 0
+    shadow_scores: int = 0
 
     @property
     def anything(self) -> bool:
         """Whether there is something left to erase."""
-        rows = self.raw_rows + self.processed_rows + self.batch_scores
+        rows = self.raw_rows + self.processed_rows + self.batch_scores + self.shadow_scores
         return bool(self.keys or rows or self.refused_records)
 
 
@@ -102,12 +111,16 @@ def erase(database: Database, subject: ErasedSubject) -> ErasureCounts:
         raw_rows, processed_rows, scores = _delete_rows(cursor, subject.kind, values)
         _lock_deliveries(cursor)
         cursor.execute(_COUNT_PREDICTIONS.format(narrow=_PREDICTION[subject.kind]), values)
-        ((predictions, _),) = cursor.fetchall()
+        ((predictions, _, _),) = cursor.fetchall()
         cursor.execute(_DESTROY_KEYS.format(narrow=_PREDICTION[subject.kind]), values)
         keys, refused = cursor.rowcount, len(_refused(cursor, [subject]))
+        cursor.execute(_DELETE_SHADOW_SCORES.format(narrow=_PREDICTION[subject.kind]), values)
+        shadow_scores = cursor.rowcount
         cursor.execute("SELECT clock_timestamp()")
         ((now,),) = cursor.fetchall()
-        erased = ErasureCounts(predictions, keys, raw_rows, processed_rows, refused, now, scores)
+        erased = ErasureCounts(
+            predictions, keys, raw_rows, processed_rows, refused, now, scores, shadow_scores
+        )
         _record(cursor, Erasure(subject.sha256, now), erased)
         _purge_refused(cursor, [subject])
         return erased
@@ -152,6 +165,7 @@ def replay(database: Database, erasures: Sequence[Erasure]) -> int:
             _delete_rows(cursor, None, values)
             _lock_deliveries(cursor)
             cursor.execute(_DESTROY_KEYS.format(narrow=_PREDICTION[None]), values)
+            cursor.execute(_DELETE_SHADOW_SCORES.format(narrow=_PREDICTION[None]), values)
             for each in new:
                 _record(cursor, each, ErasureCounts(0, 0, 0, 0, 0, None))
             _purge_refused(cursor, [ErasedSubject(each.subject_sha256) for each in new])
@@ -184,7 +198,7 @@ def _lock_deliveries(cursor: extensions.cursor) -> None:
 def _find(cursor: extensions.cursor, subject: ErasedSubject) -> ErasureCounts:
     values = _values([Erasure(subject.sha256, _ALWAYS)], _names(subject))
     cursor.execute(_COUNT_PREDICTIONS.format(narrow=_PREDICTION[subject.kind]), values)
-    ((predictions, keys),) = cursor.fetchall()
+    ((predictions, keys, shadow_scores),) = cursor.fetchall()
     rows = []
     for table in (*_LOAN_TABLES, _BATCH_SCORES):
         cursor.execute(f"SELECT count(*) {_OF_LOAN.format(table=table, narrow=_ROW[subject.kind])}", values)
@@ -192,7 +206,7 @@ def _find(cursor: extensions.cursor, subject: ErasedSubject) -> ErasureCounts:
     cursor.execute("SELECT max(erased_at) FROM erasures WHERE subject_sha256 = ANY(%(subjects)s)", values)
     ((before,),) = cursor.fetchall()
     refused = len(_refused(cursor, [subject]))
-    return ErasureCounts(predictions, keys, rows[0], rows[1], refused, before, rows[2])
+    return ErasureCounts(predictions, keys, rows[0], rows[1], refused, before, rows[2], int(shadow_scores))
 
 
 def _record(cursor: extensions.cursor, erasure: Erasure, counts: ErasureCounts) -> None:

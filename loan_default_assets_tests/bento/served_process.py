@@ -68,7 +68,9 @@ def environment(home: Path, **settings: Any) -> dict[str, str]:
 
 
 @contextmanager
-def service(home: Path, *, ready: str = "/livez", tls: bool = False, **settings: Any) -> Iterator[Served]:
+def service(
+    home: Path, *, ready: str = "/livez", seconds: float = 60.0, tls: bool = False, **settings: Any
+) -> Iterator[Served]:
     """The service with these settings, once `ready` returns status 200; stopped by SIGTERM at the end."""
     http, grpc = free_ports(2)
     ports = {"service_http_port": http, "service_grpc_port": grpc}
@@ -85,7 +87,7 @@ def service(home: Path, *, ready: str = "/livez", tls: bool = False, **settings:
     scheme = "https" if tls else "http"
     served = Served(f"{scheme}://127.0.0.1:{http}", f"127.0.0.1:{grpc}", process, log, home)
     try:
-        wait_until(served, ready)
+        wait_until(served, ready, seconds)
         yield served
     finally:
         stop(served)

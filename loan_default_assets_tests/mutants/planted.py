@@ -16,6 +16,7 @@ from loan_default_assets_tests.mutants.planted_new_rows import NEW_ROWS_FAULTS
 from loan_default_assets_tests.mutants.planted_object_store import OBJECT_STORE_FAULTS
 from loan_default_assets_tests.mutants.planted_replicas import REPLICA_FAULTS
 from loan_default_assets_tests.mutants.planted_retention import RETENTION_FAULTS
+from loan_default_assets_tests.mutants.planted_shadow import SHADOW_FAULTS
 from loan_default_assets_tests.mutants.planted_verification import VERIFICATION_FAULTS
 
 PLANTED: tuple[Mutant, ...] = (
@@ -340,4 +341,5 @@ PLANTED: tuple[Mutant, ...] = (
     *REPLICA_FAULTS,
     *NEW_ROWS_FAULTS,
     *OBJECT_STORE_FAULTS,
+    *SHADOW_FAULTS,
 )

@@ -43,6 +43,7 @@ def inputs(bank: BankSteps) -> ReportInputs:
         PredictionLog(bank.database),
         bank.store,
         split_limits(bank.settings),
+        bank.database,
     )
 
 

@@ -12,6 +12,7 @@ from loan_default_assets.policy.model_retention import ModelRetention
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.pruned_models import changing_models, mark_pruned, pruned_models
 from loan_default_assets.warehouse.registry import Registry, RegistryError
+from loan_default_assets.warehouse.shadow_models import ShadowLog
 from loan_default_assets_tests.warehouse.samples import classifier, portfolio
 
 LATER = datetime.now(UTC) + timedelta(days=100)
@@ -62,6 +63,11 @@ def test_what_goes_is_what_was_shown_and_a_repetition_changes_nothing(
     assert marks(database) == {"c1", "c4"}
     assert list(prune_files(database, tmp_path, RETENTION, LATER)) == []
     assert len(Registry(database).history()) == 5
+
+
+def test_the_shadow_keeps_its_files(database: Database, tmp_path: Path) -> None:
+    ShadowLog(database).begin("c4")
+    assert [files.version for files in prune_files(database, tmp_path, RETENTION, LATER)] == ["c1"]
 
 
 def test_a_pruned_version_is_refused_and_the_champion_stays(database: Database, tmp_path: Path) -> None:

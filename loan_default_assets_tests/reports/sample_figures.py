@@ -37,6 +37,7 @@ from loan_default_assets.reports.figures.model_facts import (
 from loan_default_assets.reports.figures.proportions import FigureSource, Interval
 from loan_default_assets.reports.figures.rating_grades import rating_grades
 from loan_default_assets.reports.figures.report_figures import ReportFigures
+from loan_default_assets.reports.figures.shadow_figures import ShadowFigures
 from loan_default_assets.reports.figures.swap_set import swap_set
 from loan_default_assets.reports.figures.vintages import vintages
 
@@ -155,6 +156,19 @@ def report_figures(**changes: Any) -> ReportFigures:
         weak=weak_segments([groups, group_numbers("income", numerical[:, 0])], label, pd, HERE),
         vintages=vintages(
             as_of, label, as_of + 20, matured, np.datetime64("2026-05-01"), dated_outcomes=True, source=HERE
+        ),
+        shadow=ShadowFigures(
+            "c0",
+            900,
+            90,
+            True,
+            "2026-04-01",
+            "2026-05-01",
+            {
+                "roc_auc": (0.8, 0.7, Interval(0.1, 0.05, 0.15)),
+                "brier": (0.2, 0.1, Interval(0.1, 0.05, 0.15)),
+            },
+            HERE,
         ),
         reproduced=0.0,
     )

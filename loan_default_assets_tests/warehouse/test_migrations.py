@@ -60,6 +60,8 @@ ADDED = (
     "scored_loans_undated",
     "scored_partitions",
     "service_workers",
+    "shadow_models",
+    "shadow_predictions",
 )
 VIEWS = ("data_cutoff", "live_performance", "labels_by_day", "retraining_models", "retraining_evaluations")
 

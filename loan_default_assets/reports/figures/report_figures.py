@@ -20,6 +20,7 @@ from loan_default_assets.reports.figures.model_facts import (
     TrainingCourse,
 )
 from loan_default_assets.reports.figures.rating_grades import RatingGrades
+from loan_default_assets.reports.figures.shadow_figures import ShadowFigures
 from loan_default_assets.reports.figures.swap_set import SwapSet
 from loan_default_assets.reports.figures.vintages import Vintages
 
@@ -30,6 +31,7 @@ class ReportFigures:
 
     Attributes:
         swaps: At the models' own thresholds, and at the approval rate of the other model.
+        shadow: None where it scored no served application with a known outcome as a shadow.
         reproduced: Largest difference of the metrics of the rows scored now to the recorded ones; None where the rows
             could not be scored.
     """
@@ -50,4 +52,5 @@ class ReportFigures:
     groups: tuple[ColumnGroups, ...] | Omitted
     weak: WeakSegments | Omitted
     vintages: Vintages | Omitted
+    shadow: ShadowFigures | None
     reproduced: float | None

@@ -37,6 +37,7 @@ from loan_default_assets.reports.rendering.monitoring_sections import (
 )
 from loan_default_assets.reports.rendering.number_format import formatted
 from loan_default_assets.reports.rendering.score_sections import calibration_section, discrimination_section
+from loan_default_assets.reports.rendering.shadow_section import shadow_section
 from loan_default_assets.reports.rendering.svg_canvas import both
 from loan_default_assets.reports.rendering.svg_charts import svg
 from loan_default_assets.reports.rendering.verdict_sections import (
@@ -70,6 +71,7 @@ SECTIONS = (
     groups_section,
     vintages_section,
     history_section,
+    shadow_section,
     limits_section,
     lineage_section,
 )
