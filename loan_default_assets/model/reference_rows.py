@@ -120,7 +120,7 @@ class BinnedValues:
         """PSI of later rows.
 
         Without drift the index is (1/n + 1/m) times a chi-squared with one degree of freedom less than bins, of mean
-        (k - 1)(1/n + 1/m): Yurdakul and Naranjo, "Statistical properties of the population stability index", Journal
+        (k - 1)(1/n + 1/m): Yurdakul and Naranjo, "Statistical properties of the population stability index", J.
         of Risk Model Validation 14(4), 2020. Bins in which few rows are expected are merged first.
 
         Args:
