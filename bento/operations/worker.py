@@ -17,6 +17,7 @@ from bento.inference.champion_loader import Champion
 from bento.inference.engine import Engine
 from bento.inference.scored_applications import Channel, ScoredRequest
 from bento.operations import prometheus_metrics
+from bento.operations.drift_gauges import DriftFigures
 from bento.operations.error_location import error_location
 from bento.operations.model_info import ModelInfo
 from bento.operations.recorded_state import StateReader, recorded_state, refresh_seconds
@@ -100,6 +101,7 @@ class Runtime:
         self._recorded_state = StateReader(
             lambda: recorded_state(database, portfolio, settings, self._served_record())
         )
+        self._drift = DriftFigures(database)
         self._types, self._keys = types, keys
         self._poll_now = asyncio.Event()
         self._ready = False
@@ -166,9 +168,13 @@ class Runtime:
     async def exposition(self) -> bytes:
         """The text of /metrics."""
         self.engine.update_gauges()
+        current = self.champion.current
         return await asyncio.to_thread(
             lambda: prometheus_metrics.exposition(
-                self.worker_registry.reports(), self._shared, self._recorded()
+                self.worker_registry.reports(),
+                self._shared,
+                self._recorded(),
+                self._drift.state(current.version if current else None),
             )
         )
 

@@ -2,14 +2,15 @@
 
 import dagster as dg
 
-from loan_default_assets.assets.metadata import columns_table, evaluation_metadata
+from loan_default_assets.assets.metadata import columns_table, evaluation_metadata, f1_blocks
 from loan_default_assets.limits import promotion_limits, split_limits
 from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.asset_checks import asset_check_result
 from loan_default_assets.orchestration.resources import Attempt, ModelStore, Warehouse
 from loan_default_assets.orchestration.retry_policy import retried
-from loan_default_assets.pipeline.check_results import F1_TARGET, FINITE_OUTPUTS, REFERENCE
+from loan_default_assets.pipeline.check_results import EVALUATION_CHECKS
 from loan_default_assets.pipeline.evaluate_models import evaluate_models
+from loan_default_assets.pipeline.live_performance import live_performance_or_warn
 from loan_default_assets.pipeline.model_report import write_report_or_warn
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
@@ -27,7 +28,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
         "the evaluation window: the newest matured loans, on which neither model was fitted.",
         kinds={"torch", "scikitlearn"},
         deps=[classifier, dg.AssetDep(rows, partition_mapping=dg.AllPartitionMapping())],
-        check_specs=[dg.AssetCheckSpec(name, asset=key) for name in (FINITE_OUTPUTS, F1_TARGET, REFERENCE)],
+        check_specs=[dg.AssetCheckSpec(name, asset=key) for name in EVALUATION_CHECKS],
         pool=jobs.TRAINING,
     )
     @retried
@@ -50,8 +51,9 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
             portfolio, models.artifacts, split_limits(settings), evaluated.snapshot
         )
         report = write_report_or_warn(inputs, evaluated.model.version, context.log)
-        checks = [asset_check_result(check) for check in evaluated.checks]
-        shown = evaluation_metadata(evaluated, report) | columns_table(portfolio)
+        live = live_performance_or_warn(inputs, evaluated, warehouse.drift_log(portfolio), context.log)
+        checks = [asset_check_result(check) for check in (*evaluated.checks, *live.checks)]
+        shown = evaluation_metadata(evaluated, report) | f1_blocks(live.state) | columns_table(portfolio)
         version = dg.DataVersion(f"{evaluated.model.version} on {evaluated.snapshot.digest}")
         return dg.MaterializeResult(metadata=shown, data_version=version, check_results=checks)
 

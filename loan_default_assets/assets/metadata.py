@@ -20,6 +20,7 @@ from loan_default_assets.report_files import StoredReport
 from loan_default_assets.reports import plots
 from loan_default_assets.reports.rendering.number_format import rounded
 from loan_default_assets.warehouse.batch_scores import ScoredPartition
+from loan_default_assets.warehouse.drift_log import DriftState
 from loan_default_assets.warehouse.registry import ModelRecord
 
 if TYPE_CHECKING:
@@ -134,6 +135,23 @@ def evaluation_metadata(evaluated: WindowEvaluation, report: StoredReport | None
     if window.first is not None:
         shown |= {"window_from": str(window.first), "window_to": str(window.last)}
     return shown | _report(report)
+
+
+def f1_blocks(state: DriftState | None) -> Metadata:
+    """A table with one row per block of loans after the training: F1 as its PDs let expect, and F1 as measured."""
+    if state is None or not state.blocks:
+        return {}
+    names = ("from", "to", "loans", "expected F1", "interval", "measured F1")
+    records = []
+    for block in reversed(state.blocks):
+        values: list[str | int | float | None] = [block.first_partition, block.last_partition, block.rows]
+        values += [block.estimate and round(block.estimate, 3)]
+        values += [f"{block.low:.3f} to {block.high:.3f}" if block.low is not None else None]
+        values += [block.measured and round(block.measured, 3)]
+        records.append(dg.TableRecord(dict(zip(names, values, strict=True))))
+    kinds = ("string", "string", "int", "float", "string", "float")
+    schema = dg.TableSchema([dg.TableColumn(*pair) for pair in zip(names, kinds, strict=True)])
+    return {"f1_before_labels_mature": dg.MetadataValue.table(records=records, schema=schema)}
 
 
 def champion_metadata(decision: ChampionDecision, report: StoredReport | None = None) -> Metadata:

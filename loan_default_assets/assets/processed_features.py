@@ -9,10 +9,10 @@ from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.asset_checks import asset_check_result, blocking_checks
 from loan_default_assets.orchestration.data_versions import rows_version
 from loan_default_assets.orchestration.partitions import partitions_of
-from loan_default_assets.orchestration.resources import Warehouse
+from loan_default_assets.orchestration.resources import ModelStore, Warehouse
 from loan_default_assets.orchestration.retry_policy import retried
 from loan_default_assets.orchestration.table_columns import feature_lineage
-from loan_default_assets.pipeline.check_results import MATCHES_SCHEMA
+from loan_default_assets.pipeline.check_results import MATCHES_SCHEMA, NO_FEATURE_DRIFT
 from loan_default_assets.pipeline.make_features import make_features
 from loan_default_assets.pipeline.pipeline_errors import ChecksFailedError
 from loan_default_assets.portfolio.spec import Portfolio
@@ -31,7 +31,7 @@ def build(portfolio: Portfolio) -> dg.AssetsDefinition:
         partitions_def=partitions_of(portfolio),
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=[dg.AssetKey([portfolio.name, "raw_loans"])],
-        check_specs=blocking_checks(key, MATCHES_SCHEMA),
+        check_specs=[*blocking_checks(key, MATCHES_SCHEMA), dg.AssetCheckSpec(NO_FEATURE_DRIFT, asset=key)],
         metadata={
             "numerical_features": list(names.numerical),
             "categorical_features": list(names.categorical),
@@ -40,7 +40,7 @@ def build(portfolio: Portfolio) -> dg.AssetsDefinition:
     )
     @retried
     def processed_features(
-        context: dg.AssetExecutionContext, warehouse: Warehouse
+        context: dg.AssetExecutionContext, warehouse: Warehouse, models: ModelStore
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         loans = warehouse.loans(portfolio)
         try:
@@ -51,8 +51,9 @@ def build(portfolio: Portfolio) -> dg.AssetsDefinition:
         shown = {each.key: stored_partition(each) for each in stored.described}
         table = whole_table(loans.total_rows("processed_data"), feature_lineage(portfolio))
         add_partition_metadata(context, shown, table)
-        check, version = asset_check_result(stored.check), rows_version(context, stored.changed)
-        made_by = {"feature_hash": portfolio.hash}
-        yield dg.MaterializeResult(metadata=made_by, data_version=version, check_results=[check])
+        keys, version = context.partition_keys, rows_version(context, stored.changed)
+        drift = warehouse.features_compared(portfolio, models.artifacts, keys, context.log)
+        checks, made_by = [*map(asset_check_result, (stored.check, drift))], {"feature_hash": portfolio.hash}
+        yield dg.MaterializeResult(metadata=made_by, data_version=version, check_results=checks)
 
     return processed_features

@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 
+from loan_default_assets.commands.drift_status import drift, drift_lines
 from loan_default_assets.commands.service_status import replica_lines, replicas
 from loan_default_assets.commands.session import Session
 from loan_default_assets.commands.sizes import size_lines, sizes
@@ -38,6 +39,7 @@ def status(session: Session, instance: dg.DagsterInstance | None = None) -> dict
         "tables": session.loans.counts(),
         "champion": _champion(champion, evaluated, _files(session, champion)) if champion else None,
         "evaluation": _evaluation(last) if last else None,
+        "drift": drift(session, champion),
         "retraining": retraining.status(retraining_action(session, instance)),
         "replicas": replicas(session, champion),
         "shadow": shadow_state(
@@ -142,6 +144,7 @@ def text(found: dict[str, Any]) -> str:
     lines = [f"portfolio   {found['portfolio']}", f"database    {found['database']}", "tables"]
     lines += [f"  {table:18}{rows:>10,} rows" for table, rows in found["tables"].items()]
     lines += champion_lines(found["champion"], found["evaluation"])
+    lines += drift_lines(found.get("drift"))
     if retraining := found.get("retraining"):
         lines.append(f"retraining  {retraining['state']}: {retraining['reason']}")
         if retraining["next"]:

@@ -1,17 +1,22 @@
 """The assets' resources: the tables of one portfolio, the folder of model artifacts, the training attempt."""
 
+from collections.abc import Sequence
 from datetime import date
+from logging import Logger
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import dagster as dg
 
+from loan_default_assets.pipeline.check_results import CheckResult
+from loan_default_assets.pipeline.partition_drift import check_features_or_warn
 from loan_default_assets.pipeline.training_settings import TrainingAttempt
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.batch_scores import BatchScores
 from loan_default_assets.warehouse.champion_decisions import Signer
 from loan_default_assets.warehouse.database import Database
+from loan_default_assets.warehouse.drift_log import DriftLog
 from loan_default_assets.warehouse.evaluations import EvaluationLog
 from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.predictions import PredictionLog
@@ -48,6 +53,16 @@ class Warehouse(dg.ConfigurableResource):
 
     def batch_scores(self, portfolio: Portfolio) -> BatchScores:
         return BatchScores(self.database(portfolio))
+
+    def drift_log(self, portfolio: Portfolio) -> DriftLog:
+        return DriftLog(self.database(portfolio))
+
+    def features_compared(
+        self, portfolio: Portfolio, store: "ArtifactStore", keys: Sequence[str], log: Logger
+    ) -> CheckResult:
+        """The drift check of partitions whose features were stored just now; see check_features_or_warn."""
+        registry, drift_log = self.registry(portfolio), self.drift_log(portfolio)
+        return check_features_or_warn(portfolio, self.loans(portfolio), registry, store, drift_log, keys, log)
 
     def evaluations(self, portfolio: Portfolio) -> EvaluationLog:
         return EvaluationLog(self.database(portfolio))

@@ -1,4 +1,4 @@
-"""The sensors of a portfolio: retraining, automation conditions, new rows, and alerts on failed runs.
+"""The sensors of a portfolio: retraining, automation conditions, new rows, and alerts on failed runs and drift.
 
 All run by default.
 """
@@ -9,7 +9,13 @@ from collections.abc import Sequence
 import dagster as dg
 
 from loan_default_assets.limits import retraining_limits
-from loan_default_assets.orchestration import alerts, automation_conditions, new_rows_sensor, run_tracking
+from loan_default_assets.orchestration import (
+    alerts,
+    automation_conditions,
+    drift_alerts,
+    new_rows_sensor,
+    run_tracking,
+)
 from loan_default_assets.orchestration.dagster_internals import UnresolvedAssetJobDefinition
 from loan_default_assets.orchestration.jobs import FINETUNE, INGEST, TRAIN
 from loan_default_assets.orchestration.resources import Warehouse
@@ -46,7 +52,7 @@ def with_automation(
 def build(
     portfolio: Portfolio, settings: Settings, jobs: Sequence[UnresolvedAssetJobDefinition]
 ) -> list[dg.SensorDefinition]:
-    """The three sensors of a portfolio, and a fourth one where its source is watched for new rows."""
+    """The four sensors of a portfolio, and a fifth one where its source is watched for new rows."""
     return [
         _retraining_sensor(portfolio, settings, [job for job in jobs if job.name in (TRAIN, FINETUNE)]),
         dg.AutomationConditionSensorDefinition(
@@ -58,6 +64,7 @@ def build(
             "Rematerializes assets that are stale by their freshness policy.",
         ),
         _failure_sensor(portfolio, settings),
+        drift_alerts.build(portfolio, settings),
         *new_rows_sensor.build(portfolio, settings, next(job for job in jobs if job.name == INGEST)),
     ]
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from loan_default_assets.model.artifact import LoadedArtifact, SavedArtifact
     from loan_default_assets.model.artifact_store import ArtifactStore
     from loan_default_assets.model.predictor import Predictor
+    from loan_default_assets.model.reference_rows import ReferenceRows
     from loan_default_assets.model.training import Encoder, FittedModel
 
 
@@ -67,6 +68,7 @@ def save(
     portfolio: Portfolio,
     snapshot: TrainingSnapshot,
     extra: Mapping[str, Any] | None = None,
+    reference: "ReferenceRows | None" = None,
 ) -> "SavedArtifact":
     """Write the model to a folder of its own under `folder`.
 
@@ -87,6 +89,7 @@ def save(
         snapshot_hash=snapshot.digest,
         feature_names={"numbers": names.numerical, "categories": names.categorical},
         extra={**(extra or {}), **({"sampling": snapshot.sampling.as_dict()} if snapshot.sampling else {})},
+        reference=reference.as_dict() if reference else None,
     )
 
 

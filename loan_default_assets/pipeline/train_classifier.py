@@ -12,6 +12,7 @@ from loan_default_assets.pipeline.model_storage import load_classifier, load_enc
 from loan_default_assets.pipeline.pipeline_errors import ChecksFailedError, ModelFilesError
 from loan_default_assets.pipeline.pretraining_gain import pretraining_gain
 from loan_default_assets.pipeline.readiness import check_readiness
+from loan_default_assets.pipeline.reference_storage import reference_rows
 from loan_default_assets.pipeline.training_settings import Parallelism, TrainingAttempt
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot, read_snapshot
 from loan_default_assets.pipeline.version_selection import find_same_training, next_attempt, select_encoder
@@ -22,6 +23,7 @@ from loan_default_assets.warehouse.registry import ModelRecord, Registry
 if TYPE_CHECKING:
     from loan_default_assets.model.artifact_store import ArtifactStore
     from loan_default_assets.model.config import ModelConfig
+    from loan_default_assets.model.reference_rows import ReferenceRows
     from loan_default_assets.model.split_bounds import SplitLimits
     from loan_default_assets.model.training import FittedModel
 
@@ -107,7 +109,8 @@ def train_classifier(
     }
     if measure_pretraining and mode == "full":
         metrics["pretraining_gain"] = pretraining_gain(model, snapshot, parallelism)
-    if known is not None and _restored(known, model, portfolio, snapshot, store, log):
+    reference = reference_rows(portfolio, snapshot, model)
+    if known is not None and _restored(known, model, portfolio, snapshot, reference, store, log):
         return TrainedClassifier(known, snapshot.describe(), checks, model)
     parent = champion.version if champion else None
     number = next_attempt(registry, snapshot, parent) if known else attempt.number
@@ -115,7 +118,9 @@ def train_classifier(
     record = register(
         registry,
         "classifier",
-        store.publish(save(store.root, model, portfolio, snapshot, {"attempt": number, "parent": parent})),
+        store.publish(
+            save(store.root, model, portfolio, snapshot, {"attempt": number, "parent": parent}, reference)
+        ),
         portfolio,
         snapshot,
         hyper_parameters,
@@ -132,11 +137,13 @@ def _restored(
     model: "FittedModel",
     portfolio: Portfolio,
     snapshot: TrainingSnapshot,
+    reference: "ReferenceRows",
     store: "ArtifactStore",
     log: Logger,
 ) -> bool:
     """Whether the model is the registered version again, whose files are then in their place."""
-    saved = save(store.root, model, portfolio, snapshot, {"attempt": known.attempt, "parent": known.parent})
+    extra = {"attempt": known.attempt, "parent": known.parent}
+    saved = save(store.root, model, portfolio, snapshot, extra, reference)
     if saved.version == known.version:
         store.publish(saved)
         log.info(f"classifier: the training gave {known.version} again; its files are restored")

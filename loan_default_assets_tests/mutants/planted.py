@@ -11,6 +11,7 @@ from loan_default_assets_tests.mutants.mutant import (
 )
 from loan_default_assets_tests.mutants.planted_console import CONSOLE_FAULTS
 from loan_default_assets_tests.mutants.planted_dossier import DOSSIER_FAULTS
+from loan_default_assets_tests.mutants.planted_drift import DRIFT_FAULTS
 from loan_default_assets_tests.mutants.planted_erasures import ERASURE_FAULTS
 from loan_default_assets_tests.mutants.planted_new_rows import NEW_ROWS_FAULTS
 from loan_default_assets_tests.mutants.planted_object_store import OBJECT_STORE_FAULTS
@@ -342,4 +343,5 @@ PLANTED: tuple[Mutant, ...] = (
     *NEW_ROWS_FAULTS,
     *OBJECT_STORE_FAULTS,
     *SHADOW_FAULTS,
+    *DRIFT_FAULTS,
 )

@@ -44,8 +44,10 @@ RELEASED = {
 ADDED = (
     "champion_decisions",
     "delivered_files",
+    "drift_checks",
     "erasures",
     "evaluation_inputs",
+    "f1_estimates",
     "loaded_partitions",
     "matured_loans",
     "processed_data_undated",

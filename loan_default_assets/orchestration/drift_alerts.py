@@ -1,0 +1,75 @@
+"""The sensor that sends an alert when partitions drift from the champion's training; it starts no run."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from loan_default_assets.orchestration import alerts
+from loan_default_assets.orchestration.resources import Warehouse
+from loan_default_assets.orchestration.retry_policy import reported
+from loan_default_assets.pipeline.partition_drift import describe_check
+from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.settings import Settings
+from loan_default_assets.warehouse.drift_log import DriftCheck
+
+DRIFT_SENSOR = "drift_alert"
+_LISTED = 5
+
+
+def build(portfolio: Portfolio, settings: Settings) -> dg.SensorDefinition:
+    """The sensor of a portfolio."""
+
+    @dg.sensor(
+        name=DRIFT_SENSOR,
+        minimum_interval_seconds=settings.automation_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Sends an alert when a partition drifts from the loans that the champion was trained on. "
+        "One alert covers all partitions that are new since the last one, and none is sent twice.",
+    )
+    @reported
+    def drift_alert(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SkipReason:
+        champion = warehouse.registry(portfolio).champion()
+        if champion is None:
+            return dg.SkipReason("There is no champion yet.")
+        drift_log = warehouse.drift_log(portfolio)
+        due = due_checks(drift_log.checks(champion.version))
+        if not due:
+            return dg.SkipReason("No partition has drifted since the last alert.")
+        alert = _alert(portfolio, champion.version, due)
+        to = settings.alert_to.get_secret_value() if settings.alert_to else None
+        try:
+            alerts.deliver(alert, to, context.log.warning)
+        except alerts.AlertError as error:
+            context.log.error(str(error))
+            return dg.SkipReason("The alert could not be delivered; it is sent again at the next tick.")
+        drift_log.mark_alerted(champion.version, [check.partition_key for check in due])
+        return dg.SkipReason(alert.title)
+
+    return drift_alert
+
+
+def due_checks(checks: Sequence[DriftCheck]) -> list[DriftCheck]:
+    """The partitions to alert of: those with a drifted feature that the partition before did not have.
+
+    Args:
+        checks: Every compared partition of one model, in order of time.
+    """
+    due, before = [], set[str]()
+    for check in checks:
+        drifted = {each.name for each in check.drifted}
+        if drifted - before and not check.alerted:
+            due.append(check)
+        before = drifted
+    return due
+
+
+def _alert(portfolio: Portfolio, version: str, due: Sequence[DriftCheck]) -> alerts.Alert:
+    lines = [describe_check(check) for check in due[-_LISTED:]]
+    if len(due) > _LISTED:
+        lines.append(f"... and {len(due) - _LISTED} earlier partitions")
+    return alerts.Alert(
+        key=f"drift:{version}:{due[-1].partition_key}",
+        portfolio=portfolio.name,
+        title=f"{portfolio.name}: loans drift from those that champion {version} was trained on",
+        text="; ".join(lines) + ". No retraining starts because of it. Next: loan-default status",
+    )
