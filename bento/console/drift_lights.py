@@ -1,37 +1,13 @@
-"""The drift of the score and of the features since training, as the console shows it."""
+"""Which indices of drift the console shows, the worst first."""
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
+from loan_default_assets.warehouse.drift_log import DriftState, StoredPsi
 
-from psycopg2 import extensions
-
-
-@dataclass(frozen=True)
-class DriftLight:
-    """The drift of one quantity.
-
-    Attributes:
-        name: Name of the feature; None for the score.
-        index: Population stability index against the training rows.
-    """
-
-    name: str | None
-    index: float
-    light: Literal["green", "amber", "red"]
+MOST_LIGHTS = 10
+_ORDER = ("red", "amber", "green")
 
 
-@dataclass(frozen=True)
-class MeasuredDrift:
-    """The newest measurement of drift."""
-
-    measured_at: datetime
-    lights: tuple[DriftLight, ...]
-
-
-def newest_drift(_: extensions.cursor) -> MeasuredDrift | None:
-    """The newest measurement; None while there is none, which the page shows as "not measured".
-
-    No table holds measurements of drift yet. What will hold them is read here, and nowhere else in the console.
-    """
-    return None
+def shown_lights(state: DriftState) -> tuple[StoredPsi, ...]:
+    """The PSI of the score and of the features, the worst light and the highest index first; at most MOST_LIGHTS."""
+    score = state.scored.score if state.scored else None
+    compared = [*([score] if score else []), *state.newest.features]
+    return tuple(sorted(compared, key=lambda each: (_ORDER.index(each.light), -each.psi))[:MOST_LIGHTS])

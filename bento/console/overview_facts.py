@@ -2,14 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
 from psycopg2 import extensions
 
-from bento.console.drift_lights import MeasuredDrift, newest_drift
 from loan_default_assets.limits import retraining_limits
 from loan_default_assets.policy.retraining import Action, decide, status
 from loan_default_assets.policy.state import Limits, State
@@ -18,6 +17,7 @@ from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse import recent_activity, retraining_facts
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
+from loan_default_assets.warehouse.drift_log import DriftLog, DriftState
 from loan_default_assets.warehouse.recent_activity import (
     ChampionEvaluation,
     DatedDecision,
@@ -59,7 +59,7 @@ class OverviewFacts:
     versions: tuple[RegisteredVersion, ...] | None = None
     changes: tuple[DatedDecision, ...] | None = None
     retraining: RetrainingFacts | None = None
-    drift: MeasuredDrift | None = None
+    drift: DriftState | None = None
 
     @property
     def champion(self) -> ChampionEvaluation | None:
@@ -107,7 +107,7 @@ class OverviewReader:
                     evaluations=_rows(database, recent_activity.champion_evaluations, SHOWN_EVALUATIONS),
                     changes=_rows(database, recent_activity.newest_changes, SHOWN_CHANGES),
                     retraining=self._retraining(database),
-                    drift=_drift(database),
+                    drift=_drift(database, versions),
                     # Last, because it may take longest.
                     volumes=_rows(database, recent_activity.volumes_by_day, SHOWN_DAYS),
                 )
@@ -148,9 +148,10 @@ def _rows(
         return None
 
 
-def _drift(database: Database) -> MeasuredDrift | None:
+def _drift(database: Database, versions: Sequence[RegisteredVersion]) -> DriftState | None:
+    """The newest drift figures of the champion; None while nothing was compared, or where they were not read."""
+    champion = next((each.version for each in versions if each.status == "champion"), None)
     try:
-        with database.transaction() as cursor:
-            return newest_drift(cursor)
+        return DriftLog(database).state(champion) if champion else None
     except WarehouseError:
         return None

@@ -3,11 +3,11 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from bento.console.drift_lights import DriftLight, MeasuredDrift
 from bento.console.overview_facts import OverviewFacts, RetrainingFacts
 from bento.console.overview_page import ServiceState
 from bento.operations.request_latency import RouteLatency
 from loan_default_assets.policy.retraining import Action
+from loan_default_assets.warehouse.drift_log import DriftCheck, DriftState, F1Block, StoredPsi
 from loan_default_assets.warehouse.recent_activity import (
     ChampionEvaluation,
     DatedDecision,
@@ -48,9 +48,17 @@ def facts(**changed: Any) -> OverviewFacts:
             DatedDecision("c000000000000", "rejected", NOW - timedelta(days=2)),
         ),
         "retraining": retraining("target_met", "OK"),
-        "drift": MeasuredDrift(NOW, (DriftLight(None, 0.03, "green"), DriftLight(SCRIPT, 0.4, "red"))),
+        "drift": drift(),
     }
     return OverviewFacts(**(values | changed))
+
+
+def drift(*features: StoredPsi) -> DriftState:
+    """Drift of a feature with a hostile name beside a score that did not drift, unless features are given."""
+    compared = features or (StoredPsi(SCRIPT, 0.4, 0.1, "red"), StoredPsi("income", 0.2, 0.1, "amber"))
+    check = DriftCheck("2026-11-25", "2026-11-24", 1357, compared, StoredPsi("pd", 0.03, 0.1, "green"))
+    block = F1Block("2026-11-01", "2026-11-25", 900, 0.765, 0.712, 0.818, 0, None)
+    return DriftState(VERSION, check, check, (block,))
 
 
 def retraining(reason: Any, state: str, **changed: Any) -> RetrainingFacts:

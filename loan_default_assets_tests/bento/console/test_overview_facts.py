@@ -14,6 +14,7 @@ from bento.prediction_log.records import record
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
+from loan_default_assets.warehouse.drift_log import DriftCheck, DriftLog, StoredPsi
 from loan_default_assets.warehouse.evaluations import EvaluationLog, EvaluationRecord
 from loan_default_assets.warehouse.predictions import PredictionLog
 from loan_default_assets_tests.bento.tiny_models import ServedBank
@@ -70,8 +71,18 @@ def test_facts_of_an_empty_bank(make_bank: Callable[[], ServedBank]) -> None:
     assert found.retraining.state == "NO_MODEL"
     assert found.volumes is not None
     assert [day.predictions for day in found.volumes] == [0] * SHOWN_DAYS
-    # Nothing measures drift yet.
     assert found.drift is None
+
+
+def test_drift_is_that_of_the_champion(history: ServedBank) -> None:
+    log, serving = DriftLog(history.database), history.registry.champion()
+    assert serving is not None
+    for version, index in ((serving.version, 0.3), ("c000000000000", 0.9)):
+        light = StoredPsi("income", index, 0.1, "red")
+        log.record_check(version, DriftCheck("2026-01-02", "2026-01-02", 80, (light,)))
+    found = reader(history.database, history).read().drift
+    assert found is not None
+    assert [each.psi for each in found.drifted] == [0.3]
 
 
 def test_evaluations_are_those_of_champions_in_order(history: ServedBank) -> None:

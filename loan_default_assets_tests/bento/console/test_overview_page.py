@@ -119,7 +119,17 @@ def test_a_page_offers_what_the_role_allows(visitor: Visitor, links: set[str]) -
         (
             facts(),
             service(),
-            ["0.812", "met", "4,321", "10.0 %", "over 10 s", "2026-11-26 09:30 UTC"],
+            [
+                "0.812",
+                "met",
+                "4,321",
+                "10.0 %",
+                "over 10 s",
+                "2026-11-26 09:30 UTC",
+                "1,357 loans up to partition 2026-11-25",
+                "F1 expected",
+                "0.765 (95 % interval 0.712 to 0.818)",
+            ],
             ["Not measured"],
         ),
         (facts(drift=None), service(), ["Not measured"], ["green"]),
