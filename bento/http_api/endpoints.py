@@ -5,7 +5,7 @@ from another site.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +52,7 @@ def read_only_app(
     keys: Keys,
     reports_root: Path,
     refresh_report: Callable[[str], None] | None = None,
+    further: Sequence[Route] = (),
 ) -> Starlette:
     """The application with the read-only routes.
 
@@ -61,6 +62,7 @@ def read_only_app(
         keys: The API keys; where there are any, health has details for their clients only.
         reports_root: Root of the artifacts, beside which the model reports are.
         refresh_report: Copies the report of a version there, where the root is behind a URL; None for a folder.
+        further: Routes of other modules.
     """
 
     async def health(request: Request) -> Response:
@@ -118,6 +120,7 @@ def read_only_app(
             Route("/openapi.json", openapi),
             Route("/docs.json", openapi),
             Route("/", index),
+            *further,
         ]
     )
 

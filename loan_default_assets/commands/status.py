@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 
+from loan_default_assets.commands.oversight_status import oversight, oversight_lines
 from loan_default_assets.commands.service_status import replica_lines, replicas
 from loan_default_assets.commands.session import Session
 from loan_default_assets.commands.sizes import size_lines, sizes
@@ -40,6 +41,7 @@ def status(session: Session, instance: dg.DagsterInstance | None = None) -> dict
         "retraining": retraining.status(retraining_action(session, instance)),
         "replicas": replicas(session, champion),
         "sizes": sizes(session),
+        **oversight(session),
     }
 
 
@@ -142,6 +144,7 @@ def text(found: dict[str, Any]) -> str:
         lines.append(f"retraining  {retraining['state']}: {retraining['reason']}")
         if retraining["next"]:
             lines.append(f"            next: {retraining['next']}")
+    lines += oversight_lines(found)
     lines += replica_lines(found["replicas"])
     lines += size_lines(found["sizes"])
     return "\n".join(lines)

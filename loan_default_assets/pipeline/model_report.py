@@ -65,6 +65,9 @@ def write_report(inputs: ReportInputs, version: str, log: Logger) -> StoredRepor
     stored = store_report(inputs.store.root, version, figures.evaluation.id, content)
     if inputs.store.origin is not None:
         inputs.store.origin.publish_report(version)
+    if not isinstance(figures.grades, Omitted):
+        bounds = [grade.lowest_pd for grade in figures.grades.grades[1:]]
+        inputs.evaluations.record_grades(figures.evaluation.id, bounds)
     log.info(f"report: {stored.path}, {len(content) / 1e6:.2f} MB, SHA-256 {stored.sha256[:12]}")
     return stored
 

@@ -15,14 +15,14 @@ from loan_default_assets.cli import loan_default
 from loan_default_assets.commands.erase import erase, subject_of
 from loan_default_assets.commands.explain import explain
 from loan_default_assets.commands.session import CommandError, Session
+from loan_default_assets.decisions.explain_decision import actionable_columns
+from loan_default_assets.decisions.model_scorers import ModelScorer, load_scorer
 from loan_default_assets.limits import split_limits
 from loan_default_assets.model.artifact_files import ArtifactError
-from loan_default_assets.pipeline.explain_decision import actionable_columns
-from loan_default_assets.pipeline.model_scorers import ModelScorer, load_scorer
+from loan_default_assets.model.decision_explanation import DecisionExplanation, DecisionGrade
 from loan_default_assets.pipeline.model_storage import save
 from loan_default_assets.pipeline.training_snapshot import read_snapshot
 from loan_default_assets.portfolio.spec import load
-from loan_default_assets.reports.figures.decision_explanation import DecisionExplanation, DecisionGrade
 from loan_default_assets.reports.figures.model_facts import Omitted
 from loan_default_assets.reports.rendering.explanation_text import explanation_object, explanation_text
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres

@@ -12,8 +12,8 @@ from itertools import combinations, product
 
 import numpy as np
 
+from loan_default_assets.model.decision_explanation import DecisionChange, Value, ValueChange
 from loan_default_assets.model.reason_codes import ReasonText
-from loan_default_assets.reports.figures.decision_explanation import DecisionChange, Value, ValueChange
 
 Row = Mapping[str, Value]
 # (n,) PDs of n applications.

@@ -1,0 +1,16 @@
+"""A figure that is not there, and why."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Omitted:
+    """A section without figures.
+
+    Attributes:
+        reason: Key of the message that says why.
+        detail: What the message names; empty where it names nothing.
+    """
+
+    reason: str
+    detail: str = ""
