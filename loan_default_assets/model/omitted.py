@@ -10,6 +10,10 @@ class Omitted:
     Attributes:
         reason: Key of the message that says why.
         detail: What the message names; empty where it names nothing.
+
+    Examples:
+        >>> Omitted("omitted.no_dates")
+        Omitted(reason='omitted.no_dates', detail='')
     """
 
     reason: str

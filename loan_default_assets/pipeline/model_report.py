@@ -17,6 +17,7 @@ from loan_default_assets.pipeline.evaluated_version import (
     usable_predictor,
 )
 from loan_default_assets.pipeline.model_storage import load_encoder
+from loan_default_assets.pipeline.report_oversight import oversight_of
 from loan_default_assets.pipeline.report_records import (
     course_of,
     data_facts,
@@ -120,6 +121,7 @@ def figures_of(inputs: ReportInputs, evaluated: EvaluatedVersion, *, effects: bo
         ),
         gates=gates,
         course=_course(inputs, record, rows),
+        oversight=oversight_of(inputs, record.version),
         reproduced=None if isinstance(rows, Omitted) else _difference(found, rows),
         **parts,
     )

@@ -110,6 +110,11 @@ class OversightLog:
         with self._database.transaction() as cursor:
             return oversight_records(cursor)
 
+    def promotions_and_policies(self) -> list[OversightRecord]:
+        """The records on models and on the policy, the first one first."""
+        with self._database.transaction() as cursor:
+            return _select(cursor, "action NOT IN ('decision overridden', 'application rescored')", {})
+
     def record_override(self, override: Override, actor: str) -> OversightRecord:
         """Record another decision beside a prediction, which stays as it is; a repetition returns the first record.
 

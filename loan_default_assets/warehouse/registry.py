@@ -19,6 +19,7 @@ from loan_default_assets.warehouse.champion_decisions import (
 )
 from loan_default_assets.warehouse.database import Database, to_json
 from loan_default_assets.warehouse.database_errors import WarehouseError
+from loan_default_assets.warehouse.oversight import OversightLog
 from loan_default_assets.warehouse.pruned_models import changing_models, pruned_models, unmark_pruned
 
 Status = Literal["candidate", "champion", "retired", "rejected"]
@@ -157,6 +158,11 @@ class Registry:
         """All decisions on champions, the first one first."""
         with self._database.transaction() as cursor:
             return champion_decisions(cursor)
+
+    @property
+    def oversight(self) -> OversightLog:
+        """What people decided besides: approvals, policy changes, overrides and rescorings."""
+        return OversightLog(self._database)
 
     def promote(self, version: str, *, expected: str | None, verdict: str, reason: str) -> ModelRecord:
         """Make a classifier champion, retire the previous one and return the champion's record.

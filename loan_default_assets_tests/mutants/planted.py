@@ -4,6 +4,7 @@ from loan_default_assets_tests.mutants.mutant import MODEL, PIPELINE, POLICY, WA
 from loan_default_assets_tests.mutants.planted_erasures import ERASURE_FAULTS
 from loan_default_assets_tests.mutants.planted_new_rows import NEW_ROWS_FAULTS
 from loan_default_assets_tests.mutants.planted_object_store import OBJECT_STORE_FAULTS
+from loan_default_assets_tests.mutants.planted_oversight import OVERSIGHT_FAULTS
 from loan_default_assets_tests.mutants.planted_replicas import REPLICA_FAULTS
 from loan_default_assets_tests.mutants.planted_retention import RETENTION_FAULTS
 from loan_default_assets_tests.mutants.planted_verification import VERIFICATION_FAULTS
@@ -314,4 +315,5 @@ PLANTED: tuple[Mutant, ...] = (
     *REPLICA_FAULTS,
     *NEW_ROWS_FAULTS,
     *OBJECT_STORE_FAULTS,
+    *OVERSIGHT_FAULTS,
 )

@@ -19,6 +19,7 @@ from loan_default_assets.reports.figures.model_facts import (
     PromotionGates,
     TrainingCourse,
 )
+from loan_default_assets.reports.figures.oversight_figures import OversightFigures
 from loan_default_assets.reports.figures.rating_grades import RatingGrades
 from loan_default_assets.reports.figures.swap_set import SwapSet
 from loan_default_assets.reports.figures.vintages import Vintages
@@ -51,3 +52,4 @@ class ReportFigures:
     weak: WeakSegments | Omitted
     vintages: Vintages | Omitted
     reproduced: float | None
+    oversight: OversightFigures

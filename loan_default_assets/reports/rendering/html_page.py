@@ -36,6 +36,7 @@ from loan_default_assets.reports.rendering.monitoring_sections import (
     vintages_section,
 )
 from loan_default_assets.reports.rendering.number_format import formatted
+from loan_default_assets.reports.rendering.oversight_section import oversight_section
 from loan_default_assets.reports.rendering.score_sections import calibration_section, discrimination_section
 from loan_default_assets.reports.rendering.svg_canvas import both
 from loan_default_assets.reports.rendering.svg_charts import svg
@@ -70,6 +71,7 @@ SECTIONS = (
     groups_section,
     vintages_section,
     history_section,
+    oversight_section,
     limits_section,
     lineage_section,
 )
