@@ -7,9 +7,7 @@ docs/decisions/http-middleware-and-openapi.md.
 
 import asyncio
 import gc
-import logging
 import time
-from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,14 +21,14 @@ from bento.access.api_keys import ConfigurationError
 from bento.access.startup_checks import check, require_free_port
 from bento.console.console_routes import ConsoleRoutes
 from bento.http_api import header_limits, serialization
-from bento.http_api.endpoints import json_response, read_only_app
+from bento.http_api.answers import respond
+from bento.http_api.decision_routes import decision_routes
+from bento.http_api.endpoints import read_only_app
 from bento.http_api.middleware import HttpMiddleware
 from bento.operations import bentoml_internals
-from bento.operations.error_location import unexpected
 from bento.operations.prometheus_metrics import counter_of
 from bento.packaging import pinned_tag, served_portfolio
 from bento.schemas import openapi
-from bento.schemas.problems import Refused
 from bento.schemas.request_parsing import Parser
 from bento.schemas.requests import MOST_LOANS, RequestTypes
 from bento.schemas.responses import PredictBatchResponse, PredictResponse, ReloadResponse
@@ -42,8 +40,6 @@ from loan_default_assets.warehouse.database import Database
 
 if TYPE_CHECKING:
     from bento.operations.worker import Runtime
-
-logger = logging.getLogger("bentoml.loan_default.http")
 
 settings = Settings()
 keys = check(settings)
@@ -71,25 +67,6 @@ class NoContent(Body):
 def documented(model: Any) -> Any:
     """A type that BentoML documents like `model` and does not parse."""
     return create_model(model.__name__, __base__=(Body, model))
-
-
-async def respond(route: str, work: Callable[[], Awaitable[tuple[bytes, int]]]) -> Response:
-    """The response of a route.
-
-    Args:
-        route: Named in the log when `work` fails.
-        work: Returns the body and the status. No exception of it reaches BentoML, which would log its text.
-    """
-    try:
-        return json_response(*await work())
-    except Refused as refused:
-        problem = refused.problem
-    except Exception as error:  # noqa: BLE001 - the text of an error may quote the request
-        problem = unexpected(logger, route, error)
-    response = json_response(problem.body(), problem.status)
-    if problem.status == 503:
-        response.headers["retry-after"] = "1"
-    return response
 
 
 def runtime() -> "Runtime":
@@ -127,7 +104,10 @@ class LeanService(bentoml.Service[Any]):
         keys,
         settings.artifact_folder,
         copies.refresh_report if copies else None,
-        ConsoleRoutes(runtime, types, keys, None if copies else settings.artifact_folder).routes(),
+        [
+            *ConsoleRoutes(runtime, types, keys, None if copies else settings.artifact_folder).routes(),
+            *decision_routes(runtime, keys, types.portfolio),
+        ],
     ),
     path="/",
 )

@@ -271,7 +271,7 @@ def tune(portfolio: str | None, source: str | None, trials: int, write: bool) ->
 @click.option("--reason", default="promoted by an operator", show_default=True, help="Kept with the version.")
 @verb
 def promote(version: str, portfolio: str | None, source: str | None, reason: str) -> None:
-    """Make an evaluated version the champion by an operator's decision."""
+    """Make an evaluated version the champion by an operator's decision; with APPROVALS=2, propose it."""
     from loan_default_assets.commands import promote as promotion
     from loan_default_assets.commands.session import open_session
 
@@ -290,6 +290,47 @@ def shadow(version: str | None, portfolio: str | None, source: str | None) -> No
 
     with open_session(_settings(portfolio, source)) as session:
         click.echo(shadowing.shadow(session, version))
+
+
+@loan_default.command()
+@click.argument("version")
+@_portfolio_options
+@click.option("--reason", required=True, help="Kept with the approval.")
+@verb
+def approve(version: str, portfolio: str | None, source: str | None, reason: str) -> None:
+    """Approve a promotion that waits for several people (APPROVALS); the last one makes the version champion."""
+    from loan_default_assets.commands import promote as promotion
+    from loan_default_assets.commands.session import open_session
+
+    with open_session(_settings(portfolio, source)) as session:
+        click.echo(promotion.approve(session, version, reason))
+
+
+@loan_default.command()
+@click.argument("version")
+@_portfolio_options
+@click.option("--reason", required=True, help="Kept with the refusal.")
+@verb
+def decline(version: str, portfolio: str | None, source: str | None, reason: str) -> None:
+    """End a promotion that waits for approvals; the champion stays, and a candidate is rejected."""
+    from loan_default_assets.commands import promote as promotion
+    from loan_default_assets.commands.session import open_session
+
+    with open_session(_settings(portfolio, source)) as session:
+        click.echo(promotion.decline(session, version, reason))
+
+
+@loan_default.command()
+@_portfolio_options
+@click.option("--reason", help="Record the present settings as policy, with this reason.")
+@verb
+def policy(portfolio: str | None, source: str | None, reason: str | None) -> None:
+    """Show the settings that decide on models beside the recorded policy, or record a change of them."""
+    from loan_default_assets.commands.policy import policy as show_or_record
+    from loan_default_assets.commands.session import open_session
+
+    with open_session(_settings(portfolio, source)) as session:
+        click.echo(show_or_record(session, reason))
 
 
 @loan_default.command()
@@ -393,7 +434,7 @@ def verify(request_id: str | None, portfolio: str | None, source: str | None, ev
     "corrections",
     metavar="COLUMN=VALUE",
     multiple=True,
-    help="Also score the application with this value, recorded nowhere; repeat it for several columns.",
+    help="Also score the application with this value, logged without it; repeat it for several columns.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, with the text in both languages.")
 @verb
@@ -419,6 +460,15 @@ def explain(
         click.echo(json.dumps(explanation_object(found), indent=2, ensure_ascii=False))
     else:
         click.echo(explanation_text(found, "ko" if language == "ko" else "en"))
+
+
+@loan_default.command("key-id")
+@verb
+def key_id() -> None:
+    """Ask for an API key of the service and print its name in the records of overrides and rescorings."""
+    from loan_default_assets.commands.key_id import recorded_name
+
+    click.echo(recorded_name(click.prompt("Key", hide_input=True, err=True)))
 
 
 @loan_default.command("hash-password")

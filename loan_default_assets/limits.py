@@ -1,7 +1,7 @@
 """The settings as the limits of policies and splits."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from loan_default_assets.policy.promotion import PromotionLimits
 from loan_default_assets.policy.state import Limits
@@ -42,3 +42,20 @@ def split_limits(settings: Settings) -> "SplitLimits":
         min_positives=settings.retraining_positive_threshold,
         max_rows=settings.training_max_rows,
     )
+
+
+def decision_policy(settings: Settings) -> dict[str, Any]:
+    """The settings that decide which model is trained, promoted and served, by name; a change of them is recorded."""
+    names = (
+        "approvals",
+        "f1_score_threshold",
+        "retraining_sample_threshold",
+        "retraining_positive_threshold",
+        "leakage_auc_limit",
+        "promotion_policy",
+        "reference_gate",
+        "retrain_cooldown",
+        "max_retrain_attempts",
+        "require_signature",
+    )
+    return {name.upper(): getattr(settings, name) for name in names}

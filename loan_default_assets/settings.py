@@ -91,6 +91,12 @@ class Settings(BaseSettings):
     promotion_policy: Literal["better_than_champion", "strict"] = Field(
         "better_than_champion", description="`strict` never promotes a model below the F1 target."
     )
+    approvals: int = Field(
+        1,
+        ge=1,
+        le=9,
+        description="Different people that a promotion needs; from 2 on, one of the chain waits for them too.",
+    )
     training_max_rows: int = Field(
         2_000_000,
         ge=0,
@@ -150,6 +156,16 @@ class Settings(BaseSettings):
     service_admin_keys: SecretStr | None = Field(
         None,
         description="API keys of the role admin (reload), separated by commas, at least 16 characters each.",
+    )
+    service_explain_keys: SecretStr | None = Field(
+        None,
+        description="API keys of the role explain (explanation of a decision, rescoring with corrected data), "
+        "separated by commas, at least 16 characters each.",
+    )
+    service_override_keys: SecretStr | None = Field(
+        None,
+        description="API keys of the role override (a manual decision instead of the model's), separated by commas, at "
+        "least 16 characters each.",
     )
     service_tls_certificate: Path | None = Field(
         None,

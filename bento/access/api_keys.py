@@ -2,7 +2,10 @@
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from enum import Enum
+from functools import lru_cache
+from itertools import combinations
 
 from pydantic import SecretStr
 
@@ -17,37 +20,56 @@ class ConfigurationError(ValueError):
 
 
 class Role(Enum):
-    """What a key is for. An administration key cannot predict: the two roles are kept apart."""
+    """What a key is for; a key has one role, and no role includes another."""
 
     USER = "user"
     ADMIN = "admin"
+    EXPLAIN = "explain"
+    OVERRIDE = "override"
+
+
+_SETTINGS = {
+    Role.USER: "SERVICE_API_KEYS",
+    Role.ADMIN: "SERVICE_ADMIN_KEYS",
+    Role.EXPLAIN: "SERVICE_EXPLAIN_KEYS",
+    Role.OVERRIDE: "SERVICE_OVERRIDE_KEYS",
+}
 
 
 class Keys:
     """The keys of a deployment, kept as digests. Without keys, every client has every permission."""
 
-    def __init__(self, user: list[str], admin: list[str]) -> None:
-        self._digests = [(digest_of(key), Role.USER) for key in user]
-        self._digests += [(digest_of(key), Role.ADMIN) for key in admin]
+    def __init__(
+        self,
+        user: Sequence[str],
+        admin: Sequence[str],
+        explain: Sequence[str] = (),
+        override: Sequence[str] = (),
+    ) -> None:
+        by_role = {Role.USER: user, Role.ADMIN: admin, Role.EXPLAIN: explain, Role.OVERRIDE: override}
+        self._digests = [(digest_of(key), role) for role, keys in by_role.items() for key in keys]
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Keys":
-        """Read SERVICE_API_KEYS and SERVICE_ADMIN_KEYS.
+        """Read the settings with the keys of each role.
 
         Raises:
-            ConfigurationError: A key is too short or in both lists, or there are administration keys only.
+            ConfigurationError: A key is too short or has two roles, or there are keys but none that may predict.
         """
-        user = _split(settings.service_api_keys, "SERVICE_API_KEYS")
-        admin = _split(settings.service_admin_keys, "SERVICE_ADMIN_KEYS")
-        if set(user) & set(admin):
+        keys = {
+            role: _split(getattr(settings, setting.lower()), setting) for role, setting in _SETTINGS.items()
+        }
+        for one, other in combinations(keys, 2):
+            if set(keys[one]) & set(keys[other]):
+                raise ConfigurationError(
+                    f"{_SETTINGS[one]} and {_SETTINGS[other]} share a key: a key has one role; make another key"
+                )
+        given = [_SETTINGS[role] for role, found in keys.items() if found]
+        if given and not keys[Role.USER]:
             raise ConfigurationError(
-                "SERVICE_API_KEYS and SERVICE_ADMIN_KEYS share a key: a key has one role; make another key"
+                f"{given[0]} is set and SERVICE_API_KEYS is not: no client could predict; set both"
             )
-        if admin and not user:
-            raise ConfigurationError(
-                "SERVICE_ADMIN_KEYS is set and SERVICE_API_KEYS is not: no client could predict; set both"
-            )
-        return cls(user, admin)
+        return cls(keys[Role.USER], keys[Role.ADMIN], keys[Role.EXPLAIN], keys[Role.OVERRIDE])
 
     def __bool__(self) -> bool:
         return bool(self._digests)
@@ -78,6 +100,18 @@ class Keys:
         if not self._digests or not allowed or role in allowed:
             return None
         return UNAUTHORIZED if role is None else FORBIDDEN
+
+
+@lru_cache(maxsize=64)
+def key_id(key: str) -> str:
+    """The name of a key in records, from which the key cannot be computed: 16 hexadecimal digits.
+
+    scrypt makes guesses at a short key as slow as guesses at a password.
+    """
+    derived = hashlib.scrypt(
+        key.encode("utf-8", "surrogateescape"), salt=b"loan-default key id", n=2**14, r=8, p=1, dklen=8
+    )
+    return derived.hex()
 
 
 def presented_key(authorization: str | None, x_api_key: str | None) -> str | None:

@@ -1,11 +1,15 @@
 """Every HTTP path and every gRPC method of the service, and the roles that may use it."""
 
+import re
+
 from bento.access.api_keys import Role
 
 PUBLIC: frozenset[Role] = frozenset()
 USER = frozenset({Role.USER})
 ADMIN = frozenset({Role.ADMIN})
 EITHER = USER | ADMIN
+EXPLAIN = frozenset({Role.EXPLAIN})
+OVERRIDE = frozenset({Role.OVERRIDE})
 
 # A path that is not listed does not exist.
 ROUTES: dict[str, frozenset[Role]] = {
@@ -18,6 +22,9 @@ ROUTES: dict[str, frozenset[Role]] = {
     "/reload-model": ADMIN,
     "/model-info": EITHER,
     "/report": ADMIN,
+    "/predictions/{request_id}": EXPLAIN,
+    "/predictions/{request_id}/rescore": EXPLAIN,
+    "/predictions/{request_id}/override": OVERRIDE,
     "/metrics": EITHER,
     "/openapi.json": EITHER,
     "/docs.json": EITHER,
@@ -30,6 +37,8 @@ ROUTES: dict[str, frozenset[Role]] = {
     "/console.css": PUBLIC,
     "/icon.svg": PUBLIC,
 }
+# A request id is part of the path; metrics and logs name the route without it.
+_PREDICTION = re.compile(r"/predictions/[^/]+(/rescore|/override)?")
 STATIC = "/static_content/"
 # What a browser shows: a refusal is a page too, and without a key it leads to the login.
 PAGES = frozenset({"/", "/docs", "/score", "/login", "/logout", "/report"})
@@ -51,6 +60,8 @@ METHODS: dict[str, frozenset[Role]] = {
 
 def route_of(path: str) -> str | None:
     """The route that serves a path, as ROUTES names it; None for an unknown path."""
-    if path in ROUTES:
+    if path in ROUTES and "{" not in path:
         return path
+    if match := _PREDICTION.fullmatch(path):
+        return f"/predictions/{{request_id}}{match[1] or ''}"
     return STATIC if path.startswith(STATIC) else None

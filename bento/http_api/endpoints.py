@@ -54,7 +54,7 @@ def read_only_app(
     keys: Keys,
     reports_root: Path,
     refresh_report: Callable[[str], None] | None = None,
-    pages: Sequence[Route] = (),
+    further: Sequence[Route] = (),
 ) -> Starlette:
     """The application with the read-only routes.
 
@@ -64,7 +64,7 @@ def read_only_app(
         keys: The API keys; where there are any, health has details for their clients only.
         reports_root: Root of the artifacts, beside which the model reports are.
         refresh_report: Copies the report of a version there, where the root is behind a URL; None for a folder.
-        pages: The routes of the console.
+        further: Routes of other modules: the console, recorded decisions.
     """
 
     async def health(request: Request) -> Response:
@@ -123,7 +123,7 @@ def read_only_app(
             Route("/openapi.json", openapi),
             Route("/docs.json", openapi),
             Route("/docs", docs),
-            *pages,
+            *further,
         ]
     )
 

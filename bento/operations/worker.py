@@ -20,6 +20,7 @@ from bento.operations import prometheus_metrics
 from bento.operations.drift_gauges import DriftFigures
 from bento.operations.error_location import error_location
 from bento.operations.model_info import ModelInfo
+from bento.operations.recorded_decisions import RecordedDecisions
 from bento.operations.recorded_state import StateReader, recorded_state, refresh_seconds
 from bento.operations.replica_link import ReplicaLink, direct_database, linked, replica_name
 from bento.operations.replica_states import reloaded
@@ -83,6 +84,8 @@ class Runtime:
             seconds=settings.service_poll_seconds,
             wake=self._wake,
         )
+        # Not offline: a decision may be of a model that this machine holds no copy of.
+        self.decisions = RecordedDecisions(portfolio, database, replace(store, offline=False))
         self._handled = 0
         take_in(folder.glob("refused*.jsonl"), folder / "spool")
         self.spool = Spool(folder / "spool", settings.service_spool_bytes, former_folder=folder / "journal")

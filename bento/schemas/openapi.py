@@ -4,11 +4,13 @@ BentoML's own document omits mounted routes, `additionalProperties` behind refer
 docs/decisions/http-middleware-and-openapi.md.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from bento.schemas.decision_requests import OverrideRequest, OverrideResponse, RescoreRequest
 from bento.schemas.requests import RequestTypes
 from bento.schemas.responses import (
     PredictBatchResponse,
@@ -23,7 +25,9 @@ _PROBLEMS = {
     "400": "Not a JSON object",
     "401": "No key, or an unknown key",
     "403": "A key of another role",
-    "404": "The served model has no report",
+    "404": "The served model has no report, or there is no such prediction",
+    "409": "The decision cannot be explained, or the override was not recorded",
+    "410": "The prediction or its data were deleted",
     "413": "The body is too large",
     "415": "Not JSON",
     "422": "Fields that the portfolio does not allow",
@@ -39,7 +43,8 @@ def document(types: RequestTypes) -> dict[str, Any]:
         (types.predict, "validation"),
         (types.predict_batch, "validation"),
         *((model, "serialization") for model in (PredictResponse, PredictBatchResponse, ReloadResponse)),
-        (ProblemResponse, "serialization"),
+        *((model, "validation") for model in (RescoreRequest, OverrideRequest)),
+        *((model, "serialization") for model in (OverrideResponse, ProblemResponse)),
     ]
     _, schema = models_json_schema(models, ref_template=_REFERENCE)  # type: ignore[arg-type]
     example = types.example()
@@ -75,6 +80,26 @@ def document(types: RequestTypes) -> dict[str, Any]:
                     "report", "The model report of the served model (role admin)", keys, media="text/html"
                 )
             },
+            "/predictions/{request_id}": {"get": _explanation(keys)},
+            "/predictions/{request_id}/rescore": {
+                "post": _on_prediction(
+                    "rescore",
+                    "Score an application again with corrected data, logged as such (role explain)",
+                    RescoreRequest,
+                    _EXPLANATION,
+                    keys,
+                )
+            },
+            "/predictions/{request_id}/override": {
+                "post": _on_prediction(
+                    "override",
+                    "Record another decision beside a prediction (role override)",
+                    OverrideRequest,
+                    _response("The recorded override", OverrideResponse),
+                    keys,
+                    [_IDEMPOTENCY_KEY],
+                )
+            },
             "/health": {"get": _get("health", "Whether loans can be scored now", [])},
             "/metrics": {"get": _get("metrics", "Metrics for Prometheus", keys, media="text/plain")},
         },
@@ -104,7 +129,7 @@ def _post(
         "requestBody": {"required": True, "content": {"application/json": body}},
         "responses": {
             "200": _response("The predictions", response),
-            **_problems(*(status for status in _PROBLEMS if status != "404")),
+            **_problems(*(status for status in _PROBLEMS if status not in ("404", "409", "410"))),
         },
     }
 
@@ -137,6 +162,65 @@ def _get(
         "summary": summary,
         "security": keys,
         "responses": {"200": success, **refused, **unready},
+    }
+
+
+_EXPLANATION = {
+    "description": "The explanation, with its text in both languages",
+    "content": {"application/json": {"schema": {"type": "object"}}},
+}
+_REQUEST_ID = {
+    "name": "request_id",
+    "in": "path",
+    "required": True,
+    "description": "As in the response to the request.",
+    "schema": {"type": "string", "format": "uuid"},
+}
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "Names this override, so that a repeated request counts once.",
+    "schema": {"type": "string", "format": "uuid"},
+}
+
+
+def _explanation(keys: list[dict[str, list[str]]]) -> dict[str, Any]:
+    position = {"type": "integer", "minimum": 0, "default": 0}
+    language = {"type": "string", "enum": ["en", "ko"]}
+    about = "Text alone, in this language."
+    return {
+        "operationId": "explain",
+        "summary": "The explanation of a recorded decision (role explain)",
+        "security": keys,
+        "parameters": [
+            _REQUEST_ID,
+            {"name": "position", "in": "query", "schema": position},
+            {"name": "language", "in": "query", "description": about, "schema": language},
+        ],
+        "responses": {
+            "200": _EXPLANATION,
+            **_problems("401", "403", "404", "409", "410", "422", "429", "503", "504"),
+        },
+    }
+
+
+def _on_prediction(
+    name: str,
+    summary: str,
+    request: type[BaseModel],
+    response: dict[str, Any],
+    keys: list[dict[str, list[str]]],
+    parameters: Sequence[dict[str, Any]] = (),
+) -> dict[str, Any]:
+    body = {"schema": {"$ref": _REFERENCE.format(model=request.__name__)}}
+    return {
+        "operationId": name,
+        "summary": summary,
+        "security": keys,
+        "parameters": [_REQUEST_ID, *parameters],
+        "requestBody": {"required": True, "content": {"application/json": body}},
+        "responses": {"200": response, **_problems(*_PROBLEMS)},
     }
 
 

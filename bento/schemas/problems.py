@@ -71,6 +71,16 @@ HEADERS_TOO_LARGE = Problem(
 NO_REPORT = Problem(
     404, "NOT_FOUND", "no_report", "the served model has no intact report; loan-default report writes it"
 )
+NO_PREDICTION = Problem(
+    404,
+    "NOT_FOUND",
+    "no_prediction",
+    "no such prediction is recorded; the service delivers its predictions within seconds",
+)
+PREDICTION_GONE = Problem(410, "NOT_FOUND", "prediction_gone", "the prediction or its data were deleted")
+NOT_EXPLAINED = Problem(409, "FAILED_PRECONDITION", "not_explained", "the decision cannot be explained")
+NOT_OVERRIDDEN = Problem(409, "FAILED_PRECONDITION", "not_overridden", "the override was not recorded")
+RECORDS_AWAY = Problem(503, "UNAVAILABLE", "records_away", "the records cannot be reached; try again later")
 NOT_FOUND = Problem(404, "UNIMPLEMENTED", "not_found", "there is no such path; GET /openapi.json lists them")
 UNAUTHORIZED = Problem(
     401, "UNAUTHENTICATED", "unauthorized", "send a key: `Authorization: Bearer KEY` or `X-API-Key: KEY`"

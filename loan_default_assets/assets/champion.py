@@ -5,6 +5,7 @@ from pathlib import Path
 import dagster as dg
 
 from loan_default_assets.assets.metadata import champion_metadata, columns_table
+from loan_default_assets.limits import decision_policy
 from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.resources import ModelStore, Warehouse
 from loan_default_assets.orchestration.retry_policy import retried
@@ -37,6 +38,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
             warehouse.registry(portfolio, decision_signer(settings)),
             warehouse.evaluations(portfolio),
             models.artifacts,
+            promotions=warehouse.promotions(portfolio, decision_policy(settings), decision_signer(settings)),
             sign=model_signer(settings),
             promotion_policy=settings.promotion_policy,
             log=context.log,

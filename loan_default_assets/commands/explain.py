@@ -2,22 +2,21 @@
 
 import uuid
 from collections.abc import Sequence
-from datetime import date
-
-import pandas as pd
 
 from loan_default_assets.commands.session import CommandError, Session
-from loan_default_assets.limits import split_limits
-from loan_default_assets.pipeline.explain_decision import (
+from loan_default_assets.decisions.corrections import CorrectionError, checked_value, correctable
+from loan_default_assets.decisions.explain_decision import (
     ExplanationInputs,
     NotExplainedError,
     explain_decision,
+    rescoring_of,
 )
-from loan_default_assets.portfolio.checks.pandera_schema import application_violations
-from loan_default_assets.portfolio.errors import did_you_mean
+from loan_default_assets.limits import split_limits
+from loan_default_assets.model.decision_explanation import DecisionExplanation, Value
+from loan_default_assets.pipeline.recomputed_grades import recomputed_grade_bounds
 from loan_default_assets.portfolio.ingest.cell_parsing import parse_cell
-from loan_default_assets.portfolio.spec import Column, Portfolio
-from loan_default_assets.reports.figures.decision_explanation import DecisionExplanation, Value
+from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.warehouse.champion_decisions import operating_system_user
 
 
 def explain(
@@ -30,6 +29,7 @@ def explain(
         request_id: As in the response to the request.
         position: Index of the application within the request, from 0.
         corrections: COLUMN=VALUE texts with which to score the application again; an empty VALUE is a missing one.
+            That it was done is recorded, without the values.
 
     Raises:
         CommandError: The request id, a correction, or what is recorded does not allow it.
@@ -46,44 +46,37 @@ def explain(
     inputs = ExplanationInputs(
         portfolio,
         session.database,
-        session.loans,
         session.registry,
         session.evaluations,
         session.artifacts,
-        split_limits(session.settings),
+        recomputed_grade_bounds(session.loans, split_limits(session.settings)),
     )
     try:
-        return explain_decision(inputs, parsed, position, corrected)
+        found = explain_decision(inputs, parsed, position, corrected)
     except NotExplainedError as error:
         raise CommandError(str(error)) from None
+    if rescoring := rescoring_of(found):
+        session.oversight.record_rescoring(rescoring, operating_system_user())
+    return found
 
 
 def _correction(portfolio: Portfolio, text: str) -> tuple[str, Value]:
     """Column and value of COLUMN=VALUE; the value obeys the rules of the portfolio, and no error quotes it."""
     name, equals, cell = text.partition("=")
-    column = portfolio.columns.get(name)
-    if not equals or column is None:
-        # The name is not quoted: it may be the value.
-        wrong = f"no such column{did_you_mean(name, portfolio.columns)}" if equals else "there is no ="
-        raise CommandError(f"--correct: expected COLUMN=VALUE, {wrong}\nNext: loan-default explain --help")
     try:
-        value = parse_cell(column, cell, portfolio.missing)
-    except ValueError as error:
-        raise CommandError(f"--correct {name}: {error}\nNext: the same command with another value") from None
-    if found := application_violations(portfolio, _frame(name, column, value), date.today()):
+        if not equals:
+            raise CorrectionError("", "there is no =")
+        column = correctable(portfolio, name)
+        try:
+            value = parse_cell(column, cell, portfolio.missing)
+        except ValueError as error:
+            raise CorrectionError(name, str(error)) from None
+        return name, checked_value(portfolio, name, value)
+    except CorrectionError as error:
+        if not error.column:
+            raise CommandError(
+                f"--correct: expected COLUMN=VALUE, {error}\nNext: loan-default explain --help"
+            ) from None
         raise CommandError(
-            f"--correct {name}: must be {found[0].check}\nNext: the same command with another value"
-        )
-    return name, value.isoformat() if isinstance(value, date) else value
-
-
-def _frame(name: str, column: Column, value: object) -> pd.DataFrame:
-    """One application with one value, as the checks of a file take it."""
-    dtypes = {"number": "float64", "category": "category", "date": "datetime64[ns]"}
-    return pd.DataFrame(
-        {
-            "loan_id": pd.Series(["-"], dtype=object),
-            "as_of": pd.Series([None], dtype="datetime64[ns]"),
-            name: pd.Series([value], dtype=dtypes.get(column.kind, "object")),
-        }
-    )
+            f"--correct {error.column}: {error}\nNext: the same command with another value"
+        ) from None

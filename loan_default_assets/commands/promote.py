@@ -1,27 +1,90 @@
-"""`promote` and `rollback`: an operator chooses the champion; one transaction each."""
+"""`promote`, `approve`, `decline` and `rollback`: people choose the champion; one transaction each."""
 
 from loan_default_assets.commands.session import CommandError, Session
 from loan_default_assets.commands.shadow import shadow_evidence, was_shadow
+from loan_default_assets.model.artifact_store import ArtifactCheck
+from loan_default_assets.pipeline.decide_champion import PROMOTING
 from loan_default_assets.signing.signed_models import model_signer
-from loan_default_assets.warehouse.registry import RegistryError
+from loan_default_assets.warehouse.evaluations import EvaluationRecord
+from loan_default_assets.warehouse.promotions import PROMOTION_POLICY, PromotionOutcome
+from loan_default_assets.warehouse.registry import ModelRecord, RegistryError
 
 
 def promote(session: Session, version: str, reason: str) -> str:
-    """Sign a version and make it champion; lines on the outcome. A champion that is not signed is signed.
+    """Sign a version and make it champion, or propose it where approvals are required; lines on the outcome.
 
-    Of a version that was a shadow, the comparison with the champion is shown, and recorded with the reason.
+    A champion that is not signed is signed. Of a version that was a shadow, the comparison with the champion is shown,
+    and recorded with the reason.
 
     Raises:
         CommandError: The version is unknown, was never evaluated, or is of another portfolio hash.
-        WarehouseError: Retention has deleted its files.
+        WarehouseError: Retention has deleted its files, or the same person has approved it already.
         ArtifactError: Its files are missing or damaged, its signature is not accepted, or it cannot be signed.
     """
-    registry = session.registry
+    record, champion = _known(session, version), session.registry.champion()
+    evaluated, found = _usable(session, record)
+    if champion is not None and champion.version == version:
+        key_id = model_signer(session.settings)(found)
+        now = "" if found.signed_by else f"; it is signed now, with key {key_id[:16]}"
+        return f"{version} is the champion already{now}"
+    evidence = shadow_evidence(session, version) if was_shadow(session, version) else []
+    outcome = session.promotions.promote(
+        version,
+        expected=champion.version if champion else None,
+        verdict=evaluated.verdict,
+        reason="; ".join([reason, f"its verdict was {evaluated.verdict}", *map(str.strip, evidence)]),
+        prepare=lambda: model_signer(session.settings)(found),
+    )
+    return "\n".join([_line(version, champion, outcome), *evidence])
+
+
+def approve(session: Session, version: str, reason: str) -> str:
+    """Approve a promotion that waits; the last approval that it needs makes the version champion.
+
+    Raises:
+        CommandError: See `promote`; or the chain proposed the version, and its newest evaluation rejects it.
+        WarehouseError: No promotion of it waits, or the same person has approved it already.
+        ArtifactError: See `promote`.
+    """
+    record, champion = _known(session, version), session.registry.champion()
+    evaluated, found = _usable(session, record)
+    proposed = [each for each in session.promotions.waiting() if each.version == version]
+    if any(each.actor == PROMOTION_POLICY for each in proposed) and evaluated.verdict not in PROMOTING:
+        raise CommandError(
+            f"the newest verdict on {version} is {evaluated.verdict}, so the chain will reject it\n"
+            f"Next: loan-default decline {version} --reason TEXT"
+        )
+    outcome = session.promotions.approve(
+        version,
+        expected=champion.version if champion else None,
+        verdict=evaluated.verdict,
+        reason=reason,
+        prepare=lambda: model_signer(session.settings)(found),
+    )
+    return _line(version, champion, outcome)
+
+
+def decline(session: Session, version: str, reason: str) -> str:
+    """End a promotion that waits; the champion stays, and a candidate is rejected.
+
+    Raises:
+        WarehouseError: No promotion of it waits.
+    """
+    proposal = session.promotions.decline(version, reason)
+    return f"the promotion of {version}, proposed by {proposal.actor}, is declined; the champion stays"
+
+
+def _known(session: Session, version: str) -> ModelRecord:
     try:
-        record, champion = registry.get(version), registry.champion()
+        return session.registry.get(version)
     except RegistryError:
-        known = ", ".join(r.version for r in registry.history() if r.kind == "classifier")
+        known = ", ".join(r.version for r in session.registry.history() if r.kind == "classifier")
         raise CommandError(f"there is no version {version}; there are: {known or 'none'}") from None
+
+
+def _usable(session: Session, record: ModelRecord) -> tuple[EvaluationRecord, ArtifactCheck]:
+    """The newest evaluation and the files of a version that may be promoted."""
+    version = record.version
     evaluated = session.evaluations.latest(version)
     if evaluated is None:
         raise CommandError(
@@ -32,21 +95,19 @@ def promote(session: Session, version: str, reason: str) -> str:
             f"{version} was trained under another description of portfolio {session.portfolio.name} and cannot "
             "score its rows\nNext: loan-default retrain"
         )
-    registry.refuse_pruned(version, "nothing was promoted")
-    found = session.artifacts.check(record).required()
-    key_id = model_signer(session.settings)(found)
-    if champion is not None and champion.version == version:
-        now = "" if found.signed_by else f"; it is signed now, with key {key_id[:16]}"
-        return f"{version} is the champion already{now}"
-    evidence = shadow_evidence(session, version) if was_shadow(session, version) else []
-    registry.promote(
-        version,
-        expected=champion.version if champion else None,
-        verdict=evaluated.verdict,
-        reason="; ".join([reason, f"its verdict was {evaluated.verdict}", *map(str.strip, evidence)]),
+    session.registry.refuse_pruned(version, "nothing was promoted")
+    return evaluated, session.artifacts.check(record).required()
+
+
+def _line(version: str, former: ModelRecord | None, outcome: PromotionOutcome) -> str:
+    if outcome.champion is not None:
+        return f"{version} is the champion" + (f" in place of {former.version}" if former else "")
+    given = ", ".join(outcome.proposal.approved_by) if outcome.proposal else ""
+    return (
+        f"the promotion of {version} waits for {outcome.missing} more of {outcome.required} approvals; approved by "
+        f"{given}; champion is {former.version if former else 'none'} until then\n"
+        f"Next: another person runs loan-default approve {version} --reason TEXT"
     )
-    outcome = f"{version} is the champion" + (f" in place of {champion.version}" if champion else "")
-    return "\n".join([outcome, *evidence])
 
 
 def rollback(session: Session, reason: str) -> str:

@@ -11,6 +11,7 @@ import dagster as dg
 
 from loan_default_assets.definitions import build_definitions
 from loan_default_assets.interrupts import unwind_from_here
+from loan_default_assets.limits import decision_policy
 from loan_default_assets.model.artifact_store import ArtifactStore
 from loan_default_assets.orchestration import former_names, jobs
 from loan_default_assets.orchestration.partitions import with_history
@@ -23,7 +24,9 @@ from loan_default_assets.warehouse.database import Database, normalise, redact
 from loan_default_assets.warehouse.embedded.local_postgres import serve
 from loan_default_assets.warehouse.evaluations import EvaluationLog
 from loan_default_assets.warehouse.loans import Loans
+from loan_default_assets.warehouse.oversight import OversightLog
 from loan_default_assets.warehouse.predictions import PredictionLog
+from loan_default_assets.warehouse.promotions import Promotions
 from loan_default_assets.warehouse.registry import Registry
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,6 +52,16 @@ class Session:
     @property
     def registry(self) -> Registry:
         return Registry(self.database, signer=decision_signer(self.settings))
+
+    @property
+    def promotions(self) -> Promotions:
+        return Promotions(
+            self.database, decision_policy(self.settings), signer=decision_signer(self.settings)
+        )
+
+    @property
+    def oversight(self) -> OversightLog:
+        return OversightLog(self.database)
 
     @property
     def evaluations(self) -> EvaluationLog:

@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 
 from loan_default_assets.commands.drift_status import drift, drift_lines
+from loan_default_assets.commands.oversight_status import oversight, oversight_lines
 from loan_default_assets.commands.service_status import replica_lines, replicas
 from loan_default_assets.commands.session import Session
 from loan_default_assets.commands.sizes import size_lines, sizes
@@ -46,6 +47,7 @@ def status(session: Session, instance: dg.DagsterInstance | None = None) -> dict
             session.database, session.settings.shadow, session.portfolio.hash, latest=True
         ),
         "sizes": sizes(session),
+        **oversight(session),
     }
 
 
@@ -149,6 +151,7 @@ def text(found: dict[str, Any]) -> str:
         lines.append(f"retraining  {retraining['state']}: {retraining['reason']}")
         if retraining["next"]:
             lines.append(f"            next: {retraining['next']}")
+    lines += oversight_lines(found)
     lines += replica_lines(found["replicas"])
     lines += shadow_lines(found["shadow"])
     lines += size_lines(found["sizes"])

@@ -139,6 +139,6 @@ def _decisions(found: Verification) -> str:
         return "none"
     signed = sum(decision.signature is not None for decision in found.decisions)
     last = found.decisions[-1]
-    return (
-        f"{len(found.decisions)}, {signed} signed; the last is number {last.id} with hash {last.hash.hex()}"
-    )
+    approved = f", {found.approved} with the required approvals" if found.approved else ""
+    counts = f"{len(found.decisions)}, {signed} signed{approved}"
+    return f"{counts}; the last is number {last.id} with hash {last.hash.hex()}"

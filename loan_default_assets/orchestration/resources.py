@@ -19,7 +19,9 @@ from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.drift_log import DriftLog
 from loan_default_assets.warehouse.evaluations import EvaluationLog
 from loan_default_assets.warehouse.loans import Loans
+from loan_default_assets.warehouse.policy_records import Policy
 from loan_default_assets.warehouse.predictions import PredictionLog
+from loan_default_assets.warehouse.promotions import Promotions
 from loan_default_assets.warehouse.registry import Registry
 
 if TYPE_CHECKING:
@@ -50,6 +52,10 @@ class Warehouse(dg.ConfigurableResource):
     def registry(self, portfolio: Portfolio, signer: Signer | None = None) -> Registry:
         """The models; `signer` signs the decisions that are made with it."""
         return Registry(self.database(portfolio), signer=signer)
+
+    def promotions(self, portfolio: Portfolio, policy: Policy, signer: Signer | None = None) -> Promotions:
+        """The promotions under the present settings; `signer` signs the decisions that are made with it."""
+        return Promotions(self.database(portfolio), policy, signer=signer)
 
     def batch_scores(self, portfolio: Portfolio) -> BatchScores:
         return BatchScores(self.database(portfolio))

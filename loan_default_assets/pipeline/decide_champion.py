@@ -8,12 +8,14 @@ from loan_default_assets.pipeline.pipeline_errors import MissingVerdictError, Mo
 from loan_default_assets.pipeline.version_selection import pending_challenger
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.evaluations import EvaluationLog, EvaluationRecord
+from loan_default_assets.warehouse.promotions import Promotions
 from loan_default_assets.warehouse.registry import ModelRecord, Registry
 
 if TYPE_CHECKING:
     from loan_default_assets.model.artifact_store import ArtifactStore
     from loan_default_assets.signing.signed_models import Sign
 
+# Verdicts under which the chain promotes, or proposes to promote.
 PROMOTING = ("approved", "approved_below_target", "provisional")
 
 
@@ -32,15 +34,18 @@ def decide_champion(
     evaluations: EvaluationLog,
     store: "ArtifactStore",
     *,
+    promotions: Promotions,
     sign: "Sign",
     promotion_policy: str,
     log: Logger,
 ) -> ChampionDecision:
-    """Promote or reject the pending challenger as its recorded verdict says, in one transaction.
+    """Promote, propose or reject the pending challenger as its recorded verdict says, in one transaction.
 
-    A model is signed before it is promoted. Repeating it changes nothing.
+    Where the policy requires approvals, the challenger waits for them and the champion stays. A model is signed before
+    it is promoted. Repeating it changes nothing.
 
     Args:
+        promotions: Promotes under the policy.
         sign: Signs the files of a model.
 
     Raises:
@@ -52,7 +57,7 @@ def decide_champion(
     challenger = pending_challenger(registry, portfolio)
     outcome = "kept: no challenger is pending"
     if challenger is not None:
-        outcome = _carry_out_verdict(challenger, registry, evaluations, store, sign)
+        outcome = _carry_out_verdict(challenger, registry, evaluations, store, promotions, sign)
     champion = registry.champion()
     if champion is None:
         raise NoModelError(f"no model may serve: {outcome} under PROMOTION_POLICY={promotion_policy}")
@@ -65,6 +70,7 @@ def _carry_out_verdict(
     registry: Registry,
     evaluations: EvaluationLog,
     store: "ArtifactStore",
+    promotions: Promotions,
     sign: "Sign",
 ) -> str:
     champion, evaluation = registry.champion(), evaluations.latest(challenger.version)
@@ -81,10 +87,19 @@ def _carry_out_verdict(
         found = store.check(challenger)
         if not found.intact:
             raise ModelFilesError(found.problem)
-        sign(found)
-        registry.promote(
-            challenger.version, expected=serving, verdict=evaluation.verdict, reason=evaluation.reason
+        outcome = promotions.promote(
+            challenger.version,
+            expected=serving,
+            verdict=evaluation.verdict,
+            reason=evaluation.reason,
+            prepare=lambda: sign(found),
+            automatic=True,
         )
+        if outcome.champion is None:
+            return (
+                f"kept: challenger {challenger.version} is {evaluation.verdict} and waits for {outcome.missing} of "
+                f"{outcome.required} approvals: loan-default approve {challenger.version} --reason TEXT"
+            )
         return f"promoted: {evaluation.verdict}"
     registry.reject(challenger.version, f"{evaluation.verdict}: {evaluation.reason}")
     return f"kept: challenger {challenger.version} {evaluation.verdict}"

@@ -11,6 +11,7 @@ Check = Literal[
     "registry",
     "gate",
     "decision",
+    "approval",
     "chain",
     "row",
     "tombstone",

@@ -17,6 +17,7 @@ from loan_default_assets.pipeline.evaluated_version import (
     usable_predictor,
 )
 from loan_default_assets.pipeline.model_storage import load_encoder
+from loan_default_assets.pipeline.report_oversight import oversight_of
 from loan_default_assets.pipeline.report_records import (
     course_of,
     data_facts,
@@ -67,6 +68,9 @@ def write_report(inputs: ReportInputs, version: str, log: Logger) -> StoredRepor
     stored = store_report(inputs.store.root, version, figures.evaluation.id, content)
     if inputs.store.origin is not None:
         inputs.store.origin.publish_report(version)
+    if not isinstance(figures.grades, Omitted):
+        bounds = [grade.lowest_pd for grade in figures.grades.grades[1:]]
+        inputs.evaluations.record_grades(figures.evaluation.id, bounds)
     log.info(f"report: {stored.path}, {len(content) / 1e6:.2f} MB, SHA-256 {stored.sha256[:12]}")
     return stored
 
@@ -120,6 +124,7 @@ def figures_of(inputs: ReportInputs, evaluated: EvaluatedVersion, *, effects: bo
         gates=gates,
         course=_course(inputs, record, rows),
         shadow=shadow_figures(compare_shadow(inputs.database, record.version)),
+        oversight=oversight_of(inputs, record.version),
         reproduced=None if isinstance(rows, Omitted) else _difference(found, rows),
         **parts,
     )

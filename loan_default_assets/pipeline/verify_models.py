@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from loan_default_assets.decisions.model_scorers import ModelScorer, load_scorer
 from loan_default_assets.pipeline.deviations import Deviations
-from loan_default_assets.pipeline.model_scorers import ModelScorer, load_scorer
 from loan_default_assets.warehouse.registry import ModelRecord
 
 if TYPE_CHECKING:

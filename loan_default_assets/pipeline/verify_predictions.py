@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from loan_default_assets.decisions.model_scorers import TOLERANCE, ModelScorer
+from loan_default_assets.decisions.opened_features import OpenFeatures
 from loan_default_assets.pipeline.deviations import Deviations
-from loan_default_assets.pipeline.model_scorers import ModelScorer
-from loan_default_assets.pipeline.opened_features import OpenFeatures
 from loan_default_assets.pipeline.verify_tombstones import PrunedLinks
 from loan_default_assets.warehouse.chain_links import LinkedPrediction, StoredPrediction
 from loan_default_assets.warehouse.sealed_features import AlteredFeatures
 
-TOLERANCE = 1e-6
 _ROWS_PER_BATCH = 10_000
 _TABLE = "predictions"
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from loan_default_assets.decisions.opened_features import OpenFeatures, opened_features
 from loan_default_assets.pipeline.deviations import Deviations
-from loan_default_assets.pipeline.opened_features import OpenFeatures, opened_features
+from loan_default_assets.pipeline.verify_approvals import verify_approvals
 from loan_default_assets.pipeline.verify_chains import (
     ALL_CHAINS,
     verify_decision_chain,
@@ -36,6 +37,7 @@ class Verification:
         links: Links of the chains of predictions that were followed.
         chains: Number of these chains.
         models: Versions whose files were compared.
+        approved: Promotions whose approvals were counted, since their policy required some.
         snapshots: Of every version that was ever champion.
     """
 
@@ -47,6 +49,7 @@ class Verification:
     models: int
     files: VerifiedFiles
     gates: GateCounts
+    approved: int
     snapshots: tuple[SnapshotState, ...]
     decisions: tuple[RecordedDecision, ...]
 
@@ -88,6 +91,7 @@ def verify_records(
         files = verify_files(concerned, stored.pruned_models(), store, check_manifest, signed, deviations)
         verify_decision_chain(stored, decisions, deviations)
         verify_decisions(decisions, models, evaluations, check_signature, deviations)
+        approved = verify_approvals(decisions, stored.oversight(), deviations)
         gates = verify_gates(
             [each for each in evaluations if each.evaluation.model_version in versions], deviations
         )
@@ -120,6 +124,7 @@ def verify_records(
         len(concerned),
         files,
         gates,
+        approved,
         tuple(snapshots),
         tuple(decisions),
     )

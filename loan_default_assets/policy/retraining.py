@@ -15,6 +15,7 @@ Reason = Literal[
     "forced",
     "no_new_labels",
     "run_in_flight",
+    "approval_pending",
     "run_failed",
     "cooldown",
     "hold",
@@ -99,8 +100,8 @@ class _RetrainingNeed:
 def decide(state: State, limits: Limits) -> Action:
     """The action for the recorded facts; equal facts give equal actions.
 
-    `state.forced` overrides the target, the wait for new labels, the cooldown and HOLD. It never overrides a run in
-    flight, a window too small for a verdict, or an attempt that is already finished.
+    `state.forced` overrides a promotion that waits, the target, the wait for new labels, the cooldown and HOLD. It
+    never overrides a run in flight, a window too small for a verdict, or an attempt that is already finished.
 
     Args:
         state: The recorded facts.
@@ -135,6 +136,9 @@ def status(action: Action) -> dict[str, str | int]:
 def _action(state: State, limits: Limits) -> Action:
     if state.running:
         return Action("run_in_flight", "A retraining is queued or running.", "After its verdict.")
+    if state.awaiting_approval and not state.forced:
+        waiting = f"The promotion of {state.awaiting_approval} waits for approval."
+        return Action("approval_pending", waiting, "After it was approved or declined.")
     need = _need_of_a_model(state) if state.no_usable_champion else _need_below_target(state, limits)
     if isinstance(need, Action):
         return need

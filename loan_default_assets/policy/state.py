@@ -120,6 +120,7 @@ class State:
         running: Keys of the retraining runs that are queued or running.
         ended_runs: Keys of the retraining runs that ended and are not retried, whatever their outcome.
         forced: Whether an operator requests a retraining now.
+        awaiting_approval: A version whose promotion waits for approvals; None where none does.
     """
 
     now: datetime
@@ -130,6 +131,7 @@ class State:
     running: tuple[str, ...] = ()
     ended_runs: frozenset[str] = frozenset()
     forced: bool = False
+    awaiting_approval: str | None = None
 
     @cached_property
     def champion(self) -> Model | None:

@@ -14,10 +14,11 @@ from psycopg2 import extensions, sql
 from loan_default_assets.warehouse.champion_decisions import RecordedDecision, champion_decisions
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.evaluations import EvaluationInputs, evaluations_with_inputs
+from loan_default_assets.warehouse.oversight import OversightRecord, oversight_records
 from loan_default_assets.warehouse.pruned_models import pruned_models
 from loan_default_assets.warehouse.registry import ModelRecord, model_history
 
-# Columns of the chains of record_links, as in sql/009_chain.sql; those of the primary key come first.
+# Columns of the chains of record_links, as in sql/015_approvals.sql; those of the primary key come first.
 RECORD_COLUMNS = {
     "model_metadata": "version, kind, parent, portfolio_hash, snapshot_hash, attempt, hyper_parameters, threshold, "
     "metrics, trained_from, trained_to, window_from, window_to, artifact_uri, artifact_sha256, created_at",
@@ -26,6 +27,9 @@ RECORD_COLUMNS = {
     "evaluation_inputs": "evaluation, inputs",
     "pruned_predictions": "month, model_version, deleted_at, rows, pd_sum, sha256, first_created_at, last_created_at",
     "pruned_links": "month, model_version, deleted_at, chain, links",
+    "oversight_records": "id, action, actor, reason, recorded_at, after_decision, version, proposal, request_id, "
+    "position, decision, idempotency_key, details",
+    "evaluation_grades": "evaluation, bounds",
 }
 _KEY_LENGTHS = {"pruned_predictions": 3, "pruned_links": 4}
 _ROWS_PER_FETCH = 5_000
@@ -123,6 +127,10 @@ class StoredChains:
     def decisions(self) -> list[RecordedDecision]:
         """All decisions, the first one first."""
         return champion_decisions(self._cursor)
+
+    def oversight(self) -> list[OversightRecord]:
+        """Approvals, policy changes, overrides and rescorings, the first one first."""
+        return oversight_records(self._cursor)
 
     def evaluations(self) -> list[EvaluationInputs]:
         """All evaluations, the first one first."""

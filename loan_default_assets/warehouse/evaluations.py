@@ -1,7 +1,7 @@
 """The append-only table `model_performance`: evaluations of models, recorded and read back by version."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, Literal
@@ -95,6 +95,26 @@ class EvaluationLog:
         """All evaluations with what their verdicts were decided on, the first one first."""
         with self._database.transaction() as cursor:
             return evaluations_with_inputs(cursor)
+
+    def record_grades(self, evaluation: int, bounds: Sequence[float]) -> None:
+        """Record the rating grades that the model report of an evaluation shows; a repetition changes nothing.
+
+        Args:
+            evaluation: Number in `model_performance`.
+            bounds: Lower PDs of the second grade and those above it, ascending.
+        """
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                "INSERT INTO evaluation_grades (evaluation, bounds) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+                (evaluation, list(bounds)),
+            )
+
+    def grades(self, evaluation: int) -> list[float] | None:
+        """The recorded bounds of an evaluation; None where no report of it was written."""
+        with self._database.transaction() as cursor:
+            cursor.execute("SELECT bounds FROM evaluation_grades WHERE evaluation = %s", (evaluation,))
+            found = cursor.fetchall()
+        return list(found[0][0]) if found else None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from loan_default_assets.warehouse.champion_decisions import (
 )
 from loan_default_assets.warehouse.database import Database, to_json
 from loan_default_assets.warehouse.database_errors import WarehouseError
+from loan_default_assets.warehouse.oversight import OversightLog
 from loan_default_assets.warehouse.pruned_models import changing_models, pruned_models, unmark_pruned
 
 Status = Literal["candidate", "champion", "retired", "rejected"]
@@ -158,6 +159,11 @@ class Registry:
         with self._database.transaction() as cursor:
             return champion_decisions(cursor)
 
+    @property
+    def oversight(self) -> OversightLog:
+        """What people decided besides: approvals, policy changes, overrides and rescorings."""
+        return OversightLog(self._database)
+
     def promote(self, version: str, *, expected: str | None, verdict: str, reason: str) -> ModelRecord:
         """Make a classifier champion, retire the previous one and return the champion's record.
 
@@ -173,23 +179,10 @@ class Registry:
             StaleChampion: The champion is neither `expected` nor `version`.
             RegistryError: The version is an encoder, unknown or pruned, or verdict or reason is empty.
         """
-        if not verdict or not reason:
-            raise RegistryError(f"version {version}: a promotion needs a verdict and a reason")
         with self._deciding() as cursor:
-            record, champion = _get(cursor, version), _champion(cursor)
-            if record.kind != "classifier":
-                raise RegistryError(
-                    f"version {version} is an {record.kind}; only a classifier can be champion"
-                )
-            if champion is not None and champion.version == version:
-                return champion
-            _check_champion(expected, champion, f"version {version} was not promoted")
-            _check_files_kept(cursor, version, "it was not promoted")
-            if champion is not None:
-                _set_status(cursor, champion.version, status="retired")
-            promoted = _set_status(cursor, version, status="champion", verdict=verdict, reason=reason)
-            sign_decision(cursor, self._signer)
-            return promoted
+            return promote_version(
+                cursor, version, expected=expected, verdict=verdict, reason=reason, signer=self._signer
+            )
 
     def reject(self, version: str, reason: str) -> ModelRecord:
         """Mark a candidate as rejected; a repetition changes nothing.
@@ -198,14 +191,7 @@ class Registry:
             RegistryError: The version is unknown, champion or retired.
         """
         with self._deciding() as cursor:
-            record = _get(cursor, version)
-            if record.status == "rejected":
-                return record
-            if record.status != "candidate":
-                raise RegistryError(f"version {version} is {record.status}; only a candidate can be rejected")
-            rejected = _set_status(cursor, version, status="rejected", reason=reason)
-            sign_decision(cursor, self._signer)
-            return rejected
+            return reject_version(cursor, version, reason=reason, signer=self._signer)
 
     def refuse_pruned(self, version: str, consequence: str) -> None:
         """Refuse a version whose files retention has deleted.
@@ -263,6 +249,46 @@ def model_history(cursor: extensions.cursor) -> list[ModelRecord]:
     """All versions, the newest first."""
     cursor.execute(f"{_SELECT} ORDER BY created_at DESC, version")
     return [_record(row) for row in cursor.fetchall()]
+
+
+def promote_version(
+    cursor: extensions.cursor,
+    version: str,
+    *,
+    expected: str | None,
+    verdict: str,
+    reason: str,
+    signer: Signer | None,
+) -> ModelRecord:
+    """`Registry.promote` in a transaction that holds the registry's lock and has announced who decides."""
+    if not verdict or not reason:
+        raise RegistryError(f"version {version}: a promotion needs a verdict and a reason")
+    record, champion = _get(cursor, version), _champion(cursor)
+    if record.kind != "classifier":
+        raise RegistryError(f"version {version} is an {record.kind}; only a classifier can be champion")
+    if champion is not None and champion.version == version:
+        return champion
+    _check_champion(expected, champion, f"version {version} was not promoted")
+    _check_files_kept(cursor, version, "it was not promoted")
+    if champion is not None:
+        _set_status(cursor, champion.version, status="retired")
+    promoted = _set_status(cursor, version, status="champion", verdict=verdict, reason=reason)
+    sign_decision(cursor, signer)
+    return promoted
+
+
+def reject_version(
+    cursor: extensions.cursor, version: str, *, reason: str, signer: Signer | None
+) -> ModelRecord:
+    """`Registry.reject` in the transaction of such a cursor."""
+    record = _get(cursor, version)
+    if record.status == "rejected":
+        return record
+    if record.status != "candidate":
+        raise RegistryError(f"version {version} is {record.status}; only a candidate can be rejected")
+    rejected = _set_status(cursor, version, status="rejected", reason=reason)
+    sign_decision(cursor, signer)
+    return rejected
 
 
 _ATTEMPT = (

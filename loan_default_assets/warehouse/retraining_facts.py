@@ -62,6 +62,7 @@ def state(
                 "roc_auc_low, roc_auc_high FROM retraining_evaluations ORDER BY evaluated_at",
             )
         )
+        awaiting = _rows(cursor, "SELECT version FROM open_proposals ORDER BY id DESC LIMIT 1")
     usable_champion = any(model.status == "champion" and model.usable for model in models)
     snapshot = None
     if labels and (forced or not usable_champion):
@@ -76,6 +77,7 @@ def state(
         running=tuple(running),
         ended_runs=frozenset(ended_runs),
         forced=forced,
+        awaiting_approval=awaiting[0][0] if awaiting else None,
     )
 
 

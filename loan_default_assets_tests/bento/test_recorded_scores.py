@@ -13,8 +13,8 @@ import pandas as pd
 from bento.generated import loan_default_pb2_grpc as pb_grpc
 from loan_default_assets.commands.score import score
 from loan_default_assets.commands.session import Session
+from loan_default_assets.decisions.opened_features import OpenedFeatures, opened_features
 from loan_default_assets.limits import split_limits
-from loan_default_assets.pipeline.opened_features import OpenedFeatures, opened_features
 from loan_default_assets.pipeline.verify_records import verify_records
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.chain_links import StoredPrediction

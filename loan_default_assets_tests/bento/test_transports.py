@@ -1,6 +1,8 @@
 """Both transports: permissions, limits, invalid calls, reflection, metrics, and the end of the workers."""
 
 import json
+import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -19,6 +21,7 @@ from loan_default_assets_tests.bento.small_portfolio import request
 from loan_default_assets_tests.bento.tiny_models import ServedBank
 
 USER, ADMIN, WRONG = "user-key-0123456789", "admin-key-0123456789", "wrong-key-0123456789"
+EXPLAIN, OVERRIDE = "explain-key-0123456789", "override-key-0123456789"
 KEYS = {"none": None, "wrong": WRONG, "user": USER, "admin": ADMIN}
 
 
@@ -27,6 +30,7 @@ def locked(bank: ServedBank, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """A service of the shared bank with keys and low limits."""
     limits = {"service_max_body_bytes": 20_000, "service_max_message_bytes": 20_000}
     keys = {"service_api_keys": USER, "service_admin_keys": ADMIN}
+    keys |= {"service_explain_keys": EXPLAIN, "service_override_keys": OVERRIDE}
     home = tmp_path_factory.mktemp("locked")
     with service(
         home, ready="/health", portfolio=bank.portfolio_file, database_url=bank.url, **keys, **limits
@@ -72,6 +76,42 @@ def test_status_by_key_and_route(locked: Served, method: str, path: str, statuse
         response = httpx.request(method, locked.http + path, content=content, headers=headers, timeout=30)
         received.append(response.status_code)
     assert tuple(received) == statuses
+
+
+def test_a_served_decision_is_explained_rescored_and_overridden(locked: Served) -> None:
+    def send(key: str | None, method: str, path: str, **fields: Any) -> httpx.Response:
+        headers = fields.pop("headers", {}) | ({"X-API-Key": key} if key else {})
+        return httpx.request(method, locked.http + path, headers=headers, timeout=30, **fields)
+
+    predicted = send(USER, "POST", "/predict", json=request(reasons="all")).json()
+    path, until = f"/predictions/{predicted['request_id']}", time.monotonic() + 20
+    while send(EXPLAIN, "GET", path).status_code == 404 and time.monotonic() < until:
+        time.sleep(0.2)
+    asked: list[tuple[str, str, dict[str, Any], str]] = [
+        ("GET", path, {}, EXPLAIN),
+        ("POST", f"{path}/rescore", {"json": {"corrections": {"income": 40_000}}}, EXPLAIN),
+        (
+            "POST",
+            f"{path}/override",
+            {
+                "json": {"decision": 1 - predicted["prediction"], "reason": "collateral"},
+                "headers": {"Idempotency-Key": str(uuid.uuid4())},
+            },
+            OVERRIDE,
+        ),
+    ]
+    for method, route, fields, allowed in asked:
+        for key in (None, WRONG, USER, ADMIN, EXPLAIN, OVERRIDE):
+            expected = 200 if key == allowed else 401 if key in (None, WRONG) else 403
+            assert send(key, method, route, **dict(fields)).status_code == expected, (route, key)
+    found = send(EXPLAIN, "GET", path).json()
+    assert (found["pd"], found["decision"]) == (predicted["probability"], predicted["prediction"])
+    assert [each["code"] for each in found["reasons"]] == [each["code"] for each in predicted["reasons"]]
+    assert [each["decision"] for each in found["overrides"]] == [1 - predicted["prediction"]]
+    assert "30000" not in locked.output()
+    metrics = send(USER, "GET", "/metrics").text
+    assert "/predictions/{request_id}" in metrics
+    assert predicted["request_id"] not in metrics
 
 
 @pytest.mark.parametrize(

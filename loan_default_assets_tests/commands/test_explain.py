@@ -15,16 +15,17 @@ from loan_default_assets.cli import loan_default
 from loan_default_assets.commands.erase import erase, subject_of
 from loan_default_assets.commands.explain import explain
 from loan_default_assets.commands.session import CommandError, Session
+from loan_default_assets.decisions.explain_decision import actionable_columns
+from loan_default_assets.decisions.model_scorers import ModelScorer, load_scorer
 from loan_default_assets.limits import split_limits
 from loan_default_assets.model.artifact_files import ArtifactError
-from loan_default_assets.pipeline.explain_decision import actionable_columns
-from loan_default_assets.pipeline.model_scorers import ModelScorer, load_scorer
+from loan_default_assets.model.decision_explanation import DecisionExplanation, DecisionGrade
 from loan_default_assets.pipeline.model_storage import save
 from loan_default_assets.pipeline.training_snapshot import read_snapshot
 from loan_default_assets.portfolio.spec import load
-from loan_default_assets.reports.figures.decision_explanation import DecisionExplanation, DecisionGrade
 from loan_default_assets.reports.figures.model_facts import Omitted
 from loan_default_assets.reports.rendering.explanation_text import explanation_object, explanation_text
+from loan_default_assets.warehouse.champion_decisions import operating_system_user
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.opened_bank import Bank, copied
@@ -177,7 +178,7 @@ def test_changes_stay_within_the_training_rows_and_the_bounds(explained_bank: Ba
     assert income.integer
 
 
-def test_a_correction_is_scored_and_recorded_nowhere(
+def test_a_correction_is_scored_and_logged_without_its_values(
     session: Session, request_id: str, explanations: list[DecisionExplanation]
 ) -> None:
     each = next(each for each in explanations if each.changes and len(each.changes[0].values) == 1)
@@ -192,6 +193,14 @@ def test_a_correction_is_scored_and_recorded_nowhere(
     ]
     assert replace(found, correction=None) == each
     assert opened(session.database) == before
+    logged = session.oversight.records()[-1]
+    assert (logged.action, logged.actor) == ("application rescored", operating_system_user())
+    assert (logged.request_id, logged.position, logged.decision) == (
+        request_id,
+        each.position,
+        1 - each.decision,
+    )
+    assert logged.details == {"columns": [change.column.code], "pd": found.correction.pd}
     missing = explain(session, request_id, 0, ["months_employed="]).correction
     assert missing is not None
     assert missing.values[0].after is None

@@ -27,12 +27,21 @@ WITHOUT_EXAMPLE = {
     "smoke.smoke",
     "stacking.stacked_logits",
 }
-# Results of functions whose examples show them.
+# Results of functions whose examples show them, and what an explanation consists of.
 RESULTS = {
     "artifact.LoadedArtifact",
     "artifact.SavedArtifact",
     "artifact_store.ArtifactCheck",
     "baseline.BaselineScores",
+    "decision_explanation.CategoryShare",
+    "decision_explanation.CorrectedDecision",
+    "decision_explanation.DecisionChange",
+    "decision_explanation.DecisionExplanation",
+    "decision_explanation.DecisionGrade",
+    "decision_explanation.ManualDecision",
+    "decision_explanation.ModelVerdict",
+    "decision_explanation.ScoredValue",
+    "decision_explanation.ValueChange",
     "additive_fitting.FittedAdditive",
     "boosting.FittedBoosting",
     "fine_tuning.FittedMember",

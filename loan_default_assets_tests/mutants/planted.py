@@ -15,6 +15,7 @@ from loan_default_assets_tests.mutants.planted_drift import DRIFT_FAULTS
 from loan_default_assets_tests.mutants.planted_erasures import ERASURE_FAULTS
 from loan_default_assets_tests.mutants.planted_new_rows import NEW_ROWS_FAULTS
 from loan_default_assets_tests.mutants.planted_object_store import OBJECT_STORE_FAULTS
+from loan_default_assets_tests.mutants.planted_oversight import OVERSIGHT_FAULTS
 from loan_default_assets_tests.mutants.planted_replicas import REPLICA_FAULTS
 from loan_default_assets_tests.mutants.planted_retention import RETENTION_FAULTS
 from loan_default_assets_tests.mutants.planted_shadow import SHADOW_FAULTS
@@ -344,4 +345,5 @@ PLANTED: tuple[Mutant, ...] = (
     *OBJECT_STORE_FAULTS,
     *SHADOW_FAULTS,
     *DRIFT_FAULTS,
+    *OVERSIGHT_FAULTS,
 )

@@ -64,7 +64,7 @@ VERIFICATION_FAULTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "a prediction without a key needs an erasure",
-        f"{PIPELINE}/opened_features.py",
+        "loan_default_assets/decisions/opened_features.py",
         "return None if row.erased else",
         "return None if True else",
         _ALTERATIONS,
@@ -85,7 +85,7 @@ VERIFICATION_FAULTS: tuple[Mutant, ...] = (
     ),
     mutant(
         "features that their key does not open are a deviation",
-        f"{PIPELINE}/opened_features.py",
+        "loan_default_assets/decisions/opened_features.py",
         'return AlteredFeatures("features or a key that were altered")',
         "return None",
         _ALTERATIONS,

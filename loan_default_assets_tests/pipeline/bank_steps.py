@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from loan_default_assets.engines.task_engine import LOCAL, TaskEngine
-from loan_default_assets.limits import promotion_limits, split_limits
+from loan_default_assets.limits import decision_policy, promotion_limits, split_limits
 from loan_default_assets.model.artifact_store import ArtifactStore
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.orchestration.partitions import completed_keys
@@ -28,6 +28,7 @@ from loan_default_assets.signing.signed_models import artifact_store, model_sign
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.evaluations import EvaluationLog
 from loan_default_assets.warehouse.loans import Loans
+from loan_default_assets.warehouse.promotions import Promotions
 from loan_default_assets.warehouse.registry import Registry
 from loan_default_assets_tests import small_bank
 
@@ -126,6 +127,7 @@ class BankSteps:
 
     def decide(self, **changes: Any) -> ChampionDecision:
         arguments: dict[str, Any] = {
+            "promotions": Promotions(self.database, decision_policy(self.settings)),
             "promotion_policy": self.settings.promotion_policy,
             "sign": model_signer(self.settings),
         } | changes

@@ -1,10 +1,16 @@
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from loan_default_assets.limits import decision_policy, retraining_limits
 from loan_default_assets.model.artifact_files import ArtifactState
 from loan_default_assets.model.artifact_store import ArtifactCheck, ArtifactStore, RegisteredModel
 from loan_default_assets.pipeline.pipeline_errors import MissingVerdictError, ModelFilesError, NoModelError
+from loan_default_assets.policy import retraining
+from loan_default_assets.warehouse import retraining_facts
+from loan_default_assets.warehouse.promotions import Promotions
 from loan_default_assets_tests.pipeline.bank_steps import BankSteps
 from loan_default_assets_tests.warehouse import samples
 
@@ -88,3 +94,59 @@ def test_without_any_champion_the_error_names_the_policy(steps: BankSteps) -> No
     message = "no model may serve: kept: challenger new rejected under PROMOTION_POLICY=strict"
     with pytest.raises(NoModelError, match=message):
         steps.decide(promotion_policy="strict")
+
+
+def two_people(steps: BankSteps, actor: str = "chain") -> Promotions:
+    policy = decision_policy(steps.settings) | {"APPROVALS": 2}
+    return Promotions(steps.database, policy, actor=actor)
+
+
+def test_with_two_approvals_the_challenger_waits_and_the_champion_stays(steps: BankSteps) -> None:
+    evaluated(steps, "old", "approved")
+    steps.decide()
+    evaluated(steps, "new", "approved", parent="old")
+    for _ in range(2):
+        decision = steps.decide(promotions=two_people(steps))
+        assert decision.champion.version == "old"
+        assert decision.outcome == (
+            "kept: challenger new is approved and waits for 2 of 2 approvals: "
+            "loan-default approve new --reason TEXT"
+        )
+    assert steps.registry.get("new").status == "candidate"
+    assert [each.version for each in two_people(steps).waiting()] == ["new"]
+
+
+def test_a_challenger_that_waits_is_rejected_by_a_later_verdict(steps: BankSteps) -> None:
+    evaluated(steps, "old", "approved")
+    steps.decide()
+    evaluated(steps, "new", "approved", parent="old")
+    steps.decide(promotions=two_people(steps))
+    later = samples.performance("new", 0.3, verdict="rejected", reason="Worse now.", snapshot_hash="later")
+    steps.evaluations.record(replace(later, evaluated_at=datetime(2025, 1, 1, tzinfo=UTC)))
+    assert steps.decide(promotions=two_people(steps)).outcome == "kept: challenger new rejected"
+    assert two_people(steps).waiting() == []
+
+
+def test_the_first_model_waits_too(steps: BankSteps) -> None:
+    evaluated(steps, "new", "provisional")
+    with pytest.raises(NoModelError, match="challenger new is provisional and waits for 2 of 2 approvals"):
+        steps.decide(promotions=two_people(steps))
+    for actor in ("alice", "bob"):
+        two_people(steps, actor).approve(
+            "new", expected=None, verdict="provisional", reason="first", prepare=lambda: None
+        )
+    assert steps.decide(promotions=two_people(steps)).champion.version == "new"
+
+
+def test_the_retraining_waits_while_a_promotion_waits(steps: BankSteps) -> None:
+    evaluated(steps, "old", "approved")
+    steps.decide()
+    evaluated(steps, "new", "approved", parent="old")
+    steps.decide(promotions=two_people(steps))
+    state = retraining_facts.state(steps.database, steps.portfolio)
+    action = retraining.decide(state, retraining_limits(steps.settings))
+    assert (action.kind, action.reason) == ("wait", "approval_pending")
+    assert "new waits for approval" in action.explanation
+    two_people(steps, "alice").decline("new", "no")
+    state = retraining_facts.state(steps.database, steps.portfolio)
+    assert retraining.decide(state, retraining_limits(steps.settings)).reason != "approval_pending"

@@ -34,6 +34,12 @@ from loan_default_assets.reports.figures.model_facts import (
     Omitted,
     TrainingCourse,
 )
+from loan_default_assets.reports.figures.oversight_figures import (
+    OverriddenDecisions,
+    OversightEvent,
+    OversightFigures,
+    PolicyChange,
+)
 from loan_default_assets.reports.figures.proportions import FigureSource, Interval
 from loan_default_assets.reports.figures.rating_grades import rating_grades
 from loan_default_assets.reports.figures.report_figures import ReportFigures
@@ -171,5 +177,22 @@ def report_figures(**changes: Any) -> ReportFigures:
             HERE,
         ),
         reproduced=0.0,
+        oversight=OversightFigures(
+            2,
+            (
+                OversightEvent(
+                    "2026-05-02", "promotion approved", "alice", f"Because. {SCRIPT}", "oversight_records 3"
+                ),
+                OversightEvent("2026-05-03", "promoted", "alice, bob", "1", "champion_decisions 1"),
+            ),
+            (
+                PolicyChange("2026-05-01", "alice", "1", "", "oversight_records 1"),
+                PolicyChange("2026-05-02", "bob", "2", "APPROVALS 1 -> 2", "oversight_records 2"),
+            ),
+            (OverriddenDecisions(0, "income_verified", 3), OverriddenDecisions(1, "affordability", 1)),
+            80,
+            2,
+            FigureSource("oversight_records", "version=c123456789abc"),
+        ),
     )
     return replace(filled, **changes)

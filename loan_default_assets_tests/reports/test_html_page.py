@@ -131,6 +131,16 @@ def test_every_section_is_filled() -> None:
     assert all(section.blocks for section in built)
 
 
+def test_decisions_of_people_are_shown(page: Page) -> None:
+    assert "needs the approvals of 2 different people" in page.shown["en"]
+    assert "서로 다른 2명의 승인이 필요합니다" in page.shown["ko"]
+    for text in ("alice, bob", "APPROVALS 1 -> 2", "champion_decisions 1", "oversight_records 3"):
+        assert text in page.shown["en"]
+        assert text in page.shown["ko"]
+    assert "4 overrides were recorded for the 80 applications" in page.shown["en"]
+    assert "소득 증빙 확인" in page.shown["ko"]
+
+
 @pytest.mark.parametrize("name", OF_ROWS)
 def test_a_section_without_figures_says_why(name: str) -> None:
     shown = Page(render(report_figures(**{name: Omitted("omitted.rows_changed", "snapshot 7f")}))).shown

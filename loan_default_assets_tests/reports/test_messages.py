@@ -10,12 +10,14 @@ from typing import get_args
 import pytest
 
 from loan_default_assets.model.metrics import METRICS
+from loan_default_assets.policy.override_reasons import OVERRIDE_REASONS
 from loan_default_assets.policy.promotion import Decision, PromotionPolicy
 from loan_default_assets.reports.figures.drift import Light
 from loan_default_assets.reports.figures.feature_effects import Direction
 from loan_default_assets.reports.figures.gate_figures import promotion_gates
 from loan_default_assets.reports.figures.group_figures import Role
 from loan_default_assets.reports.figures.model_facts import Excuse
+from loan_default_assets.reports.figures.oversight_figures import What
 from loan_default_assets.reports.figures.validation_tests import Subject, validation_tests
 from loan_default_assets.reports.rendering.messages import CATALOGUE, LANGUAGES, catalogue, message
 from loan_default_assets.warehouse.registry import Status
@@ -43,6 +45,9 @@ COMPOSED = {
     *(f"validation.{test.name}_means" for test in TESTS),
     *(f"group.{name}" for name in ("missing", "unknown", "other")),
     *(f"explanation.status_{status}" for status in get_args(Status)),
+    *(f"override_reason.{code}" for code in OVERRIDE_REASONS),
+    *(f"{kind}_{decision}" for kind in ("override.decision", "oversight.override") for decision in (0, 1)),
+    *(f"oversight.{what.replace(' ', '_')}" for what in get_args(What)),
 }
 
 
@@ -56,7 +61,8 @@ def literals(file: Path) -> Iterator[str]:
 def used() -> set[str]:
     """Keys that code, template, or a value of the data names."""
     modules = [*PACKAGE.glob("reports/rendering/*.py"), *PACKAGE.glob("pipeline/*report*.py")]
-    modules += PACKAGE.glob("pipeline/e*.py")
+    modules += [*PACKAGE.glob("pipeline/e*.py"), *PACKAGE.glob("decisions/*.py")]
+    modules.append(PACKAGE.parent / "bento" / "operations" / "recorded_decisions.py")
     found = {key for file in modules for key in literals(file)}
     template = (CATALOGUE.parent / "report.html.j2").read_text("utf-8")
     found |= set(re.findall(r'message\("([^"]+)"', template))

@@ -71,6 +71,25 @@ def _delete_prediction_and_link(bank: RecordedBank, rng: random.Random) -> str:
     return f"link {link} of chain predictions/{chain}"
 
 
+def _policy(setting: str, value: str) -> Callable[[RecordedBank, random.Random], str]:
+    """Changes the first recorded policy; the row of the deviation is the policy, or the first promotion under it."""
+
+    def do(bank: RecordedBank, rng: random.Random) -> str:
+        [(number,)] = bank.alter(
+            "UPDATE oversight_records SET details = jsonb_set(details, ARRAY[%(setting)s], %(value)s::jsonb) "
+            "WHERE id = (SELECT min(id) FROM oversight_records WHERE action = 'policy changed') RETURNING id",
+            setting=setting,
+            value=value,
+        )
+        if setting != "APPROVALS":
+            return f"row [{number}]"
+        return "decision " + str(
+            bank.alter("SELECT min(id) FROM champion_decisions WHERE action = 'promoted'")[0][0]
+        )
+
+    return do
+
+
 def _anchored(bank: RecordedBank) -> list[tuple[str, int]]:
     """Chain and link that the first decision after its last row anchored."""
     return bank.alter(
@@ -220,6 +239,12 @@ def _tombstone(
 # On the same side of the threshold, so that the decision still follows from it.
 ANOTHER_PD = "probability = CASE WHEN probability < threshold THEN probability + threshold ELSE probability + 1 END / 2"
 ALTERATIONS = {
+    "a setting of a recorded policy": Alteration(
+        "row", "oversight_records", "the row was altered", _policy("F1_SCORE_THRESHOLD", "0.1")
+    ),
+    "the approvals that a recorded policy requires": Alteration(
+        "approval", "champion_decisions", "approvals of 2 different people", _policy("APPROVALS", "2")
+    ),
     "the PD of a row": Alteration("row", "predictions", "the row was altered", _updating(ANOTHER_PD)),
     "the PD of a row, found by the model too": Alteration(
         "score", "predictions", "on the recorded features", _updating(ANOTHER_PD)

@@ -16,9 +16,9 @@ from loan_default_assets.commands.erase import erase, subject_of
 from loan_default_assets.commands.score import score
 from loan_default_assets.commands.session import CommandError
 from loan_default_assets.commands.verify import verify
+from loan_default_assets.decisions.opened_features import OpenedFeatures, opened_features
 from loan_default_assets.limits import split_limits
 from loan_default_assets.pipeline.deviations import Deviations
-from loan_default_assets.pipeline.opened_features import OpenedFeatures, opened_features
 from loan_default_assets.pipeline.verify_records import verify_records
 from loan_default_assets.signing.signed_models import record_check, signature_rules
 from loan_default_assets.warehouse.chain_links import StoredPrediction

@@ -1,7 +1,7 @@
 """All chains of a database, verified without a function of its schema."""
 
+from loan_default_assets.decisions.opened_features import opened_features
 from loan_default_assets.pipeline.deviations import Deviations
-from loan_default_assets.pipeline.opened_features import opened_features
 from loan_default_assets.pipeline.verify_chains import (
     ALL_CHAINS,
     verify_decision_chain,

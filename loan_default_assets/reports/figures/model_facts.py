@@ -6,21 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from loan_default_assets.model.omitted import Omitted as Omitted
 from loan_default_assets.policy.promotion import PromotionLimits
 from loan_default_assets.reports.figures.proportions import FigureSource, Interval
-
-
-@dataclass(frozen=True)
-class Omitted:
-    """A section without figures.
-
-    Attributes:
-        reason: Key of the message that says why.
-        detail: What the message names; empty where it names nothing.
-    """
-
-    reason: str
-    detail: str = ""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from loan_default_assets.reports.figures.model_facts import (
     PromotionGates,
     TrainingCourse,
 )
+from loan_default_assets.reports.figures.oversight_figures import OversightFigures
 from loan_default_assets.reports.figures.rating_grades import RatingGrades
 from loan_default_assets.reports.figures.shadow_figures import ShadowFigures
 from loan_default_assets.reports.figures.swap_set import SwapSet
@@ -54,3 +55,4 @@ class ReportFigures:
     vintages: Vintages | Omitted
     shadow: ShadowFigures | None
     reproduced: float | None
+    oversight: OversightFigures

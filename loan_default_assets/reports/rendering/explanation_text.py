@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from loan_default_assets.model.reason_codes import ReasonText
-from loan_default_assets.reports.figures.decision_explanation import (
+from loan_default_assets.model.decision_explanation import (
     DecisionChange,
     DecisionExplanation,
     DecisionGrade,
+    ManualDecision,
     ModelVerdict,
     Value,
     ValueChange,
 )
+from loan_default_assets.model.reason_codes import ReasonText
 from loan_default_assets.reports.figures.model_facts import Omitted
 from loan_default_assets.reports.rendering.messages import LANGUAGES, Language, Message, in_both, message
 from loan_default_assets.reports.rendering.number_format import formatted
@@ -36,6 +37,8 @@ def explanation_object(explanation: DecisionExplanation) -> dict[str, Any]:
     """All figures of the explanation, and under `text` its lines by language; for JSON."""
     found = asdict(explanation)
     found["scored_at"] = explanation.scored_at.isoformat()
+    for override, each in zip(found["overrides"], explanation.overrides, strict=True):
+        override["decided_at"] = each.decided_at.isoformat()
     found["reasons"] = [asdict(reason) for reason in explanation.reasons]
     # Tuples with names are arrays in JSON.
     for share in found["shares"]:
@@ -100,6 +103,8 @@ def _parts(found: DecisionExplanation) -> Iterator[_Part]:
         ],
     )
     yield message("explanation.changes"), _changes(found)
+    if found.overrides:
+        yield message("explanation.overrides"), [_override(each) for each in found.overrides]
     if found.correction is not None:
         correction = found.correction
         yield (
@@ -107,9 +112,18 @@ def _parts(found: DecisionExplanation) -> Iterator[_Part]:
             [
                 *map(_change, correction.values),
                 *_outcome(correction.decision, correction.pd, found.threshold, correction.grade),
-                message("explanation.not_recorded"),
+                message("explanation.rescored"),
             ],
         )
+
+
+def _override(found: ManualDecision) -> Message:
+    return message(
+        "explanation.override",
+        time=f"{found.decided_at:%Y-%m-%d %H:%M}",
+        decision=message(f"override.decision_{found.decision}"),
+        reason=message(f"override_reason.{found.reason_code}"),
+    )
 
 
 def _outcome(decision: int, pd: float, threshold: float, grade: DecisionGrade | Omitted) -> list[Message]:

@@ -36,6 +36,7 @@ from loan_default_assets.reports.rendering.monitoring_sections import (
     vintages_section,
 )
 from loan_default_assets.reports.rendering.number_format import formatted
+from loan_default_assets.reports.rendering.oversight_section import oversight_section
 from loan_default_assets.reports.rendering.score_sections import calibration_section, discrimination_section
 from loan_default_assets.reports.rendering.shadow_section import shadow_section
 from loan_default_assets.reports.rendering.svg_canvas import both
@@ -72,6 +73,7 @@ SECTIONS = (
     vintages_section,
     history_section,
     shadow_section,
+    oversight_section,
     limits_section,
     lineage_section,
 )

@@ -31,6 +31,7 @@ from loan_default_assets.reports.rendering.monitoring_sections import (
     groups_section,
     vintages_section,
 )
+from loan_default_assets.reports.rendering.oversight_section import override_blocks
 from loan_default_assets.reports.rendering.score_sections import calibration_section, discrimination_section
 from loan_default_assets.reports.rendering.verdict_sections import (
     data_section,
@@ -250,7 +251,7 @@ def _profile(one: FeatureProfile) -> tuple[Cell, ...]:
 
 
 def _counts(figures: ValidationFigures) -> list[SheetBlock]:
-    blocks: list[SheetBlock] = [Paragraph(message("workbook.overrides"))]
+    blocks: list[SheetBlock] = [*override_blocks(figures.report.oversight)]
     if not figures.volume:
         return [*blocks, Paragraph(message("workbook.no_volume"))]
     rows = tuple(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bento.access.api_keys import ConfigurationError, Keys, Role, presented_key
-from bento.access.permissions import ROUTES, route_of
+from bento.access.permissions import METHODS, ROUTES, route_of
 from bento.access.rate_limit import RateLimit
 from bento.access.startup_checks import check
 from bento.schemas.problems import FORBIDDEN, UNAUTHORIZED
@@ -31,6 +31,16 @@ def settings(**changed: Any) -> Settings:
         ({"service_api_keys": "short"}, "SERVICE_API_KEYS"),
         ({"service_api_keys": USER_KEY, "service_admin_keys": f"{ADMIN_KEY},tiny"}, "SERVICE_ADMIN_KEYS"),
         ({"service_api_keys": USER_KEY, "service_admin_keys": USER_KEY}, "share a key"),
+        ({"service_explain_keys": "e" * 16}, "SERVICE_EXPLAIN_KEYS is set and SERVICE_API_KEYS is not"),
+        ({"service_api_keys": USER_KEY, "service_override_keys": "tiny"}, "SERVICE_OVERRIDE_KEYS"),
+        (
+            {
+                "service_api_keys": USER_KEY,
+                "service_explain_keys": ADMIN_KEY,
+                "service_override_keys": ADMIN_KEY,
+            },
+            "SERVICE_EXPLAIN_KEYS and SERVICE_OVERRIDE_KEYS share a key",
+        ),
         ({"service_tls_certificate": "/nowhere.pem"}, "SERVICE_TLS_KEY"),
         ({"service_tls_certificate": "/no.pem", "service_tls_key": "/no.key"}, "SERVICE_TLS_CERTIFICATE"),
     ],
@@ -76,6 +86,28 @@ def test_a_key_has_the_permissions_of_its_role(
     assert keys.refusal(keys.role(key), allowed) is problem
 
 
+def test_no_route_and_no_method_admits_another_role_than_its_own() -> None:
+    keys = {role: role.value * 4 for role in Role}
+    known = Keys(*([key] for key in keys.values()))
+    special = {
+        "/predict": {Role.USER},
+        "/predict-batch": {Role.USER},
+        "/reload-model": {Role.ADMIN},
+        "/report": {Role.ADMIN},
+        "/predictions/{request_id}": {Role.EXPLAIN},
+        "/predictions/{request_id}/rescore": {Role.EXPLAIN},
+        "/predictions/{request_id}/override": {Role.OVERRIDE},
+    }
+    for route, allowed in ROUTES.items():
+        admitted = {role for role, key in keys.items() if known.refusal(known.role(key), allowed) is None}
+        if route in special:
+            assert admitted == special[route], route
+        else:
+            assert not allowed or not admitted & {Role.EXPLAIN, Role.OVERRIDE}, route
+    for method, allowed in METHODS.items():
+        assert not allowed & {Role.EXPLAIN, Role.OVERRIDE}, method
+
+
 def test_without_keys_every_client_has_every_permission() -> None:
     assert Keys([], []).refusal(None, EITHER) is None
 
@@ -110,6 +142,14 @@ def test_a_key_is_read_from_either_header(
         ("/static_content", None),
         ("//predict", None),
         ("/Predict", None),
+        ("/predictions", None),
+        ("/predictions/", None),
+        ("/predictions/{request_id}", "/predictions/{request_id}"),
+        ("/predictions/9b2e", "/predictions/{request_id}"),
+        ("/predictions/9b2e/override", "/predictions/{request_id}/override"),
+        ("/predictions/9b2e/rescore", "/predictions/{request_id}/rescore"),
+        ("/predictions/9b2e/other", None),
+        ("/predictions/9b2e/rescore/", None),
         ("/", "/"),
     ],
 )

@@ -9,8 +9,8 @@ from datetime import datetime
 
 import numpy as np
 
+from loan_default_assets.model.omitted import Omitted
 from loan_default_assets.model.reason_codes import ReasonCode, ReasonText
-from loan_default_assets.reports.figures.model_facts import Omitted
 
 Value = float | str | None
 
@@ -108,12 +108,27 @@ class ModelVerdict:
 
 @dataclass(frozen=True)
 class CorrectedDecision:
-    """What the same model decides on corrected values; recorded nowhere."""
+    """What the same model decides on corrected values."""
 
     values: tuple[ValueChange, ...]
     decision: int
     pd: float
     grade: DecisionGrade | Omitted
+
+
+@dataclass(frozen=True)
+class ManualDecision:
+    """The decision of an underwriter instead of that of the model.
+
+    Attributes:
+        decision: 1 refuses the application, 0 approves it.
+        reason_code: One of the reason codes of overrides.
+        decided_at: When, in UTC.
+    """
+
+    decision: int
+    reason_code: str
+    decided_at: datetime
 
 
 @dataclass(frozen=True)
@@ -133,6 +148,7 @@ class DecisionExplanation:
         values: In the portfolio's order.
         actionable: Number of columns that the portfolio marks as actionable.
         changes: The nearest first; empty where none alters the decision.
+        overrides: Decisions of people since then, the first one first.
         correction: None where nothing was corrected.
     """
 
@@ -150,6 +166,7 @@ class DecisionExplanation:
     values: tuple[ScoredValue, ...]
     actionable: int
     changes: tuple[DecisionChange, ...]
+    overrides: tuple[ManualDecision, ...] = ()
     correction: CorrectedDecision | None = None
 
 

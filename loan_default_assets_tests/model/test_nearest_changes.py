@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pytest
 
+from loan_default_assets.model.decision_explanation import DecisionChange
+from loan_default_assets.model.nearest_changes import ActionableColumn, nearest_changes
 from loan_default_assets.model.reason_codes import ReasonText
-from loan_default_assets.reports.figures.decision_explanation import DecisionChange
-from loan_default_assets.reports.figures.nearest_changes import ActionableColumn, nearest_changes
 
 Row = Mapping[str, float | str | None]
 PD = Callable[[Row], float]

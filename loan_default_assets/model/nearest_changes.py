@@ -12,8 +12,8 @@ from itertools import combinations, product
 
 import numpy as np
 
+from loan_default_assets.model.decision_explanation import DecisionChange, Value, ValueChange
 from loan_default_assets.model.reason_codes import ReasonText
-from loan_default_assets.reports.figures.decision_explanation import DecisionChange, Value, ValueChange
 
 Row = Mapping[str, Value]
 # (n,) PDs of n applications.
@@ -41,6 +41,12 @@ class ActionableColumn:
         ranks: Share of the training rows up to each level.
         integer: Whether only whole numbers are values.
         values: Of a category: its values.
+
+    Examples:
+        >>> name = ReasonText("income", "Income", "소득")
+        >>> income = ActionableColumn(name, "USD", (0.0, 50.0, 100.0), (0.0, 0.5, 1.0))
+        >>> income.distance(25.0, 50.0)
+        0.25
     """
 
     column: ReasonText

@@ -1,28 +1,24 @@
-"""The step that explains one recorded decision: opens its features and asks the model that made it."""
+"""One recorded decision explained: its features are opened, and the model that made it is asked."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from loan_default_assets.model.reason_codes import ReasonCode, ReasonRanking, ReasonText
-from loan_default_assets.pipeline.evaluated_snapshot import evaluated_snapshot
-from loan_default_assets.pipeline.model_scorers import ModelScorer, load_scorer
-from loan_default_assets.pipeline.opened_features import opened_features
-from loan_default_assets.pipeline.pipeline_errors import PipelineError
-from loan_default_assets.pipeline.report_rows import validation_sample
-from loan_default_assets.pipeline.verify_predictions import TOLERANCE
-from loan_default_assets.portfolio.spec import Column, Portfolio
-from loan_default_assets.reports.figures.decision_explanation import (
+from loan_default_assets.decisions.model_scorers import TOLERANCE, ModelScorer, load_scorer
+from loan_default_assets.decisions.opened_features import opened_features
+from loan_default_assets.model.decision_explanation import (
     CorrectedDecision,
     DecisionExplanation,
     DecisionGrade,
+    ManualDecision,
     ModelVerdict,
     ScoredValue,
     Value,
@@ -30,13 +26,14 @@ from loan_default_assets.reports.figures.decision_explanation import (
     category_shares,
     decision_grade,
 )
-from loan_default_assets.reports.figures.model_facts import Omitted
-from loan_default_assets.reports.figures.nearest_changes import ActionableColumn, nearest_changes
-from loan_default_assets.reports.figures.rating_grades import grade_bounds
+from loan_default_assets.model.nearest_changes import ActionableColumn, nearest_changes
+from loan_default_assets.model.omitted import Omitted
+from loan_default_assets.model.reason_codes import ReasonCode, ReasonRanking, ReasonText
+from loan_default_assets.portfolio.spec import Column, Portfolio
 from loan_default_assets.warehouse.chain_links import StoredPrediction
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.evaluations import EvaluationInputs, EvaluationLog
-from loan_default_assets.warehouse.loans import Loans
+from loan_default_assets.warehouse.oversight import OversightLog, Rescoring
 from loan_default_assets.warehouse.recorded_predictions import find_prediction
 from loan_default_assets.warehouse.registry import ModelRecord, Registry
 from loan_default_assets.warehouse.sealed_features import AlteredFeatures
@@ -44,26 +41,43 @@ from loan_default_assets.warehouse.sealed_features import AlteredFeatures
 if TYPE_CHECKING:
     from loan_default_assets.model.artifact_store import ArtifactStore
     from loan_default_assets.model.encoding import Encoding
-    from loan_default_assets.model.split_bounds import SplitLimits
 
 _FIRST_VALUE = 2
 
+# The lower PDs of the grades above the first, from an evaluation of a model.
+GradeBounds = Callable[[EvaluationInputs, ModelScorer], "np.ndarray | Omitted"]
+LoadScorer = Callable[[Path, str], ModelScorer]
 
-class NotExplainedError(PipelineError):
-    """A decision cannot be explained; the message says why and what to run next, and holds no value."""
+
+class NotExplainedError(Exception):
+    """A decision cannot be explained; the message says why and what to run next, and holds no value.
+
+    Attributes:
+        kind: `unknown`: it was never recorded; `gone`: its data or its record were deleted; `unusable`: records,
+            portfolio or model do not allow it.
+    """
+
+    def __init__(self, kind: Literal["unknown", "gone", "unusable"], message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 @dataclass(frozen=True)
 class ExplanationInputs:
-    """Where an explanation reads from."""
+    """Where an explanation reads from.
+
+    Attributes:
+        grade_bounds: Gives the rating grades of an evaluation.
+        load_scorer: Loads a model; a caller may keep what it loaded.
+    """
 
     portfolio: Portfolio
     database: Database
-    loans: Loans
     registry: Registry
     evaluations: EvaluationLog
     store: ArtifactStore
-    split_limits: SplitLimits
+    grade_bounds: GradeBounds
+    load_scorer: LoadScorer = load_scorer
 
 
 def explain_decision(
@@ -75,7 +89,7 @@ def explain_decision(
         inputs: Where to read.
         request_id: The UUID of the request.
         position: Index of the application within it, from 0.
-        corrected: Values by column with which to score the application again; recorded nowhere.
+        corrected: Values by column with which to score the application again; this changes no record.
 
     Raises:
         NotExplainedError: There is no such prediction, its features were erased or altered, the portfolio is not that
@@ -92,7 +106,7 @@ def explain_decision(
     newest = [
         each for each in inputs.evaluations.history() if each.evaluation.model_version == record.version
     ]
-    bounds = _grade_bounds(inputs, newest, scorer)
+    bounds = inputs.grade_bounds(newest[-1], scorer) if newest else Omitted("explanation.not_evaluated")
     actionable = actionable_columns(portfolio, scorer.predictor.model.encoding)
     explanation = DecisionExplanation(
         request_id=request_id,
@@ -109,6 +123,10 @@ def explain_decision(
         values=_scored_values(portfolio, values),
         actionable=len(actionable),
         changes=nearest_changes(values, actionable, scorer.score, row.threshold),
+        overrides=tuple(
+            ManualDecision(int(each.decision or 0), each.reason, each.recorded_at)
+            for each in OversightLog(inputs.database).overrides_of(request_id, position)
+        ),
     )
     if not corrected:
         return explanation
@@ -127,23 +145,40 @@ def explain_decision(
     )
 
 
+def rescoring_of(explanation: DecisionExplanation) -> Rescoring | None:
+    """What is recorded of the correction in an explanation; None without one."""
+    if explanation.correction is None:
+        return None
+    return Rescoring(
+        explanation.request_id,
+        explanation.position,
+        explanation.model.version,
+        [each.column.code for each in explanation.correction.values],
+        explanation.correction.decision,
+        explanation.correction.pd,
+    )
+
+
 def _prediction(inputs: ExplanationInputs, request_id: str, position: int) -> StoredPrediction:
     found, name = find_prediction(inputs.database, request_id, position), inputs.portfolio.name
     if found.row is not None:
         return found.row
     if found.pruned:
         raise NotExplainedError(
+            "gone",
             f"prediction {position} of request {request_id} was deleted by retention\n"
-            f"Next: loan-default verify {request_id}"
+            f"Next: loan-default verify {request_id}",
         )
     if found.recorded:
         raise NotExplainedError(
+            "unknown",
             f"request {request_id} has no prediction {position}: it has {found.recorded:,}, numbered from 0\n"
-            f"Next: loan-default explain {request_id} --position 0"
+            f"Next: loan-default explain {request_id} --position 0",
         )
     raise NotExplainedError(
+        "unknown",
         f"no prediction of request {request_id} is recorded in portfolio {name}; the service delivers its predictions "
-        "within seconds\nNext: loan-default status, which shows the portfolio and its predictions"
+        "within seconds\nNext: loan-default status, which shows the portfolio and its predictions",
     )
 
 
@@ -152,12 +187,14 @@ def _features(row: StoredPrediction) -> Mapping[str, Any]:
     name = f"prediction {row.position} of request {row.request_id}"
     if values is None:
         raise NotExplainedError(
+            "gone",
             f"the data of {name} were erased, so its decision can no longer be explained\n"
-            f"Next: loan-default verify {row.request_id}, which shows that the record is complete"
+            f"Next: loan-default verify {row.request_id}, which shows that the record is complete",
         )
     if isinstance(values, AlteredFeatures):
         raise NotExplainedError(
-            f"the data of {name} cannot be opened: {values}\nNext: loan-default verify {row.request_id}"
+            "unusable",
+            f"the data of {name} cannot be opened: {values}\nNext: loan-default verify {row.request_id}",
         )
     return values
 
@@ -165,12 +202,13 @@ def _features(row: StoredPrediction) -> Mapping[str, Any]:
 def _scorer(inputs: ExplanationInputs, record: ModelRecord) -> ModelScorer:
     if record.portfolio_hash != inputs.portfolio.hash:
         raise NotExplainedError(
+            "unusable",
             f"model {record.version} decided under another description of portfolio {inputs.portfolio.name}, whose "
             "texts and columns the explanation needs\n"
-            "Next: the same command with --portfolio FILE, the portfolio file as it was then"
+            "Next: the same command with --portfolio FILE, the portfolio file as it was then",
         )
     folder = inputs.store.check(record).required().path
-    return load_scorer(folder, record.artifact_sha256)
+    return inputs.load_scorer(folder, record.artifact_sha256)
 
 
 def _refuse_another_pd(row: StoredPrediction, values: Mapping[str, Any], scorer: ModelScorer) -> None:
@@ -178,8 +216,9 @@ def _refuse_another_pd(row: StoredPrediction, values: Mapping[str, Any], scorer:
     name = f"prediction {row.position} of request {row.request_id}"
     if not scorer.can_score(values):
         raise NotExplainedError(
+            "unusable",
             f"{name} is of an earlier release, which did not record the date of the application\n"
-            f"Next: loan-default verify {row.request_id}"
+            f"Next: loan-default verify {row.request_id}",
         )
     try:
         pd = float(scorer.score([values])[0])
@@ -188,24 +227,10 @@ def _refuse_another_pd(row: StoredPrediction, values: Mapping[str, Any], scorer:
         pd = float("nan")
     if not abs(pd - row.probability) <= TOLERANCE or row.threshold != scorer.threshold:
         raise NotExplainedError(
+            "unusable",
             f"model {row.model_version} does not give the recorded PD and threshold of {name}\n"
-            f"Next: loan-default verify {row.request_id}"
+            f"Next: loan-default verify {row.request_id}",
         )
-
-
-def _grade_bounds(
-    inputs: ExplanationInputs, newest: Sequence[EvaluationInputs], scorer: ModelScorer
-) -> np.ndarray | Omitted:
-    """The bounds that the model report of the newest evaluation shows."""
-    if not newest:
-        return Omitted("explanation.not_evaluated")
-    snapshot = evaluated_snapshot(inputs.loans, inputs.split_limits, newest[-1])
-    if isinstance(snapshot, Omitted):
-        return snapshot
-    index, rows = validation_sample(snapshot), snapshot.rows
-    return grade_bounds(
-        rows.label[index], scorer.predictor.predict(rows.numerical[index], rows.categorical[index]).pd
-    )
 
 
 def _grade(bounds: np.ndarray | Omitted, pd: float) -> DecisionGrade | Omitted:

@@ -12,6 +12,8 @@ from loan_default_assets.portfolio.spec import Portfolio
 if TYPE_CHECKING:
     from loan_default_assets.model.predictor import Predictor
 
+# Largest difference of a reproduced PD.
+TOLERANCE = 1e-6
 # A source and a first day are no part of an artifact, and no part of the features.
 _NOT_STORED = {"source": {"kind": "synthetic"}, "start": "1970-01-01"}
 
