@@ -127,7 +127,7 @@ def test_numbers_are_rounded_for_people_and_whole_for_programs(text: str) -> Non
 
 def test_every_section_is_filled() -> None:
     built = sections(report_figures())
-    assert len(built) == len(SECTIONS) == 18
+    assert len(built) == len(SECTIONS) == 19
     assert all(section.blocks for section in built)
 
 

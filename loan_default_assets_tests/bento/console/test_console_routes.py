@@ -80,7 +80,7 @@ def visit(
     """What `steps` returns, with a client that keeps cookies and follows no redirect."""
     parts: Any = worker or Worker()
     app = read_only_app(
-        lambda: parts, b"{}", keys, root, pages=ConsoleRoutes(lambda: parts, TYPES, keys, root).routes()
+        lambda: parts, b"{}", keys, root, further=ConsoleRoutes(lambda: parts, TYPES, keys, root).routes()
     )
     middleware = HttpMiddleware(app, Settings(**settings), keys, lambda *_: None)
 

@@ -40,7 +40,7 @@ COMPOSED = {
     *(f"versions.verdict_{decision}" for decision in get_args(Decision)),
     *(f"status.{status}" for status in ("ok", "degraded", "unavailable")),
     *(f"drift.{light}" for light in ("green", "amber", "red")),
-    *(f"page.role_{role}" for role in ("user", "admin")),
+    *(f"page.role_{role}" for role in ("user", "admin", "explain", "override")),
     *(
         f"hint.{kind}{bounds}"
         for kind in ("number", "integer")
@@ -50,6 +50,7 @@ COMPOSED = {
 }
 # Problems of programs, of which a browser gets no page: those of gRPC, of routes without pages, and unexpected ones.
 NO_PAGE = {"malformed", "unreadable", "invalid_request", "not_found", "no_database", "internal"}
+NO_PAGE |= {"no_prediction", "prediction_gone", "not_explained", "not_overridden"}
 
 
 def named_keys() -> Iterator[str]:
