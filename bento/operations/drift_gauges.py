@@ -1,37 +1,11 @@
-"""Drift and expected F1 of the champion as Prometheus metrics, read from PostgreSQL at most once a minute."""
+"""Drift and expected F1 of the champion as Prometheus metrics."""
 
-import time
 from collections.abc import Iterator
-from contextlib import suppress
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from loan_default_assets.warehouse.database import Database
-from loan_default_assets.warehouse.database_errors import WarehouseError
-from loan_default_assets.warehouse.drift_log import DriftLog, DriftState
-
-_SECONDS = 60
-
-
-class DriftFigures:
-    """The newest drift figures; while PostgreSQL is unreachable, the last ones of the version."""
-
-    def __init__(self, database: Database) -> None:
-        self._log = DriftLog(database)
-        self._state: DriftState | None = None
-        self._read: tuple[str, float] | None = None
-
-    def state(self, version: str | None) -> DriftState | None:
-        """The figures of a version; None where there are none. Blocks on the database."""
-        if version is None:
-            return None
-        now = time.monotonic()
-        if self._read is None or self._read[0] != version or now - self._read[1] >= _SECONDS:
-            self._read = version, now
-            with suppress(WarehouseError):
-                self._state = self._log.state(version)
-        return self._state if self._state and self._state.version == version else None
+from loan_default_assets.warehouse.drift_log import DriftState
 
 
 class DriftCollector(Collector):

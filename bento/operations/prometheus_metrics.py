@@ -26,7 +26,6 @@ from prometheus_client.registry import REGISTRY, Collector
 from bento.operations.drift_gauges import DriftCollector
 from bento.operations.recorded_state import RecordedState
 from bento.operations.worker_registry import WorkerReport
-from loan_default_assets.warehouse.drift_log import DriftState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -146,7 +145,6 @@ def exposition(
     reports: Iterable[WorkerReport],
     shared: str | None,
     recorded: Recorded | None = None,
-    drift: DriftState | None = None,
 ) -> bytes:
     """The text that Prometheus reads.
 
@@ -154,13 +152,12 @@ def exposition(
         reports: The living workers.
         shared: The folder with the counts of all workers; None for the counts of this process.
         recorded: What PostgreSQL records.
-        drift: Drift figures of the champion, where there are some.
     """
     workers = CollectorRegistry()
     workers.register(_Workers(reports))
-    workers.register(DriftCollector(drift))
     if recorded is not None:
         workers.register(_RecordedState(recorded))
+        workers.register(DriftCollector(recorded.state.drift if recorded.state else None))
     return generate_latest(counts_of_workers(shared)) + generate_latest(workers)
 
 

@@ -20,6 +20,7 @@ from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse import retraining_facts
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
+from loan_default_assets.warehouse.drift_log import DriftLog, DriftState
 from loan_default_assets.warehouse.evaluations import EvaluationLog
 from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.registry import ModelRecord
@@ -48,6 +49,7 @@ class RecordedState:
         retraining: State as in /model-info.
         attempts: Failed attempts of the episode.
         new_labels: Labels that matured since the last training.
+        drift: Drift of the newest partitions against the training, and expected F1.
     """
 
     version: str | None
@@ -60,6 +62,7 @@ class RecordedState:
     retraining: str
     attempts: int
     new_labels: int
+    drift: DriftState | None = None
 
 
 class StateReader:
@@ -142,6 +145,7 @@ def recorded_state(
         retraining=str(described["state"]),
         attempts=int(described["attempts"]),
         new_labels=facts.new_labels,
+        drift=DriftLog(database).state(champion.version) if champion else None,
     )
 
 

@@ -17,7 +17,6 @@ from bento.inference.champion_loader import Champion
 from bento.inference.engine import Engine
 from bento.inference.scored_applications import Channel, ScoredRequest
 from bento.operations import prometheus_metrics
-from bento.operations.drift_gauges import DriftFigures
 from bento.operations.error_location import error_location
 from bento.operations.model_info import ModelInfo
 from bento.operations.recorded_decisions import RecordedDecisions
@@ -104,7 +103,6 @@ class Runtime:
         self._recorded_state = StateReader(
             lambda: recorded_state(database, portfolio, settings, self._served_record())
         )
-        self._drift = DriftFigures(database)
         self._types, self._keys = types, keys
         self._poll_now = asyncio.Event()
         self._ready = False
@@ -171,13 +169,9 @@ class Runtime:
     async def exposition(self) -> bytes:
         """The text of /metrics."""
         self.engine.update_gauges()
-        current = self.champion.current
         return await asyncio.to_thread(
             lambda: prometheus_metrics.exposition(
-                self.worker_registry.reports(),
-                self._shared,
-                self._recorded(),
-                self._drift.state(current.version if current else None),
+                self.worker_registry.reports(), self._shared, self._recorded()
             )
         )
 

@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bento.generated import loan_default_pb2 as pb
 from bento.generated import loan_default_pb2_grpc as pb_grpc
 from bento.operations.prometheus_metrics import RETRAINING_STATES
+from loan_default_assets.warehouse.drift_log import DriftCheck, DriftLog, F1Block, StoredPsi
 from loan_default_assets.warehouse.evaluations import EvaluationLog, EvaluationRecord
 from loan_default_assets.warehouse.yearly_tables import create_years
 from loan_default_assets_tests.bento.operations.promql_names import grouping_labels, named_series
@@ -70,6 +71,16 @@ def families(
             evaluated_at=EVALUATED,
         )
     )
+    index, block = (
+        StoredPsi("pd", 0.25, 0.125, "amber"),
+        F1Block("2026-02-01", "2026-03-01", 900, 0.7, 0.6, 0.8, 900, 0.65),
+    )
+    log = DriftLog(bank.database)
+    log.record_check(
+        record.version,
+        DriftCheck("2026-03-01", "2026-03-01", 80, (StoredPsi("amount", 0.9, 0.3, "red"),), index),
+    )
+    log.record_blocks(record.version, [block])
     create_years(bank.database, "processed_data", ["2026"])
     with bank.database.transaction() as cursor:
         cursor.execute(
@@ -200,6 +211,7 @@ def test_the_recorded_values_are_those_of_the_tables(families: list[Metric]) -> 
 
 def test_no_label_holds_an_unbounded_value(families: list[Metric]) -> None:
     allowed = {"transport", "route", "status", "channel", "decision", "outcome", "version", "state", "le"}
+    allowed |= {"figure", "bound"}
     for family in families:
         if family.name.startswith("loan_default_"):
             assert {label for sample in family.samples for label in sample.labels} <= allowed, family.name
@@ -215,5 +227,6 @@ def test_what_is_not_recorded_has_no_value(
         assert "loan_default_database_up 1.0" in text
         # No evaluation, no rows.
         assert "loan_default_f1 " not in text
+        assert "loan_default_drifted_features" not in text
         assert "loan_default_data_cutoff" not in text
         assert "loan_default_retraining_state" in text
