@@ -40,14 +40,14 @@ class StageCurve:
 
     @property
     def memory_per_row(self) -> float | None:
-        """Bytes of peak memory per further row between the first size from 100,000 rows on and the largest.
+        """Bytes of peak memory per further row between the two largest sizes from about 100,000 rows on.
 
         None where there are no two such sizes.
         """
         large = [each for each in self.measured if each.done >= 90_000]
         if len(large) < 2:
             return None
-        first, last = large[0], large[-1]
+        first, last = large[-2:]
         return (last.peak - first.peak) / (last.done - first.done)
 
     def _fitted(self, seconds: Sequence[float]) -> CostFit:

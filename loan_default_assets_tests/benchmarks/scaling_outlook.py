@@ -26,7 +26,8 @@ def extrapolation(found: Curves) -> str:
 
 Extrapolated from the fits above; nothing of this was measured. *Cores*: those that end the stage in {NIGHT_HOURS} hours
 if the work divides without loss; *machines* have {MACHINE_CORES} of them. *Disk* is the database without its log, which
-takes up to `max_wal_size` more. The CSV file has {_file_bytes(found)} bytes per row. Memory is that of one process."""
+takes up to `max_wal_size` more. The CSV file has {_file_bytes(found)} bytes per row. Memory is that of one process, the
+largest that was measured and what it grew by per row between the two largest sizes."""
     ]
     heads = [
         "stage",
@@ -139,7 +140,7 @@ def _named(target: int, where: str, ordered: list[Limit]) -> str:
         )
     return (
         f"- **{count(target)} rows, {where}: {passed[0].what}, at {count(passed[0].rows)} rows**; "
-        f"{len(passed)} of its {len(ordered)} limits are passed. Further by: {passed[0].remedy}."
+        f"limits passed: {len(passed)} of {len(ordered)}. Further by: {passed[0].remedy}."
     )
 
 

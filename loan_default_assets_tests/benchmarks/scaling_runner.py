@@ -132,7 +132,10 @@ class _MeasuredBank:
 
     def _run(self, name: str, workers: int) -> dict[str, Any]:
         with ExitStack() as stack:
-            children = [stack.enter_context(self._child(name, worker, workers)) for worker in range(workers)]
+            processes = workers if STAGES[name].divided else 1
+            children = [
+                stack.enter_context(self._child(name, worker, workers)) for worker in range(processes)
+            ]
             for child in children:
                 child.wait()
             server = server_process(self.variables["DATABASE_URL"])

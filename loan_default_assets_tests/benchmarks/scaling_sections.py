@@ -162,9 +162,9 @@ def memory(found: Curves) -> str:
             )
     return f"""## Memory
 
-Peak resident memory at each number of rows. *Bytes per further row*: from the first size of about 100,000 rows, with
-which batches are full, to the largest one. `score FILE` keeps a hash of 8 bytes per loan id, and looks for equal ones
-at the end; training holds the rows that it reads.
+Peak resident memory at each number of rows. *Bytes per further row*: between the two largest sizes, where both are
+about 100,000 rows or more, with which batches are full. `score FILE` keeps a hash of 8 bytes per loan id, and looks for
+equal ones at the end; training holds the rows that it reads.
 
 {table(heads, rows)}"""
 
@@ -184,8 +184,8 @@ def kills(killed: Sequence[Measurement]) -> str:
         [
             KILLED[each.stage],
             count(each.done),
-            count(float(each.facts["rows_at_first_kill"])),
-            count(float(each.facts["rows_at_second_kill"])),
+            count(int(float(each.facts["rows_at_first_kill"]))),
+            count(int(float(each.facts["rows_at_second_kill"]))),
             f"`{each.facts['undisturbed']}`",
             f"`{each.facts['killed_twice']}`",
             "identical" if each.facts["undisturbed"] == each.facts["killed_twice"] else "**different**",
@@ -196,6 +196,7 @@ def kills(killed: Sequence[Measurement]) -> str:
 
 The command was ended by SIGKILL once a third of the table was written, repeated and ended once two thirds were, and
 repeated again. The hash covers every row of the table (`scored_loans`, or `predictions` with its request ids), and for
-`score FILE` the CSV file as well. What is in work at the kill is not stored: a partition, or of a file about 100,000 rows.
+`score FILE` the CSV file as well. What is in work at the kill is not stored: a partition, or about 100,000 rows of a
+file.
 
 {table(heads, rows)}"""

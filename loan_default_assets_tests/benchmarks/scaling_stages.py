@@ -46,6 +46,8 @@ class Stage:
         prepare: Returns the work; it is not measured.
         tables: Tables that are emptied before.
         champion: The champion that it scores with.
+        layout: The partitions of the loans.
+        divided: Whether several workers are processes that divide the rows; otherwise the stage starts them itself.
     """
 
     title: str
@@ -55,6 +57,7 @@ class Stage:
     tables: tuple[str, ...] = ()
     champion: Champion | None = None
     layout: Layout = "monthly"
+    divided: bool = True
 
 
 _PIPELINE = "loan_default_assets.pipeline"
@@ -84,7 +87,11 @@ STAGES: Mapping[str, Stage] = {
         sampled_pretraining,
     ),
     "fine_tuning": Stage(
-        f"fine-tuning, {FINE_TUNING_EPOCHS} epochs", "features", f"{_PIPELINE}.train_classifier", fine_tuning
+        f"fine-tuning, {FINE_TUNING_EPOCHS} epochs",
+        "features",
+        f"{_PIPELINE}.train_classifier",
+        fine_tuning,
+        divided=False,
     ),
     "predict": Stage(
         "model alone, no reasons",

@@ -15,10 +15,10 @@ def count(value: float) -> str:
     """A whole number with separators of thousands; three significant digits where it was computed.
 
     Examples:
-        >>> count(98550), count(1234567.4)
-        ('98,550', '1,230,000')
+        >>> count(98550), count(1234567.4), count(0.0)
+        ('98,550', '1,230,000', '0')
     """
-    return f"{value:,}" if isinstance(value, int) or value == 0 else f"{float(f'{value:.3g}'):,.0f}"
+    return f"{value:,}" if isinstance(value, int) else f"{float(f'{value:.3g}'):,.0f}"
 
 
 def figure(value: float) -> str:

@@ -161,7 +161,9 @@ def test_the_page_in_the_documentation_is_that_of_the_measurements() -> None:
 @pytest.mark.timeout(1200)
 def test_every_stage_runs_on_a_small_file(tmp_path: Path) -> None:
     file = MeasurementFile(tmp_path / "scaling.jsonl")
-    jobs = [(stage, 3000, 1) for stage in STAGES] + [("ingestion", 3000, 2), ("score_small", 3000, 2)]
+    jobs = [(stage, 3000, 1) for stage in STAGES] + [
+        (stage, 3000, 2) for stage in ("ingestion", "fine_tuning", "score_small")
+    ]
     scaling_runner.run_missing(jobs, file, tmp_path)
     found = file.read()
     assert sorted((each.stage, each.rows, each.workers) for each in found) == sorted(jobs)
