@@ -47,7 +47,7 @@ def limits(found: Curves) -> list[Limit]:
             Limit(
                 f"one run of `score-loans` on one core takes {NIGHT_HOURS} h",
                 _NIGHT / found["scored_loans", 1].fit.per_row,
-                "`ENGINE=ray`: batches become tasks; or several runs, pool `scoring`",
+                "`ENGINE=ray`: batches become tasks ([engines.md](engines.md)); or several runs, pool `scoring`",
             )
         )
     if ("score", 1) in found:
@@ -80,11 +80,12 @@ def limits(found: Curves) -> list[Limit]:
                 "load only partitions that changed; one database per portfolio",
             ),
         ]
-    if ("sampled_pretraining", 1) in found and found["sampled_pretraining", 1].server_fit.per_row > 0:
+    scan = found.get(("sampled_pretraining", 1))
+    if scan and len(scan.measured) > 1 and scan.server_fit.per_row > 0:
         result.append(
             Limit(
                 f"one query that splits, samples and hashes the stored rows for a training takes {NIGHT_HOURS} h",
-                _NIGHT / found["sampled_pretraining", 1].server_fit.per_row,
+                _NIGHT / scan.server_fit.per_row,
                 "train on fewer years: the portfolio's `start`",
             )
         )

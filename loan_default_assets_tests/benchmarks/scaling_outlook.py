@@ -24,14 +24,16 @@ def extrapolation(found: Curves) -> str:
     parts = [
         f"""## 100 million and 1 billion rows
 
-Extrapolated from the fits above; nothing of this was measured. *Cores*: those that end the stage in {NIGHT_HOURS} hours
-if the work divides without loss; *machines* have {MACHINE_CORES} of them. *Disk* is the database without its log, which
-takes up to `max_wal_size` more. The CSV file has {_file_bytes(found)} bytes per row. Memory is that of one process, the
-largest that was measured and what it grew by per row between the two largest sizes."""
+Extrapolated from the fits above; nothing of this was measured, and the processor seconds of a busy machine are more
+than an idle one needs. *Cores*: those that end the stage in {NIGHT_HOURS} hours if the work divides without loss;
+*machines* have {MACHINE_CORES} of them. *Disk* is the database without its log, which takes up to `max_wal_size`
+more. The CSV file has {_file_bytes(found)} bytes per row. Memory is that of one process, the largest that was measured
+and what it grew by per row between the two largest sizes."""
     ]
     heads = [
         "stage",
         "rows",
+        "largest measured",
         "CPU hours",
         "cores",
         "machines",
@@ -65,6 +67,7 @@ def _outlook(title: str, curve: StageCurve, target: int) -> list[str]:
     return [
         title,
         count(target),
+        count(curve.largest.done),
         figure(hours),
         count(cores),
         count(math.ceil(cores / MACHINE_CORES)),
@@ -85,7 +88,7 @@ def _training(found: Curves) -> str:
         f"At {count(target)} stored rows, PostgreSQL needs {figure(scan.server_fit.seconds(target) / 60)} CPU minutes "
         "to split, sample and hash them."
         for target in TARGETS
-        if scan
+        if scan and len(scan.measured) > 1
     ]
     unbounded = (pretraining.seconds(TARGETS[-1]) + fine_tuning * TARGETS[-1]) / 3600
     lines = [
@@ -97,7 +100,8 @@ def _training(found: Curves) -> str:
         "of a cluster with `ENGINE=ray`).",
         f"Without the limit, {count(TARGETS[-1])} rows would take {figure(unbounded)} CPU hours.",
         f"The process held {megabytes(min(peaks))} to {megabytes(max(peaks))} MB in these measurements; "
-        "[deployment.md](deployment.md#memory-and-disk) has what it holds at the limit.",
+        "[deployment.md](deployment.md#more-rows-than-training_max_rows) has what it holds at the limit, and what "
+        "PostgreSQL takes to sample 10,000,000 rows.",
         *hashing,
     ]
     return "\n".join(lines)
