@@ -20,7 +20,8 @@ import pyarrow.csv
 
 from loan_default_assets_tests.benchmarks.ingestion import server_process, temporary_server
 
-_FIRST_MONTH, _MONTHS = np.datetime64("2018-01", "M"), 72
+# Of 72 months.
+MONTHS = np.arange("2018-01", "2024-01", dtype="datetime64[M]").astype("datetime64[D]")
 _BYTES_PER_ROW, _ROWS_PER_PART = 258, 200_000
 _AMOUNTS, _CODES = 19, 7
 _STATES = np.array(["Fully Paid", "Charged Off", "Current"])
@@ -30,27 +31,32 @@ _SECONDS_BETWEEN_SAMPLES = 0.1
 def write_file(path: Path, gigabytes: float, seed: int = 0) -> int:
     """Write a bank's export of loans, in the order of their months, with 30 columns; returns the number of rows."""
     rows = int(gigabytes * 1e9 / _BYTES_PER_ROW)
+    write_rows(path, rows, MONTHS, seed)
+    return rows
+
+
+def write_rows(path: Path, rows: int, dates: np.ndarray, seed: int = 0) -> None:
+    """Write so many loans, evenly spread over dates (k,) datetime64[D]; those of the last twelfth have no outcome."""
     writer = None
     for number, first in enumerate(range(0, rows, _ROWS_PER_PART)):
-        table = _loans(
-            np.arange(first, min(first + _ROWS_PER_PART, rows)), rows, np.random.default_rng([seed, number])
-        )
+        numbers = np.arange(first, min(first + _ROWS_PER_PART, rows))
+        table = _loans(numbers, numbers * len(dates) // rows, dates, np.random.default_rng([seed, number]))
         writer = writer or pa.csv.CSVWriter(path, table.schema)
         writer.write_table(table)
     if writer is not None:
         writer.close()
-    return rows
 
 
-def _loans(numbers: np.ndarray, rows: int, rng: np.random.Generator) -> pa.Table:
+def _loans(
+    numbers: np.ndarray, position: np.ndarray, dates: np.ndarray, rng: np.random.Generator
+) -> pa.Table:
     count = len(numbers)
-    month = _FIRST_MONTH + numbers * _MONTHS // rows
     risk = rng.normal(size=(count, 4))
     default = rng.random(count) < 1 / (1 + np.exp(2.2 - risk @ [0.7, 0.5, -0.4, 0.3]))
-    late = numbers * _MONTHS // rows >= _MONTHS - 6
+    late = position >= len(dates) - len(dates) // 12
     columns = {
         "loan_number": np.char.add("A", np.char.zfill(numbers.astype(str), 9)),
-        "issue_date": month.astype("datetime64[D]").astype(str),
+        "issue_date": dates[position].astype(str),
         "loan_status": _STATES[np.where(late, 2, default.astype(int))],
         "grade": np.array(list("ABCDEFG"))[np.clip(risk[:, 0] + 3, 0, 6).astype(int)],
     }
