@@ -197,7 +197,7 @@ def test_the_grade_is_that_of_the_recorded_report(routes: Routes) -> None:
     ("path", "status", "code"),
     [
         ("/predictions/no-uuid", 422, "invalid_request"),
-        (f"/predictions/{uuid.uuid4()}", 404, "no_prediction"),
+        ("/predictions/00000000-0000-4000-8000-000000000000", 404, "no_prediction"),
         ("/predictions/{id}?position=2", 404, "no_prediction"),
         ("/predictions/{id}?position=-1", 422, "invalid_request"),
         ("/predictions/{id}?position=x", 422, "invalid_request"),
