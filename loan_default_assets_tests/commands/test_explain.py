@@ -337,14 +337,18 @@ def test_another_portfolio_than_that_of_the_model_is_named(explained_bank: Bank,
     assert "--portfolio FILE" in str(refused.value)
 
 
-def test_lost_files_of_the_model_are_named(session: Session, request_id: str, tmp_path: Path) -> None:
-    root = session.artifacts.root
-    moved = root.rename(tmp_path / "models")
+def test_lost_files_of_the_model_are_named(
+    session: Session, good_bank: Bank, request_id: str, tmp_path: Path
+) -> None:
+    # A copied bank also finds the files where they were trained.
+    roots = [session.artifacts.root, good_bank.session.artifacts.root]
+    moved = [root.rename(tmp_path / str(number)) for number, root in enumerate(roots)]
     try:
         with pytest.raises(ArtifactError, match=r"the files of model c[0-9a-f]+ are missing"):
             explain(session, request_id, 0)
     finally:
-        moved.rename(root)
+        for folder, root in zip(moved, roots, strict=True):
+            folder.rename(root)
 
 
 def test_a_score_that_the_model_does_not_give_is_not_explained(session: Session) -> None:

@@ -67,8 +67,9 @@ def test_the_request_of_the_file_is_named(good_bank: Bank, tmp_path: Path) -> No
     loans.to_csv(file, index=False)
     text = score_file(good_bank.session, str(file), str(tmp_path / "scores.csv"))
     [named] = re.findall(r"loan-default explain (\S+) --position N", text)
-    found = good_bank.rows(f"SELECT loan_id FROM predictions WHERE request_id = '{named}' ORDER BY position")
-    assert [name for (name,) in found] == loans["loan"].tolist()
+    with good_bank.session.database.transaction() as cursor:
+        cursor.execute("SELECT loan_id FROM predictions WHERE request_id = %s ORDER BY position", (named,))
+        assert [name for (name,) in cursor.fetchall()] == loans["loan"].tolist()
 
 
 def test_loan_ids_cannot_be_formulas_in_a_spreadsheet(good_bank: Bank, tmp_path: Path) -> None:
@@ -196,10 +197,10 @@ def test_a_file_is_scored_in_batches_as_in_one_piece(good_bank: Bank, tmp_path: 
     before = len(_logged(good_bank))
     whole, parts = io.StringIO(), io.StringIO()
     with small_batches():
-        assert score(good_bank.session, str(file), parts) == rows
+        assert score(good_bank.session, str(file), parts).loans == rows
     logged = _logged(good_bank)
     assert len(logged) == before + rows, "positions continue through the batches"
-    assert score(good_bank.session, str(file), whole) == rows
+    assert score(good_bank.session, str(file), whole).loans == rows
     expected, found = (pd.read_csv(io.StringIO(text.getvalue())) for text in (whole, parts))
     pd.testing.assert_frame_equal(found, expected, atol=1e-6)
     assert _logged(good_bank) == logged

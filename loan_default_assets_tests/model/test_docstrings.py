@@ -29,10 +29,12 @@ WITHOUT_EXAMPLE = {
 }
 # Results of functions whose examples show them, and what an explanation consists of.
 RESULTS = {
+    "additive_fitting.FittedAdditive",
     "artifact.LoadedArtifact",
     "artifact.SavedArtifact",
     "artifact_store.ArtifactCheck",
     "baseline.BaselineScores",
+    "boosting.FittedBoosting",
     "decision_explanation.CategoryShare",
     "decision_explanation.CorrectedDecision",
     "decision_explanation.DecisionChange",
@@ -42,10 +44,9 @@ RESULTS = {
     "decision_explanation.ModelVerdict",
     "decision_explanation.ScoredValue",
     "decision_explanation.ValueChange",
-    "additive_fitting.FittedAdditive",
-    "boosting.FittedBoosting",
-    "fine_tuning.FittedMember",
+    "expected_f1.ExpectedF1",
     "feature_evidence.TellingShare",
+    "fine_tuning.FittedMember",
     "leakage.LeakageAssessment",
     "leakage.LeakageEvidence",
     "leakage_evidence.UnivariateEvidence",
@@ -53,6 +54,7 @@ RESULTS = {
     "metrics.Metrics",
     "metrics.PairedDifferences",
     "predictor.ScoredRows",
+    "score_comparison.ScoreComparison",
     "splits.Split",
     "stacking.Stack",
     "training.Encoder",

@@ -70,6 +70,7 @@ def live(bank: BankSteps, evaluation: WindowEvaluation) -> LivePerformance:
         PredictionLog(bank.database),
         bank.store,
         split_limits(bank.settings),
+        database=bank.database,
     )
     return live_performance_or_warn(inputs, evaluation, log_of(bank), LOG)
 

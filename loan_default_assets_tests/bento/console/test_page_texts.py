@@ -50,7 +50,7 @@ COMPOSED = {
 }
 # Problems of programs, of which a browser gets no page: those of gRPC, of routes without pages, and unexpected ones.
 NO_PAGE = {"malformed", "unreadable", "invalid_request", "not_found", "no_database", "internal"}
-NO_PAGE |= {"no_prediction", "prediction_gone", "not_explained", "not_overridden"}
+NO_PAGE |= {"no_prediction", "prediction_gone", "not_explained", "not_overridden", "records_away"}
 
 
 def named_keys() -> Iterator[str]:
