@@ -53,6 +53,8 @@ def test_destroyed_and_restored_by_the_printed_commands(
         folder = found["champion"]["files"].pop("folder")
         assert folder.startswith(f"{home}/models/")
         assert found.pop("database") == f"embedded server in {home}"
+        # PostgreSQL's files and logs are not what was backed up.
+        assert found.pop("sizes")["tables"]["small_bank"]["raw_data"] > 0
         return (tmp_path / "scores.csv").read_text(), found, _runs(home)
 
     portfolio = str(tmp_path / "small_bank.yaml")
