@@ -1,16 +1,13 @@
-"""Training on a GPU beside one CPU thread of the same machine: speed of the steps, whole trainings, and quality.
+"""Training on a GPU and on one CPU thread: speed of the steps, epochs over many rows, and the measures of the models.
 
-`python -m loan_default_assets_tests.benchmarks.gpu --write docs/scaling-gpu.json` on a machine with a GPU; the page of
-the scaling benchmark shows the record. A set is one of the generated ones of the quality benchmark, or a stored one.
+`python -m loan_default_assets_tests.benchmarks.gpu --device cuda --write docs/scaling-gpu.jsonl` on a machine with a
+GPU, the same with `--device cpu` on one that does nothing else; the page of the scaling benchmark shows the findings.
 """
 
 import argparse
-import multiprocessing
 import statistics
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,224 +18,203 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.dropout import Noise
-from loan_default_assets.model.encoding import Encoding
-from loan_default_assets.model.fine_tuning import blockwise
+from loan_default_assets.model.encoding import EncodedRows, Encoding
+from loan_default_assets.model.fine_tuning import SCORING_ROWS, blockwise
 from loan_default_assets.model.network import Classifier
 from loan_default_assets.model.pretraining_objective import PretrainingObjective
 from loan_default_assets.model.rows import Rows
 from loan_default_assets.model.training import fit, pretrain
 from loan_default_assets.model.training_loop import OptimizerStep, batches
-from loan_default_assets_tests.benchmarks.gpu_record import DeviceFit, GpuRecord, LargeTraining, StepSpeed
+from loan_default_assets_tests.benchmarks.gpu_record import (
+    DeviceFit,
+    EpochCost,
+    Finding,
+    GpuRecord,
+    StepSpeed,
+)
 from loan_default_assets_tests.benchmarks.quality_comparison import measures
 from loan_default_assets_tests.benchmarks.quality_rows import QualitySet
 from loan_default_assets_tests.benchmarks.quality_transformer import fit_transformer
 
 # The shape of the generated loans that scaling is measured on.
-_NUMBERS, _CODES, _CATEGORIES = 19, 12, 8
+NUMBERS, CODES, CATEGORIES = 19, 12, 8
+BATCHES = (64, 256, 1024)
 _STEP_ROWS = {"cpu": 1024, "cuda": 8192}
-_ROUNDS, _WARM_UP = 5, 2
-_BATCHES = (64, 256, 1024)
 _PEAK_SIZE = {"cpu": 1536, "cuda": 8192}
+_ROUNDS, _WARM_UP = 3, 1
 
 Run = Callable[[], object]
 
 
-def measure(
-    sets: Sequence[str], seeds: Sequence[int], rows: int, processes: int, device: str = "cuda"
-) -> GpuRecord:
-    """Measure everything; trainings on the CPU run in processes of their own while the GPU works.
+def findings(device: str, epoch_rows: int, sets: list[str], seeds: list[int]) -> Iterator[Finding]:
+    """Measure one after the other.
 
     Args:
-        sets: Names of generated sets, or files of stored ones.
-        seeds: Seeds of the trainings.
-        rows: Rows of the epochs over many rows.
-        processes: Trainings on the CPU at once, one thread each.
-        device: The GPU; `cpu` tries the program without one.
+        device: `cpu` or `cuda`.
+        epoch_rows: Rows of the epochs over many rows; 0 for none.
+        sets: Generated sets of the quality benchmark, or files of stored ones.
+        seeds: Seeds of the trainings on each set.
     """
-    data = [_read_set(name) for name in sets]
     torch.set_num_threads(1)
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        pending: list[Future[DeviceFit]] = [
-            pool.submit(_fit, each, "cpu", seed) for each in data for seed in seeds
-        ]
-        steps = [*_steps(device), *_steps("cpu")]
-        large = [_pretraining(rows, device), _fine_tuning(rows, device)]
-        fits = [_fit(each, device, seed) for each in data for seed in seeds]
-        again = _fit(data[0], device, seeds[0])
-        repeatable = fits[0].measures == again.measures
-        fits += [each.result() for each in pending]
-    return GpuRecord(
-        gpu=torch.cuda.get_device_name() if device == "cuda" else device,
-        torch=torch.__version__,
-        day=datetime.now(UTC).date().isoformat(),
-        steps=tuple(steps),
-        large=tuple(large),
-        fits=tuple(fits),
-        repeatable=repeatable,
-    )
+    machine = torch.cuda.get_device_name() if device == "cuda" else "CPU"
+    yield from _steps(device, machine)
+    if epoch_rows:
+        yield _pretraining(device, machine, epoch_rows)
+        yield _fine_tuning(device, machine, epoch_rows)
+    for data in map(_read_set, sets):
+        for seed in seeds:
+            yield _fit(device, machine, data, seed)
 
 
-def _read_set(name: str) -> QualitySet:
-    if name.endswith(".npz"):
-        return QualitySet.read(Path(name))
-    # Imported here: a stored set needs nothing of portfolios.
-    from loan_default_assets_tests.benchmarks.quality_sets import generated_set
-
-    return generated_set(name)
-
-
-def _loans(rows: int) -> Rows:
-    rng = np.random.default_rng(0)
-    numerical = rng.normal(size=(rows, _NUMBERS)).astype(np.float32)
-    codes = rng.integers(2, _CODES, (rows, _CATEGORIES)).astype(np.int16)
-    chance = 1 / (1 + np.exp(1.5 - numerical[:, 0] - numerical[:, 1] * (codes[:, 0] % 3)))
-    return Rows(numerical, codes, (rng.random(rows) < chance).astype(np.int8))
-
-
-def _steps(device: str) -> list[StepSpeed]:
-    peak = _matmul_peak(device)
-    found = []
-    for kind, make in (("pretraining", _contrastive), ("fine-tuning", _supervised), ("scoring", _scoring)):
-        for size in _BATCHES if kind != "scoring" else (512,):
-            run = make(device, size)
-            with FlopCounterMode(display=False) as counter:
-                run()
-            seconds = [_timed(run, device) for _ in range(_WARM_UP + _ROUNDS)]
-            median = statistics.median(seconds[_WARM_UP:])
-            speed = _STEP_ROWS[device] / median
-            busy = _kernel_seconds(run) / median if device == "cuda" else None
-            share = counter.get_total_flops() / median / peak
-            found.append(StepSpeed(device, kind, size, speed, share, busy))
-    return found
+def _steps(device: str, machine: str) -> Iterator[StepSpeed]:
+    rows, size = _STEP_ROWS[device], _PEAK_SIZE[device]
+    matrix = torch.randn(size, size, device=device)
+    peak = 2 * size**3 / min(_seconds(lambda: matrix @ matrix, device) for _ in range(_WARM_UP + _ROUNDS))
+    data, label, encoding = _loans_on(device, rows)
+    makers = {"pretraining": _contrastive, "fine-tuning": _supervised}
+    jobs = [(kind, batch, make) for kind, make in makers.items() for batch in BATCHES]
+    for kind, batch, make in [*jobs, ("scoring", SCORING_ROWS, _scoring)]:
+        run = make(device, data, label, encoding, batch)
+        with FlopCounterMode(display=False) as counter:
+            run()
+        median = statistics.median([_seconds(run, device) for _ in range(_WARM_UP + _ROUNDS)][_WARM_UP:])
+        busy = _kernel_seconds(run) / median if device == "cuda" else None
+        yield StepSpeed(machine, kind, batch, rows / median, counter.get_total_flops() / median / peak, busy)
 
 
-def _timed(run: Run, device: str) -> float:
-    _wait(device)
+def _seconds(run: Run, device: str) -> float:
+    """Wall seconds on a GPU, where the kernels run beside the program; processor seconds of one thread on a CPU."""
+    if device == "cpu":
+        started = time.process_time()
+        run()
+        return time.process_time() - started
+    torch.cuda.synchronize()
     started = time.perf_counter()
     run()
-    _wait(device)
+    torch.cuda.synchronize()
     return time.perf_counter() - started
 
 
-def _wait(device: str) -> None:
-    if device == "cuda":
-        torch.cuda.synchronize()
-
-
 def _kernel_seconds(run: Run) -> float:
-    """Seconds in which the GPU's kernels ran."""
     with profile(activities=[ProfilerActivity.CUDA]) as recorded:
         run()
         torch.cuda.synchronize()
     return sum(each.self_device_time_total for each in recorded.key_averages()) / 1e6
 
 
-def _matmul_peak(device: str) -> float:
-    """Floating-point operations per second of the best of several large products in single precision."""
-    size = _PEAK_SIZE[device]
-    matrix = torch.randn(size, size, device=device)
-    return 2 * size**3 / min(_timed(lambda: matrix @ matrix, device) for _ in range(_ROUNDS + _WARM_UP))
+def _loans(rows: int) -> Rows:
+    rng = np.random.default_rng(0)
+    numerical = rng.normal(size=(rows, NUMBERS)).astype(np.float32)
+    codes = rng.integers(2, CODES, (rows, CATEGORIES)).astype(np.int16)
+    chance = 1 / (1 + np.exp(1.5 - numerical[:, 0] - numerical[:, 1] * (codes[:, 0] % 3)))
+    return Rows(numerical, codes, (rng.random(rows) < chance).astype(np.int8))
 
 
-def _supervised(device: str, size: int) -> Run:
-    config = ModelConfig(device=device)
-    rows = _loans(_STEP_ROWS[device])
-    encoding = Encoding.fit(rows, [_CODES] * _CATEGORIES, config)
-    data = encoding.transform(rows.numerical, rows.categorical).to(torch.device(device))
-    target = torch.from_numpy(rows.outcome().astype(np.float32)).to(device)
+def _loans_on(device: str, rows: int) -> tuple[EncodedRows, np.ndarray, Encoding]:
+    loans = _loans(rows)
+    encoding = Encoding.fit(loans, [CODES] * CATEGORIES, ModelConfig())
+    encoded = encoding.transform(loans.numerical, loans.categorical).to(torch.device(device))
+    return encoded, loans.outcome().astype(np.float32), encoding
+
+
+def _supervised(device: str, data: EncodedRows, label: np.ndarray, encoding: Encoding, size: int) -> Run:
+    config = ModelConfig()
+    target = torch.from_numpy(label).to(device)
     model, noise = Classifier(encoding, config).to(device), Noise(0)
     step = OptimizerStep([model], 1e-3, config)
 
     def run() -> None:
-        for index in batches(_STEP_ROWS[device], size, 1, torch.Generator()):
+        for index in batches(len(data), size, 1, torch.Generator()):
             index = index.to(device)
             step(F.binary_cross_entropy_with_logits(model(data.take(index), noise), target[index]))
 
     return run
 
 
-def _contrastive(device: str, size: int) -> Run:
-    config = ModelConfig(device=device)
-    rows = _loans(_STEP_ROWS[device])
-    encoding = Encoding.fit(rows, [_CODES] * _CATEGORIES, config)
-    data = encoding.transform(rows.numerical, rows.categorical).to(torch.device(device))
+def _contrastive(device: str, data: EncodedRows, label: np.ndarray, encoding: Encoding, size: int) -> Run:
+    config = ModelConfig()
     encoder, noise = Classifier(encoding, config).encoder.to(device), Noise(0)
     objective = PretrainingObjective(encoder, encoding, config).to(device)
     step = OptimizerStep([encoder, objective], 1e-3, config)
-    label = torch.full((_STEP_ROWS[device],), -1, device=device)
+    unknown = torch.full((len(data),), -1, device=device)
 
     def run() -> None:
         generator = torch.Generator()
-        for index in batches(_STEP_ROWS[device], size, 1, generator):
+        for index in batches(len(data), size, 1, generator):
             index = index.to(device)
-            step(objective(encoder, data.take(index), label[index], data, noise, generator))
+            step(objective(encoder, data.take(index), unknown[index], data, noise, generator))
 
     return run
 
 
-def _scoring(device: str, size: int) -> Run:
-    """Scores one transformer in the blocks of its device; `size` is what the product takes on a GPU."""
-    config = ModelConfig(device=device)
-    rows = _loans(_STEP_ROWS[device])
-    encoding = Encoding.fit(rows, [_CODES] * _CATEGORIES, config)
-    data = encoding.transform(rows.numerical, rows.categorical).to(torch.device(device))
-    model = Classifier(encoding, config).to(device)
+def _scoring(device: str, data: EncodedRows, label: np.ndarray, encoding: Encoding, size: int) -> Run:
+    """Scoring as in validation, which chooses smaller blocks than `size` on a CPU."""
+    model = Classifier(encoding, ModelConfig()).to(device)
     return lambda: blockwise(model, data)
 
 
-def _pretraining(rows: int, device: str) -> LargeTraining:
+def _pretraining(device: str, machine: str, rows: int) -> EpochCost:
     config = ModelConfig(device=device, pretrain_epochs=1)
     loans = _loans(rows).without_label()
-    encoding = Encoding.fit(loans, [_CODES] * _CATEGORIES, config)
-    return _large("pretraining", rows, lambda: pretrain(loans, encoding, config))
+    encoding = Encoding.fit(loans, [CODES] * CATEGORIES, config)
+    return _epoch(device, machine, "pretraining", rows, lambda: pretrain(loans, encoding, config))
 
 
-def _fine_tuning(rows: int, device: str) -> LargeTraining:
+def _fine_tuning(device: str, machine: str, rows: int) -> EpochCost:
     config = ModelConfig(
         device=device, pretrain_epochs=0, max_epochs=1, members=1, boosting=False, teacher=0.0
     )
     loans = _loans(rows + rows // 10)
     train, validation = loans.take(np.arange(rows)), loans.take(np.arange(rows, len(loans)))
-    encoding = Encoding.fit(train, [_CODES] * _CATEGORIES, config)
+    encoding = Encoding.fit(train, [CODES] * CATEGORIES, config)
     encoder = pretrain(train, encoding, config)
-    return _large("fine-tuning", rows, lambda: fit(encoder, train, validation, config))
+    return _epoch(device, machine, "fine-tuning", rows, lambda: fit(encoder, train, validation, config))
 
 
-def _large(phase: str, rows: int, run: Run) -> LargeTraining:
-    on_gpu = torch.cuda.is_available()
-    if on_gpu:
+def _epoch(device: str, machine: str, kind: str, rows: int, run: Run) -> EpochCost:
+    if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    started = time.perf_counter()
-    run()
-    seconds = time.perf_counter() - started
-    return LargeTraining(phase, rows, seconds, torch.cuda.max_memory_allocated() if on_gpu else 0)
+    seconds = _seconds(run, device)
+    peak = torch.cuda.max_memory_allocated() if device == "cuda" else 0
+    return EpochCost(machine, kind, rows, seconds, peak)
 
 
-def _fit(data: QualitySet, device: str, seed: int) -> DeviceFit:
+def _read_set(name: str) -> QualitySet:
+    if name.endswith(".npz"):
+        return QualitySet.read(Path(name))
+    # Imported here: a stored set can be read where the libraries of portfolios are not installed.
+    from loan_default_assets_tests.benchmarks.quality_sets import generated_set
+
+    return generated_set(name)
+
+
+def _fit(device: str, machine: str, data: QualitySet, seed: int) -> DeviceFit:
     """Fit the classifier as the chain does, boosting and additive models included, and score the window."""
-    torch.set_num_threads(1)
-    started, processor = time.perf_counter(), time.process_time()
-    scores = fit_transformer(data, {"device": device, "threads": 1}, seed)
-    seconds, used = time.perf_counter() - started, time.process_time() - processor
-    fitted = scores()
-    found = measures(data.window.outcome(), fitted.window, fitted.threshold)
-    return DeviceFit(data.name, device, seed, seconds, used, found)
+    scored = []
+    settings = {"device": device, "threads": 1}
+    seconds = _seconds(lambda: scored.append(fit_transformer(data, settings, seed)), device)
+    scores = scored[0]()
+    found = measures(data.window.outcome(), scores.window, scores.threshold)
+    return DeviceFit(machine, data.name, seed, seconds, {name: float(value) for name, value in found.items()})
 
 
 def main() -> None:
-    """Measure, print the record and write it."""
-    parser = argparse.ArgumentParser(description="Training on a GPU beside one CPU thread.")
+    """Measure, and append each finding as it is made."""
+    parser = argparse.ArgumentParser(description="Training on a GPU and on one CPU thread.")
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument(
-        "--sets", default="sharp_thresholds,many_categories", help="names, or files of stored sets"
+        "--rows", type=int, default=100_000, help="rows of the epochs over many rows; 0 for none"
     )
+    parser.add_argument("--sets", default="many_categories", help="generated or stored sets; empty for none")
     parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--rows", type=int, default=300_000, help="rows of the epochs over many rows")
-    parser.add_argument("--processes", type=int, default=6, help="trainings on the CPU at once")
-    parser.add_argument("--device", default="cuda", help="cpu tries the program without a GPU")
-    parser.add_argument("--write", type=Path, required=True, help="file of the record")
+    parser.add_argument("--write", type=Path, required=True, help="file that findings are appended to")
     asked = parser.parse_args()
     seeds = [int(seed) for seed in asked.seeds.split(",")]
-    measure(asked.sets.split(","), seeds, asked.rows, asked.processes, asked.device).write(asked.write)
+    sets = [name for name in asked.sets.split(",") if name]
+    record = GpuRecord(asked.write)
+    for finding in findings(asked.device, asked.rows, sets, seeds):
+        record.append(finding)
+        print(finding, flush=True)
 
 
 if __name__ == "__main__":

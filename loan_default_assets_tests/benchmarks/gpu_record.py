@@ -1,25 +1,26 @@
-"""What the benchmark of a GPU found, and its file."""
+"""What the benchmark of a GPU found, and the file of its measurements."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
 class StepSpeed:
-    """Speed of one kind of step.
+    """Speed of one kind of step of one transformer.
 
     Attributes:
-        device: `cpu`, one thread, or the GPU.
-        kind: `pretraining`, `fine-tuning` or `scoring`, of one transformer.
+        machine: Name of the GPU, or `CPU` for one thread.
+        kind: `pretraining`, `fine-tuning` or `scoring`.
         batch: Rows per step.
-        rows_per_second: Median over rounds.
+        rows_per_second: Median over rounds; on a CPU of processor time.
         share_of_peak: Matrix products per second, as a share of those of one large product in single precision.
         busy: Share of the time in which a kernel ran; None on a CPU.
     """
 
-    device: str
+    machine: str
     kind: str
     batch: int
     rows_per_second: float
@@ -28,17 +29,19 @@ class StepSpeed:
 
 
 @dataclass(frozen=True)
-class LargeTraining:
+class EpochCost:
     """One epoch of one transformer, called as the chain calls it.
 
     Attributes:
-        phase: `pretraining` or `fine-tuning`.
+        machine: Name of the GPU, or `CPU` for one thread.
+        kind: `pretraining` or `fine-tuning`.
         rows: Rows of the epoch.
-        seconds: Wall seconds, the encoding of the rows included.
-        peak: Most memory of the GPU that was in use, bytes.
+        seconds: Wall seconds, the encoding of the rows included; on a CPU processor seconds.
+        peak: Most memory of the GPU in use, bytes; 0 on a CPU.
     """
 
-    phase: str
+    machine: str
+    kind: str
     rows: int
     seconds: float
     peak: int
@@ -46,62 +49,53 @@ class LargeTraining:
 
 @dataclass(frozen=True)
 class DeviceFit:
-    """One classifier trained on one device, and its measures on the window.
+    """One classifier trained with the default settings, and its measures on the window.
 
     Attributes:
+        machine: Name of the GPU that trained its transformers, or `CPU` for one thread.
         name: Name of the set.
-        device: Where its transformers were trained.
         seed: Seed of the training.
-        seconds: Wall seconds from encoding to threshold.
-        processor_seconds: Processor seconds of the process.
+        seconds: Wall seconds from encoding to threshold; on a CPU processor seconds.
         measures: ROC-AUC and other measures by name.
     """
 
+    machine: str
     name: str
-    device: str
     seed: int
     seconds: float
-    processor_seconds: float
     measures: Mapping[str, float]
 
 
-@dataclass(frozen=True)
+Finding = StepSpeed | EpochCost | DeviceFit
+_KINDS: dict[str, type[Finding]] = {kind.__name__: kind for kind in (StepSpeed, EpochCost, DeviceFit)}
+
+
 class GpuRecord:
-    """One run of the benchmark.
+    """Findings as lines of JSON; the last one of the same question counts."""
 
-    Attributes:
-        gpu: The GPU's name.
-        torch: Version of torch.
-        day: ISO date.
-        steps: Speeds of single steps.
-        large: Epochs over many rows.
-        fits: Trainings on both devices.
-        repeatable: Whether a second training on the GPU with the same seed gave the same measures to the last bit.
-    """
+    def __init__(self, path: Path) -> None:
+        self._path = path
 
-    gpu: str
-    torch: str
-    day: str
-    steps: tuple[StepSpeed, ...]
-    large: tuple[LargeTraining, ...]
-    fits: tuple[DeviceFit, ...]
-    repeatable: bool
+    def read(self) -> list[Finding]:
+        """The findings that count, in the order in which they were first made."""
+        lines = self._path.read_text("utf-8").splitlines() if self._path.exists() else []
+        found: dict[tuple[Any, ...], Finding] = {}
+        for line in lines:
+            stored = json.loads(line)
+            finding = _KINDS[stored.pop("finding")](**stored)
+            found[_question(finding)] = finding
+        return list(found.values())
 
-    def write(self, path: Path) -> None:
-        """Write the record as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n", "utf-8")
+    def append(self, finding: Finding) -> None:
+        """Add a finding."""
+        stored = {"finding": type(finding).__name__, **asdict(finding)}
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(stored) + "\n")
 
-    @classmethod
-    def read(cls, path: Path) -> "GpuRecord | None":
-        """The inverse of `write`; None without a file."""
-        if not path.exists():
-            return None
-        stored = json.loads(path.read_text("utf-8"))
-        return cls(
-            **stored
-            | {
-                "steps": tuple(StepSpeed(**each) for each in stored["steps"]),
-                "large": tuple(LargeTraining(**each) for each in stored["large"]),
-                "fits": tuple(DeviceFit(**each) for each in stored["fits"]),
-            }
-        )
+
+def _question(finding: Finding) -> tuple[Any, ...]:
+    if isinstance(finding, DeviceFit):
+        return DeviceFit, finding.machine, finding.name, finding.seed
+    if isinstance(finding, EpochCost):
+        return EpochCost, finding.machine, finding.kind, finding.rows
+    return StepSpeed, finding.machine, finding.kind, finding.batch

@@ -8,6 +8,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from loan_default_assets_tests.benchmarks.gpu_record import GpuRecord
 from loan_default_assets_tests.benchmarks.scaling_chart import write_chart
 from loan_default_assets_tests.benchmarks.scaling_curves import curves
 from loan_default_assets_tests.benchmarks.scaling_page import scaling_page
@@ -18,6 +19,7 @@ from loan_default_assets_tests.benchmarks.scaling_training import SAMPLED_ROWS
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "docs" / "scaling.jsonl"
+GPU_FINDINGS = ROOT / "docs" / "scaling-gpu.jsonl"
 _UNITS = {"k": 1_000, "M": 1_000_000}
 # Stages that two processes can share.
 SHARED = ("ingestion", "features", "fine_tuning", "scored_loans", "score")
@@ -63,7 +65,7 @@ def main() -> None:
     run_missing(jobs, file, arguments.scratch)
     if arguments.write:
         measurements = file.read()
-        arguments.write.write_text(scaling_page(measurements), "utf-8")
+        arguments.write.write_text(scaling_page(measurements, GpuRecord(GPU_FINDINGS).read()), "utf-8")
         write_chart(
             curves([each for each in measurements if each.stage in STAGES]),
             arguments.write.parent / "images" / "scaling.svg",

@@ -1,8 +1,9 @@
-"""Sections on what was not measured: 100 million and 1 billion rows, the first bottleneck, and GPUs."""
+"""Sections on what was not measured: 100 million and 1 billion rows, and the first bottleneck."""
 
 import math
 
 from loan_default_assets_tests.benchmarks.scaling_curves import StageCurve, full_trainings
+from loan_default_assets_tests.benchmarks.scaling_gpu import READ_ROWS
 from loan_default_assets_tests.benchmarks.scaling_limits import (
     DISK_BYTES,
     MACHINE_CORES,
@@ -14,7 +15,6 @@ from loan_default_assets_tests.benchmarks.scaling_stages import STAGES
 from loan_default_assets_tests.benchmarks.scaling_tables import count, figure, megabytes, share, table
 
 TARGETS = (100_000_000, 1_000_000_000)
-READ_ROWS = 2_000_000
 _GROWING = ("ingestion", "features", "scored_loans", "score")
 Curves = dict[tuple[str, int], StageCurve]
 
@@ -148,28 +148,20 @@ def _named(target: int, where: str, ordered: list[Limit]) -> str:
     )
 
 
-def accelerators(found: Curves) -> str:
-    """What a GPU changes."""
-    parts = [
-        """## What a GPU changes
-
-Not measured: no machine with a GPU was at hand. What the code does: pretraining and fine-tuning of transformers run on
-the GPU that torch finds (`device: auto`); boosting and additive models, scoring, reason codes, features and ingestion
-use the CPU in any case. Attention and dropout are written for the CPU and were not compared with torch's own on a GPU
-([decisions/dropout-and-attention.md](decisions/dropout-and-attention.md))."""
-    ]
+def training_shares(found: Curves) -> str:
+    """What share of the work training is, and so what a GPU can save at most."""
     needed = [("ingestion", 1), ("features", 1), ("pretraining", 1), ("fine_tuning", 1), ("scored_loans", 1)]
-    if all(key in found for key in needed):
-        largest = full_trainings(found["fine_tuning", 1])[-1]
-        fine_tuning = largest.seconds / largest.rows
-        for target in TARGETS:
-            trained = min(target, READ_ROWS)
-            training = found["pretraining", 1].fit.seconds(trained) + fine_tuning * trained
-            rest = sum(
-                found[name, 1].fit.seconds(target) for name in ("ingestion", "features", "scored_loans")
-            )
-            parts.append(
-                f"At {count(target)} rows, training is {share(training / (training + rest))} of the processor seconds "
-                "of ingestion, features, training and `score-loans` together: a GPU cannot save more than that."
-            )
+    if not all(key in found for key in needed):
+        return ""
+    largest = full_trainings(found["fine_tuning", 1])[-1]
+    fine_tuning = largest.seconds / largest.rows
+    parts = []
+    for target in TARGETS:
+        trained = min(target, READ_ROWS)
+        training = found["pretraining", 1].fit.seconds(trained) + fine_tuning * trained
+        rest = sum(found[name, 1].fit.seconds(target) for name in ("ingestion", "features", "scored_loans"))
+        parts.append(
+            f"At {count(target)} rows, training is {share(training / (training + rest))} of the processor seconds "
+            "of ingestion, features, training and `score-loans` together: a GPU cannot save more than that."
+        )
     return "\n\n".join(parts)

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from loan_default_assets_tests.benchmarks import scaling_outlook, scaling_sections
+from loan_default_assets_tests.benchmarks.gpu_record import Finding
 from loan_default_assets_tests.benchmarks.scaling_curves import StageCurve, curves
+from loan_default_assets_tests.benchmarks.scaling_gpu import accelerators
 from loan_default_assets_tests.benchmarks.scaling_record import Measurement
 from loan_default_assets_tests.benchmarks.scaling_stages import STAGES
 from loan_default_assets_tests.benchmarks.scaling_tables import count, figure, megabytes, share, table
@@ -12,11 +14,12 @@ _COMMAND = "python -m loan_default_assets_tests.benchmarks.scaling"
 Curves = dict[tuple[str, int], StageCurve]
 
 
-def scaling_page(measurements: Sequence[Measurement]) -> str:
+def scaling_page(measurements: Sequence[Measurement], gpu: Sequence[Finding] = ()) -> str:
     """The whole page.
 
     Args:
         measurements: At least one; a section without measurements says so.
+        gpu: Findings on a GPU.
     """
     found = curves([each for each in measurements if each.stage in STAGES])
     killed = [each for each in measurements if each.stage in scaling_sections.KILLED]
@@ -30,7 +33,7 @@ def scaling_page(measurements: Sequence[Measurement]) -> str:
         scaling_sections.memory(found),
         scaling_sections.kills(killed),
         scaling_outlook.extrapolation(found),
-        scaling_outlook.accelerators(found),
+        accelerators(gpu, scaling_outlook.training_shares(found)),
         _missing(found),
     ]
     return "\n\n".join(sections) + "\n"

@@ -6,9 +6,17 @@ from pathlib import Path
 import pytest
 
 from loan_default_assets_tests.benchmarks import scaling_kills, scaling_runner
-from loan_default_assets_tests.benchmarks.scaling import RESULTS, ROOT, row_count
+from loan_default_assets_tests.benchmarks.gpu_record import (
+    DeviceFit,
+    EpochCost,
+    Finding,
+    GpuRecord,
+    StepSpeed,
+)
+from loan_default_assets_tests.benchmarks.scaling import GPU_FINDINGS, RESULTS, ROOT, row_count
 from loan_default_assets_tests.benchmarks.scaling_curves import curves, full_trainings
 from loan_default_assets_tests.benchmarks.scaling_fit import fit_cost
+from loan_default_assets_tests.benchmarks.scaling_gpu import accelerators
 from loan_default_assets_tests.benchmarks.scaling_limits import limits
 from loan_default_assets_tests.benchmarks.scaling_outlook import extrapolation
 from loan_default_assets_tests.benchmarks.scaling_page import scaling_page
@@ -154,7 +162,9 @@ def test_different_hashes_after_kills_are_said() -> None:
 
 
 def test_the_page_in_the_documentation_is_that_of_the_measurements() -> None:
-    assert (ROOT / "docs" / "scaling.md").read_text("utf-8") == scaling_page(MeasurementFile(RESULTS).read())
+    assert (ROOT / "docs" / "scaling.md").read_text("utf-8") == scaling_page(
+        MeasurementFile(RESULTS).read(), GpuRecord(GPU_FINDINGS).read()
+    )
 
 
 @pytest.mark.slow
@@ -178,3 +188,40 @@ def test_a_command_that_is_killed_twice_and_repeated_gives_the_same_rows(name: s
     facts = scaling_kills.measure(name, 150_000, tmp_path).facts
     assert facts["killed_twice"] == facts["undisturbed"]
     assert all(0 <= float(facts[f"rows_at_{number}_kill"]) < 150_000 for number in ("first", "second"))
+
+
+def test_the_last_finding_of_a_question_counts(tmp_path: Path) -> None:
+    record = GpuRecord(tmp_path / "gpu.jsonl")
+    first = StepSpeed("GPU", "scoring", 512, 1000.0, 0.1, 0.5)
+    kept: list[Finding] = [
+        replace(first, rows_per_second=2000.0),
+        replace(first, machine="CPU", busy=None),
+        EpochCost("GPU", "pretraining", 5000, 1.0, 10**9),
+        DeviceFit("GPU", "set", 0, 5.0, {"roc_auc": 0.8}),
+    ]
+    for finding in (first, *kept):
+        record.append(finding)
+    assert record.read() == kept
+
+
+def test_the_section_on_gpus_is_computed_from_the_findings() -> None:
+    measured_values = {"roc_auc": 0.81, "pr_auc": 0.5, "log_loss": 0.4, "f1": 0.6}
+    page = accelerators(
+        [
+            StepSpeed("GPU A", "fine-tuning", 256, 8000.0, 0.004, 0.25),
+            StepSpeed("CPU", "fine-tuning", 256, 2000.0, 0.28, None),
+            EpochCost("GPU A", "pretraining", 100_000, 3.0, 10**9),
+            DeviceFit("GPU A", "loans", 0, 50.0, measured_values),
+            *(
+                DeviceFit("CPU", "loans", seed, 70.0, {**measured_values, "roc_auc": 0.80 + seed / 100})
+                for seed in (0, 1)
+            ),
+        ],
+        "shares",
+    )
+    assert "| fine-tuning | 256 | 8,000 | 2,000 | 4.00 | 25% | 0.4% | 28% |" in page
+    # 2,000,000 rows, two epochs, 30 microseconds per row.
+    assert "pretraining 2.00 minutes" in page
+    assert "differs by +0.01000 between the devices" in page
+    assert "standard deviation of 0.00707" in page
+    assert "Not measured: no machine with a GPU" in accelerators([], "shares")
