@@ -3,7 +3,7 @@
 import hashlib
 import sys
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -24,6 +24,9 @@ from loan_default_assets.warehouse.predictions import Prediction
 
 if TYPE_CHECKING:
     from loan_default_assets.model.predictor import Predictor
+
+# Rows that are recorded at once: as Python objects with their features they take most of the memory.
+_ROWS_PER_TRANSACTION = 4096
 
 
 @dataclass(frozen=True)
@@ -85,11 +88,13 @@ def score(session: Session, file: str, output: TextIO, *, today: date | None = N
         datetime.now(UTC),
     )
     count = 0
-    for frame in application_batches(portfolio, file):
-        predictions, written = scoring.scored(frame, count)
-        session.predictions.append(predictions)
-        written.to_csv(output, index=False, header=count == 0)
-        count += len(frame)
+    for batch in application_batches(portfolio, file):
+        for first in range(0, len(batch), _ROWS_PER_TRANSACTION):
+            frame = batch.iloc[first : first + _ROWS_PER_TRANSACTION]
+            predictions, written = scoring.scored(frame, count)
+            session.predictions.append(predictions)
+            written.to_csv(output, index=False, header=count == 0)
+            count += len(frame)
     return ScoredFile(count, scoring.request_id)
 
 
@@ -132,7 +137,7 @@ class _FileScoring:
         names = [name for name in frame.columns if name not in ("loan_id", "as_of")]
         # Features count days from it, so the score cannot be reproduced without it.
         if any(self.portfolio.columns[name].kind == "date" for name in names):
-            frame["as_of"] = as_of
+            frame = frame.assign(as_of=as_of)
             names.append("as_of")
         predictions = [
             Prediction(
@@ -144,7 +149,7 @@ class _FileScoring:
                 probability=float(scored.pd[position]),
                 decision=int(scored.decision[position]),
                 threshold=self.predictor.threshold,
-                reasons=[asdict(reason) for reason in scored.reasons[position]] if adverse else None,
+                reasons=scored.reasons[position] if adverse else None,
                 channel="file",
                 latency_ms=None,
                 created_at=self.scored_at,

@@ -1,16 +1,14 @@
 """Connections to PostgreSQL: its URLs, transactions, and JSON that it accepts."""
 
-import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date
 from typing import Any
 
 import numpy as np
 import psycopg2
 from psycopg2 import extensions, sql
+from pydantic_core import to_json as json_bytes
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -264,18 +262,15 @@ def _address(url: URL) -> str:
 
 def to_json(value: Any) -> str:
     """JSON text that PostgreSQL accepts: null for NaN and infinity, numpy values as plain ones, dates as ISO text."""
-    return json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)
+    return json_bytes(value, inf_nan_mode="null", fallback=_plain).decode()
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+    """What the serializer does not know, in types that it knows."""
     if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(item) for item in value]
+        return value.tolist()
     if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value.isoformat() if isinstance(value, date) else value
+        return value.item()
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no form in JSON")

@@ -1,6 +1,6 @@
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -19,6 +19,7 @@ from loan_default_assets.model.predictor import Predictor
 from loan_default_assets.portfolio.errors import SourceError
 from loan_default_assets.portfolio.ingest import sources
 from loan_default_assets.portfolio.spec import PortfolioError
+from loan_default_assets.warehouse.predictions import Prediction, PredictionLog
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.opened_bank import Bank
 
@@ -204,6 +205,34 @@ def test_a_file_is_scored_in_batches_as_in_one_piece(good_bank: Bank, tmp_path: 
     expected, found = (pd.read_csv(io.StringIO(text.getvalue())) for text in (whole, parts))
     pd.testing.assert_frame_equal(found, expected, atol=1e-6)
     assert _logged(good_bank) == logged
+
+
+def test_a_score_that_ended_after_some_rows_goes_on_when_it_is_repeated(
+    good_bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "loans.csv"
+    small_bank.loans().iloc[100:161].to_csv(file, index=False)
+    before = len(_logged(good_bank))
+    monkeypatch.setattr("loan_default_assets.commands.score._ROWS_PER_TRANSACTION", 20)
+    append = PredictionLog.append
+    stored: list[int] = []
+
+    def ends_at_the_third(log: PredictionLog, predictions: Sequence[Prediction]) -> int:
+        if len(stored) == 2:
+            raise KeyboardInterrupt
+        stored.append(append(log, predictions))
+        return stored[-1]
+
+    monkeypatch.setattr(PredictionLog, "append", ends_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        score(good_bank.session, str(file), io.StringIO())
+    assert stored == [20, 20]
+    assert len(_logged(good_bank)) == before + 40, "rows are stored while others are scored"
+    monkeypatch.undo()
+    output = io.StringIO()
+    assert score(good_bank.session, str(file), output).loans == 61
+    assert len(_logged(good_bank)) == before + 61
+    assert len(pd.read_csv(io.StringIO(output.getvalue()))) == 61
 
 
 @pytest.mark.parametrize(

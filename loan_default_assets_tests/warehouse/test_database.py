@@ -1,8 +1,12 @@
 """URLs, transactions, errors, and Dagster's schema."""
 
-from typing import Any
+import math
+from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
 from urllib.parse import quote
 
+import numpy as np
 import psycopg2
 import pytest
 from sqlalchemy import create_engine, text
@@ -82,15 +86,36 @@ def test_dsn_and_redaction() -> None:
     assert psycopg2.extensions.parse_dsn(dsn("postgresql://u@/d?host=/a b"))["host"] == "/a b"
 
 
-def test_json_that_postgresql_accepts() -> None:
-    import numpy as np
+@dataclass(frozen=True)
+class _Pair:
+    code: str
+    share: float
 
-    value: dict[str, Any] = {
-        "a": float("nan"),
-        "b": [np.float32(0.5), np.int64(2), (1, np.inf)],
-        "c": np.arange(2),
-    }
-    assert to_json(value) == '{"a": null, "b": [0.5, 2, [1, null]], "c": [0, 1]}'
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"a": float("nan"), "b": [np.float32(0.5), np.int64(2), (1, np.inf)]}, '{"a":null,"b":[0.5,2,[1,null]]}'),
+        (np.array([0.5, np.nan]), "[0.5,null]"),
+        (np.bool_(True), "true"),
+        ({"day": date(2024, 2, 29), 3: np.float64(0.1)}, '{"day":"2024-02-29","3":0.1}'),
+        (MappingProxyType({"a": _Pair("ä", -math.inf)}), '{"a":{"code":"ä","share":null}}'),
+    ],
+    ids=["numbers that are none", "array", "truth", "date and key", "dataclass in a mapping"],
+)  # fmt: skip
+def test_json_that_postgresql_accepts(value: object, text: str) -> None:
+    assert to_json(value) == text
+
+
+def test_what_has_no_form_in_json_is_named_without_its_value() -> None:
+    with pytest.raises(ValueError, match="_Opaque has no form in JSON") as refused:
+        to_json({"a": _Opaque()})
+    assert "secret" not in str(refused.value)
+
+
+class _Opaque:
+    def __repr__(self) -> str:
+        return "secret"
 
 
 @pytest.mark.parametrize(
