@@ -100,7 +100,7 @@ class Promotions:
         prepare: Callable[[], object],
         automatic: bool = False,
     ) -> PromotionOutcome:
-        """Promote a version, or propose it where the policy requires approvals; see `Registry.promote`.
+        """Promote a version, or propose it where the policy requires approvals; see `promote_version`.
 
         Args:
             prepare: Called in the transaction right before a promotion; what it raises undoes it.
@@ -108,7 +108,7 @@ class Promotions:
 
         Raises:
             ApprovalRefused: The actor has approved this promotion already.
-            RegistryError: See `Registry.promote`.
+            RegistryError: See `promote_version`.
         """
         with changing_models(self._database) as cursor:
             required = self._settled(cursor).required
@@ -141,7 +141,7 @@ class Promotions:
 
         Raises:
             ApprovalRefused: No promotion of the version waits, or the actor has approved it already.
-            RegistryError: See `Registry.promote`.
+            RegistryError: See `promote_version`.
         """
         with changing_models(self._database) as cursor:
             required = self._settled(cursor).required

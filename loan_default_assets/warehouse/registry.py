@@ -1,4 +1,4 @@
-"""The table `model_metadata`: trained versions, the champion among them, and its changes, one transaction each."""
+"""The table `model_metadata`: trained versions, the champion among them, and its changes."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -83,7 +83,7 @@ class Registry:
 
     Args:
         database: Where they are registered.
-        signer: Signs every promotion, rejection and rollback in its transaction; what it raises undoes it.
+        signer: Signs every rejection and rollback in its transaction; what it raises undoes it.
         decided_by: Who makes these decisions; the user of the operating system, when omitted.
     """
 
@@ -164,26 +164,6 @@ class Registry:
         """What people decided besides: approvals, policy changes, overrides and rescorings."""
         return OversightLog(self._database)
 
-    def promote(self, version: str, *, expected: str | None, verdict: str, reason: str) -> ModelRecord:
-        """Make a classifier champion, retire the previous one and return the champion's record.
-
-        A rejected version can be promoted too.
-
-        Args:
-            version: Where it is champion already, nothing changes.
-            expected: The champion that the decision was made against; None: there was none.
-            verdict: The promotion verdict to record.
-            reason: Why, in a sentence.
-
-        Raises:
-            StaleChampion: The champion is neither `expected` nor `version`.
-            RegistryError: The version is an encoder, unknown or pruned, or verdict or reason is empty.
-        """
-        with self._deciding() as cursor:
-            return promote_version(
-                cursor, version, expected=expected, verdict=verdict, reason=reason, signer=self._signer
-            )
-
     def reject(self, version: str, reason: str) -> ModelRecord:
         """Mark a candidate as rejected; a repetition changes nothing.
 
@@ -260,7 +240,23 @@ def promote_version(
     reason: str,
     signer: Signer | None,
 ) -> ModelRecord:
-    """`Registry.promote` in a transaction that holds the registry's lock and has announced who decides."""
+    """Make a classifier champion, retire the previous one and return the champion's record.
+
+    A rejected version can be promoted too. `Promotions` calls this, in a transaction that holds the registry's lock
+    and has announced who decides.
+
+    Args:
+        cursor: The transaction's.
+        version: Where it is champion already, nothing changes.
+        expected: The champion that the decision was made against; None: there was none.
+        verdict: The promotion verdict to record.
+        reason: Why, in a sentence.
+        signer: Signs the decision.
+
+    Raises:
+        StaleChampion: The champion is neither `expected` nor `version`.
+        RegistryError: The version is an encoder, unknown or pruned, or verdict or reason is empty.
+    """
     if not verdict or not reason:
         raise RegistryError(f"version {version}: a promotion needs a verdict and a reason")
     record, champion = _get(cursor, version), _champion(cursor)

@@ -24,6 +24,7 @@ from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.warehouse.registry import ModelRecord
 from loan_default_assets_tests.benchmarks import large_file
 from loan_default_assets_tests.benchmarks.ingestion import temporary_server
+from loan_default_assets_tests.promoting import promote
 
 Layout = Literal["monthly", "daily"]
 Champion = Literal["default", "small"]
@@ -202,10 +203,10 @@ def promote_champion(session: Session, folder: Path, size: Champion) -> str:
     )
     session.registry.register(record)
     champion = session.registry.champion()
-    session.registry.promote(
+    promote(
+        session.promotions,
         record.version,
         expected=champion.version if champion else None,
-        verdict="approved",
         reason="a measurement",
     )
     return record.version

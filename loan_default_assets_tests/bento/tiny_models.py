@@ -15,6 +15,7 @@ from loan_default_assets.model.training import FittedModel, fit, pretrain
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.registry import ModelRecord, Registry
+from loan_default_assets_tests.promoting import one_person, promote
 
 TINY = {"d_model": 8, "nhead": 2, "num_layers": 1, "dim_feedforward": 16, "head_hidden": 16, "projection": 16}
 
@@ -91,9 +92,7 @@ class ServedBank:
     def promote(self, record: ModelRecord) -> None:
         """Make it the champion."""
         champion = self.registry.champion()
-        self.registry.promote(
-            record.version, expected=champion and champion.version, verdict="approved", reason="a test"
-        )
+        promote(one_person(self.database), record.version, expected=champion and champion.version)
 
     def rows(self, statement: str = "SELECT * FROM predictions ORDER BY request_id, position") -> list[Any]:
         """The rows of a query."""

@@ -18,6 +18,7 @@ from loan_default_assets.definitions import build_definitions
 from loan_default_assets.orchestration.retention import PrunedKind
 from loan_default_assets.warehouse.predictions import Prediction
 from loan_default_assets.warehouse.registry import RegistryError
+from loan_default_assets_tests import promoting
 from loan_default_assets_tests.opened_bank import OpenBank, open_bank
 from loan_default_assets_tests.warehouse.samples import classifier, performance
 
@@ -73,9 +74,7 @@ def grown(open_bank: OpenBank) -> Grown:
         add_version(session, version)
         if version.startswith("c"):
             champion = session.registry.champion()
-            session.registry.promote(
-                version, expected=champion.version if champion else None, verdict="approved", reason="test"
-            )
+            promoting.promote(session.promotions, version, expected=champion.version if champion else None)
         else:
             session.registry.reject(version, "worse")
     values: dict[str, Any] = {

@@ -25,6 +25,7 @@ from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.commands.moved_bank import MovedBank, bank
 from loan_default_assets_tests.databases import fresh_database
+from loan_default_assets_tests.promoting import promote
 from loan_default_assets_tests.tamperings import TAMPERINGS
 
 __all__ = ["bank"]
@@ -79,7 +80,7 @@ def test_a_manipulated_model_that_is_registered_as_a_champion_is_refused(bank: M
     registry.register(
         replace(registry.get(bank.champion), version=version, artifact_sha256=digest, attempt=99)
     )
-    registry.promote(version, expected=bank.champion, verdict="approved", reason="an attack")
+    promote(bank.session.promotions, version, expected=bank.champion, reason="an attack")
     for arguments in (COMMANDS["score"][1](bank), ("doctor",)):
         result = bank.command(*arguments)
         assert result.exit_code == 1, result.output

@@ -28,6 +28,7 @@ from loan_default_assets_tests.engines.two_nodes import (
 )
 from loan_default_assets_tests.opened_bank import Bank, opening
 from loan_default_assets_tests.pipeline.bank_steps import LOG, BankSteps
+from loan_default_assets_tests.promoting import promote
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
@@ -119,7 +120,7 @@ def test_a_node_killed_while_loans_are_scored_changes_nothing(
     bank.features()
     bank.pretrain()
     version = bank.train().record.version
-    bank.registry.promote(version, expected=None, verdict="approved", reason="a test")
+    promote(bank.promotions, version, expected=None)
     folder = tmp_path / "calls"
     folder.mkdir()
     engine = KillingEngine(folder, nodes, 4, "map")

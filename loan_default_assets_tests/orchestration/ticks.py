@@ -17,6 +17,7 @@ from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.evaluations import EvaluationLog
 from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.registry import Registry
+from loan_default_assets_tests.promoting import one_person, promote
 from loan_default_assets_tests.warehouse import samples
 
 START = date(2024, 1, 1)
@@ -72,7 +73,7 @@ class Ticking:
         """A model that was approved when so many labels had matured."""
         version = self.model(1, "rows of the first model", labels)
         self.evaluate(version, 0.85, "rows of the first model", "candidate")
-        self.registry.promote(version, expected=None, verdict="approved", reason="good")
+        promote(one_person(self.database), version, expected=None)
         return version
 
     def evaluate(self, version: str, f1: float, snapshot: str, role: str = "champion") -> None:

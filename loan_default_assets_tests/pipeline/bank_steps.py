@@ -125,9 +125,13 @@ class BankSteps:
             log=LOG,
         )
 
+    @property
+    def promotions(self) -> Promotions:
+        return Promotions(self.database, decision_policy(self.settings))
+
     def decide(self, **changes: Any) -> ChampionDecision:
         arguments: dict[str, Any] = {
-            "promotions": Promotions(self.database, decision_policy(self.settings)),
+            "promotions": self.promotions,
             "promotion_policy": self.settings.promotion_policy,
             "sign": model_signer(self.settings),
         } | changes

@@ -19,6 +19,7 @@ from loan_default_assets.warehouse.batch_scores import BatchScores, ScoredBatch
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests.databases import fresh_database
 from loan_default_assets_tests.pipeline.bank_steps import LOG, BankSteps
+from loan_default_assets_tests.promoting import promote
 
 ROWS = "SELECT partition_key, loan_id, model_version, probability, decision FROM scored_loans ORDER BY 1, 2"
 PROVENANCE = "SELECT * FROM scored_partitions ORDER BY partition_key, scored_at"
@@ -33,7 +34,7 @@ def bank(postgres: LocalPostgres, tmp_path_factory: pytest.TempPathFactory) -> I
         steps.features()
         steps.pretrain()
         version = steps.train().record.version
-        steps.registry.promote(version, expected=None, verdict="approved", reason="a test")
+        promote(steps.promotions, version, expected=None)
         yield steps
 
 

@@ -13,6 +13,7 @@ from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.pruned_models import changing_models, mark_pruned, pruned_models
 from loan_default_assets.warehouse.registry import Registry, RegistryError
 from loan_default_assets.warehouse.shadow_models import ShadowLog
+from loan_default_assets_tests.promoting import one_person, promote
 from loan_default_assets_tests.warehouse.samples import classifier, portfolio
 
 LATER = datetime.now(UTC) + timedelta(days=100)
@@ -33,9 +34,7 @@ def database(database_url: str, tmp_path: Path) -> Database:
         registry.register(classifier(version, artifact_uri=str(folder)))
         if number < 4:
             before = registry.champion()
-            registry.promote(
-                version, expected=before.version if before else None, verdict="approved", reason="test"
-            )
+            promote(one_person(database), version, expected=before.version if before else None)
     registry.reject("c4", "worse")
     return database
 
@@ -74,7 +73,7 @@ def test_a_pruned_version_is_refused_and_the_champion_stays(database: Database, 
     prune_files(database, tmp_path, RETENTION, LATER)
     registry = Registry(database)
     with pytest.raises(RegistryError, match=r"c4: retention deleted its files on .* loan-default retrain"):
-        registry.promote("c4", expected="c3", verdict="approved", reason="test")
+        promote(one_person(database), "c4", expected="c3")
     assert registry.rollback("test").version == "c2"
     with pytest.raises(RegistryError, match=r"c1: retention deleted its files on .* nothing was rolled back"):
         registry.rollback("test")
@@ -89,7 +88,7 @@ def test_a_version_that_is_trained_again_can_be_promoted(database: Database, tmp
     (tmp_path / "c4").mkdir()
     registry.register(registry.get("c4"))
     assert marks(database) == {"c1"}
-    registry.promote("c4", expected="c3", verdict="approved", reason="test")
+    promote(one_person(database), "c4", expected="c3")
     prune_files(database, tmp_path, RETENTION, LATER)
     assert folders(tmp_path) == {"c3", "c4", "c5"}
 
@@ -107,7 +106,7 @@ def test_a_deletion_that_is_cut_off_goes_on(
             prune_files(database, tmp_path, RETENTION, LATER)
     assert marks(database) == {"c1", "c4"}
     with pytest.raises(RegistryError, match="retention deleted"):
-        Registry(database).promote("c4", expected="c3", verdict="approved", reason="test")
+        promote(one_person(database), "c4", expected="c3")
     prune_files(database, tmp_path, RETENTION, LATER)
     assert folders(tmp_path) == {"c2", "c3", "c5"}
 

@@ -18,6 +18,7 @@ from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.predictions import Prediction, PredictionLog
 from loan_default_assets.warehouse.registry import Registry
 from loan_default_assets_tests.opened_predictions import opened
+from loan_default_assets_tests.promoting import one_person, promote
 from loan_default_assets_tests.warehouse.samples import (
     classifier,
     ids,
@@ -35,7 +36,7 @@ def database(sample_database: Database) -> Database:
     registry = Registry(sample_database)
     for version in ("c1", "c2"):
         registry.register(classifier(version))
-    registry.promote("c1", expected=None, verdict="approved", reason="first")
+    promote(one_person(sample_database), "c1", expected=None)
     return sample_database
 
 

@@ -22,6 +22,7 @@ from loan_default_assets.warehouse.evaluations import EvaluationLog
 from loan_default_assets.warehouse.predictions import Prediction, PredictionLog
 from loan_default_assets.warehouse.registry import Registry
 from loan_default_assets.warehouse.sealed_features import seal
+from loan_default_assets_tests.promoting import one_person, promote
 from loan_default_assets_tests.warehouse.samples import classifier, performance, portfolio
 from loan_default_assets_tests.warehouse.verified_chains import verified
 
@@ -164,7 +165,7 @@ def test_decisions_of_the_release_before_are_recorded(database: Database) -> Non
 def test_a_decision_anchors_every_chain(database: Database) -> None:
     PredictionLog(database).append(predictions(7))
     EvaluationLog(database).record(performance("c1", 0.8), {"figure": float("nan")})
-    Registry(database, decided_by="ada").promote("c1", expected=None, verdict="approved", reason="good")
+    promote(one_person(database, "ada"), "c1", expected=None)
     ((anchors, decided_by),) = query(database, "SELECT anchors, decided_by FROM champion_decisions")
     assert decided_by == "ada"
     heads = query(
@@ -278,7 +279,7 @@ def test_what_was_recorded_before_is_linked_by_the_migration(database_url: str, 
         ("c3", "promoted", "c1", by),
     ]
     PredictionLog(database).append(predictions(5))
-    Registry(database).promote("c4", expected="c3", verdict="approved", reason="after")
+    promote(one_person(database), "c4", expected="c3")
     assert query(database, f"{decided} DESC LIMIT 1")[0][:3] == ("c4", "promoted", "c3")
     deviations, links, rows = verified(database)
     assert not deviations, deviations.first

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg2
 import pytest
 
+from loan_default_assets.warehouse.champion_decisions import announce
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.oversight import OversightLog
@@ -16,7 +17,9 @@ from loan_default_assets.warehouse.promotions import (
     PromotionOutcome,
     Promotions,
 )
-from loan_default_assets.warehouse.registry import Registry, RegistryError
+from loan_default_assets.warehouse.pruned_models import changing_models
+from loan_default_assets.warehouse.registry import Registry, RegistryError, promote_version
+from loan_default_assets_tests import promoting
 from loan_default_assets_tests.warehouse.samples import classifier, portfolio
 
 
@@ -29,8 +32,15 @@ def database(database_url: str) -> Database:
     for number, parent in ((1, None), (2, "c1"), (3, "c1")):
         registry.register(classifier(f"c{number}", parent=parent))
         if parent is None:
-            registry.promote("c1", expected=None, verdict="approved", reason="the first one")
+            promoting.promote(promotions(database, "eve", 1, F1_SCORE_THRESHOLD=0.7), "c1", expected=None)
     return database
+
+
+def promote_around_the_rule(database: Database, version: str) -> None:
+    """A promotion whose transaction asks nobody."""
+    with changing_models(database) as cursor:
+        announce(cursor, "mallory", signed=False)
+        promote_version(cursor, version, expected="c1", verdict="approved", reason="alone", signer=None)
 
 
 def promotions(database: Database, actor: str, approvals: int = 2, **policy: Any) -> Promotions:
@@ -57,7 +67,10 @@ def champion(database: Database) -> str | None:
 
 
 def recorded(database: Database) -> list[tuple[str, str]]:
-    return [(each.action, each.actor) for each in OversightLog(database).records()]
+    """Action and actor of every record after that of the policy under which `c1` was promoted."""
+    first, *others = ((each.action, each.actor) for each in OversightLog(database).records())
+    assert first == ("policy changed", "eve")
+    return others
 
 
 def test_one_person_promotes_where_none_other_is_required(database: Database) -> None:
@@ -188,9 +201,9 @@ def test_what_fails_before_the_promotion_leaves_neither_approval_nor_champion(da
 def test_the_database_refuses_a_promotion_without_approvals(database: Database) -> None:
     promote(database, "alice")
     with pytest.raises(WarehouseError, match="version c2 has 1 of the 2 approvals"):
-        Registry(database).promote("c2", expected="c1", verdict="approved", reason="around the rule")
+        promote_around_the_rule(database, "c2")
     with pytest.raises(WarehouseError, match="version c3 has 0 of the 2 approvals"):
-        Registry(database).promote("c3", expected="c1", verdict="approved", reason="around the rule")
+        promote_around_the_rule(database, "c3")
     assert champion(database) == "c1"
 
 
@@ -202,7 +215,7 @@ def test_a_rollback_does_not_wait(database: Database) -> None:
     assert (decision.action, decision.decided_by) == ("rolled back", "carol")
     # A former champion that is promoted again is no rollback.
     with pytest.raises(WarehouseError, match="version c2 has 0 of the 2 approvals"):
-        Registry(database).promote("c2", expected="c1", verdict="approved", reason="again")
+        promote_around_the_rule(database, "c2")
 
 
 def test_one_person_raises_the_number_of_approvals_and_several_lower_it(database: Database) -> None:
@@ -235,10 +248,11 @@ def test_a_changed_setting_is_recorded_with_who_and_when(database: Database) -> 
     changed.promote("c3", expected="c2", verdict="approved", reason="better", prepare=lambda: None)
     policies = [each for each in OversightLog(database).records() if each.action == "policy changed"]
     assert [(each.actor, each.details["F1_SCORE_THRESHOLD"]) for each in policies] == [
+        ("eve", 0.7),
         ("alice", 0.8),
         ("bob", 0.5),
     ]
-    assert "no reason was given" in policies[1].reason
+    assert "no reason was given" in policies[2].reason
     with pytest.raises(ApprovalRefused, match="are the recorded policy already"):
         changed.record_policy("nothing new")
 

@@ -10,7 +10,9 @@ import pytest
 
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
+from loan_default_assets.warehouse.promotions import Promotions
 from loan_default_assets.warehouse.registry import Registry, RegistryError, StaleChampion
+from loan_default_assets_tests.promoting import one_person, promote
 from loan_default_assets_tests.warehouse.samples import classifier
 
 
@@ -24,15 +26,16 @@ def registry(database: Database) -> Registry:
     return Registry(database)
 
 
-def promote(registry: Registry, version: str, expected: str | None) -> None:
-    registry.promote(version, expected=expected, verdict="approved", reason=f"test of {version}")
+@pytest.fixture
+def promotions(database: Database) -> Promotions:
+    return one_person(database)
 
 
 def champions(registry: Registry) -> dict[str, str]:
     return {record.version: record.status for record in registry.history()}
 
 
-def test_registration_is_idempotent_and_immutable(registry: Registry) -> None:
+def test_registration_is_idempotent_and_immutable(registry: Registry, promotions: Promotions) -> None:
     created = datetime(2024, 5, 1, 12, tzinfo=UTC)
     record = classifier(
         "c1", created_at=created, metrics={"f1": 0.81, "ks": float("nan"), "by_group": [1, 2]}
@@ -43,7 +46,7 @@ def test_registration_is_idempotent_and_immutable(registry: Registry) -> None:
     assert stored == replace(record, metrics={"f1": 0.81, "ks": None, "by_group": [1, 2]})
     with pytest.raises(RegistryError, match="c1 is registered with another threshold, artifact_sha256"):
         registry.register(replace(record, threshold=0.5, artifact_sha256="b" * 64))
-    promote(registry, "c1", None)
+    promote(promotions, "c1", expected=None)
     registry.register(record)
     champion = registry.champion()
     assert champion
@@ -80,12 +83,12 @@ def test_an_attempt_is_registered_once(
     assert {record.version for record in registry.history()} == {"c1", "c2"}
 
 
-def test_promotion_retires_the_champion_before(registry: Registry) -> None:
+def test_promotion_retires_the_champion_before(registry: Registry, promotions: Promotions) -> None:
     for version in ("c1", "c2"):
         registry.register(classifier(version))
     assert registry.champion() is None
-    promote(registry, "c1", None)
-    promoted = registry.promote("c2", expected="c1", verdict="approved_below_target", reason="better")
+    promote(promotions, "c1", expected=None)
+    promoted = promote(promotions, "c2", expected="c1", verdict="approved_below_target", reason="better")
     assert (promoted.status, promoted.verdict, promoted.reason) == (
         "champion",
         "approved_below_target",
@@ -94,7 +97,7 @@ def test_promotion_retires_the_champion_before(registry: Registry) -> None:
     assert promoted.promoted_at
     assert registry.champion() == promoted
     assert champions(registry) == {"c2": "champion", "c1": "retired"}
-    assert registry.promote("c2", expected="c1", verdict="approved", reason="again after a crash") == promoted
+    assert promote(promotions, "c2", expected="c1", reason="again after a crash") == promoted
 
 
 @pytest.mark.parametrize(
@@ -114,28 +117,33 @@ def test_promotion_retires_the_champion_before(registry: Registry) -> None:
     ],
 )
 def test_promotions_that_are_refused(
-    version: str, arguments: dict[str, Any], error: type[Exception], message: str, registry: Registry
+    version: str,
+    arguments: dict[str, Any],
+    error: type[Exception],
+    message: str,
+    registry: Registry,
+    promotions: Promotions,
 ) -> None:
     for record in (classifier("c1"), classifier("c2"), classifier("e1", kind="encoder", threshold=None)):
         registry.register(record)
-    promote(registry, "c1", None)
+    promote(promotions, "c1", expected=None)
     before = registry.history()
     with pytest.raises(error, match=message):
-        registry.promote(version, **({"verdict": "approved", "reason": "test"} | arguments))
+        promote(promotions, version, **arguments)
     assert registry.history() == before
 
 
-def test_twenty_concurrent_promotions(registry: Registry) -> None:
+def test_twenty_concurrent_promotions(registry: Registry, promotions: Promotions) -> None:
     versions = [f"c{i:02d}" for i in range(20)]
     for version in ("c-first", *versions):
         registry.register(classifier(version))
-    promote(registry, "c-first", None)
+    promote(promotions, "c-first", expected=None)
     barrier = threading.Barrier(len(versions))
 
     def compete(version: str) -> bool:
         barrier.wait()
         try:
-            promote(registry, version, "c-first")
+            promote(promotions, version, expected="c-first")
         except StaleChampion:
             return False
         return True
@@ -149,10 +157,12 @@ def test_twenty_concurrent_promotions(registry: Registry) -> None:
     assert set(statuses.values()) == {"candidate"}
 
 
-def test_only_the_index_prevents_a_second_champion(database: Database, registry: Registry) -> None:
+def test_only_the_index_prevents_a_second_champion(
+    database: Database, registry: Registry, promotions: Promotions
+) -> None:
     for version in ("c1", "c2"):
         registry.register(classifier(version))
-    promote(registry, "c1", None)
+    promote(promotions, "c1", expected=None)
     statement = "UPDATE model_metadata SET status = 'champion', promoted_at = now(), verdict = 'x' WHERE version = 'c2'"
     with pytest.raises(WarehouseError, match="one_champion"), database.transaction() as cursor:
         cursor.execute(statement)
@@ -162,10 +172,10 @@ def test_only_the_index_prevents_a_second_champion(database: Database, registry:
         assert cursor.rowcount == 1
 
 
-def test_each_rollback_restores_the_previous_champion(registry: Registry) -> None:
+def test_each_rollback_restores_the_previous_champion(registry: Registry, promotions: Promotions) -> None:
     for previous, version in zip([None, "c1", "c2"], ["c1", "c2", "c3"], strict=True):
         registry.register(classifier(version, parent=previous))
-        promote(registry, version, previous)
+        promote(promotions, version, expected=previous)
     back = registry.rollback("it refuses every application")
     assert (back.version, back.status, back.verdict) == ("c2", "champion", "approved")
     assert back.reason == "restored after the rollback of c3: it refuses every application"
@@ -178,14 +188,14 @@ def test_each_rollback_restores_the_previous_champion(registry: Registry) -> Non
     champion = registry.champion()
     assert champion
     assert champion.version == "c1"
-    promote(registry, "c3", "c1")
+    promote(promotions, "c3", expected="c1")
     assert champions(registry) == {"c3": "champion", "c2": "rejected", "c1": "retired"}
 
 
-def test_rejection(registry: Registry) -> None:
+def test_rejection(registry: Registry, promotions: Promotions) -> None:
     for version in ("c1", "c2"):
         registry.register(classifier(version))
-    promote(registry, "c1", None)
+    promote(promotions, "c1", expected=None)
     rejected = registry.reject("c2", "worse")
     assert (rejected.status, rejected.reason) == ("rejected", "worse")
     assert registry.reject("c2", "once more") == rejected

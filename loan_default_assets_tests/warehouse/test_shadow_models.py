@@ -26,6 +26,7 @@ from loan_default_assets.warehouse.shadow_models import (
     shadow_record,
 )
 from loan_default_assets.warehouse.shadow_pairs import matured_pairs
+from loan_default_assets_tests.promoting import one_person, promote
 from loan_default_assets_tests.warehouse.samples import classifier, ids, portfolio, processed, raw
 
 HASH = "p" * 64
@@ -40,7 +41,7 @@ def database(database_url: str) -> Database:
     registry = Registry(database)
     for version in ("champion", "shadow"):
         registry.register(classifier(version, trained_to=date(2024, 1, 31)))
-    registry.promote("champion", expected=None, verdict="approved", reason="a test")
+    promote(one_person(database), "champion", expected=None)
     registry.reject("shadow", "a test")
     ShadowLog(database).begin("shadow")
     return database
@@ -253,7 +254,7 @@ def test_the_setting_names_a_model(database: Database) -> None:
     assert shadow_record(registry, LAST_REJECTED, HASH).version == "shadow", "a candidate awaits its verdict"
     registry.reject("newer", "a test")
     assert shadow_record(registry, LAST_REJECTED, HASH).version == "newer"
-    registry.promote("newer", expected="champion", verdict="approved", reason="a test")
+    promote(one_person(database), "newer", expected="champion")
     registry.rollback("a test")
     assert shadow_record(registry, LAST_REJECTED, HASH).version == "shadow", (
         "a former champion is no candidate"
@@ -330,5 +331,5 @@ def test_pairs_are_of_the_present_champion_or_the_last_one(database: Database) -
         return found.champion
 
     assert compared() == "champion"
-    registry.promote("shadow", expected="champion", verdict="approved", reason="a test")
+    promote(one_person(database), "shadow", expected="champion")
     assert compared() == "other", "the last one that answered"
