@@ -84,12 +84,6 @@ class Loans:
         self.loaded = LoadedPartitions(database)
         self._feature_hash = portfolio.hash[:16]
 
-    def replace_raw(self, key: str, frame: pd.DataFrame) -> Replaced:
-        """Replace all raw rows of the partition by the frame of a `sources.RawPartition`."""
-        of = pd.Categorical.from_codes(np.zeros(len(frame), np.int8), [key])
-        (replaced,) = self.replace_raw_partitions([key], [(of, frame)])
-        return replaced
-
     def replace_raw_partitions(
         self,
         keys: Sequence[str],
@@ -100,7 +94,7 @@ class Loans:
 
         Args:
             keys: The partitions.
-            rows: The partition key of each row, and the rows as in the frame of a `sources.RawPartition`.
+            rows: The partition key of each row, and the rows as in `sources.RawRows`.
             record: As for PartitionedTable.replace.
         """
         chunks = (
@@ -110,11 +104,6 @@ class Loans:
         return PartitionedTable("raw_data", tuple(self._raw_schema().names)).replace(
             self._database, keys, chunks, record
         )
-
-    def replace_processed(self, key: str, rows: LoanRows) -> Replaced:
-        """Replace all processed rows of the partition by rows made under this portfolio."""
-        (replaced,) = self.replace_processed_partitions([key], [rows])
-        return replaced
 
     def replace_processed_partitions(
         self,
@@ -130,7 +119,7 @@ class Loans:
         return PartitionedTable("processed_data", _PROCESSED).replace(self._database, keys, chunks, record)
 
     def read_raw(self, key: str) -> pd.DataFrame:
-        """The partition's rows with the dtypes of `sources.RawPartition`, ordered by loan id, numbered from 1."""
+        """The partition's rows with the dtypes of `sources.RawRows`, ordered by loan id, numbered from 1."""
         with self._database.transaction() as cursor:
             return self._read_raw(cursor, [key]).drop(columns="partition_key")
 

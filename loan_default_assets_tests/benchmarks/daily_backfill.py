@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,14 +15,16 @@ from loan_default_assets.commands.materialize import materialize
 from loan_default_assets.commands.session import Session, definitions
 from loan_default_assets.orchestration import jobs
 from loan_default_assets.portfolio import features
-from loan_default_assets.portfolio.checks import pandera_schema
-from loan_default_assets.portfolio.ingest import sources
+from loan_default_assets.portfolio.checks.pandera_schema import row_violations
+from loan_default_assets.portfolio.ingest.sources import RawRows, read_rows
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets.warehouse.loans import LoanRows, Loans
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.orchestration.platform import Platform
+from loan_default_assets_tests.portfolio.partition_rows import gathered
+from loan_default_assets_tests.warehouse.one_partition import replace_processed, replace_raw
 
 _DAYS, _ROWS = 365, 1000
 _ASSETS = ["raw_loans", "processed_features"]
@@ -97,13 +99,16 @@ def _ended(backfill: object) -> bool:
     return str(status.value) == "COMPLETED_SUCCESS"
 
 
+def _checked(portfolio: Portfolio, keys: Sequence[str]) -> Iterator[RawRows]:
+    for rows in read_rows(portfolio, keys, today=date.today()):
+        assert not row_violations(portfolio, rows.keys, rows.frame, date.today())
+        yield rows
+
+
 def _plain(portfolio: Portfolio, loans: Loans, keys: Sequence[str]) -> None:
     """The same reading, checks, features and tables in a plain loop, without Dagster."""
-    for part, violations in pandera_schema.validate_partitions(
-        portfolio, sources.read_partitions(portfolio, keys, today=date.today()), date.today()
-    ):
-        assert not violations
-        loans.replace_raw(part.key, part.frame)
+    for part in gathered(keys, _checked(portfolio, keys)):
+        replace_raw(loans, part.key, part.frame)
         frame = part.frame
         matrix = features.transform(portfolio, frame, frame["as_of"].to_numpy())
         rows = LoanRows(
@@ -115,4 +120,4 @@ def _plain(portfolio: Portfolio, loans: Loans, keys: Sequence[str]) -> None:
             label=frame["label"].fillna(-1).to_numpy().astype(np.int8),
             label_observed_at=frame["label_observed_at"].to_numpy().astype("datetime64[D]"),
         )
-        loans.replace_processed(part.key, rows)
+        replace_processed(loans, part.key, rows)

@@ -19,6 +19,7 @@ from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.registry import Registry
 from loan_default_assets_tests.promoting import one_person, promote
 from loan_default_assets_tests.warehouse import samples
+from loan_default_assets_tests.warehouse.one_partition import replace_processed
 
 START = date(2024, 1, 1)
 
@@ -50,7 +51,7 @@ class Ticking:
         """A new day with about that many labels, all matured by the day after it."""
         day = START + timedelta(days=next(self._days))
         rows = samples.processed(samples.ids(matured * 3 // 2), key=day.isoformat(), horizon=1)
-        Loans(self.database, self.portfolio).replace_processed(day.isoformat(), rows)
+        replace_processed(Loans(self.database, self.portfolio), day.isoformat(), rows)
 
     def model(self, attempt: int, snapshot: str, labels: int, **changes: Any) -> str:
         """A registered candidate."""

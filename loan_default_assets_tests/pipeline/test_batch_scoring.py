@@ -20,6 +20,7 @@ from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests.databases import fresh_database
 from loan_default_assets_tests.pipeline.bank_steps import LOG, BankSteps
 from loan_default_assets_tests.promoting import promote
+from loan_default_assets_tests.warehouse.one_partition import replace_processed
 
 ROWS = "SELECT partition_key, loan_id, model_version, probability, decision FROM scored_loans ORDER BY 1, 2"
 PROVENANCE = "SELECT * FROM scored_partitions ORDER BY partition_key, scored_at"
@@ -95,7 +96,7 @@ def test_the_record_tells_other_features_and_other_scores_apart(
     before = score(bank, [key]).described[0]
     rows = bank.loans.read_processed(keys=[key])
     rows.numerical[0, 0] += 1
-    bank.loans.replace_processed(key, rows)
+    replace_processed(bank.loans, key, rows)
     other = score(bank, [key]).described[0]
     assert other.features_sha256 != before.features_sha256
     predict = Predictor.predict
@@ -154,14 +155,14 @@ def test_what_is_missing_is_said_before_anything_is_scored(steps: BankSteps) -> 
 def test_loans_without_features_are_not_passed_over(bank: BankSteps) -> None:
     key = bank.keys[8]
     rows = bank.loans.read_processed(keys=[key])
-    bank.loans.replace_processed(key, bank.loans.read_processed(keys=[]))
+    replace_processed(bank.loans, key, bank.loans.read_processed(keys=[]))
     before = select(bank, ROWS)
     try:
         with pytest.raises(NoRowsError, match=f"1 partitions have no features of their present loans: {key}"):
             score(bank, [bank.keys[7], key])
         assert select(bank, ROWS) == before
     finally:
-        bank.loans.replace_processed(key, rows)
+        replace_processed(bank.loans, key, rows)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,11 +8,9 @@ import pytest
 from loan_default_assets.pipeline import make_features
 from loan_default_assets.pipeline.pipeline_errors import ChecksFailedError
 from loan_default_assets.portfolio.features import Features, transform
-from loan_default_assets.portfolio.ingest import sources
-from loan_default_assets.portfolio.ingest.sources import Chunk
-from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.pipeline.bank_steps import BankSteps
+from loan_default_assets_tests.portfolio.partition_rows import small_chunks
 
 
 def test_partitions_are_loaded_once(steps: BankSteps) -> None:
@@ -103,20 +99,6 @@ def test_features_that_break_their_schema_are_not_stored(
     assert {violation.column for _, violation in check.violations} == set(steps.portfolio.features.numerical)
     assert {key for key, _ in check.violations} == {"2025-01-01 to 2025-01-02"}
     assert steps.loans.counts()["processed_data"] == 0
-
-
-def small_chunks(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
-    """The file's rows in chunks of this size."""
-    read = sources.file_chunks
-
-    def chunks(portfolio: Portfolio, **given: Any) -> Iterator[Chunk]:
-        for chunk in read(portfolio, **given):
-            total = len(next(iter(chunk.values())))
-            for first in range(0, total, rows):
-                yield {name: cells.slice(first, rows) for name, cells in chunk.items()}
-
-    monkeypatch.setattr(sources, "file_chunks", chunks)
-    monkeypatch.setattr(sources, "_ROWS_PER_BATCH", 2 * rows)
 
 
 def test_the_rows_do_not_depend_on_the_chunks_of_the_source(

@@ -3,8 +3,8 @@
 from datetime import date
 from pathlib import Path
 
-from loan_default_assets.portfolio.ingest.sources import RawPartition, read_partitions
 from loan_default_assets.portfolio.spec import Portfolio, load
+from loan_default_assets_tests.portfolio.partition_rows import PartitionRows, read_partitions
 
 TODAY = date(2024, 6, 1)
 
@@ -58,6 +58,6 @@ def bank(folder: Path, csv: str | bytes = CSV, *changes: tuple[str, str]) -> Por
     return portfolio(folder, *changes)
 
 
-def partitions(p: Portfolio, keys: list[str] | None = None, today: date = TODAY) -> list[RawPartition]:
+def partitions(p: Portfolio, keys: list[str] | None = None, today: date = TODAY) -> list[PartitionRows]:
     """The requested partitions, or all of them."""
-    return list(read_partitions(p, KEYS if keys is None else keys, today=today))
+    return read_partitions(p, KEYS if keys is None else keys, today=today)

@@ -19,6 +19,7 @@ from loan_default_assets.warehouse.record_lines import ErasedSubject
 from loan_default_assets.warehouse.registry import Registry
 from loan_default_assets_tests.databases import fresh_database
 from loan_default_assets_tests.warehouse.connection_pooler import pooled, program
+from loan_default_assets_tests.warehouse.one_partition import replace_processed, replace_raw
 from loan_default_assets_tests.warehouse.samples import (
     classifier,
     ids,
@@ -62,8 +63,8 @@ def work(database: Database) -> list[object]:
         key = f"2024-01-0{number + 1}"
         with database.connected() as connected:
             own = Loans(connected, portfolio())
-            own.replace_raw(key, raw(ids(50), key=key))
-            own.replace_processed(key, processed(ids(50), key=key))
+            replace_raw(own, key, raw(ids(50), key=key))
+            replace_processed(own, key, processed(ids(50), key=key))
             PredictionLog(connected).append_lines([line(IN_MARCH), line(IN_APRIL)])
             return [len(frame) for frame in own.read_raw_batches([key])]
 

@@ -26,6 +26,7 @@ from loan_default_assets.warehouse.record_lines import ErasedSubject
 from loan_default_assets.warehouse.registry import Registry
 from loan_default_assets.warehouse.sealed_features import seal
 from loan_default_assets_tests.opened_predictions import opened
+from loan_default_assets_tests.warehouse.one_partition import replace_processed, replace_raw
 from loan_default_assets_tests.warehouse.samples import DAY, classifier, ids, portfolio, processed, raw
 
 NAMES = ids(6)
@@ -40,8 +41,8 @@ def database(sample_database: Database) -> Database:
     Registry(sample_database).register(classifier("c1"))
     loans = Loans(sample_database, portfolio())
     for key in (DAY, "2024-01-02"):
-        loans.replace_raw(key, raw(NAMES, key=key))
-        loans.replace_processed(key, processed(NAMES, key=key))
+        replace_raw(loans, key, raw(NAMES, key=key))
+        replace_processed(loans, key, processed(NAMES, key=key))
     log = PredictionLog(sample_database)
     log.append([prediction(loan) for loan in NAMES for _ in range(2)])
     log.append([prediction(None, request_id=REQUEST, position=position) for position in range(2)])
@@ -138,8 +139,8 @@ def test_batch_scores_of_the_loan_go_and_do_not_come_back(database: Database) ->
     assert erasures.find(database, LOAN).batch_scores == 1
     # As where the source no longer has the loan, and nothing but its scores is left.
     for key in (DAY, "2024-01-02"):
-        Loans(database, portfolio()).replace_raw(key, raw([NAMES[0]], key=key))
-        Loans(database, portfolio()).replace_processed(key, processed([NAMES[0]], key=key))
+        replace_raw(Loans(database, portfolio()), key, raw([NAMES[0]], key=key))
+        replace_processed(Loans(database, portfolio()), key, processed([NAMES[0]], key=key))
     assert erasures.find(database, ErasedSubject.of("loan", NAMES[3])).anything
     erasures.erase(database, LOAN)
     assert query(database, "SELECT loan_id FROM scored_loans ORDER BY 1") == [
@@ -276,11 +277,11 @@ def test_rows_that_a_source_still_has_are_skipped(database: Database) -> None:
     erasures.erase(database, LOAN)
     loans = Loans(database, portfolio())
     hashes = {table: loans.table_hash(table) for table in ("raw_data", "processed_data")}
-    assert loans.replace_raw(DAY, raw(NAMES)) == Replaced(5, changed=False, erased=1)
-    assert loans.replace_processed(DAY, processed(NAMES)) == Replaced(5, changed=False, erased=1)
+    assert replace_raw(loans, DAY, raw(NAMES)) == Replaced(5, changed=False, erased=1)
+    assert replace_processed(loans, DAY, processed(NAMES)) == Replaced(5, changed=False, erased=1)
     assert {table: loans.table_hash(table) for table in hashes} == hashes, "as the erasure left them"
-    assert loans.replace_raw("2024-01-03", raw([NAMES[1]], key="2024-01-03")) == Replaced(0, False, 1)
-    assert loans.replace_raw(DAY, raw(ids(7))) == Replaced(6, changed=True, erased=1)
+    assert replace_raw(loans, "2024-01-03", raw([NAMES[1]], key="2024-01-03")) == Replaced(0, False, 1)
+    assert replace_raw(loans, DAY, raw(ids(7))) == Replaced(6, changed=True, erased=1)
     assert NAMES[1] not in rows(database, "raw_data")
     assert not any(state.stale for key, state in loans.partitions().items() if key != DAY)
 

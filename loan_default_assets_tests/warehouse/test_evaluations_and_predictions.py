@@ -19,6 +19,7 @@ from loan_default_assets.warehouse.predictions import Prediction, PredictionLog
 from loan_default_assets.warehouse.registry import Registry
 from loan_default_assets_tests.opened_predictions import opened
 from loan_default_assets_tests.promoting import one_person, promote
+from loan_default_assets_tests.warehouse.one_partition import replace_processed, replace_raw
 from loan_default_assets_tests.warehouse.samples import (
     classifier,
     ids,
@@ -170,14 +171,14 @@ def test_live_performance_equals_a_direct_computation(predictions: PredictionLog
     loans = Loans(database, portfolio())
     names = ids(400)
     frame = raw(names)
-    loans.replace_raw("2024-01-01", frame)
+    replace_raw(loans, "2024-01-01", frame)
     # The second partition moves the cutoff to the date from which the labels of the first count.
     for key in ("2024-01-01", "2024-01-31"):
-        loans.replace_processed(key, processed(ids(1), key=key))
+        replace_processed(loans, key, processed(ids(1), key=key))
     immature = raw(["immature"], key="2024-01-31").assign(
         label=1.0, label_observed_at=pd.Timestamp("2024-03-01")
     )
-    loans.replace_raw("2024-01-31", immature)
+    replace_raw(loans, "2024-01-31", immature)
     score = np.random.default_rng(0).integers(0, 20, len(names)) / 20
     first_scores = [prediction(loan_id=name, probability=0.99, decision=1) for name in names[:50]]
     served = [

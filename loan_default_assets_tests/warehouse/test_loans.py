@@ -16,6 +16,7 @@ from loan_default_assets.warehouse.copy.loan_rows import LoanRows
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.loans import DefaultRate, Loans, PartitionState, Replaced
+from loan_default_assets_tests.warehouse.one_partition import replace_processed, replace_raw
 from loan_default_assets_tests.warehouse.samples import COLUMNS, DAY, ids, portfolio, processed, raw
 
 NEXT = "2024-01-02"
@@ -38,10 +39,10 @@ def equal(one: LoanRows, other: LoanRows) -> bool:
 @pytest.mark.parametrize("n", [0, 1, 7, 26_000])
 def test_raw_rows_round_trip(n: int, loans: Loans) -> None:
     frame = raw(ids(n))
-    assert loans.replace_raw(DAY, frame) == Replaced(n, changed=n > 0)
+    assert replace_raw(loans, DAY, frame) == Replaced(n, changed=n > 0)
     read = loans.read_raw(DAY)
     pd.testing.assert_frame_equal(read, frame, check_categorical=False)
-    assert loans.replace_raw(DAY, read.sample(frac=1, random_state=1)) == Replaced(n, changed=False)
+    assert replace_raw(loans, DAY, read.sample(frac=1, random_state=1)) == Replaced(n, changed=False)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_raw_rows_round_trip(n: int, loans: Loans) -> None:
 )
 def test_processed_rows_round_trip_in_order(names: list[str], loans: Loans) -> None:
     rows = processed(names)
-    assert loans.replace_processed(DAY, rows) == Replaced(len(names), changed=True)
+    assert replace_processed(loans, DAY, rows) == Replaced(len(names), changed=True)
     read = loans.read_processed()
     order = np.argsort(rows.loan_id)
     for field in (
@@ -63,7 +64,7 @@ def test_processed_rows_round_trip_in_order(names: list[str], loans: Loans) -> N
     ):
         np.testing.assert_array_equal(getattr(read, field), getattr(rows, field)[order])
         assert getattr(read, field).dtype.kind == getattr(rows, field).dtype.kind
-    assert loans.replace_processed(DAY, read) == Replaced(len(names), changed=False)
+    assert replace_processed(loans, DAY, read) == Replaced(len(names), changed=False)
 
 
 def test_the_special_values_of_features(loans: Loans) -> None:
@@ -71,7 +72,7 @@ def test_the_special_values_of_features(loans: Loans) -> None:
     rows.numerical[:] = np.array([np.nan, -0.0, np.finfo("f4").max, np.finfo("f4").tiny])
     rows.categorical[:, 0] = [0, 1, 32_767, 2]
     rows = replace(rows, as_of=np.array(["1899-01-01", "2262-01-01", "NaT", "2000-01-01"], "datetime64[D]"))
-    loans.replace_processed(DAY, rows)
+    replace_processed(loans, DAY, rows)
     assert equal(loans.read_processed(), rows)
 
 
@@ -90,7 +91,7 @@ def test_a_portfolio_without_categories_or_without_numbers(
         numerical=whole.numerical[:, : len(names.numerical)],
         categorical=whole.categorical[:, : len(names.categorical)],
     )
-    loans.replace_processed(DAY, rows)
+    replace_processed(loans, DAY, rows)
     assert equal(loans.read_processed(), rows)
 
 
@@ -123,8 +124,8 @@ def test_the_digest_does_not_depend_on_how_the_texts_are_divided(
 
 def test_only_rows_of_this_portfolio_known_by_the_cutoff(database: Database, loans: Loans) -> None:
     for key in (DAY, NEXT):
-        loans.replace_raw(key, raw(ids(10), key=key))
-        loans.replace_processed(key, processed(ids(10), key=key))
+        replace_raw(loans, key, raw(ids(10), key=key))
+        replace_processed(loans, key, processed(ids(10), key=key))
     known = [len(loans.read_processed(cutoff=date(2024, 1, day))) for day in (1, 2, 3)]
     assert known == [0, 10, 20]
     assert list(np.unique(loans.read_processed(keys=[NEXT, "2024-02-01"]).partition_key)) == [NEXT]
@@ -141,7 +142,7 @@ def test_only_rows_of_this_portfolio_known_by_the_cutoff(database: Database, loa
     assert later.cutoff() is None
     assert later.partitions()[DAY] == PartitionState(10, 10, stale=True)
     rows = processed(ids(10))
-    later.replace_processed(DAY, replace(rows, numerical=np.hstack([rows.numerical, rows.numerical[:, :1]])))
+    replace_processed(later, DAY, replace(rows, numerical=np.hstack([rows.numerical, rows.numerical[:, :1]])))
     assert not later.partitions()[DAY].stale
     assert len(later.read_processed()) == 10
     assert len(loans.read_processed()) == 10
@@ -155,7 +156,7 @@ def test_data_of_a_partition_that_has_not_ended_are_known_up_to_today(
     p = portfolio().model_copy(update={"cadence": cadence})
     key = p.partition_of(today)
     rows = processed(ids(5), key=today.isoformat())
-    Loans(database, p).replace_processed(key, replace(rows, partition_key=np.full(5, key)))
+    replace_processed(Loans(database, p), key, replace(rows, partition_key=np.full(5, key)))
     assert Loans(database, p).cutoff() == today
     with database.transaction() as cursor:
         cursor.execute("SELECT cutoff FROM data_cutoff")
@@ -177,17 +178,17 @@ def test_a_portfolio_without_dates_has_no_cutoff(database_url: str) -> None:
         numerical=rows.numerical[:, :1],
         categorical=rows.categorical[:, :0],
     )
-    loans.replace_processed("snapshot", rows)
+    replace_processed(loans, "snapshot", rows)
     assert loans.cutoff() is None
     assert equal(loans.read_processed(cutoff=date(2000, 1, 1)), rows)
 
 
 def test_a_smaller_partition_replaces_a_larger_one(loans: Loans) -> None:
-    loans.replace_raw(DAY, raw(ids(10)))
-    loans.replace_raw(NEXT, raw(ids(10), key=NEXT))
-    assert loans.replace_raw(DAY, raw(ids(4))) == Replaced(4, changed=True)
-    assert loans.replace_raw(DAY, raw([])) == Replaced(0, changed=True)
-    assert loans.replace_raw(DAY, raw([])) == Replaced(0, changed=False)
+    replace_raw(loans, DAY, raw(ids(10)))
+    replace_raw(loans, NEXT, raw(ids(10), key=NEXT))
+    assert replace_raw(loans, DAY, raw(ids(4))) == Replaced(4, changed=True)
+    assert replace_raw(loans, DAY, raw([])) == Replaced(0, changed=True)
+    assert replace_raw(loans, DAY, raw([])) == Replaced(0, changed=False)
     assert loans.counts() == {
         **{"raw_data": 10, "processed_data": 0, "model_metadata": 0, "predictions": 0, "model_performance": 0}
     }
@@ -198,9 +199,9 @@ def test_rows_and_the_first_partition_of_a_table(
 ) -> None:
     assert Loans(Database(database_url, "not_migrated"), portfolio()).first_partition() is None
     assert loans.first_partition() is None
-    loans.replace_raw(NEXT, raw(ids(3), key=NEXT))
+    replace_raw(loans, NEXT, raw(ids(3), key=NEXT))
     assert loans.first_partition() == NEXT
-    loans.replace_raw(DAY, raw(ids(2)))
+    replace_raw(loans, DAY, raw(ids(2)))
     assert loans.first_partition() == DAY
     assert [loans.total_rows(table) for table in ("raw_data", "processed_data", "scored_loans")] == [5, 0, 0]
     monkeypatch.setattr(table_hashes, "_MOST_COUNTED", -1)
@@ -209,15 +210,15 @@ def test_rows_and_the_first_partition_of_a_table(
 
 def test_table_hashes_do_not_depend_on_order_or_history(loans: Loans) -> None:
     for key in (DAY, NEXT):
-        loans.replace_raw(key, raw(ids(10), key=key))
-        loans.replace_processed(key, processed(ids(10), key=key))
+        replace_raw(loans, key, raw(ids(10), key=key))
+        replace_processed(loans, key, processed(ids(10), key=key))
     before = {table: loans.table_hash(table) for table in loans.counts()}
-    loans.replace_raw(DAY, raw(ids(10), seed=1))
+    replace_raw(loans, DAY, raw(ids(10), seed=1))
     assert loans.table_hash("raw_data") != before["raw_data"]
     for key in (NEXT, DAY):
-        loans.replace_raw(key, raw(ids(10), key=key).iloc[::-1])
-        loans.replace_processed(key, processed(ids(10, 5), key=key))
-        loans.replace_processed(key, processed(ids(10), key=key))
+        replace_raw(loans, key, raw(ids(10), key=key).iloc[::-1])
+        replace_processed(loans, key, processed(ids(10, 5), key=key))
+        replace_processed(loans, key, processed(ids(10), key=key))
     assert {table: loans.table_hash(table) for table in loans.counts()} == before
     with pytest.raises(WarehouseError, match="none of the tables"):
         loans.table_hash("pg_class")
@@ -243,10 +244,10 @@ def broken(**columns: Any) -> pd.DataFrame:
     ],
 )
 def test_invalid_raw_rows_change_nothing(frame: pd.DataFrame, message: str, loans: Loans) -> None:
-    loans.replace_raw(DAY, raw(ids(3)))
+    replace_raw(loans, DAY, raw(ids(3)))
     before = loans.table_hash("raw_data")
     with pytest.raises(WarehouseError, match=message):
-        loans.replace_raw(DAY, frame)
+        replace_raw(loans, DAY, frame)
     assert loans.table_hash("raw_data") == before
 
 
@@ -261,10 +262,10 @@ def test_invalid_raw_rows_change_nothing(frame: pd.DataFrame, message: str, loan
     ],
 )
 def test_invalid_features_change_nothing(change: dict[str, np.ndarray], message: str, loans: Loans) -> None:
-    loans.replace_processed(DAY, processed(ids(3)))
+    replace_processed(loans, DAY, processed(ids(3)))
     before = loans.table_hash("processed_data")
     with pytest.raises(WarehouseError, match=message):
-        loans.replace_processed(DAY, replace(processed(ids(5)), **change))
+        replace_processed(loans, DAY, replace(processed(ids(5)), **change))
     assert loans.table_hash("processed_data") == before
 
 
@@ -273,14 +274,14 @@ def test_two_writers_and_readers_of_one_partition(loans: Loans) -> None:
     sizes = {200: 1, 300: 2}
     states = {size: processed(ids(size), seed=seed) for size, seed in sizes.items()}
     digests = {rows.digest() for rows in states.values()}
-    loans.replace_processed(DAY, states[200])
-    loans.replace_raw(DAY, raw(ids(200)))
+    replace_processed(loans, DAY, states[200])
+    replace_raw(loans, DAY, raw(ids(200)))
     done = threading.Event()
 
     def write(size: int) -> None:
         for _ in range(15):
-            loans.replace_processed(DAY, states[size])
-            loans.replace_raw(DAY, raw(ids(size)))
+            replace_processed(loans, DAY, states[size])
+            replace_raw(loans, DAY, raw(ids(size)))
 
     def read() -> tuple[set[str], set[int]]:
         seen: set[str] = set()
@@ -306,5 +307,5 @@ def test_two_writers_and_readers_of_one_partition(loans: Loans) -> None:
 def test_writers_of_different_partitions_do_not_block_each_other(database: Database, loans: Loans) -> None:
     with database.transaction() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"sample.raw_data.{DAY}",))
-        loans.replace_raw(NEXT, raw(ids(3), key=NEXT))
+        replace_raw(loans, NEXT, raw(ids(3), key=NEXT))
     assert loans.counts()["raw_data"] == 3

@@ -23,6 +23,7 @@ from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.partition_writes import PartitionedTable
 from loan_default_assets.warehouse.predictions import PredictionLog
 from loan_default_assets.warehouse.registry import Registry
+from loan_default_assets_tests.warehouse.one_partition import replace_processed, replace_raw
 from loan_default_assets_tests.warehouse.samples import (
     COLUMNS,
     DAY,
@@ -182,13 +183,13 @@ def released(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         migrations.apply(cursor, "sample", portfolio(), folder)
     loans, registry = Loans(database, portfolio()), Registry(database)
     names = ids(300)
-    loans.replace_raw(DAY, raw(names))
+    replace_raw(loans, DAY, raw(names))
     immature = raw(["immature"], key="2024-01-31").assign(
         label=1.0, label_observed_at=pd.Timestamp("2024-03-01")
     )
-    loans.replace_raw("2024-01-31", immature)
+    replace_raw(loans, "2024-01-31", immature)
     for key in (DAY, "2024-01-31"):
-        loans.replace_processed(key, processed(names, key=key))
+        replace_processed(loans, key, processed(names, key=key))
     for version in ("c1", "c2"):
         registry.register(classifier(version))
         EvaluationLog(database).record(performance(version, 0.8))

@@ -16,6 +16,7 @@ from loan_default_assets.warehouse import partition_writes
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import DuplicateRow, WarehouseError
 from loan_default_assets.warehouse.loans import LoanRows, Loans, Replaced
+from loan_default_assets_tests.warehouse.one_partition import replace_raw
 from loan_default_assets_tests.warehouse.samples import ids, portfolio, processed, raw
 
 KEYS = [(date(2024, 1, 1) + timedelta(days=day)).isoformat() for day in range(12)]
@@ -54,7 +55,7 @@ def chunks(
 @pytest.mark.parametrize("rows", [1, 10, 1000])
 def test_partitions_together_are_the_same_as_one_by_one(rows: int, loans: Loans) -> None:
     for key, frame in frames().items():
-        loans.replace_raw(key, frame)
+        replace_raw(loans, key, frame)
     before = loans.table_hash("raw_data")
     sizes = [len(frame) for frame in frames().values()]
 
@@ -86,7 +87,7 @@ def test_rows_that_did_not_arrive_change_nothing(loans: Loans, monkeypatch: pyte
 def test_new_changed_unchanged_emptied_and_empty_partitions(loans: Loans) -> None:
     same, larger, other, emptied, empty, new, left = KEYS[:7]
     for key in (same, larger, other, emptied, left):
-        loans.replace_raw(key, raw(ids(6), key=key))
+        replace_raw(loans, key, raw(ids(6), key=key))
     given = {
         new: raw(ids(2), key=new),
         larger: raw(ids(9), key=larger),

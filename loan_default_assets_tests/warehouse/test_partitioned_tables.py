@@ -22,6 +22,7 @@ from loan_default_assets.warehouse.predictions import Prediction, PredictionLog
 from loan_default_assets.warehouse.registry import Registry
 from loan_default_assets.warehouse.sealed_features import seal
 from loan_default_assets.warehouse.table_sizes import table_sizes
+from loan_default_assets_tests.warehouse.one_partition import replace_raw
 from loan_default_assets_tests.warehouse.samples import classifier, ids, portfolio, raw
 from loan_default_assets_tests.warehouse.verified_chains import verified
 
@@ -172,7 +173,7 @@ def test_grants_views_and_new_rows_of_a_migrated_table(undivided: Database) -> N
     undivided.migrate(portfolio())
     loans, log = Loans(undivided, portfolio()), PredictionLog(undivided)
     for key in ("2024-01-02", "2025-01-01"):
-        loans.replace_raw(key, raw(ids(3), key=key))
+        replace_raw(loans, key, raw(ids(3), key=key))
     log.append([prediction(IN_MARCH), prediction(IN_APRIL)])
     assert partitions(undivided, "raw_data") == ["raw_data_2025", "raw_data_before_2025", "raw_data_undated"]
     assert partitions(undivided, "predictions") == ["predictions_2024_04", "predictions_before_2024_04"]
@@ -234,7 +235,7 @@ def test_deliveries_of_one_request_with_different_times_at_once(database: Databa
 def test_periods_are_created_by_the_first_writer_of_several(database: Database) -> None:
     def write(number: int) -> None:
         key = f"{2020 + number % 3}-12-31"
-        Loans(database, portfolio()).replace_raw(key, raw(ids(3), key=key))
+        replace_raw(Loans(database, portfolio()), key, raw(ids(3), key=key))
         PredictionLog(database).append_lines([line(IN_MARCH), line(IN_APRIL), line(IN_MARCH)])
 
     with ThreadPoolExecutor(8) as pool:
@@ -247,7 +248,7 @@ def test_periods_are_created_by_the_first_writer_of_several(database: Database) 
 
 
 def test_partitions_without_a_date(database: Database) -> None:
-    Loans(database, portfolio()).replace_raw("snapshot", raw(ids(3)))
+    replace_raw(Loans(database, portfolio()), "snapshot", raw(ids(3)))
     assert execute(database, "SELECT count(*) FROM raw_data_undated") == [(3,)]
 
 

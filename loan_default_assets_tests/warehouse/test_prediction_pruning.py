@@ -22,6 +22,7 @@ from loan_default_assets.warehouse.prediction_pruning import months_before, prun
 from loan_default_assets.warehouse.predictions import Prediction, PredictionLog
 from loan_default_assets.warehouse.registry import Registry
 from loan_default_assets_tests.opened_predictions import opened
+from loan_default_assets_tests.warehouse.one_partition import replace_processed, replace_raw
 from loan_default_assets_tests.warehouse.samples import classifier, ids, portfolio, processed, raw
 
 MARCH, APRIL, MAY = date(2024, 3, 1), date(2024, 4, 1), date(2024, 5, 1)
@@ -40,8 +41,8 @@ def database(sample_database: Database) -> Database:
         Registry(sample_database).register(classifier(version))
     loans = Loans(sample_database, portfolio())
     observed = [pd.Timestamp("2024-02-01"), pd.Timestamp("2024-02-01"), pd.Timestamp("2024-06-01")]
-    loans.replace_raw("2024-01-01", raw(ids(3)).assign(label=1.0, label_observed_at=observed))
-    loans.replace_processed("2024-05-01", processed(ids(1), key="2024-05-01"))
+    replace_raw(loans, "2024-01-01", raw(ids(3)).assign(label=1.0, label_observed_at=observed))
+    replace_processed(loans, "2024-05-01", processed(ids(1), key="2024-05-01"))
     return sample_database
 
 

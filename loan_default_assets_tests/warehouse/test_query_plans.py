@@ -19,6 +19,7 @@ from loan_default_assets.warehouse.record_lines import ErasedSubject
 from loan_default_assets.warehouse.registry import Registry
 from loan_default_assets.warehouse.yearly_tables import create_years
 from loan_default_assets_tests.databases import fresh_database
+from loan_default_assets_tests.warehouse.one_partition import replace_raw
 from loan_default_assets_tests.warehouse.samples import classifier, ids, portfolio, raw
 from loan_default_assets_tests.warehouse.test_partitioned_tables import line
 
@@ -105,7 +106,7 @@ class _Explained:
 
 
 def _replace(database: Database) -> None:
-    Loans(database, portfolio()).replace_raw("2022-03-01", raw(ids(3), key="2022-03-01"))
+    replace_raw(Loans(database, portfolio()), "2022-03-01", raw(ids(3), key="2022-03-01"))
 
 
 def _window(database: Database) -> None:

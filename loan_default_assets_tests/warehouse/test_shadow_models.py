@@ -27,6 +27,7 @@ from loan_default_assets.warehouse.shadow_models import (
 )
 from loan_default_assets.warehouse.shadow_pairs import matured_pairs
 from loan_default_assets_tests.promoting import one_person, promote
+from loan_default_assets_tests.warehouse.one_partition import replace_processed, replace_raw
 from loan_default_assets_tests.warehouse.samples import classifier, ids, portfolio, processed, raw
 
 HASH = "p" * 64
@@ -188,7 +189,7 @@ def test_a_repeated_erasure_after_a_restore_takes_shadow_scores(database: Databa
 def test_pruned_predictions_take_their_shadow_scores(database: Database, partitions: bool) -> None:
     old = datetime.now(UTC).replace(day=1, hour=12) - timedelta(days=40)
     month = old.date().replace(day=1)
-    Loans(database, portfolio()).replace_processed("2024-05-01", processed(ids(1), key="2024-05-01"))
+    replace_processed(Loans(database, portfolio()), "2024-05-01", processed(ids(1), key="2024-05-01"))
     given = [prediction(created_at=old), prediction()]
     kept = [] if partitions else [prediction("L9", created_at=old)]
     PredictionLog(database).append([*given, *kept])
@@ -284,8 +285,8 @@ def outcomes(database: Database, key: str, label: Sequence[float | None]) -> Non
         label=[float("nan") if each is None else each for each in label],
         label_observed_at=[pd.NaT if each is None else pd.Timestamp(key) for each in label],
     )
-    loans.replace_raw(key, frame)
-    loans.replace_processed("2024-05-01", processed(ids(1), key="2024-05-01"))
+    replace_raw(loans, key, frame)
+    replace_processed(loans, "2024-05-01", processed(ids(1), key="2024-05-01"))
 
 
 def test_pairs_are_the_newest_with_an_outcome_after_both_trainings(database: Database) -> None:

@@ -1,6 +1,6 @@
 """What a portfolio prescribes for its tables: Pandera schemas of raw rows and features, and PostgreSQL types."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,7 +10,6 @@ import pandas as pd
 from loan_default_assets.portfolio.calendar import UNDATED_PARTITION
 from loan_default_assets.portfolio.checks.violations import UNIQUE, Violation, column_check, schema_violations
 from loan_default_assets.portfolio.description import LARGEST_NUMBER, Column
-from loan_default_assets.portfolio.ingest.sources import RawPartition
 from loan_default_assets.portfolio.spec import Portfolio
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ __all__ = [
     "postgres_columns",
     "raw_partition_schema",
     "row_violations",
-    "validate_partitions",
 ]
 
 
@@ -65,38 +63,6 @@ def application_violations(p: Portfolio, frame: pd.DataFrame, today: date) -> li
     return schema_violations(schema.update_column("as_of", nullable=True), frame)
 
 
-def validate_partitions(
-    p: Portfolio, partitions: Iterable[RawPartition], today: date, *, batch_rows: int = 100_000
-) -> Iterator[tuple[RawPartition, list[Violation]]]:
-    """Yield each partition with its `partition_violations`.
-
-    Small partitions are validated together, which saves the fixed cost of a validation per partition.
-
-    Args:
-        p: The portfolio.
-        partitions: Raw partitions.
-        today: The last date that an as_of may have.
-        batch_rows: Number of rows from which a batch is validated.
-    """
-    batch: list[RawPartition] = []
-    rows = 0
-    for partition in partitions:
-        batch.append(partition)
-        rows += len(partition.frame)
-        if rows >= batch_rows:
-            yield from _validate_batch(p, batch, today)
-            batch, rows = [], 0
-    yield from _validate_batch(p, batch, today)
-
-
-def _validate_batch(
-    p: Portfolio, batch: list[RawPartition], today: date
-) -> Iterator[tuple[RawPartition, list[Violation]]]:
-    sound = len(batch) > 1 and not _batch_violations(p, batch, today)
-    for partition in batch:
-        yield partition, [] if sound else partition_violations(p, partition.frame, partition.key, today)
-
-
 def row_violations(
     p: Portfolio, keys: pd.Categorical, frame: pd.DataFrame, today: date
 ) -> list[tuple[str, Violation]]:
@@ -118,15 +84,6 @@ def row_violations(
             p, frame if len(names) == 1 else frame[position == number], name, today
         )
     ]
-
-
-def _batch_violations(p: Portfolio, batch: list[RawPartition], today: date) -> list[Violation]:
-    """The violations of the partitions as one frame; row numbers are those of the frame, not of the source."""
-    sizes = [len(partition.frame) for partition in batch]
-    filled = [partition.frame for partition in batch if len(partition.frame)] or [batch[0].frame]
-    frame = pd.concat(filled, ignore_index=True)
-    position = np.repeat(np.arange(len(batch)), sizes)
-    return _violations_together(p, [partition.key for partition in batch], position, frame, today)
 
 
 def _violations_together(

@@ -11,7 +11,7 @@ from loan_default_assets.portfolio.spec import Portfolio
 
 
 def raw_frame(p: Portfolio, columns: Chunk, rows: int, first_row: int = 1) -> pd.DataFrame:
-    """The rows in the layout of RawPartition; `columns` is emptied on the way, to keep memory low."""
+    """The rows in the layout of `sources.RawRows.frame`; `columns` is emptied on the way, to keep memory low."""
     take = columns.pop
     numbers = np.arange(first_row, first_row + rows)
     undated = np.full(rows, np.datetime64("NaT", "ns"))

@@ -1,4 +1,4 @@
-"""The rows per partition from any kind of source: the source is read once, typed, and divided into partitions."""
+"""The rows of partitions from any kind of source: the source is read once, typed, and divided into partitions."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,27 +16,12 @@ from loan_default_assets.portfolio.ingest.delivered_files import of_one_file
 from loan_default_assets.portfolio.ingest.file_readers import Chunk, file_chunks
 from loan_default_assets.portfolio.ingest.raw_frame import raw_frame
 from loan_default_assets.portfolio.ingest.sql_reader import query_chunks
-from loan_default_assets.portfolio.ingest.type_conversion import CellErrors, convert, converters
+from loan_default_assets.portfolio.ingest.type_conversion import CellErrors, convert
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.portfolio.synthetic import generator
 
 _ROWS_PER_BATCH = 100_000
-
-
-@dataclass(frozen=True)
-class RawPartition:
-    """The rows of one partition.
-
-    Attributes:
-        key: The partition key.
-        frame: loan_id (str), as_of (datetime64[ns], NaT without dates), label (0, 1, NaN; -1 for a value that is
-            neither positive nor negative), label_observed_at (datetime64[ns]), then the portfolio's columns: number
-            float64, category `category` of str, date datetime64[ns], text str. The index is the row's number in the
-            source, from 1.
-    """
-
-    key: str
-    frame: pd.DataFrame
+_WITHOUT_DATE = "empty, but every loan needs a date"
 
 
 @dataclass(frozen=True)
@@ -45,7 +30,10 @@ class RawRows:
 
     Attributes:
         keys: The partition key of each row; the categories are the keys that occur, in order of time.
-        frame: The rows as in RawPartition.
+        frame: loan_id (str), as_of (datetime64[ns], NaT without dates), label (0, 1, NaN; -1 for a value that is
+            neither positive nor negative), label_observed_at (datetime64[ns]), then the portfolio's columns: number
+            float64, category `category` of str, date datetime64[ns], text str. The index is the row's number in the
+            source, from 1.
     """
 
     keys: pd.Categorical
@@ -86,7 +74,9 @@ def read_rows(
             and within a file in errors about cells.
 
     Raises:
-        PortfolioError, SourceError: As `read_partitions` does; for cells and dates, after the last row.
+        PortfolioError: A key is given twice or names no partition of the portfolio.
+        SourceError: The source cannot be read; or, after the last row, cells do not fit their kind, or a row's as_of is
+            missing, after `today`, or outside the portfolio's [start, end).
     """
     _check_keys(p, keys)
     read = RowsRead() if read is None else read
@@ -116,44 +106,6 @@ def read_rows(
         first += rows
         read.total += rows
     errors.raise_if_any(location, f"{read.total - before:,} rows were read, none of them was stored")
-
-
-def read_partitions(p: Portfolio, keys: Sequence[str], *, today: date) -> Iterator[RawPartition]:
-    """Read the source once and yield the requested partitions, also those without rows, in the order of `keys`.
-
-    Whether the values follow the portfolio's rules is checked by `pandera_schema.partition_violations`.
-
-    Args:
-        p: The portfolio.
-        keys: Partition keys, each once.
-        today: The last date that an as_of may have.
-
-    Raises:
-        PortfolioError: A key is given twice or names no partition of the portfolio.
-        SourceError: The source cannot be read, cells do not fit their kind, or a row's as_of is missing, after
-            `today`, or outside the portfolio's [start, end).
-    """
-    _check_keys(p, keys)
-    if p.source.kind == "synthetic":
-        generator.check_columns(p)
-        for key in keys:
-            yield RawPartition(key, _known_by(generator.generate_partition(p, key), today))
-        return
-    chunks, location = _opened(p, keys)
-    columns, rows = _gather(p, chunks, location)
-    errors = CellErrors()
-    days = known_days(p, columns[p.as_of], 1, today, errors) if p.as_of else np.empty(0, "datetime64[D]")
-    errors.raise_if_any(location)
-    frame = raw_frame(p, columns, rows)
-    if p.as_of is None:
-        yield RawPartition(calendar.UNDATED_PARTITION, frame)
-        return
-    starts = calendar.partition_starts(days, p.cadence)
-    order = np.argsort(starts, kind="stable")
-    ordered = starts[order]
-    for key in keys:
-        low, high = (np.searchsorted(ordered, np.datetime64(key), side=side) for side in ("left", "right"))
-        yield RawPartition(key, frame.iloc[order[low:high]])
 
 
 def application_batches(p: Portfolio, path: str) -> Iterator[pd.DataFrame]:
@@ -215,9 +167,7 @@ def _known_by(frame: pd.DataFrame, today: date) -> pd.DataFrame:
     return frame[frame["as_of"] <= pd.Timestamp(today)]
 
 
-def _opened(
-    p: Portfolio, keys: Sequence[str], new_columns: set[str] | None = None
-) -> tuple[Iterator[Chunk], str]:
+def _opened(p: Portfolio, keys: Sequence[str], new_columns: set[str]) -> tuple[Iterator[Chunk], str]:
     """The source's chunks, and what it is called in messages."""
     bounds = [p.partition_bounds(key) for key in keys if p.as_of]
     if p.source.kind != "sql":
@@ -250,32 +200,20 @@ def _joined(chunks: list[Chunk]) -> Chunk:
     return columns
 
 
-def _gather(p: Portfolio, chunks: Iterator[Chunk], location: str) -> tuple[Chunk, int]:
-    """All rows in their types, one array per column; SourceError when a cell does not fit."""
-    errors, rows = CellErrors(), 0
-    gathered: list[Chunk] = []
-    for chunk in chunks:
-        count = len(next(iter(chunk.values())))
-        gathered.append(convert(p, chunk, rows + 1, errors))
-        rows += count
-    errors.raise_if_any(location)
-    if not gathered:
-        empty = {name: pa.array([], pa.string()) for name in converters(p)}
-        gathered.append(convert(p, empty, 1, errors))
-    return _joined(gathered), rows
-
-
 def known_days(p: Portfolio, as_of: pa.Array, first_row: int, today: date, errors: CellErrors) -> np.ndarray:
     """Converted as_of as (rows,) datetime64[D]; rows without a date in the allowed range are recorded."""
     days = as_of.to_numpy(zero_copy_only=False).astype("datetime64[D]")
     wrong = {
-        "empty, but every loan needs a date": np.isnat(days),
+        _WITHOUT_DATE: np.isnat(days),
         f"after today, {today}": days > np.datetime64(today),
     }
     if p.start is not None:
         wrong[f"before start, {p.start}"] = days < np.datetime64(p.start)
     if p.end is not None:
         wrong[f"on or after end, {p.end}"] = days >= np.datetime64(p.end)
+    # A cell that is no date has none after the conversion either; one message about it is enough.
+    if any(column == p.as_of and problem not in wrong for column, problem in errors.counts):
+        del wrong[_WITHOUT_DATE]
     for problem, rows in wrong.items():
         errors.add(p.as_of or "", problem, np.flatnonzero(rows) + first_row)
     return days

@@ -30,7 +30,7 @@ _ODDS = {
 
 
 def generate_partition(p: Portfolio, key: str) -> pd.DataFrame:
-    """Generate the loans of one partition, in the layout of `sources.RawPartition.frame`.
+    """Generate the loans of one partition, in the layout of `sources.RawRows.frame`.
 
     Every loan has a label, observed after the portfolio's horizon.
     """

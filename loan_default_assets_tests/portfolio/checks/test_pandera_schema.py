@@ -13,12 +13,13 @@ from loan_default_assets.portfolio.checks.pandera_schema import (
     Violation,
     feature_violations,
     partition_violations,
-    validate_partitions,
 )
 from loan_default_assets.portfolio.features import Features, transform
+from loan_default_assets.portfolio.ingest.sources import read_rows
 from loan_default_assets.portfolio.spec import load
 from loan_default_assets.portfolio.synthetic.generator import generate_partition
 from loan_default_assets_tests.portfolio.five_columns import KEYS, TODAY, bank, partitions, portfolio
+from loan_default_assets_tests.portfolio.partition_rows import found_violations, small_chunks
 
 OUTCOME = (
     "a value of bad that label.positive or label.negative names in the portfolio (list values without an outcome yet "
@@ -118,21 +119,28 @@ def test_counts_go_beyond_the_twenty_rows_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize("csv", [CLEAN, CLEAN.replace("70000", "-1"), CLEAN.replace("L6", "L3")])
 def test_validation_in_batches_equals_validation_one_by_one(tmp_path: Path, csv: str) -> None:
     p = bank(tmp_path, csv)
-    parts = partitions(p)
-    together = [(part.key, violations) for part, violations in validate_partitions(p, parts, TODAY)]
-    assert together == [(part.key, partition_violations(p, part.frame, part.key, TODAY)) for part in parts]
-    assert [key for key, _ in together] == KEYS
+    one_by_one = [
+        (part.key, violation)
+        for part in partitions(p)
+        if len(part.frame)
+        for violation in partition_violations(p, part.frame, part.key, TODAY)
+    ]
+    assert found_violations(p, KEYS, today=TODAY) == one_by_one
+    assert bool(one_by_one) == (csv != CLEAN)
 
 
 def test_a_loan_id_may_repeat_in_another_partition(tmp_path: Path) -> None:
     p = bank(tmp_path, CLEAN.replace("L3", "L1"))
-    assert not [violations for _, violations in validate_partitions(p, partitions(p), TODAY) if violations]
+    assert found_violations(p, KEYS, today=TODAY) == []
 
 
-def test_partitions_beyond_the_first_full_batch_are_validated(tmp_path: Path) -> None:
+def test_rows_beyond_the_first_full_batch_are_validated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     p = bank(tmp_path, CLEAN.replace("70000", "-1"))
-    validated = validate_partitions(p, partitions(p), TODAY, batch_rows=2)
-    assert [len(violations) for _, violations in validated] == [0, 0, 1, 0]
+    small_chunks(monkeypatch, 1)
+    assert len(list(read_rows(p, KEYS, today=TODAY))) > 1
+    assert [key for key, _ in found_violations(p, KEYS, today=TODAY)] == ["2024-01-03"]
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,13 @@ def test_every_bad_column_is_named_at_once(tmp_path: Path) -> None:
     data = edited(("L4,2024-01-02", "L4,x"), ("1999-05-05", "y"), ("한글 메모", "\ufffd"))
     with pytest.raises(SourceError) as error:
         partitions(bank(tmp_path, data))
-    assert len(str(error.value).splitlines()) == 3
+    *columns, last = str(error.value).splitlines()
+    assert [next(name for name in ("issued", "hired", "note") if name in line) for line in columns] == [
+        "issued",
+        "hired",
+        "note",
+    ]
+    assert last == "8 rows were read, none of them was stored"
 
 
 def test_rows_after_the_end_are_refused(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from loan_default_assets.portfolio.ingest.sources import read_partitions
 from loan_default_assets.portfolio.ingest.type_conversion import parse_cell
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets_tests.portfolio.five_columns import TODAY
+from loan_default_assets_tests.portfolio.partition_rows import read_partitions
 
 YAML = """\
 name: bank
@@ -69,7 +69,7 @@ def _portfolio(folder: Path, kind: str) -> Portfolio:
 def test_every_source_reads_the_cells_alike(tmp_path: Path, kind: str) -> None:
     p = _portfolio(tmp_path, kind)
     keys = ["2018-01-01", "2018-04-01", "2018-07-01", "2018-10-01"]
-    parts = list(read_partitions(p, keys, today=TODAY))
+    parts = read_partitions(p, keys, today=TODAY)
     assert [len(part.frame) for part in parts] == [2, 1, 0, 1]
     frame = pd.concat([part.frame.astype({"grade": object}) for part in parts if len(part.frame)])
     assert frame["loan_id"].tolist() == ["1", "2", "3", "4"]

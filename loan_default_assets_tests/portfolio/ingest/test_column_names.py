@@ -12,12 +12,12 @@ from loan_default_assets.portfolio.ingest.column_names import names_as_read, usa
 from loan_default_assets.portfolio.ingest.file_inspection import inspect_file
 from loan_default_assets.portfolio.ingest.sources import (
     RowsRead,
-    read_partitions,
     read_rows,
 )
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets_tests.portfolio.five_columns import TODAY
 from loan_default_assets_tests.portfolio.ingest.loan_files import csv_text, read_applications
+from loan_default_assets_tests.portfolio.partition_rows import read_partitions
 
 LONG = "대출신청금액" * 5
 NAMES = [
@@ -113,7 +113,7 @@ def test_a_missing_source_name_is_named(tmp_path: Path) -> None:
     p = portfolio(tmp_path, NAMES)
     (tmp_path / "loans.csv").write_text(csv_text([["1"] * 22], ["x", *NAMES[1:]]), "utf-8", newline="")
     with pytest.raises(SourceError, match="'unnamed_1' is missing"):
-        list(read_partitions(p, ["snapshot"], today=TODAY))
+        read_partitions(p, ["snapshot"], today=TODAY)
 
 
 def test_a_second_column_of_a_name_must_be_described(tmp_path: Path) -> None:
@@ -123,9 +123,10 @@ def test_a_second_column_of_a_name_must_be_described(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("rate,y,rate\n1,0,2\n")
     p = load(str(tmp_path / "bank.yaml"))
     with pytest.raises(SourceError, match=r"'rate' appears twice; not described in the portfolio: 'rate.1'"):
-        list(read_partitions(p, ["snapshot"], today=TODAY))
+        read_partitions(p, ["snapshot"], today=TODAY)
     ignoring = p.model_copy(update={"ignore": ("rate.1",)})
-    assert next(read_partitions(ignoring, ["snapshot"], today=TODAY)).frame["rate"].tolist() == [1.0]
+    [part] = read_partitions(ignoring, ["snapshot"], today=TODAY)
+    assert part.frame["rate"].tolist() == [1.0]
 
 
 @pytest.mark.parametrize(

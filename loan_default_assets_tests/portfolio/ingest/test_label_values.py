@@ -8,8 +8,8 @@ import pytest
 
 from loan_default_assets.portfolio.checks.pandera_schema import partition_violations
 from loan_default_assets.portfolio.errors import PortfolioError
-from loan_default_assets.portfolio.ingest.sources import read_partitions
 from loan_default_assets.portfolio.spec import Portfolio, load
+from loan_default_assets_tests.portfolio.partition_rows import read_partitions
 
 TODAY = date(2024, 6, 1)
 
@@ -28,8 +28,8 @@ def portfolio(folder: Path, label: str, cells: list[str], file_type: str = "csv"
 
 
 def labels(p: Portfolio) -> list[float | None]:
-    frame = next(iter(read_partitions(p, ["snapshot"], today=TODAY))).frame
-    return [None if value != value else value for value in frame["label"]]
+    [part] = read_partitions(p, ["snapshot"], today=TODAY)
+    return [None if value != value else value for value in part.frame["label"]]
 
 
 @pytest.mark.parametrize("file_type", ["csv", "parquet"])
@@ -71,8 +71,8 @@ def test_an_unknown_value_is_a_violation_that_names_the_portfolio_line(
     tmp_path: Path, label: str, cell: str, line: str
 ) -> None:
     p = portfolio(tmp_path, label, ["91", cell] if "at_least" in label else ["bad", cell])
-    frame = next(iter(read_partitions(p, ["snapshot"], today=TODAY))).frame
-    (violation,) = partition_violations(p, frame, "snapshot", TODAY)
+    [part] = read_partitions(p, ["snapshot"], today=TODAY)
+    (violation,) = partition_violations(p, part.frame, "snapshot", TODAY)
     assert (violation.rows, line in str(violation), "state" in str(violation)) == ((2,), True, True)
     assert "odd" not in str(violation)
 

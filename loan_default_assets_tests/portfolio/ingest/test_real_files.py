@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from loan_default_assets.portfolio.checks.pandera_schema import feature_violations, validate_partitions
+from loan_default_assets.portfolio.checks.pandera_schema import feature_violations
 from loan_default_assets.portfolio.features import transform
-from loan_default_assets.portfolio.ingest.sources import read_partitions
 from loan_default_assets.portfolio.spec import load
+from loan_default_assets_tests.portfolio.partition_rows import found_violations, read_partitions
 
 FOLDER = Path(os.environ.get("LOAN_DATA_DIR", Path(__file__).parents[4] / "shared" / "data"))
 TODAY = date(2024, 1, 1)
@@ -30,8 +30,8 @@ def test_a_public_file_fits_its_description(name: str, file: str, loans: int, de
     p = load(name, source=str(FOLDER / file))
     keys = p.partition_keys(date(1970, 1, 1), date(2006, 12, 31))
     counted = positive = 0
-    for part, violations in validate_partitions(p, read_partitions(p, keys, today=TODAY), TODAY):
-        assert violations == []
+    assert found_violations(p, keys, today=TODAY) == []
+    for part in read_partitions(p, keys, today=TODAY):
         counted += len(part.frame)
         positive += int(part.frame["label"].sum())
         if len(part.frame) > 500:

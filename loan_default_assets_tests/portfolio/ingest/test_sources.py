@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from loan_default_assets.portfolio.errors import PortfolioError, SourceError
-from loan_default_assets.portfolio.ingest.sources import read_partitions
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets_tests.portfolio.five_columns import CSV, KEYS, TODAY, bank, partitions, portfolio
 from loan_default_assets_tests.portfolio.ingest.loan_files import read_applications
+from loan_default_assets_tests.portfolio.partition_rows import read_partitions
 
 Store = Callable[[Path], str]
 
@@ -249,7 +249,7 @@ def test_a_value_that_the_server_refuses_is_not_shown(tmp_path: Path, database_u
 
 def test_generated_loans_end_today(tmp_path: Path) -> None:
     p = load("demo")
-    made = list(read_partitions(p, ["2024-05-31", "2024-06-01", "2024-06-02"], today=TODAY))
+    made = read_partitions(p, ["2024-05-31", "2024-06-01", "2024-06-02"], today=TODAY)
     assert [len(part.frame) for part in made] == [80, 80, 0]
     other = portfolio(tmp_path, ("{kind: csv, path: loans.csv}", "{kind: synthetic}"))
     with pytest.raises(PortfolioError, match="generates the columns of the portfolio demo"):

@@ -8,11 +8,10 @@ import pandas as pd
 import pytest
 
 from loan_default_assets.commands.init import accounted_draft
-from loan_default_assets.portfolio.checks.pandera_schema import validate_partitions
-from loan_default_assets.portfolio.ingest.sources import read_partitions
 from loan_default_assets.portfolio.profiling.draft_completion import complete_draft
 from loan_default_assets.portfolio.profiling.file_account import account_for, drafted_portfolio
 from loan_default_assets.portfolio.profiling.portfolio_draft import DraftRequest, PortfolioDraft, draft_for
+from loan_default_assets_tests.portfolio.partition_rows import found_violations, read_partitions
 
 TODAY = date(2024, 6, 1)
 LOANS, MONTHS = 300, 12
@@ -74,9 +73,8 @@ def test_a_panel_has_key_and_period_and_honest_columns_stay_features(
     assert horizon in (None, draft.horizon.days)
     assert set(p.features.numerical) == {"rate", "amount", "balance", "months_on_book"}
     keys = p.partition_keys(date(2020, 1, 1), date(2022, 12, 1))
-    checked = list(validate_partitions(p, read_partitions(p, keys, today=TODAY), TODAY))
-    assert not [violation for _, violations in checked for violation in violations]
-    assert sum(len(part.frame) for part, _ in checked) == len(frame)
+    assert found_violations(p, keys, today=TODAY) == []
+    assert sum(len(part.frame) for part in read_partitions(p, keys, today=TODAY)) == len(frame)
 
 
 @pytest.mark.parametrize(

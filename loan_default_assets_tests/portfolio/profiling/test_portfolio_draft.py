@@ -7,15 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loan_default_assets.portfolio.checks.pandera_schema import validate_partitions
 from loan_default_assets.portfolio.errors import PortfolioError, SourceError
-from loan_default_assets.portfolio.ingest.sources import read_partitions
 from loan_default_assets.portfolio.profiling.draft_completion import complete_draft
 from loan_default_assets.portfolio.profiling.draft_yaml import draft_yaml
 from loan_default_assets.portfolio.profiling.file_account import FileAccount, account_for
 from loan_default_assets.portfolio.profiling.portfolio_draft import DraftRequest, PortfolioDraft, draft_for
 from loan_default_assets.portfolio.profiling.undecided import UndecidedError
 from loan_default_assets.portfolio.spec import Portfolio, load
+from loan_default_assets_tests.portfolio.partition_rows import found_violations, read_partitions
 
 TODAY = date(2024, 6, 1)
 ROWS = 400
@@ -61,9 +60,7 @@ def stored(folder: Path, file_type: str = "utf-8", **changed: list[object]) -> P
 
 def violations(p: Portfolio) -> list[object]:
     keys = p.partition_keys(p.start or TODAY, date(2023, 12, 31))
-    return [
-        v for _, found in validate_partitions(p, read_partitions(p, keys, today=TODAY), TODAY) for v in found
-    ]
+    return [violation for _, violation in found_violations(p, keys, today=TODAY)]
 
 
 @pytest.mark.parametrize("file_type", ["utf-8", "utf-8-sig", "cp949", "utf-8 semicolon", "parquet"])
@@ -111,7 +108,8 @@ def test_a_draft_without_dates_has_one_partition(tmp_path: Path) -> None:
     _, p, *_ = drafted(tmp_path, path, label="defaulted", undated=True)
     assert (p.key, p.as_of) == ("loan", None)
     assert {"issued", "hired"} <= set(p.ignore)
-    assert len(next(iter(read_partitions(p, ["snapshot"], today=TODAY))).frame) == ROWS
+    [part] = read_partitions(p, ["snapshot"], today=TODAY)
+    assert len(part.frame) == ROWS
 
 
 @pytest.mark.parametrize(

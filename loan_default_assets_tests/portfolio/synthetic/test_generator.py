@@ -7,9 +7,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import f1_score, precision_recall_curve, roc_auc_score
 
 from loan_default_assets.portfolio.features import transform
-from loan_default_assets.portfolio.ingest.sources import read_partitions
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.portfolio.synthetic.generator import generate_partition
+from loan_default_assets_tests.portfolio.partition_rows import read_partitions
 
 FIRST = date(2025, 9, 1)
 

@@ -8,6 +8,7 @@ from loan_default_assets.warehouse.copy.frame_rows import frame_chunks
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.loans import Loans
+from loan_default_assets_tests.warehouse.one_partition import replace_raw
 from loan_default_assets_tests.warehouse.samples import COLUMNS, DAY, ids, portfolio, raw
 
 
@@ -43,7 +44,7 @@ def test_whole_numbers_in_a_column_that_is_still_of_floating_point(database_url:
     assert database.migrate(whole) == []
     frame = raw(ids(6)).assign(amount=np.arange(6) - 3.0)
     loans = Loans(database, whole)
-    loans.replace_raw(DAY, frame)
+    replace_raw(loans, DAY, frame)
     assert loans.read_raw(DAY)["amount"].tolist() == frame["amount"].tolist()
 
 
@@ -51,10 +52,10 @@ def test_a_table_with_a_type_that_is_not_known_is_left_as_it_is(database_url: st
     database = Database(database_url, "sample")
     database.migrate(portfolio())
     loans = Loans(database, portfolio())
-    loans.replace_raw(DAY, raw(ids(3)))
+    replace_raw(loans, DAY, raw(ids(3)))
     with database.transaction() as cursor:
         cursor.execute("ALTER TABLE raw_data ALTER COLUMN note TYPE varchar(50)")
     before = loans.table_hash("raw_data")
     with pytest.raises(WarehouseError, match=r"column note of the table is character varying\(50\)"):
-        loans.replace_raw(DAY, raw(ids(4)))
+        replace_raw(loans, DAY, raw(ids(4)))
     assert loans.table_hash("raw_data") == before

@@ -14,6 +14,7 @@ from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres, ServerError
 from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets_tests.warehouse.embedded.homes import accessible_folder, query_value, small_server
+from loan_default_assets_tests.warehouse.one_partition import replace_processed, replace_raw
 from loan_default_assets_tests.warehouse.samples import DAY, ids, portfolio, processed, raw
 
 
@@ -45,14 +46,14 @@ def test_a_partition_that_does_not_fit(database_url: str) -> None:
         query_value(database_url, f"CREATE TABLESPACE {name} LOCATION '{folder}'")
         try:
             query_value(database_url, f"ALTER DATABASE {name} SET default_tablespace = {name}")
-            loans.replace_raw(DAY, raw(ids(100)))
-            loans.replace_processed(DAY, processed(ids(100)))
+            replace_raw(loans, DAY, raw(ids(100)))
+            replace_processed(loans, DAY, processed(ids(100)))
             before = {table: loans.table_hash(table) for table in loans.counts()}
             full = r"disk of PostgreSQL at .* is full \(data directory .*No space left on device.*Nothing was changed"
             with pytest.raises(WarehouseError, match=full):
-                loans.replace_raw(DAY, raw(ids(20_000)))
+                replace_raw(loans, DAY, raw(ids(20_000)))
             with pytest.raises(WarehouseError, match=full):
-                loans.replace_processed(DAY, processed(ids(20_000)))
+                replace_processed(loans, DAY, processed(ids(20_000)))
             assert {table: loans.table_hash(table) for table in loans.counts()} == before
         finally:
             query_value(database_url, f"ALTER DATABASE {name} RESET default_tablespace")
@@ -69,7 +70,7 @@ def test_a_server_whose_whole_disk_is_full() -> None:
             database = Database(server.start(), "sample")
             database.migrate(portfolio())
             loans = Loans(database, portfolio())
-            loans.replace_raw(DAY, raw(ids(100)))
+            replace_raw(loans, DAY, raw(ids(100)))
             before = loans.table_hash("raw_data")
             ballast = disk / "ballast"
             ballast.write_bytes(bytes(_free(disk) - (12 << 20)))
@@ -98,7 +99,7 @@ def test_a_first_start_on_a_full_disk() -> None:
 
 def _fill(loans: Loans) -> None:
     for _ in range(20):
-        loans.replace_raw(DAY, raw(ids(20_000)))
+        replace_raw(loans, DAY, raw(ids(20_000)))
 
 
 def _free(disk: Path) -> int:
