@@ -19,6 +19,6 @@ def opened(database: Database, condition: str = "true") -> dict[Place, Mapping[s
         rows = cursor.fetchall()
     assert all([*features] == ["sealed"] for _, _, features, _ in rows)
     return {
-        (name, position): opened_features(features, key and bytes(key), request_id=name, position=position)
+        (name, position): key and opened_features(features, bytes(key), request_id=name, position=position)
         for name, position, features, key in rows
     }

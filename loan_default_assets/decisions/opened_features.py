@@ -1,7 +1,7 @@
 """The features of recorded predictions, as they were scored."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from loan_default_assets.warehouse.chain_links import StoredPrediction
@@ -10,7 +10,6 @@ from loan_default_assets.warehouse.sealed_features import opened_features as ope
 
 # None: erased.
 OpenedFeatures = Mapping[str, Any] | AlteredFeatures | None
-OpenFeatures = Callable[[Sequence[StoredPrediction]], Sequence[OpenedFeatures]]
 
 
 def opened_features(rows: Sequence[StoredPrediction]) -> list[OpenedFeatures]:

@@ -66,10 +66,8 @@ def model_facts(record: ModelRecord, portfolio: Portfolio, signed_by: str | None
         portfolio=portfolio.name,
         title=portfolio.title or portfolio.name,
         version=record.version,
-        threshold=record.threshold if record.threshold is not None else math.nan,
         trained_from=_day(record.trained_from),
         trained_to=_day(record.trained_to),
-        seed=int(record.hyper_parameters.get("seed", 0)),
         lineage=tuple((name, value) for name, value in lineage if value),
         source=FigureSource("model_metadata", f"version={record.version}"),
     )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from loan_default_assets.decisions.model_scorers import TOLERANCE, ModelScorer
-from loan_default_assets.decisions.opened_features import OpenFeatures
+from loan_default_assets.decisions.opened_features import opened_features
 from loan_default_assets.pipeline.deviations import Deviations
 from loan_default_assets.pipeline.verify_tombstones import PrunedLinks
 from loan_default_assets.warehouse.chain_links import LinkedPrediction, StoredPrediction
@@ -51,7 +51,6 @@ def verify_predictions(
     linked: Iterable[LinkedPrediction],
     repeated: Mapping[tuple[str, int], Sequence[tuple[int, int]]],
     pruned: PrunedLinks,
-    open_features: OpenFeatures,
     find_scorer: FindScorer,
     deviations: Deviations,
 ) -> PredictionCounts:
@@ -78,9 +77,9 @@ def verify_predictions(
         batch = waiting[each.row.model_version]
         batch.append(each.row)
         if len(batch) == _ROWS_PER_BATCH:
-            _score(waiting.pop(each.row.model_version), open_features, find_scorer, counts, deviations)
+            _score(waiting.pop(each.row.model_version), find_scorer, counts, deviations)
     for batch in waiting.values():
-        _score(batch, open_features, find_scorer, counts, deviations)
+        _score(batch, find_scorer, counts, deviations)
     return counts
 
 
@@ -152,7 +151,6 @@ def _compare_with_link(
 
 def _score(
     rows: Sequence[StoredPrediction],
-    open_features: OpenFeatures,
     find_scorer: FindScorer,
     counts: PredictionCounts,
     deviations: Deviations,
@@ -160,7 +158,7 @@ def _score(
     """Score rows of one model again and compare PD, threshold and decision."""
     scorer = find_scorer(rows[0].model_version)
     scored: list[tuple[StoredPrediction, Mapping[str, Any]]] = []
-    for row, features in zip(rows, open_features(rows), strict=True):
+    for row, features in zip(rows, opened_features(rows), strict=True):
         if not isinstance(scorer, str):
             _compare_decision(row, scorer.threshold, deviations)
         if features is None:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from loan_default_assets.decisions.opened_features import OpenFeatures, opened_features
 from loan_default_assets.pipeline.deviations import Deviations
 from loan_default_assets.pipeline.verify_approvals import verify_approvals
 from loan_default_assets.pipeline.verify_chains import (
@@ -61,7 +60,6 @@ def verify_records(
     limits: "SplitLimits",
     *,
     request_id: str | None = None,
-    open_features: OpenFeatures = opened_features,
     check_manifest: CheckManifest | None = None,
     check_signature: CheckSignature | None = None,
 ) -> Verification:
@@ -70,7 +68,6 @@ def verify_records(
     Args:
         limits: As at training, for the hash of a snapshot.
         request_id: A UUID; None for all predictions.
-        open_features: Gives the features of predictions.
         check_manifest: Checks the signature of a model's manifest.
         check_signature: Checks the signature of a decision.
 
@@ -103,7 +100,6 @@ def verify_records(
             stored.linked_predictions() if linked is None else linked,
             stored.repeated_links(),
             pruned,
-            open_features,
             Scorers(models, files),
             deviations,
         )

@@ -42,24 +42,19 @@ def seal(features: bytes, request_id: str, position: int) -> Sealed:
 
 
 def opened_features(
-    stored: Mapping[str, Any], key: bytes | None, *, request_id: str, position: int
-) -> Mapping[str, Any] | None:
+    stored: Mapping[str, Any], key: bytes, *, request_id: str, position: int
+) -> Mapping[str, Any]:
     """The features of a prediction, by column of the portfolio.
 
     Args:
         stored: The value of `predictions.features`.
-        key: The row of `prediction_keys`; None where there is none.
+        key: The row of `prediction_keys`.
         request_id: The UUID of the request in lower case.
         position: Index of the application within its request, from 0.
-
-    Returns:
-        None where the key was destroyed.
 
     Raises:
         AlteredFeatures: The stored value or the key is not the one that was written, or belongs to another prediction.
     """
-    if key is None:
-        return None
     try:
         encrypted = b64decode(stored["sealed"], validate=True)
         opened = AESGCM(key).decrypt(_NONCE, encrypted, _place(request_id, position))

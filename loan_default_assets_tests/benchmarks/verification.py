@@ -96,11 +96,6 @@ def _verify(bank: ServedBank, rows: int) -> None:
         f"{seen.reproduced:,} reproduced, {seen.identical:,} of them bit for bit, largest difference "
         f"{seen.largest:.1e}; deviations {dict(found.deviations.counts)}"
     )
-    started = time.perf_counter()
-    verify_records(
-        bank.database, bank.portfolio, store, SplitLimits(), open_features=lambda rows: [None] * len(rows)
-    )
-    print(f"without scores: {time.perf_counter() - started:.1f} s")
     request = bank.rows("SELECT request_id::text FROM predictions LIMIT 1")[0][0]
     started = time.perf_counter()
     verify_records(bank.database, bank.portfolio, store, SplitLimits(), request_id=request)

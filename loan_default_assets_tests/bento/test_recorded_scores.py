@@ -2,7 +2,8 @@
 
 import io
 import time
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,33 @@ import pandas as pd
 from bento.generated import loan_default_pb2_grpc as pb_grpc
 from loan_default_assets.commands.score import score
 from loan_default_assets.commands.session import Session
-from loan_default_assets.decisions.opened_features import OpenedFeatures, opened_features
 from loan_default_assets.limits import split_limits
 from loan_default_assets.pipeline.verify_records import verify_records
 from loan_default_assets.settings import Settings
-from loan_default_assets.warehouse.chain_links import StoredPrediction
+from loan_default_assets.warehouse.predictions import Prediction, PredictionLog
 from loan_default_assets_tests.bento.random_requests import columns_of, message, random_bodies
 from loan_default_assets_tests.bento.tiny_models import ServedBank
+from loan_default_assets_tests.opened_predictions import opened
+
+_COPIED = "loan_id, model_version, probability, decision, threshold, reasons, channel, latency_ms, created_at"
+
+
+def without_dates(bank: ServedBank) -> list[Prediction]:
+    """The predictions of files once more, as an earlier release recorded them."""
+    features = opened(bank.database, "channel = 'file'")
+    rows = bank.rows(f"SELECT request_id::text, position, {_COPIED} FROM predictions WHERE channel = 'file'")
+    return [
+        Prediction(
+            request_id=str(uuid.uuid4()),
+            features={
+                name: value
+                for name, value in (features[request_id, position] or {}).items()
+                if name != "as_of"
+            },
+            **dict(zip(_COPIED.split(", "), values, strict=True)),
+        )
+        for request_id, position, *values in rows
+    ]
 
 
 def test_predictions_of_every_channel_are_reproduced(
@@ -59,19 +80,7 @@ def test_predictions_of_every_channel_are_reproduced(
     assert found.predictions.rows == found.predictions.reproduced == 90
     assert not found.predictions.not_reproduced
 
-    def without_date(rows: Sequence[StoredPrediction]) -> list[OpenedFeatures]:
-        opened = opened_features(rows)
-        return [
-            {
-                name: value
-                for name, value in (features or {}).items()
-                if name != "as_of" or row.channel != "file"
-            }
-            for row, features in zip(rows, opened, strict=True)
-        ]
-
-    found = verify_records(
-        bank.database, bank.portfolio, session.artifacts, split_limits(settings), open_features=without_date
-    )
+    PredictionLog(bank.database).append(without_dates(bank))
+    found = verify_records(bank.database, bank.portfolio, session.artifacts, split_limits(settings))
     reason = "an earlier release did not record the date of the application"
     assert found.predictions.not_reproduced == {reason: 40}

@@ -57,12 +57,7 @@ class Restored:
             f"SELECT {columns}, key FROM {tables} LEFT JOIN small_bank.prediction_keys USING (request_id, position)"
         )
         return {
-            (name, position): opened_features(
-                stored,
-                bytes(key) if key is not None else None,
-                request_id=name,
-                position=position,
-            )
+            (name, position): key and opened_features(stored, bytes(key), request_id=name, position=position)
             for name, position, stored, key in sealed
         }
 

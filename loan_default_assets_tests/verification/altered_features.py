@@ -29,9 +29,7 @@ def features_of(bank: RecordedBank, request: str, position: int) -> dict[str, An
         request=request,
         position=position,
     )
-    opened = opened_features(json.loads(stored), bytes(key), request_id=request, position=position)
-    assert opened is not None
-    return dict(opened)
+    return dict(opened_features(json.loads(stored), bytes(key), request_id=request, position=position))
 
 
 def seal_again(bank: RecordedBank, request: str, position: int, features: dict[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """All chains of a database, verified without a function of its schema."""
 
-from loan_default_assets.decisions.opened_features import opened_features
 from loan_default_assets.pipeline.deviations import Deviations
 from loan_default_assets.pipeline.verify_chains import (
     ALL_CHAINS,
@@ -27,7 +26,6 @@ def verified(database: Database) -> tuple[Deviations, int, int]:
             stored.linked_predictions(),
             stored.repeated_links(),
             pruned,
-            opened_features,
             lambda version: "there are no models here",
             deviations,
         )

@@ -72,20 +72,16 @@ class ModelFacts:
         portfolio: Name of the portfolio.
         title: Its title; its name without one.
         version: The model.
-        threshold: PD from which a loan is declined.
         trained_from: First day of training and validation rows; empty without dates.
         trained_to: Last day of them; empty without dates.
-        seed: Seed of all random numbers of the training.
         lineage: Names and values that identify the model and what it was made from.
     """
 
     portfolio: str
     title: str
     version: str
-    threshold: float
     trained_from: str
     trained_to: str
-    seed: int
     lineage: tuple[tuple[str, str], ...]
     source: FigureSource
 

@@ -41,21 +41,6 @@ class SwapSet:
     both_decline: DecisionCell
     source: FigureSource
 
-    @property
-    def approval_rate(self) -> float:
-        """Share that the model approves."""
-        return (self.both_approve.rows + self.swapped_in.rows) / self._rows
-
-    @property
-    def other_approval_rate(self) -> float:
-        """Share that the other model approves."""
-        return (self.both_approve.rows + self.swapped_out.rows) / self._rows
-
-    @property
-    def _rows(self) -> int:
-        cells = (self.both_approve, self.swapped_in, self.swapped_out, self.both_decline)
-        return sum(cell.rows for cell in cells)
-
 
 def swap_set(
     label: np.ndarray,
