@@ -4,17 +4,16 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TypeVar
 
 from psycopg2 import extensions
 
+from bento.operations.retraining_state import RetrainingFacts, read_retraining
 from loan_default_assets.limits import retraining_limits
-from loan_default_assets.policy.retraining import Action, decide, status
-from loan_default_assets.policy.state import Limits, State
+from loan_default_assets.policy.state import Limits
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
-from loan_default_assets.warehouse import recent_activity, retraining_facts
+from loan_default_assets.warehouse import recent_activity
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.drift_log import DriftLog, DriftState
@@ -31,18 +30,6 @@ Row = TypeVar("Row")
 PATIENCE_SECONDS = 2.0
 KEPT_SECONDS = 5.0
 SHOWN_EVALUATIONS, SHOWN_DAYS, SHOWN_VERSIONS, SHOWN_CHANGES = 40, 14, 12, 8
-
-
-@dataclass(frozen=True)
-class RetrainingFacts:
-    """What the retraining policy decides on the recorded facts, and the figures that its sentences name."""
-
-    state: str
-    action: Action
-    f1: float | None
-    missing_labels: int
-    ready_at: datetime | None
-    hold_since: datetime | None
 
 
 @dataclass(frozen=True)
@@ -116,26 +103,9 @@ class OverviewReader:
 
     def _retraining(self, database: Database) -> RetrainingFacts | None:
         try:
-            state = retraining_facts.state(
-                database, self._portfolio, max_rows=self._settings.training_max_rows
-            )
+            return read_retraining(database, self._portfolio, self._settings)
         except WarehouseError:
             return None
-        return retraining_of(state, self._limits)
-
-
-def retraining_of(state: State, limits: Limits) -> RetrainingFacts:
-    """The decision of the policy on these facts."""
-    action = decide(state, limits)
-    evaluations, closing = state.champion_evaluations, state.closing_attempt(limits)
-    return RetrainingFacts(
-        state=str(status(action)["state"]),
-        action=action,
-        f1=evaluations[-1].f1 if evaluations else None,
-        missing_labels=max(0, limits.sample_threshold - state.new_labels),
-        ready_at=state.finished[-1].created_at + limits.cooldown if state.finished else None,
-        hold_since=closing.created_at if closing and action.alert else None,
-    )
 
 
 def _rows(

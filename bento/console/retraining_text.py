@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from bento.console.overview_facts import RetrainingFacts
 from bento.console.page_rendering import minute
 from bento.console.page_texts import Texts
+from bento.operations.retraining_state import RetrainingFacts
 from loan_default_assets.policy.promotion import format_distinct
 from loan_default_assets.policy.state import Limits
 

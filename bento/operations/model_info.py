@@ -9,13 +9,11 @@ from typing import Any
 from bento.inference.champion_loader import Champion, LoadedChampion
 from bento.operations.replica_link import ReplicaLink
 from bento.operations.replica_states import replicas
+from bento.operations.retraining_state import read_retraining
 from bento.operations.worker_registry import WorkerRegistry, WorkerReport
-from loan_default_assets.limits import retraining_limits
-from loan_default_assets.policy.retraining import decide, status
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
 from loan_default_assets.shadow_state import shadow_state
-from loan_default_assets.warehouse import retraining_facts
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.evaluations import EvaluationLog, EvaluationRecord
@@ -80,10 +78,8 @@ class ModelInfo:
         try:
             if record:
                 self._evaluated[record.version] = self._evaluations.latest(record.version)
-            facts = retraining_facts.state(
-                self._database, self._portfolio, max_rows=self._settings.training_max_rows
-            )
-            self._retraining = dict(status(decide(facts, retraining_limits(self._settings))))
+            retraining = read_retraining(self._database, self._portfolio, self._settings)
+            self._retraining = dict(retraining.described)
             self._shadow = shadow_state(self._database, self._settings.shadow, self._portfolio.hash)
         except WarehouseError as error:
             return str(error).splitlines()[0]

@@ -13,11 +13,9 @@ from datetime import UTC, date, datetime
 from datetime import time as time_of_day
 
 from bento.operations.error_location import error_location
-from loan_default_assets.limits import retraining_limits
-from loan_default_assets.policy.retraining import decide, status
+from bento.operations.retraining_state import read_retraining
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
-from loan_default_assets.warehouse import retraining_facts
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.drift_log import DriftLog, DriftState
@@ -131,8 +129,7 @@ def recorded_state(
         WarehouseError: The database cannot be reached or read.
     """
     evaluation = EvaluationLog(database).latest(champion.version) if champion else None
-    facts = retraining_facts.state(database, portfolio, max_rows=settings.training_max_rows)
-    described = status(decide(facts, retraining_limits(settings)))
+    retraining = read_retraining(database, portfolio, settings)
     low, high = evaluation.intervals.get("f1", (None, None)) if evaluation else (None, None)
     return RecordedState(
         version=champion.version if champion else None,
@@ -142,9 +139,9 @@ def recorded_state(
         f1_high=high,
         evaluated_at=_seconds(evaluation.evaluated_at if evaluation else None),
         data_cutoff=_seconds(Loans(database, portfolio).cutoff()),
-        retraining=str(described["state"]),
-        attempts=int(described["attempts"]),
-        new_labels=facts.new_labels,
+        retraining=retraining.state,
+        attempts=retraining.action.attempts,
+        new_labels=retraining.new_labels,
         drift=DriftLog(database).state(champion.version) if champion else None,
     )
 

@@ -3,9 +3,10 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from bento.console.overview_facts import OverviewFacts, RetrainingFacts
+from bento.console.overview_facts import OverviewFacts
 from bento.console.overview_page import ServiceState
 from bento.operations.request_latency import RouteLatency
+from bento.operations.retraining_state import RetrainingFacts
 from loan_default_assets.policy.retraining import Action
 from loan_default_assets.warehouse.drift_log import DriftCheck, DriftState, F1Block, StoredPsi
 from loan_default_assets.warehouse.recent_activity import (
@@ -47,7 +48,7 @@ def facts(**changed: Any) -> OverviewFacts:
             DatedDecision(FORMER, "rolled back", NOW - timedelta(days=1)),
             DatedDecision("c000000000000", "rejected", NOW - timedelta(days=2)),
         ),
-        "retraining": retraining("target_met", "OK"),
+        "retraining": retraining("target_met"),
         "drift": drift(),
     }
     return OverviewFacts(**(values | changed))
@@ -61,10 +62,17 @@ def drift(*features: StoredPsi) -> DriftState:
     return DriftState(VERSION, check, check, (block,))
 
 
-def retraining(reason: Any, state: str, **changed: Any) -> RetrainingFacts:
+def retraining(reason: Any, **changed: Any) -> RetrainingFacts:
     """A decision for a reason."""
-    values = {"f1": 0.8123, "missing_labels": 321, "ready_at": NOW, "hold_since": None} | changed
-    return RetrainingFacts(state=state, action=Action(reason, SCRIPT, "Next."), **values)
+    values: dict[str, Any] = {
+        "f1": 0.8123,
+        "new_labels": 679,
+        "missing_labels": 321,
+        "ready_at": NOW,
+        "hold_since": None,
+    }
+    action = Action(reason, SCRIPT, "Next.", alert_key="hold:1" if reason == "hold" else None)
+    return RetrainingFacts(action=action, **(values | changed))
 
 
 def service(**changed: Any) -> ServiceState:

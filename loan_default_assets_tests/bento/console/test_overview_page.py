@@ -165,13 +165,13 @@ def test_every_part_is_shown_or_its_absence_explained(
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_decision_of_the_policy_has_its_sentences(reason: Any, language: Language) -> None:
     for f1 in (0.8123, float("nan"), None):
-        decided = retraining(reason, "WAITING", f1=f1, ready_at=None if f1 is None else NOW)
+        decided = retraining(reason, f1=f1, ready_at=None if f1 is None else NOW)
         text = HtmlDocument(page_of(facts(retraining=decided), language=language)).text
         assert "{" not in text
 
 
 def test_alerts_begin_with_what_lasts_and_go_back_in_time() -> None:
-    held = retraining("hold", "HOLD", hold_since=NOW - timedelta(hours=1))
+    held = retraining("hold", hold_since=NOW - timedelta(hours=1))
     text = page_of(facts(retraining=held), service(model_problem="gone"))
     rows = re.findall(r"<td class=\"time\">([^<]*)</td><td>.*?</span> ([^<]*)</td>", text)
     assert [(since[11:16], what.partition(" ")[0], what.split()[-1]) for since, what in rows] == [
