@@ -2,18 +2,18 @@
 
 import os
 import sys
-from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from loan_default_assets import interrupts
+from loan_default_assets.cli_decisions import DECISION_VERBS
+from loan_default_assets.cli_options import DATE, day_of, portfolio_options, settings_of
+from loan_default_assets.cli_upkeep import UPKEEP_VERBS
 from loan_default_assets.commands.command_errors import on_terminal, verb
 from loan_default_assets.commands.init_options import init_options
-
-_DATE = click.DateTime(formats=["%Y-%m-%d"])
 
 
 def main() -> None:
@@ -42,30 +42,6 @@ def main() -> None:
     sys.exit(code)
 
 
-def _day(value: datetime | None) -> date | None:
-    return value.date() if value else None
-
-
-def _portfolio_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    function = click.option(
-        "--source", metavar="FILE_OR_URL", help="CSV, Parquet or SQL URL in place of the portfolio's source."
-    )(function)
-    return click.option(
-        "--portfolio", metavar="NAME_OR_FILE", help="A portfolio of the library, or a portfolio file."
-    )(function)
-
-
-def _settings(portfolio: str | None, source: str | None) -> Any:
-    """Options win over the environment, and child processes read the same values from it."""
-    from loan_default_assets.settings import Settings
-
-    if portfolio:
-        os.environ["PORTFOLIO"] = portfolio
-    if source:
-        os.environ["LOAN_SOURCE"] = source if "://" in source else os.path.abspath(source)  # noqa: PTH100
-    return Settings()
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
     "--debug",
@@ -80,6 +56,10 @@ def loan_default(debug: bool) -> None:
     bypass_proxies(os.environ)
 
 
+for _verb in (*DECISION_VERBS, *UPKEEP_VERBS):
+    loan_default.add_command(_verb)
+
+
 @loan_default.command()
 @verb
 def demo() -> None:
@@ -91,7 +71,7 @@ def demo() -> None:
     from loan_default_assets.commands.sole_command import sole_command
 
     with (
-        open_session(_settings("demo", None)) as session,
+        open_session(settings_of("demo", None)) as session,
         sole_command(session, "demo"),
         dagster_instance(session) as instance,
     ):
@@ -100,12 +80,12 @@ def demo() -> None:
 
 
 @loan_default.command()
-@_portfolio_options
+@portfolio_options
 @click.option(
-    "--from", "first", type=_DATE, help="First day of application; the portfolio's start, when omitted."
+    "--from", "first", type=DATE, help="First day of application; the portfolio's start, when omitted."
 )
 @click.option(
-    "--to", "last", type=_DATE, help="Last day of application; the last completed one, when omitted."
+    "--to", "last", type=DATE, help="Last day of application; the last completed one, when omitted."
 )
 @verb
 def run(portfolio: str | None, source: str | None, first: datetime | None, last: datetime | None) -> None:
@@ -122,19 +102,19 @@ def _run_chain(
     from loan_default_assets.commands.sole_command import sole_command
 
     with (
-        open_session(_settings(portfolio, source)) as session,
+        open_session(settings_of(portfolio, source)) as session,
         sole_command(session, "run"),
         dagster_instance(session) as instance,
     ):
         click.echo(summary.columns_text(session.portfolio))
         outcome = chain.run(
-            session, instance, first=_day(first), last=_day(last), package=True, say=click.echo
+            session, instance, first=day_of(first), last=day_of(last), package=True, say=click.echo
         )
         click.echo(summary.text(session, outcome))
 
 
 @loan_default.command()
-@_portfolio_options
+@portfolio_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @verb
 def status(portfolio: str | None, source: str | None, as_json: bool) -> None:
@@ -144,37 +124,9 @@ def status(portfolio: str | None, source: str | None, as_json: bool) -> None:
     from loan_default_assets.commands import status as report
     from loan_default_assets.commands.session import dagster_instance, open_session
 
-    with open_session(_settings(portfolio, source)) as session, dagster_instance(session) as instance:
+    with open_session(settings_of(portfolio, source)) as session, dagster_instance(session) as instance:
         found = report.status(session, instance)
         click.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else report.text(found))
-
-
-@loan_default.command()
-@_portfolio_options
-@click.option("--apply", is_flag=True, help="Delete; without it, nothing is changed.")
-@click.option("--unmatured", is_flag=True, help="Also predictions whose outcome has not matured.")
-@verb
-def prune(portfolio: str | None, source: str | None, apply: bool, unmatured: bool) -> None:
-    """Show what the settings RETENTION_* let go, with counts and sizes; delete it with --apply."""
-    from loan_default_assets.commands import prune as retention
-    from loan_default_assets.commands.session import dagster_instance, open_session
-
-    with open_session(_settings(portfolio, source)) as session, dagster_instance(session) as instance:
-        kinds = retention.prune(session, instance, apply=apply, unmatured=unmatured)
-        click.echo(retention.text(kinds, applied=apply))
-
-
-@loan_default.command()
-@_portfolio_options
-@verb
-def doctor(portfolio: str | None, source: str | None) -> None:
-    """Check Python, PostgreSQL, ports, memory, torch and portfolio; say how to fix what is wrong."""
-    from loan_default_assets.commands import doctor as checks
-
-    findings = checks.run_checks(_settings(portfolio, source))
-    for finding in findings:
-        click.echo(checks.line(finding))
-    sys.exit(1 if any(finding.wrong for finding in findings) else 0)
 
 
 @loan_default.command()
@@ -187,7 +139,7 @@ def init(file: str, output: str | None, yes: bool, **decided: Any) -> None:
     from loan_default_assets.commands.init_questions import ask_on_terminal, request_of
     from loan_default_assets.private_files import give_users_mode
 
-    home = _settings(None, None).home
+    home = settings_of(None, None).home
     ask = ask_on_terminal if sys.stdin.isatty() and sys.stdout.isatty() and not yes else None
     written = write(file, request_of(**decided), output, ask=ask)
     give_users_mode(written.path, home)
@@ -197,11 +149,11 @@ def init(file: str, output: str | None, yes: bool, **decided: Any) -> None:
 
 
 @loan_default.command()
-@_portfolio_options
-@click.option("--from", "first", type=_DATE, required=True, help="First day of application.")
-@click.option("--to", "last", type=_DATE, required=True, help="Last day of application.")
+@portfolio_options
+@click.option("--from", "first", type=DATE, required=True, help="First day of application.")
+@click.option("--to", "last", type=DATE, required=True, help="Last day of application.")
 @click.option(
-    "--as-of", "cutoff", type=_DATE, help="Replay with this data cutoff: use only what was known on that day."
+    "--as-of", "cutoff", type=DATE, help="Replay with this data cutoff: use only what was known on that day."
 )
 @verb
 def backfill(
@@ -218,18 +170,18 @@ def backfill(
     from loan_default_assets.commands.sole_command import sole_command
 
     with (
-        open_session(_settings(portfolio, source)) as session,
+        open_session(settings_of(portfolio, source)) as session,
         sole_command(session, "backfill"),
         dagster_instance(session) as instance,
     ):
         outcome = past_partitions.backfill(
-            session, instance, first=first.date(), last=last.date(), cutoff=_day(cutoff)
+            session, instance, first=first.date(), last=last.date(), cutoff=day_of(cutoff)
         )
         click.echo(summary.text(session, outcome))
 
 
 @loan_default.command()
-@_portfolio_options
+@portfolio_options
 @verb
 def retrain(portfolio: str | None, source: str | None) -> None:
     """Start a retraining attempt now, regardless of target, cooldown and HOLD."""
@@ -238,7 +190,7 @@ def retrain(portfolio: str | None, source: str | None) -> None:
     from loan_default_assets.commands.sole_command import sole_command
 
     with (
-        open_session(_settings(portfolio, source)) as session,
+        open_session(settings_of(portfolio, source)) as session,
         sole_command(session, "retrain"),
         dagster_instance(session) as instance,
     ):
@@ -246,7 +198,7 @@ def retrain(portfolio: str | None, source: str | None) -> None:
 
 
 @loan_default.command()
-@_portfolio_options
+@portfolio_options
 @click.option(
     "--trials",
     type=click.IntRange(min=1),
@@ -261,96 +213,13 @@ def tune(portfolio: str | None, source: str | None, trials: int, write: bool) ->
     from loan_default_assets.commands.session import open_session
     from loan_default_assets.commands.tune import tune as try_settings
 
-    with open_session(_settings(portfolio, source)) as session:
+    with open_session(settings_of(portfolio, source)) as session:
         click.echo(try_settings(session, trials, write=write, say=lambda line: click.echo(line, err=True)))
 
 
 @loan_default.command()
-@click.argument("version")
-@_portfolio_options
-@click.option("--reason", default="promoted by an operator", show_default=True, help="Kept with the version.")
-@verb
-def promote(version: str, portfolio: str | None, source: str | None, reason: str) -> None:
-    """Make an evaluated version the champion by an operator's decision; with APPROVALS=2, propose it."""
-    from loan_default_assets.commands import promote as promotion
-    from loan_default_assets.commands.session import open_session
-
-    with open_session(_settings(portfolio, source)) as session:
-        click.echo(promotion.promote(session, version, reason))
-
-
-@loan_default.command()
-@click.argument("version", required=False)
-@_portfolio_options
-@verb
-def shadow(version: str | None, portfolio: str | None, source: str | None) -> None:
-    """Compare the shadow with the champion on known outcomes; a named VERSION is signed, to be one."""
-    from loan_default_assets.commands import shadow as shadowing
-    from loan_default_assets.commands.session import open_session
-
-    with open_session(_settings(portfolio, source)) as session:
-        click.echo(shadowing.shadow(session, version))
-
-
-@loan_default.command()
-@click.argument("version")
-@_portfolio_options
-@click.option("--reason", required=True, help="Kept with the approval.")
-@verb
-def approve(version: str, portfolio: str | None, source: str | None, reason: str) -> None:
-    """Approve a promotion that waits for several people (APPROVALS); the last one makes the version champion."""
-    from loan_default_assets.commands import promote as promotion
-    from loan_default_assets.commands.session import open_session
-
-    with open_session(_settings(portfolio, source)) as session:
-        click.echo(promotion.approve(session, version, reason))
-
-
-@loan_default.command()
-@click.argument("version")
-@_portfolio_options
-@click.option("--reason", required=True, help="Kept with the refusal.")
-@verb
-def decline(version: str, portfolio: str | None, source: str | None, reason: str) -> None:
-    """End a promotion that waits for approvals; the champion stays, and a candidate is rejected."""
-    from loan_default_assets.commands import promote as promotion
-    from loan_default_assets.commands.session import open_session
-
-    with open_session(_settings(portfolio, source)) as session:
-        click.echo(promotion.decline(session, version, reason))
-
-
-@loan_default.command()
-@_portfolio_options
-@click.option("--reason", help="Record the present settings as policy, with this reason.")
-@verb
-def policy(portfolio: str | None, source: str | None, reason: str | None) -> None:
-    """Show the settings that decide on models beside the recorded policy, or record a change of them."""
-    from loan_default_assets.commands.policy import policy as show_or_record
-    from loan_default_assets.commands.session import open_session
-
-    with open_session(_settings(portfolio, source)) as session:
-        click.echo(show_or_record(session, reason))
-
-
-@loan_default.command()
-@_portfolio_options
-@click.option(
-    "--reason", default="rolled back by an operator", show_default=True, help="Kept with the version."
-)
-@verb
-def rollback(portfolio: str | None, source: str | None, reason: str) -> None:
-    """Make the previous champion the champion again."""
-    from loan_default_assets.commands import promote as promotion
-    from loan_default_assets.commands.session import open_session
-
-    with open_session(_settings(portfolio, source)) as session:
-        click.echo(promotion.rollback(session, reason))
-
-
-@loan_default.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
-@_portfolio_options
+@portfolio_options
 @click.option(
     "--output", type=click.Path(dir_okay=False), help="CSV to write; standard output, when omitted."
 )
@@ -360,7 +229,7 @@ def score(file: str, portfolio: str | None, source: str | None, output: str | No
     from loan_default_assets.commands.score import score_file
     from loan_default_assets.commands.session import open_session
 
-    with open_session(_settings(portfolio, source)) as session:
+    with open_session(settings_of(portfolio, source)) as session:
         click.echo(score_file(session, file, output), err=True)
 
 
@@ -376,12 +245,12 @@ def sample(file: Path, rows: int) -> None:
 
 
 @loan_default.command("score-loans")
-@_portfolio_options
+@portfolio_options
 @click.option(
-    "--from", "first", type=_DATE, help="First day of application; that of the stored loans, when omitted."
+    "--from", "first", type=DATE, help="First day of application; that of the stored loans, when omitted."
 )
 @click.option(
-    "--to", "last", type=_DATE, help="Last day of application; that of the stored loans, when omitted."
+    "--to", "last", type=DATE, help="Last day of application; that of the stored loans, when omitted."
 )
 @verb
 def score_loans(
@@ -392,226 +261,18 @@ def score_loans(
     from loan_default_assets.commands.session import dagster_instance, open_session
 
     with (
-        open_session(_settings(portfolio, source)) as session,
+        open_session(settings_of(portfolio, source)) as session,
         dagster_instance(session) as instance,
     ):
-        click.echo(batch_scoring.score_loans(session, instance, first=_day(first), last=_day(last)))
+        click.echo(batch_scoring.score_loans(session, instance, first=day_of(first), last=day_of(last)))
 
 
 @loan_default.command()
-@click.argument("request_id", required=False)
-@_portfolio_options
-@click.option("--all", "everything", is_flag=True, help="All predictions, models and decisions.")
-@verb
-def verify(request_id: str | None, portfolio: str | None, source: str | None, everything: bool) -> None:
-    """Verify recorded predictions: chain, score, model, verdict; exit code 1 and the first deviation otherwise."""
-    from loan_default_assets.commands import verify as verification
-    from loan_default_assets.commands.session import open_session
-
-    if everything == (request_id is not None):
-        raise click.UsageError("name a REQUEST_ID, or give --all")
-    with open_session(_settings(portfolio, source)) as session:
-        found = verification.verify(session, request_id)
-    click.echo(verification.text(found))
-    sys.exit(1 if found.deviations else 0)
-
-
-@loan_default.command()
-@click.argument("request_id")
-@_portfolio_options
-@click.option(
-    "--position",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Application of the request, from 0.",
-)
-@click.option(
-    "--language", type=click.Choice(["en", "ko"]), default="en", show_default=True, help="Of the text."
-)
-@click.option(
-    "--correct",
-    "corrections",
-    metavar="COLUMN=VALUE",
-    multiple=True,
-    help="Also score the application with this value, logged without it; repeat it for several columns.",
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, with the text in both languages.")
-@verb
-def explain(
-    request_id: str,
-    portfolio: str | None,
-    source: str | None,
-    position: int,
-    language: str,
-    corrections: tuple[str, ...],
-    as_json: bool,
-) -> None:
-    """Explain a recorded decision to its applicant: result, grade, reasons, data as scored, what would alter it."""
-    import json
-
-    from loan_default_assets.commands.explain import explain as explain_decision
-    from loan_default_assets.commands.session import open_session
-    from loan_default_assets.reports.rendering.explanation_text import explanation_object, explanation_text
-
-    with open_session(_settings(portfolio, source)) as session:
-        found = explain_decision(session, request_id, position, corrections)
-    if as_json:
-        click.echo(json.dumps(explanation_object(found), indent=2, ensure_ascii=False))
-    else:
-        click.echo(explanation_text(found, "ko" if language == "ko" else "en"))
-
-
-@loan_default.command("key-id")
-@verb
-def key_id() -> None:
-    """Ask for an API key of the service and print its name in the records of overrides and rescorings."""
-    from loan_default_assets.commands.key_id import recorded_name
-
-    click.echo(recorded_name(click.prompt("Key", hide_input=True, err=True)))
-
-
-@loan_default.command("hash-password")
-@verb
-def hash_password() -> None:
-    """Ask for a password and print its hash, for DAGSTER_UI_PASSWORD in place of the password itself."""
-    from loan_default_assets.commands.session import CommandError
-    from loan_default_assets.orchestration.ui import passwords
-
-    password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    try:
-        click.echo(passwords.hash_password(password))
-    except passwords.PasswordError as error:
-        raise CommandError(f"the password {error}") from None
-
-
-@loan_default.command()
-@click.argument("folder", metavar="DIR", type=click.Path())
-@_portfolio_options
-@click.option(
-    "--allow-missing", is_flag=True, help="Also where files of models are lost; the backup names them."
-)
-@verb
-def backup(folder: str, portfolio: str | None, source: str | None, allow_missing: bool) -> None:
-    """Write database, models, portfolio and undelivered predictions to the folder DIR, verified, while all goes on."""
-    from loan_default_assets.commands.backup import backup as write
-
-    click.echo(write(_settings(portfolio, source), Path(folder), allow_missing=allow_missing))
-
-
-@loan_default.command()
-@click.argument("folder", metavar="DIR", type=click.Path())
-@click.option("--replace", is_flag=True, help="Also where the database has rows, which are deleted.")
-@verb
-def restore(folder: str, replace: bool) -> None:
-    """Verify the backup DIR and restore it into LOAN_DEFAULT_HOME and the database; what fails changes nothing."""
-    from loan_default_assets.commands.restore import restore as read
-
-    click.echo(read(_settings(None, None), Path(folder), replace=replace))
-
-
-@loan_default.command()
-@click.argument("loan_id", required=False)
-@_portfolio_options
-@click.option("--request", metavar="REQUEST_ID", help="A request in place of a loan, or REQUEST_ID/POSITION.")
-@click.option(
-    "--backup", "backups", metavar="DIR", multiple=True, type=click.Path(), help="Also in this backup."
-)
-@click.option("--yes", is_flag=True, help="Erase; without it, nothing is changed.")
-@verb
-def erase(
-    loan_id: str | None,
-    portfolio: str | None,
-    source: str | None,
-    request: str | None,
-    backups: tuple[str, ...],
-    yes: bool,
-) -> None:
-    """Show what is stored of the loan LOAN_ID; with --yes, destroy its features for good."""
-    from loan_default_assets.commands import erase as erasure
-    from loan_default_assets.commands.session import open_session
-
-    if (loan_id is None) == (request is None):
-        raise click.UsageError("expected LOAN_ID or --request REQUEST_ID")
-    subject, folders = erasure.subject_of(loan_id, request), [Path(folder) for folder in backups]
-    with open_session(_settings(portfolio, source)) as session:
-        found = erasure.plan(session, subject, folders)
-        if yes:
-            found = erasure.erase(session, subject, folders)
-        click.echo(erasure.text(found, applied=yes))
-
-
-@loan_default.command()
-@click.argument("version", required=False)
-@_portfolio_options
-@click.option("--workbook", is_flag=True, help="Write the validation workbook (XLSX) and not the HTML file.")
-@click.option(
-    "--dossier", is_flag=True, help="Write the dossier of recorded facts (Markdown and HTML) instead."
-)
-@click.option(
-    "--output",
-    type=click.Path(dir_okay=False),
-    help="Also write the HTML file here; with --workbook or --dossier, write only here.",
-)
-@verb
-def report(
-    version: str | None,
-    portfolio: str | None,
-    source: str | None,
-    workbook: bool,
-    dossier: bool,
-    output: str | None,
-) -> None:
-    """Write the model report of an evaluated version (HTML, English and Korean); of the champion by default."""
-    from loan_default_assets.commands import report as reports
-    from loan_default_assets.commands.session import open_session
-
-    if workbook and dossier:
-        raise click.UsageError("expected --workbook or --dossier, got both")
-    write = reports.workbook if workbook else reports.dossier if dossier else reports.report
-    with open_session(_settings(portfolio, source)) as session:
-        click.echo(write(session, version, Path(output) if output else None))
-
-
-@loan_default.command()
-@click.argument("version", required=False)
-@_portfolio_options
-@click.option(
-    "--output", type=click.Path(dir_okay=False), help="JSON file to write; standard output, when omitted."
-)
-@verb
-def sbom(version: str | None, portfolio: str | None, source: str | None, output: str | None) -> None:
-    """Write a model's bill of materials (CycloneDX): files, data, metrics, libraries; of the champion by default."""
-    from loan_default_assets.commands.sbom import sbom as bill
-    from loan_default_assets.commands.session import open_session
-    from loan_default_assets.private_files import write_for_user
-
-    with open_session(_settings(portfolio, source)) as session:
-        text = bill(session, version)
-    if output:
-        write_for_user(Path(output), f"{text}\n", session.settings.home)
-    else:
-        click.echo(text)
-
-
-@loan_default.command()
-@_portfolio_options
-@verb
-def migrate(portfolio: str | None, source: str | None) -> None:
-    """Bring the database up to this release: tables, the portfolio's columns, Dagster's history."""
-    from loan_default_assets.commands.migrate import migrate as upgrade
-    from loan_default_assets.commands.session import dagster_instance, open_session
-
-    with open_session(_settings(portfolio, source)) as session, dagster_instance(session) as instance:
-        click.echo(upgrade(session, instance))
-
-
-@loan_default.command()
-@_portfolio_options
+@portfolio_options
 @click.option("--no-service", is_flag=True, help="Without the prediction service.")
 @verb
 def up(portfolio: str | None, source: str | None, no_service: bool) -> None:
     """Serve Dagster's UI, its daemon (sensors, freshness, backfills) and the prediction service until Ctrl-C."""
     from loan_default_assets.commands.up import up as start
 
-    start(_settings(portfolio, source), service=not no_service, say=click.echo)
+    start(settings_of(portfolio, source), service=not no_service, say=click.echo)

@@ -175,7 +175,7 @@ ERASURE_FAULTS: tuple[Mutant, ...] = (
     ),
     _erasure(
         "nothing is erased without --yes",
-        "loan_default_assets/cli.py",
+        "loan_default_assets/cli_decisions.py",
         "        if yes:\n            found = erasure.erase",
         "        if True:\n            found = erasure.erase",
         "privacy/test_erasure.py",

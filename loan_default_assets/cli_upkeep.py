@@ -1,0 +1,91 @@
+"""Verbs of `loan-default` that keep an installation: its state, its size, its backups and its release."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from loan_default_assets.cli_options import portfolio_options, settings_of
+from loan_default_assets.commands.command_errors import verb
+
+
+@click.command()
+@portfolio_options
+@click.option("--apply", is_flag=True, help="Delete; without it, nothing is changed.")
+@click.option("--unmatured", is_flag=True, help="Also predictions whose outcome has not matured.")
+@verb
+def prune(portfolio: str | None, source: str | None, apply: bool, unmatured: bool) -> None:
+    """Show what the settings RETENTION_* let go, with counts and sizes; delete it with --apply."""
+    from loan_default_assets.commands import prune as retention
+    from loan_default_assets.commands.session import dagster_instance, open_session
+
+    with open_session(settings_of(portfolio, source)) as session, dagster_instance(session) as instance:
+        kinds = retention.prune(session, instance, apply=apply, unmatured=unmatured)
+        click.echo(retention.text(kinds, applied=apply))
+
+
+@click.command()
+@portfolio_options
+@verb
+def doctor(portfolio: str | None, source: str | None) -> None:
+    """Check Python, PostgreSQL, ports, memory, torch and portfolio; say how to fix what is wrong."""
+    from loan_default_assets.commands import doctor as checks
+
+    findings = checks.run_checks(settings_of(portfolio, source))
+    for finding in findings:
+        click.echo(checks.line(finding))
+    sys.exit(1 if any(finding.wrong for finding in findings) else 0)
+
+
+@click.command("hash-password")
+@verb
+def hash_password() -> None:
+    """Ask for a password and print its hash, for DAGSTER_UI_PASSWORD in place of the password itself."""
+    from loan_default_assets.commands.session import CommandError
+    from loan_default_assets.orchestration.ui import passwords
+
+    password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    try:
+        click.echo(passwords.hash_password(password))
+    except passwords.PasswordError as error:
+        raise CommandError(f"the password {error}") from None
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path())
+@portfolio_options
+@click.option(
+    "--allow-missing", is_flag=True, help="Also where files of models are lost; the backup names them."
+)
+@verb
+def backup(folder: str, portfolio: str | None, source: str | None, allow_missing: bool) -> None:
+    """Write database, models, portfolio and undelivered predictions to the folder DIR, verified, while all goes on."""
+    from loan_default_assets.commands.backup import backup as write
+
+    click.echo(write(settings_of(portfolio, source), Path(folder), allow_missing=allow_missing))
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path())
+@click.option("--replace", is_flag=True, help="Also where the database has rows, which are deleted.")
+@verb
+def restore(folder: str, replace: bool) -> None:
+    """Verify the backup DIR and restore it into LOAN_DEFAULT_HOME and the database; what fails changes nothing."""
+    from loan_default_assets.commands.restore import restore as read
+
+    click.echo(read(settings_of(None, None), Path(folder), replace=replace))
+
+
+@click.command()
+@portfolio_options
+@verb
+def migrate(portfolio: str | None, source: str | None) -> None:
+    """Bring the database up to this release: tables, the portfolio's columns, Dagster's history."""
+    from loan_default_assets.commands.migrate import migrate as upgrade
+    from loan_default_assets.commands.session import dagster_instance, open_session
+
+    with open_session(settings_of(portfolio, source)) as session, dagster_instance(session) as instance:
+        click.echo(upgrade(session, instance))
+
+
+UPKEEP_VERBS = (prune, doctor, hash_password, backup, restore, migrate)
