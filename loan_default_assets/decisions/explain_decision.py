@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -103,10 +103,9 @@ def explain_decision(
     _refuse_another_pd(row, values, scorer)
     portfolio = inputs.portfolio
     contributions = scorer.contributions(values)
-    newest = [
-        each for each in inputs.evaluations.history() if each.evaluation.model_version == record.version
-    ]
-    bounds = inputs.grade_bounds(newest[-1], scorer) if newest else Omitted("explanation.not_evaluated")
+    history = inputs.evaluations.history(record.version)
+    newest = history[-1] if history else None
+    bounds = inputs.grade_bounds(newest, scorer) if newest else Omitted("explanation.not_evaluated")
     actionable = actionable_columns(portfolio, scorer.predictor.model.encoding)
     explanation = DecisionExplanation(
         request_id=request_id,
@@ -237,10 +236,9 @@ def _grade(bounds: np.ndarray | Omitted, pd: float) -> DecisionGrade | Omitted:
     return bounds if isinstance(bounds, Omitted) else decision_grade(bounds, pd)
 
 
-def _verdict(record: ModelRecord, newest: Sequence[EvaluationInputs]) -> ModelVerdict:
-    if not newest:
+def _verdict(record: ModelRecord, found: EvaluationInputs | None) -> ModelVerdict:
+    if found is None:
         return ModelVerdict(record.version, record.status)
-    found = newest[-1]
     return ModelVerdict(
         record.version, record.status, found.evaluation.role, found.evaluation.verdict, found.id
     )

@@ -50,9 +50,7 @@ def facts_of_tables(inputs: ReportInputs, record: ModelRecord) -> Groups:
         WarehouseError: The database cannot be read.
     """
     model = row("model_metadata", version=record.version)
-    history = [
-        each for each in inputs.evaluations.history() if each.evaluation.model_version == record.version
-    ]
+    history = inputs.evaluations.history(record.version)
     return {
         "identity": _columns(model, record, _IDENTITY),
         "lineage": _columns(model, record, _LINEAGE),

@@ -49,6 +49,7 @@ class EvaluatedVersion:
     """A version with its newest evaluation.
 
     Attributes:
+        history: All evaluations of the version, the first one first.
         rows: The rows of the evaluation, scored again; an Omitted says why there are none.
     """
 
@@ -65,11 +66,10 @@ def evaluated_version(inputs: ReportInputs, version: str) -> EvaluatedVersion:
         NoModelError: The version was never evaluated.
         RegistryError: The version is unknown.
     """
-    record, history = inputs.registry.get(version), inputs.evaluations.history()
-    newest = [each for each in history if each.evaluation.model_version == version]
-    if not newest:
+    record, history = inputs.registry.get(version), inputs.evaluations.history(version)
+    if not history:
         raise NoModelError(f"{version} has no recorded evaluation; materialize evaluation first")
-    return EvaluatedVersion(record, newest[-1], history, _rows(inputs, record, newest[-1]))
+    return EvaluatedVersion(record, history[-1], history, _rows(inputs, record, history[-1]))
 
 
 def previous_champion(

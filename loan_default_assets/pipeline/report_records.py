@@ -26,7 +26,7 @@ from loan_default_assets.reports.figures.model_facts import (
 from loan_default_assets.reports.figures.proportions import FigureSource, Interval
 from loan_default_assets.reports.figures.shadow_figures import ShadowFigures
 from loan_default_assets.shadow_comparison import ShadowComparison
-from loan_default_assets.warehouse.evaluations import EvaluationInputs, EvaluationRecord
+from loan_default_assets.warehouse.evaluations import EvaluationInputs, EvaluationRecord, number_or_nan
 from loan_default_assets.warehouse.registry import ModelRecord
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def evaluation_facts(number: int, evaluation: EvaluationRecord) -> EvaluationFac
             MetricRow(
                 name,
                 _interval(evaluation, name),
-                {model: _number(values.get(name)) for model, values in references.items()},
+                {model: number_or_nan(values.get(name)) for model, values in references.items()},
             )
             for name in METRICS
             if name in evaluation.metrics
@@ -125,7 +125,7 @@ def history_of(
     live: Mapping[str, Any] | None,
     target: float | None,
 ) -> History:
-    """All evaluations of the version, and its served predictions against the outcomes known since."""
+    """The evaluations of the version, and its served predictions against the outcomes known since."""
     points = tuple(
         EvaluationPoint(
             each.id,
@@ -136,7 +136,6 @@ def history_of(
             _interval(each.evaluation, "roc_auc"),
         )
         for each in evaluations
-        if each.evaluation.model_version == version
     )
     row = f"model_version={version}"
     served = None
@@ -193,11 +192,7 @@ def course_of(
 
 def _interval(evaluation: EvaluationRecord, name: str) -> Interval:
     low, high = evaluation.intervals.get(name, (math.nan, math.nan))
-    return Interval(_number(evaluation.metrics.get(name)), low, high)
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)
+    return Interval(number_or_nan(evaluation.metrics.get(name)), low, high)
 
 
 def _day(value: Any) -> str:

@@ -169,22 +169,31 @@ class StoredChains:
         self._cursor.execute(_DECISIONS)
         return dict(self._cursor.fetchall())
 
-    def linked_predictions(self, request_id: str | None = None) -> Iterator[LinkedPrediction]:
-        """Links and rows side by side, in any order: those of one request, or all."""
-        condition = "" if request_id is None else "WHERE request_id = %s::uuid"
-        for chain, link, digest, request, position, *values in self._stream(
-            _LINKED + condition, None if request_id is None else (request_id,)
+    def linked_predictions(
+        self, request_id: str | None = None, position: int | None = None
+    ) -> Iterator[LinkedPrediction]:
+        """Links and rows side by side, in any order: those of one request or of one position in it, or all."""
+        conditions = (("request_id = %s::uuid", request_id), ("position = %s", position))
+        given = [(condition, value) for condition, value in conditions if value is not None]
+        where = f"WHERE {' AND '.join(condition for condition, _ in given)}" if given else ""
+        for chain, link, digest, request, number, *values in self._stream(
+            _LINKED + where, [value for _, value in given] or None
         ):
             # No row has a null in this column, so a null is that of the join.
             absent = values[1] is None
             values[_KEY] = None if values[_KEY] is None else bytes(values[_KEY])
             yield LinkedPrediction(
                 request,
-                position,
+                number,
                 None if link is None else (chain, link),
                 b"" if digest is None else bytes(digest),
-                None if absent else StoredPrediction(request, position, *values),
+                None if absent else StoredPrediction(request, number, *values),
             )
+
+    def predictions_of(self, request_id: str) -> int:
+        """Number of recorded predictions of a request."""
+        self._cursor.execute("SELECT count(*) FROM predictions WHERE request_id = %s::uuid", (request_id,))
+        return int(self._cursor.fetchall()[0][0])
 
     def repeated_links(self) -> dict[tuple[str, int], list[tuple[int, int]]]:
         """Chains and numbers of the links of each prediction that has several."""

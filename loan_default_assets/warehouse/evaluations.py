@@ -91,10 +91,10 @@ class EvaluationLog:
             rows = cursor.fetchall()
         return _evaluation_record(dict(zip(_COLUMNS, rows[0], strict=True))) if rows else None
 
-    def history(self) -> list["EvaluationInputs"]:
-        """All evaluations with what their verdicts were decided on, the first one first."""
+    def history(self, version: str | None = None) -> list["EvaluationInputs"]:
+        """All evaluations, or those of one version, with what their verdicts were decided on, the first one first."""
         with self._database.transaction() as cursor:
-            return evaluations_with_inputs(cursor)
+            return evaluations_with_inputs(cursor, version)
 
     def record_grades(self, evaluation: int, bounds: Sequence[float]) -> None:
         """Record the rating grades that the model report of an evaluation shows; a repetition changes nothing.
@@ -126,11 +126,13 @@ class EvaluationInputs:
     inputs: Mapping[str, Any] | None
 
 
-def evaluations_with_inputs(cursor: extensions.cursor) -> list[EvaluationInputs]:
-    """All evaluations, the first one first."""
+def evaluations_with_inputs(cursor: extensions.cursor, version: str | None = None) -> list[EvaluationInputs]:
+    """All evaluations, or those of one version, the first one first."""
     cursor.execute(
         f"SELECT id, inputs, {', '.join(_COLUMNS)} FROM model_performance "
-        "LEFT JOIN evaluation_inputs ON evaluation = id ORDER BY id"
+        "LEFT JOIN evaluation_inputs ON evaluation = id "
+        "WHERE (%(version)s::text IS NULL OR model_version = %(version)s) ORDER BY id",
+        {"version": version},
     )
     return [
         EvaluationInputs(number, _evaluation_record(dict(zip(_COLUMNS, values, strict=True))), inputs)
@@ -143,12 +145,13 @@ _COLUMNS = tuple(f.name for f in fields(EvaluationRecord))
 
 def _evaluation_record(values: dict[str, Any]) -> EvaluationRecord:
     """The record of a row, with NaN for the nulls that stand for it in JSON."""
-    values["metrics"] = {name: _number(value) for name, value in values["metrics"].items()}
+    values["metrics"] = {name: number_or_nan(value) for name, value in values["metrics"].items()}
     values["intervals"] = {
-        name: (_number(low), _number(high)) for name, (low, high) in values["intervals"].items()
+        name: (number_or_nan(low), number_or_nan(high)) for name, (low, high) in values["intervals"].items()
     }
     return EvaluationRecord(**values)
 
 
-def _number(value: float | None) -> float:
+def number_or_nan(value: float | None) -> float:
+    """A number of a stored JSON value, which has null for NaN."""
     return math.nan if value is None else float(value)

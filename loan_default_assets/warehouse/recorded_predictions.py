@@ -2,26 +2,8 @@
 
 from dataclasses import dataclass
 
-from loan_default_assets.warehouse.chain_links import StoredPrediction
+from loan_default_assets.warehouse.chain_links import StoredPrediction, stored_chains
 from loan_default_assets.warehouse.database import Database
-
-# `erasure_subject` of sql/008_sealed_features.sql names what an erasure covers.
-_FIND = """
-SELECT p.loan_id, p.model_version, p.features::text, p.probability, p.decision, p.threshold, p.reasons::text, p.channel,
-    p.latency_ms, to_json(p.created_at AT TIME ZONE 'UTC')::text, k.key,
-    k.key IS NULL AND EXISTS (SELECT FROM erasures e
-        WHERE e.subject_sha256 IN (erasure_subject('loan', p.loan_id), erasure_subject('request', request_id::text),
-                erasure_subject('request', request_id || '/' || position))
-            AND p.created_at <= e.erased_at)
-FROM predictions p LEFT JOIN prediction_keys k USING (request_id, position)
-WHERE request_id = %(request_id)s::uuid AND position = %(position)s
-"""
-# Place of the key from the end of a row.
-_KEY = -2
-_COUNT = """
-SELECT (SELECT count(*) FROM predictions WHERE request_id = %(request_id)s::uuid),
-    EXISTS (SELECT FROM prediction_links WHERE request_id = %(request_id)s::uuid AND position = %(position)s)
-"""
 
 
 @dataclass(frozen=True)
@@ -49,15 +31,8 @@ def find_prediction(database: Database, request_id: str, position: int) -> Found
     Raises:
         WarehouseError: The database cannot be reached.
     """
-    values = {"request_id": request_id, "position": position}
-    with database.transaction(repeatable=True) as cursor:
-        cursor.execute("SET LOCAL extra_float_digits TO 1")
-        cursor.execute(_COUNT, values)
-        [(recorded, linked)] = cursor.fetchall()
-        cursor.execute(_FIND, values)
-        found = cursor.fetchall()
-    if not found:
-        return FoundPrediction(None, recorded, linked)
-    columns = list(found[0])
-    columns[_KEY] = None if columns[_KEY] is None else bytes(columns[_KEY])
-    return FoundPrediction(StoredPrediction(request_id, position, *columns), recorded, False)
+    with stored_chains(database) as stored:
+        recorded = stored.predictions_of(request_id)
+        linked = list(stored.linked_predictions(request_id, position))
+    row = next((each.row for each in linked if each.row is not None), None)
+    return FoundPrediction(row, recorded, pruned=row is None and bool(linked))

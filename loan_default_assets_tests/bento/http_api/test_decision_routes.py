@@ -229,7 +229,8 @@ def test_a_rescoring_is_logged_as_such_and_changes_nothing(routes: Routes) -> No
     assert found["correction"]["pd"] != found["pd"]
     assert "This rescoring is logged as such" in found["text"]["en"]
     assert routes.bank.rows() == before
-    [record] = OversightLog(routes.bank.database).records()
+    promoted_under, record = OversightLog(routes.bank.database).records()
+    assert promoted_under.action == "policy changed"
     assert (record.action, record.actor) == ("application rescored", f"key:{key_id(KEYS['explain'])}")
     assert (record.request_id, record.position) == (routes.request_id, 0)
     assert record.decision == found["correction"]["decision"]
