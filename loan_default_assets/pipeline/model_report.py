@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from logging import Logger
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -52,6 +53,8 @@ from loan_default_assets.shadow_comparison import compare_shadow
 from loan_default_assets.warehouse.evaluations import EvaluationInputs
 from loan_default_assets.warehouse.registry import ModelRecord, RegistryError
 
+_Figures = TypeVar("_Figures")
+
 
 def write_report(inputs: ReportInputs, version: str, log: Logger) -> StoredReport:
     """Write the report on the newest evaluation of a version, beside its artifact.
@@ -98,11 +101,13 @@ def report_figures(inputs: ReportInputs, version: str) -> ReportFigures:
     return figures_of(inputs, evaluated_version(inputs, version))
 
 
-def figures_of(inputs: ReportInputs, evaluated: EvaluatedVersion, *, effects: bool = True) -> ReportFigures:
-    """All figures of a version whose rows were read.
+def figures_of(
+    inputs: ReportInputs, evaluated: EvaluatedVersion, *, without: Collection[str] = ()
+) -> ReportFigures:
+    """The figures of a version whose rows were read.
 
     Args:
-        effects: Whether importance and dependence of the features are wanted, which take most of the time.
+        without: Names of figures that are not wanted, among `effects`, `cut_offs`, `swaps` and `course`.
     """
     record, found, rows = evaluated.record, evaluated.found, evaluated.rows
     check = inputs.store.check(record)
@@ -110,7 +115,7 @@ def figures_of(inputs: ReportInputs, evaluated: EvaluatedVersion, *, effects: bo
     parts: dict[str, Any] = (
         dict.fromkeys(_OF_ROWS, rows)
         if isinstance(rows, Omitted)
-        else _of_rows(inputs, record, found, rows, effects)
+        else _of_rows(inputs, record, found, rows, without)
     )
     return ReportFigures(
         model=model_facts(record, inputs.portfolio, check.signed_by),
@@ -122,7 +127,7 @@ def figures_of(inputs: ReportInputs, evaluated: EvaluatedVersion, *, effects: bo
             None if isinstance(gates, Omitted) else gates.limits.f1_threshold,
         ),
         gates=gates,
-        course=_course(inputs, record, rows),
+        course=_unless(without, "course", lambda: _course(inputs, record, rows)),
         shadow=shadow_figures(compare_shadow(inputs.database, record.version)),
         oversight=oversight_of(inputs, record.version),
         reproduced=None if isinstance(rows, Omitted) else _difference(found, rows),
@@ -143,6 +148,10 @@ _OF_ROWS = (
     "weak",
     "vintages",
 )
+
+
+def _unless(without: Collection[str], name: str, figures: Callable[[], _Figures]) -> _Figures | Omitted:
+    return Omitted("omitted.not_wanted") if name in without else figures()
 
 
 def _course(
@@ -172,7 +181,11 @@ def _difference(found: EvaluationInputs, rows: ReportRows) -> float:
 
 
 def _of_rows(
-    inputs: ReportInputs, record: ModelRecord, found: EvaluationInputs, rows: ReportRows, effects: bool
+    inputs: ReportInputs,
+    record: ModelRecord,
+    found: EvaluationInputs,
+    rows: ReportRows,
+    without: Collection[str],
 ) -> dict[str, Any]:
     portfolio, index, threshold = inputs.portfolio, rows.window, rows.predictor.threshold
     label, pd = rows.label(index), rows.pd[index]
@@ -197,14 +210,18 @@ def _of_rows(
         "data": data_facts(rows.snapshot, portfolio),
         "discrimination": discrimination(label, pd, window) or Omitted("omitted.one_class"),
         "calibration": calibration_figures(label, pd, window),
-        "cut_offs": cut_offs(
-            label,
-            pd,
-            threshold,
-            Economics(economics.lgd, economics.margin, True) if economics else Economics(),
-            window,
+        "cut_offs": _unless(
+            without,
+            "cut_offs",
+            lambda: cut_offs(
+                label,
+                pd,
+                threshold,
+                Economics(economics.lgd, economics.margin, True) if economics else Economics(),
+                window,
+            ),
         ),
-        "swaps": _swaps(inputs, record, found, rows),
+        "swaps": _unless(without, "swaps", lambda: _swaps(inputs, record, found, rows)),
         "grades": rating_grades(
             rows.label(rows.validation),
             rows.pd[rows.validation],
@@ -212,7 +229,7 @@ def _of_rows(
             pd,
             FigureSource("processed_data", f"{window.row}; part=validation, rows={len(rows.validation)}"),
         ),
-        "effects": _effects(rows, features, window) if effects else Omitted("omitted.not_wanted"),
+        "effects": _unless(without, "effects", lambda: _effects(rows, features, window)),
         "drift": _drift(record, rows, features, snapshot),
         "groups": tuple(groups) or Omitted("omitted.no_groups"),
         "weak": weak_segments([*feature_groupings(features, rows), *segments], label, pd, window),

@@ -28,6 +28,9 @@ from loan_default_assets.reports.figures.validation_figures import (
 )
 from loan_default_assets.warehouse.champion_decisions import RecordedDecision
 
+# Figures of the report that no sheet has.
+NOT_SHOWN = ("course", "cut_offs", "effects", "swaps")
+
 
 def validation_workbook(inputs: ReportInputs, version: str) -> bytes:
     """The workbook on the newest evaluation of a version, as the bytes of an XLSX file.
@@ -44,7 +47,7 @@ def validation_workbook(inputs: ReportInputs, version: str) -> bytes:
 def validation_figures(inputs: ReportInputs, version: str) -> ValidationFigures:
     """The figures of the workbook; raises as `validation_workbook`."""
     evaluated = evaluated_version(inputs, version)
-    report, rows = figures_of(inputs, evaluated, effects=False), evaluated.rows
+    report, rows = figures_of(inputs, evaluated, without=NOT_SHOWN), evaluated.rows
     now: SampleDiscrimination | Omitted
     development: SampleDiscrimination | Omitted
     profiles: FeatureProfiles | Omitted

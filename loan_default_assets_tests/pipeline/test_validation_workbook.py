@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 
 from loan_default_assets.pipeline.model_report import report_figures
-from loan_default_assets.pipeline.validation_workbook import validation_figures, validation_workbook
+from loan_default_assets.pipeline.validation_workbook import (
+    NOT_SHOWN,
+    validation_figures,
+    validation_workbook,
+)
 from loan_default_assets.reports.figures.model_facts import Omitted
 from loan_default_assets.reports.figures.validation_figures import ServedVolume
 from loan_default_assets.reports.figures.validation_tests import validation_tests
@@ -27,7 +31,8 @@ def test_the_workbook_has_the_numbers_of_the_report(bank: BankSteps, newest: str
     assert [name for name, value in vars(found).items() if isinstance(value, Omitted)] == []
     whole = report_figures(inputs(bank), newest)
     page = render(whole)
-    assert render(replace(found.report, effects=whole.effects)) == page
+    assert render(replace(found.report, **{name: getattr(whole, name) for name in NOT_SHOWN})) == page
+    assert all(getattr(found.report, name) == Omitted("omitted.not_wanted") for name in NOT_SHOWN)
     shown = {rounded(float(number)) for number in NUMBER.findall(page)}
     written = {
         rounded(value)

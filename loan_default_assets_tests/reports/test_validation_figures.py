@@ -68,7 +68,7 @@ def test_the_jeffreys_test_agrees_with_the_interval(defaults: int, rows: int) ->
 )
 def test_traffic_lights_by_the_basel_table(defaults: int, light: Light) -> None:
     # Type 1 errors of the same table: 10.8 % at 5, 4.1 % at 6, 0.1 % at 9 (0.11 %), 0.03 % at 10.
-    assert traffic_light(defaults, 250, 0.01) == light
+    assert traffic_light(binomial_p_value(defaults, 250, 0.01)) == light
     label = np.arange(250) < defaults
     assert band_tests(calibration_band(label, np.full(250, 0.01))).light == light
 

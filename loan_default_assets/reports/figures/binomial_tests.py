@@ -70,22 +70,19 @@ def binomial_p_value(defaults: int, rows: int, pd: float) -> float:
     return float(binom.sf(defaults - 1, rows, pd))
 
 
-def traffic_light(defaults: int, rows: int, pd: float) -> Light:
+def traffic_light(p_value: float) -> Light:
     """Red, amber or green as the binomial p-value is at most 0.001, at most 0.05, or above.
 
     Tasche, A traffic lights approach to PD validation, 2003, with his confidence levels of 95 % and 99.9 %, and without
     correlation of defaults.
 
     Args:
-        defaults: Defaults, at most `rows`.
-        rows: Loans.
-        pd: Mean PD, in 0..1.
+        p_value: That of `binomial_p_value`.
 
     Examples:
-        >>> [traffic_light(defaults, 250, 0.01) for defaults in (5, 6, 10)]
+        >>> [traffic_light(binomial_p_value(defaults, 250, 0.01)) for defaults in (5, 6, 10)]
         ['green', 'amber', 'red']
     """
-    p_value = binomial_p_value(defaults, rows, pd)
     if p_value <= RED_LEVEL:
         return "red"
     return "amber" if p_value <= LEVEL else "green"
@@ -94,4 +91,5 @@ def traffic_light(defaults: int, rows: int, pd: float) -> Light:
 def band_tests(band: CalibrationBand) -> BandTests:
     """All tests of a band."""
     counts = band.defaults, band.rows, band.mean_pd
-    return BandTests(jeffreys_p_value(*counts), binomial_p_value(*counts), traffic_light(*counts))
+    binomial = binomial_p_value(*counts)
+    return BandTests(jeffreys_p_value(*counts), binomial, traffic_light(binomial))
