@@ -43,7 +43,7 @@ COMPOSED = {
     *(f"sheet.{subject}" for subject in get_args(Subject)),
     *(f"validation.{test.name}" for test in TESTS),
     *(f"validation.{test.name}_means" for test in TESTS),
-    *(f"group.{name}" for name in ("missing", "unknown", "other")),
+    *(f"group.{name}" for name in ("missing", "unknown", "other", "all")),
     *(f"explanation.status_{status}" for status in get_args(Status)),
     *(f"override_reason.{code}" for code in OVERRIDE_REASONS),
     *(f"{kind}_{decision}" for kind in ("override.decision", "oversight.override") for decision in (0, 1)),

@@ -29,6 +29,8 @@ from loan_default_assets.reports.figures.group_figures import (
 )
 from loan_default_assets.reports.figures.proportions import FigureSource
 from loan_default_assets.reports.figures.vintages import vintages
+from loan_default_assets.reports.rendering.messages import Language
+from loan_default_assets.reports.rendering.model_sections import group_title
 
 HERE = FigureSource("a table", "a row")
 AMOUNT = Feature("amount", "number", "Amount", "금액", "USD")
@@ -144,12 +146,35 @@ def test_groups_by_hand() -> None:
         ([1.0, 2.0, 2.0, float("nan")], ("1", "2", "missing")),
         (list(np.arange(100.0)), ("<\xa024.75", "24.75\xa0–\xa049.5", "49.5\xa0–\xa074.25", "≥\xa074.25")),
         ([float("nan")] * 3, ("missing",)),
+        ([2024.0, 2025.0, 1.5e6, 2e-5], ("0.00002", "2024", "2025", "1,500,000")),
+        ([1_000_001.0, 1_000_002.0, 1_000_002.0], ("1,000,001", "1,000,002")),
+        (
+            list(np.arange(100.0) * 1e5),
+            (
+                "<\xa02,475,000",
+                "2,475,000\xa0–\xa04,950,000",
+                "4,950,000\xa0–\xa07,425,000",
+                "≥\xa07,425,000",
+            ),
+        ),
+        ([0.0] * 90 + list(range(1, 11)), ("all",)),
     ],
 )
 def test_groups_of_numbers(values: list[float], names: tuple[str, ...]) -> None:
     found = group_numbers("amount", np.array(values))
     assert found.names == names
     assert found.group.max() < len(names)
+
+
+def test_rows_are_in_the_group_of_their_number() -> None:
+    found = group_numbers("amount", np.array([2.0, float("nan"), 1e7, 2.0]))
+    assert [found.names[group] for group in found.group] == ["2", "missing", "10,000,000", "2"]
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "all values"), ("ko", "모든 값")])
+def test_a_group_of_all_values_is_named_in_the_language_of_the_reader(language: Language, words: str) -> None:
+    [name] = group_numbers("amount", np.array([0.0] * 90 + list(range(1, 11)))).names
+    assert group_title(name).text(language) == words
 
 
 def test_groups_of_codes_name_missing_and_unknown() -> None:

@@ -11,7 +11,10 @@ import numpy as np
 MISSING = "missing"
 UNKNOWN = "unknown"
 OTHER = "other"
+ALL = "all"
 MOST_GROUPS = 12
+# Digits that tell any two numbers apart.
+_MOST_DIGITS = 17
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Grouping:
 
     Attributes:
         column: Name of the column.
-        names: Names of the groups; `missing`, `unknown` and `other` are shown in the reader's language.
+        names: Names of the groups; `missing`, `unknown`, `other` and `all` are shown in the reader's language.
         group: (n,) position in `names` of each row's group.
     """
 
@@ -96,11 +99,10 @@ def group_numbers(column: str, values: np.ndarray, groups: int = 4) -> Grouping:
     """
     present = np.unique(values[~np.isnan(values)])
     if 0 < len(present) <= 2 * groups:
-        texts = [MISSING if np.isnan(value) else f"{value:.6g}" for value in values.tolist()]
-        names = tuple(f"{value:.6g}" for value in present.tolist())
+        names = _number_texts(present, 6)
         names = (*names, MISSING) if np.isnan(values).any() else names
-        position = {name: index for index, name in enumerate(names)}
-        return Grouping(column, names, np.array([position[text] for text in texts]))
+        # NaN sorts after every number.
+        return Grouping(column, names, np.searchsorted(present, values))
     edges = (
         np.unique(np.quantile(values[~np.isnan(values)], np.linspace(0, 1, groups + 1)[1:-1]))
         if len(present)
@@ -116,8 +118,36 @@ def group_numbers(column: str, values: np.ndarray, groups: int = 4) -> Grouping:
 
 
 def _range_names(edges: np.ndarray) -> tuple[str, ...]:
-    texts = [f"{edge:.4g}" for edge in edges.tolist()]
+    texts = _number_texts(edges, 4)
     if not texts:
-        return ("all",)
+        return (ALL,)
     middle = [f"{low}\u00a0–\u00a0{high}" for low, high in pairwise(texts)]
     return (f"<\u00a0{texts[0]}", *middle, f"≥\u00a0{texts[-1]}")
+
+
+def _number_texts(values: np.ndarray, digits: int) -> tuple[str, ...]:
+    """Numbers as people write them, with so many significant digits, or as many more as keep them apart.
+
+    Args:
+        values: (n,) different numbers.
+        digits: Significant digits, at least.
+
+    Examples:
+        >>> _number_texts(np.array([0.00001234, 24.75, 1234567.0]), 4)
+        ('0.00001234', '24.75', '1,235,000')
+        >>> _number_texts(np.array([2000001.0, 2000002.0]), 4)
+        ('2,000,001', '2,000,002')
+    """
+    texts: tuple[str, ...] = ()
+    for precision in range(digits, _MOST_DIGITS + 1):
+        texts = tuple(_positional(value, precision) for value in values.tolist())
+        if len(set(texts)) == len(texts):
+            break
+    return texts
+
+
+def _positional(value: float, digits: int) -> str:
+    text = np.format_float_positional(value, precision=digits, unique=False, fractional=False, trim="-")
+    whole, point, fraction = text.partition(".")
+    # Without separators, four digits can also be a year.
+    return f"{int(whole):,}{point}{fraction}" if abs(value) >= 10_000 else text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loan_default_assets.reports.figures.feature_effects import Dependence
-from loan_default_assets.reports.figures.feature_table import MISSING, OTHER, UNKNOWN, Feature
+from loan_default_assets.reports.figures.feature_table import ALL, MISSING, OTHER, UNKNOWN, Feature
 from loan_default_assets.reports.figures.model_facts import Omitted
 from loan_default_assets.reports.figures.report_figures import ReportFigures
 from loan_default_assets.reports.rendering.blocks import (
@@ -37,7 +37,7 @@ def feature_title(feature: Feature) -> Message:
 
 def group_title(name: str) -> Message:
     """The name of a group: a value of the data, or a word."""
-    return message(f"group.{name}") if name in (MISSING, UNKNOWN, OTHER) else verbatim(name)
+    return message(f"group.{name}") if name in (MISSING, UNKNOWN, OTHER, ALL) else verbatim(name)
 
 
 def training_section(figures: ReportFigures) -> Section:
