@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError
 
 from loan_default_assets.portfolio.database_urls import ENCODED, has_ambiguous_parts, without_secrets
 from loan_default_assets.portfolio.spec import Portfolio
-from loan_default_assets.warehouse import migrations
+from loan_default_assets.warehouse import migrations, stored_features
 from loan_default_assets.warehouse.database_errors import NewerDatabase, WarehouseError, translate
 
 DAGSTER_SCHEMA = "dagster"
@@ -193,12 +193,10 @@ class Database:
         Raises:
             WarehouseError: A file was changed after it had been applied, or a column's kind no longer fits the table.
         """
-        from loan_default_assets.warehouse.stored_features import seal_stored
-
         with self.connected() as database:
             with database.transaction() as cursor:
                 done = migrations.apply(cursor, self.schema, portfolio, up_to=migrations.SEALED_FEATURES)
-            seal_stored(database)
+            stored_features.seal_stored(database.transaction)
             with database.transaction() as cursor:
                 return done + migrations.apply(cursor, self.schema, portfolio)
 

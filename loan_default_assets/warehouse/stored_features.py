@@ -1,11 +1,13 @@
 """Seals the features of predictions that were stored before features were sealed: a step of the migration."""
 
 import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import psycopg2
+from psycopg2 import extensions
 from psycopg2.extras import execute_values
 
-from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.sealed_features import seal
 
 logger = logging.getLogger("loan_default")
@@ -25,10 +27,13 @@ WHERE (p.request_id, p.position) = (made.request_id, made.position)
 _KEYS = "INSERT INTO prediction_keys (request_id, position, key) VALUES %s"
 
 
-def seal_stored(database: Database) -> int:
+def seal_stored(transaction: Callable[[], AbstractContextManager[extensions.cursor]]) -> int:
     """Seal all features that are not, a batch per transaction; a call that was killed is continued by the next one.
 
     Rows that hash chains link are left as they are: they were sealed before, and what can be read there was altered.
+
+    Args:
+        transaction: Begins a transaction in the portfolio's schema, as `Database.transaction` does.
 
     Returns:
         The number of predictions sealed by this call.
@@ -38,7 +43,7 @@ def seal_stored(database: Database) -> int:
     """
     sealed, last = 0, ("00000000-0000-0000-0000-000000000000", -1)
     while True:
-        with database.transaction() as cursor:
+        with transaction() as cursor:
             # Of two calls at once, the second one finds nothing left and does not return before the first.
             cursor.execute(
                 "SELECT pg_advisory_xact_lock(hashtextextended(current_schema || '.seal_stored', 0)), "

@@ -99,7 +99,7 @@ ERASURE_FAULTS: tuple[Mutant, ...] = (
     _erasure(
         "the migration seals what the release before stored",
         f"{WAREHOUSE}/database.py",
-        "            seal_stored(database)\n",
+        "            stored_features.seal_stored(database.transaction)\n",
         "",
         "warehouse/test_stored_features.py",
     ),

@@ -71,7 +71,7 @@ def test_all_features_are_sealed_and_open_again(former: Database, monkeypatch: p
     assert [*opened(former).values()] == [*FEATURES.values()]
     assert others(former) == before
     assert_linked(former)
-    assert stored_features.seal_stored(former) == 0
+    assert stored_features.seal_stored(former.transaction) == 0
     with pytest.raises(WarehouseError, match="append-only"), former.transaction() as cursor:
         cursor.execute("UPDATE predictions SET features = '{}'")
 
