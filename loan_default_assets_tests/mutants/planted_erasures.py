@@ -130,13 +130,14 @@ ERASURE_FAULTS: tuple[Mutant, ...] = (
         "pending_restore.replay_erasures(settings.home, database)",
         "pass",
         "privacy/test_erasure.py",
+        "privacy/test_erasure_in_backups.py",
     ),
     _erasure(
         "a restore repeats the erasures of the database that it replaces",
         f"{COMMANDS}/restore.py",
         "pending_restore.stage_erasures(settings.home, staged, url)",
         "pass",
-        "privacy/test_erasure.py",
+        "privacy/test_erasure_in_backups.py",
     ),
     _erasure(
         "undelivered records are rewritten",
@@ -185,6 +186,6 @@ ERASURE_FAULTS: tuple[Mutant, ...] = (
         f"{COMMANDS}/backup_archive.py",
         "            _finish_change(folder)\n        except OSError as error:\n            raise CommandError(_dam",
         "            pass\n        except OSError as error:\n            raise CommandError(_dam",
-        "privacy/test_erasure.py",
+        "privacy/test_erasure_in_backups.py",
     ),
 )
