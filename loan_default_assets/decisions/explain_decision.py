@@ -7,11 +7,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from loan_default_assets.decisions.explained_columns import (
+    actionable_columns,
+    column_text,
+    column_unit,
+    data_categories,
+    scored_values,
+)
 from loan_default_assets.decisions.model_scorers import TOLERANCE, ModelScorer, load_scorer
 from loan_default_assets.decisions.opened_features import opened_features
 from loan_default_assets.model.decision_explanation import (
@@ -20,16 +26,15 @@ from loan_default_assets.model.decision_explanation import (
     DecisionGrade,
     ManualDecision,
     ModelVerdict,
-    ScoredValue,
     Value,
     ValueChange,
     category_shares,
     decision_grade,
 )
-from loan_default_assets.model.nearest_changes import ActionableColumn, nearest_changes
+from loan_default_assets.model.nearest_changes import nearest_changes
 from loan_default_assets.model.omitted import Omitted
-from loan_default_assets.model.reason_codes import ReasonCode, ReasonRanking, ReasonText
-from loan_default_assets.portfolio.spec import Column, Portfolio
+from loan_default_assets.model.reason_codes import ReasonCode, ReasonRanking
+from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.chain_links import StoredPrediction
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.evaluations import EvaluationInputs, EvaluationLog
@@ -40,9 +45,6 @@ from loan_default_assets.warehouse.sealed_features import AlteredFeatures
 
 if TYPE_CHECKING:
     from loan_default_assets.model.artifact_store import ArtifactStore
-    from loan_default_assets.model.encoding import Encoding
-
-_FIRST_VALUE = 2
 
 # The lower PDs of the grades above the first, from an evaluation of a model.
 GradeBounds = Callable[[EvaluationInputs, ModelScorer], "np.ndarray | Omitted"]
@@ -118,8 +120,8 @@ def explain_decision(
         grade=_grade(bounds, row.probability),
         model=_verdict(record, newest),
         reasons=_reasons(row, portfolio, contributions),
-        shares=category_shares(contributions, _categories(portfolio)),
-        values=_scored_values(portfolio, values),
+        shares=category_shares(contributions, data_categories(portfolio)),
+        values=scored_values(portfolio, values),
         actionable=len(actionable),
         changes=nearest_changes(values, actionable, scorer.score, row.threshold),
         overrides=tuple(
@@ -134,7 +136,12 @@ def explain_decision(
         explanation,
         correction=CorrectedDecision(
             tuple(
-                ValueChange(_text(portfolio, name), values.get(name), value, _unit(portfolio.columns[name]))
+                ValueChange(
+                    column_text(portfolio, name),
+                    values.get(name),
+                    value,
+                    column_unit(portfolio.columns[name]),
+                )
                 for name, value in corrected.items()
             ),
             int(pd >= row.threshold),
@@ -251,67 +258,3 @@ def _reasons(
     if recorded := json.loads(row.reasons or "null"):
         return tuple(ReasonCode(**reason) for reason in recorded)
     return ReasonRanking(portfolio.reason_texts()).rank(contributions, adverse=row.decision == 1)
-
-
-def _categories(portfolio: Portfolio) -> list[list[ReasonText]]:
-    """The data categories of every feature, in the model's order."""
-    names = (*portfolio.features.numerical, *portfolio.features.categorical)
-    return [
-        [
-            ReasonText(category or "", *(portfolio.category_texts(category) if category else ("", "")))
-            for category in portfolio.categories_of(name)
-        ]
-        for name in names
-    ]
-
-
-def _scored_values(portfolio: Portfolio, values: Mapping[str, Any]) -> tuple[ScoredValue, ...]:
-    used = {*portfolio.features.numerical, *portfolio.features.categorical}
-    used |= {name for expression in portfolio.derived.values() for name in expression.names}
-    return tuple(
-        ScoredValue(_text(portfolio, name), values[name], _unit(column), name in used)
-        for name, column in portfolio.columns.items()
-        if name in values
-    )
-
-
-def actionable_columns(portfolio: Portfolio, encoding: Encoding) -> list[ActionableColumn]:
-    """The columns that the portfolio marks, with the values that training rows had, within the column's bounds.
-
-    Args:
-        portfolio: That of the model.
-        encoding: Of the model: the quantiles and the categories of its training rows.
-    """
-    features = portfolio.features
-    found = []
-    for name, column in portfolio.columns.items():
-        if not column.actionable:
-            continue
-        text, unit = _text(portfolio, name), _unit(column)
-        if column.kind == "category":
-            seen = encoding.seen[features.categorical.index(name)]
-            values = [
-                value
-                for code, value in enumerate(column.values or (), start=_FIRST_VALUE)
-                if bool(seen[code])
-            ]
-            found.append(ActionableColumn(text, unit, values=tuple(values)))
-            continue
-        index = features.numerical.index(name)
-        knots = np.asarray(encoding.knots[index], np.float64)
-        low = -np.inf if column.min is None else column.min
-        high = np.inf if column.max is None else column.max
-        inside = (knots >= low) & (knots <= high)
-        ranks = [NormalDist().cdf(float(score)) for score in encoding.scores[index][inside]]
-        found.append(
-            ActionableColumn(text, unit, tuple(knots[inside].tolist()), tuple(ranks), column.integer)
-        )
-    return found
-
-
-def _text(portfolio: Portfolio, name: str) -> ReasonText:
-    return ReasonText(name, portfolio.reason(name, "en"), portfolio.reason(name, "ko"))
-
-
-def _unit(column: Column) -> str:
-    return column.unit or ""

@@ -14,9 +14,9 @@ from psycopg2 import extensions, sql
 from loan_default_assets.warehouse.champion_decisions import RecordedDecision, champion_decisions
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.evaluations import EvaluationInputs, evaluations_with_inputs
+from loan_default_assets.warehouse.model_records import ModelRecord, model_history
 from loan_default_assets.warehouse.oversight import OversightRecord, oversight_records
 from loan_default_assets.warehouse.pruned_models import pruned_models
-from loan_default_assets.warehouse.registry import ModelRecord, model_history
 
 # Columns of the chains of record_links, as in sql/015_approvals.sql; those of the primary key come first.
 RECORD_COLUMNS = {

@@ -8,15 +8,15 @@ from psycopg2 import extensions
 
 from loan_default_assets.warehouse.champion_decisions import Signer, announce, operating_system_user
 from loan_default_assets.warehouse.database import Database
-from loan_default_assets.warehouse.oversight import append_record, records_of
-from loan_default_assets.warehouse.policy_records import Policy, PolicyState, policy_state, settle_policy
-from loan_default_assets.warehouse.pruned_models import changing_models
-from loan_default_assets.warehouse.registry import (
+from loan_default_assets.warehouse.model_records import (
     ModelRecord,
     RegistryError,
     promote_version,
     reject_version,
 )
+from loan_default_assets.warehouse.oversight import append_record, records_of
+from loan_default_assets.warehouse.policy_records import Policy, PolicyState, policy_state, settle_policy
+from loan_default_assets.warehouse.pruned_models import changing_models
 
 # Who proposes a promotion that the chain would make by itself under APPROVALS=1. It is no person.
 PROMOTION_POLICY = "promotion policy"

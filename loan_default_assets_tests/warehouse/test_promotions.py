@@ -10,6 +10,7 @@ import pytest
 from loan_default_assets.warehouse.champion_decisions import announce
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
+from loan_default_assets.warehouse.model_records import RegistryError, promote_version
 from loan_default_assets.warehouse.oversight import OversightLog
 from loan_default_assets.warehouse.promotions import (
     PROMOTION_POLICY,
@@ -18,7 +19,7 @@ from loan_default_assets.warehouse.promotions import (
     Promotions,
 )
 from loan_default_assets.warehouse.pruned_models import changing_models
-from loan_default_assets.warehouse.registry import Registry, RegistryError, promote_version
+from loan_default_assets.warehouse.registry import Registry
 from loan_default_assets_tests import promoting
 from loan_default_assets_tests.warehouse.samples import classifier, portfolio
 
