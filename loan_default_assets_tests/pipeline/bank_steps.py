@@ -15,6 +15,7 @@ from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.orchestration.partitions import completed_keys
 from loan_default_assets.pipeline.decide_champion import ChampionDecision, decide_champion
 from loan_default_assets.pipeline.evaluate_models import WindowEvaluation, evaluate_models
+from loan_default_assets.pipeline.evaluated_version import ReportInputs
 from loan_default_assets.pipeline.load_loans import load_partitions
 from loan_default_assets.pipeline.make_features import make_features
 from loan_default_assets.pipeline.pretrain_encoder import PretrainedEncoder, pretrain_encoder
@@ -28,6 +29,7 @@ from loan_default_assets.signing.signed_models import artifact_store, model_sign
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.evaluations import EvaluationLog
 from loan_default_assets.warehouse.loans import Loans
+from loan_default_assets.warehouse.predictions import PredictionLog
 from loan_default_assets.warehouse.promotions import Promotions
 from loan_default_assets.warehouse.registry import Registry
 from loan_default_assets_tests import small_bank
@@ -128,6 +130,20 @@ class BankSteps:
     @property
     def promotions(self) -> Promotions:
         return Promotions(self.database, decision_policy(self.settings))
+
+    @property
+    def report_inputs(self) -> ReportInputs:
+        """What reports of its models are made from."""
+        return ReportInputs(
+            self.portfolio,
+            self.loans,
+            self.registry,
+            self.evaluations,
+            PredictionLog(self.database),
+            self.store,
+            split_limits(self.settings),
+            self.database,
+        )
 
     def decide(self, **changes: Any) -> ChampionDecision:
         arguments: dict[str, Any] = {

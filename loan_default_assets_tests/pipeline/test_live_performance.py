@@ -9,13 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loan_default_assets.limits import split_limits
 from loan_default_assets.model.artifact_files import ArtifactError
 from loan_default_assets.model.predictor import Predictor
 from loan_default_assets.pipeline import live_performance, partition_drift
 from loan_default_assets.pipeline.check_results import CheckResult
 from loan_default_assets.pipeline.evaluate_models import WindowEvaluation
-from loan_default_assets.pipeline.evaluated_version import ReportInputs
 from loan_default_assets.pipeline.live_performance import (
     LivePerformance,
     block_bounds,
@@ -25,7 +23,6 @@ from loan_default_assets.pipeline.partition_drift import check_features_or_warn
 from loan_default_assets.pipeline.reference_storage import stored_reference
 from loan_default_assets.warehouse.drift_log import DriftLog
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
-from loan_default_assets.warehouse.predictions import PredictionLog
 from loan_default_assets.warehouse.registry import ModelRecord
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.databases import fresh_database
@@ -62,17 +59,7 @@ def log_of(bank: BankSteps) -> DriftLog:
 
 
 def live(bank: BankSteps, evaluation: WindowEvaluation) -> LivePerformance:
-    inputs = ReportInputs(
-        bank.portfolio,
-        bank.loans,
-        bank.registry,
-        bank.evaluations,
-        PredictionLog(bank.database),
-        bank.store,
-        split_limits(bank.settings),
-        database=bank.database,
-    )
-    return live_performance_or_warn(inputs, evaluation, log_of(bank), LOG)
+    return live_performance_or_warn(bank.report_inputs, evaluation, log_of(bank), LOG)
 
 
 def champion(bank: BankSteps) -> ModelRecord:

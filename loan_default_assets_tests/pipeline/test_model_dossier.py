@@ -24,7 +24,7 @@ from loan_default_assets.reports.rendering.dossier_page import dossier_page
 from loan_default_assets.reports.rendering.dossier_template import dossier_template
 from loan_default_assets.warehouse.predictions import PredictionLog
 from loan_default_assets_tests.pipeline.bank_steps import BankSteps
-from loan_default_assets_tests.pipeline.test_model_report import bank, inputs, newest
+from loan_default_assets_tests.pipeline.test_model_report import bank, newest
 from loan_default_assets_tests.pipeline.test_validation_workbook import served_predictions
 
 __all__ = ["bank", "newest"]
@@ -39,9 +39,9 @@ def portfolio_file(bank: BankSteps) -> Path:
 @pytest.fixture(scope="module")
 def found(bank: BankSteps, newest: str) -> DossierFacts:
     """After a report was written and loans were served, some of them with a known outcome."""
-    write_report(inputs(bank), newest, LOG)
+    write_report(bank.report_inputs, newest, LOG)
     PredictionLog(bank.database).append(served_predictions(bank, newest))
-    return dossier_facts(inputs(bank), newest, portfolio_file(bank))
+    return dossier_facts(bank.report_inputs, newest, portfolio_file(bank))
 
 
 def recorded_value(bank: BankSteps, fact: RecordedFact) -> Any:
@@ -134,7 +134,7 @@ def with_portfolio(bank: BankSteps, folder: Path, **changes: Any) -> tuple[Repor
     path = folder / "small_bank.yaml"
     path.write_text(yaml.safe_dump(described | changes, sort_keys=False))
     portfolio = load(str(path), source=bank.settings.loan_source)
-    given = inputs(bank)
+    given = bank.report_inputs
     return ReportInputs(**{**vars(given), "portfolio": portfolio}), path
 
 
@@ -154,14 +154,14 @@ def test_a_statement_of_the_portfolio_file_is_a_fact(bank: BankSteps, newest: st
         (name, text, f"small_bank.yaml[sha256={digest}].documentation.{name}")
         for name, text in statements.items()
     ]
-    before = dossier_document(dossier_facts(inputs(bank), newest, portfolio_file(bank)))
+    before = dossier_document(dossier_facts(bank.report_inputs, newest, portfolio_file(bank)))
     after = dossier_document(found)
     # us_owner, kr_roles, us_review.
     assert before.counts[0] - after.counts[0] == 3
 
 
 def test_equal_records_give_equal_files(bank: BankSteps, newest: str, found: DossierFacts) -> None:
-    again = dossier_facts(inputs(bank), newest, portfolio_file(bank))
+    again = dossier_facts(bank.report_inputs, newest, portfolio_file(bank))
     assert markdown(dossier_document(again)) == markdown(dossier_document(found))
     assert dossier_page(dossier_document(again)) == dossier_page(dossier_document(found))
 
@@ -182,7 +182,7 @@ def test_an_altered_file_is_no_record(
     content = path.read_bytes()
     path.write_bytes(content.replace(b"0", b"1", 1))
     try:
-        altered = dossier_facts(inputs(bank), newest, portfolio_file(bank))
+        altered = dossier_facts(bank.report_inputs, newest, portfolio_file(bank))
     finally:
         path.write_bytes(content)
     assert {name for name in lost if found.groups[name]} == lost
@@ -192,7 +192,7 @@ def test_an_altered_file_is_no_record(
 
 def test_a_version_that_was_never_evaluated_has_fewer_facts(bank: BankSteps, found: DossierFacts) -> None:
     encoder = next(each for each in bank.registry.history() if each.kind == "encoder")
-    groups = dossier_facts(inputs(bank), encoder.version, portfolio_file(bank)).groups
+    groups = dossier_facts(bank.report_inputs, encoder.version, portfolio_file(bank)).groups
     assert set(groups) == set(found.groups)
     assert {name for name in ("evaluation", "metrics", "rules", "threshold", "live") if groups[name]} == set()
     assert groups["identity"]

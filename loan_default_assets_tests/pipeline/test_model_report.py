@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from loan_default_assets.limits import split_limits
 from loan_default_assets.model.artifact_files import read
 from loan_default_assets.model.metrics import METRICS
 from loan_default_assets.pipeline import model_report
-from loan_default_assets.pipeline.evaluated_version import ReportInputs, usable_predictor
+from loan_default_assets.pipeline.evaluated_version import usable_predictor
 from loan_default_assets.pipeline.model_report import report_figures, write_report, write_report_or_warn
 from loan_default_assets.pipeline.pipeline_errors import NoModelError
 from loan_default_assets.pipeline.report_rows import _grouping, report_rows
@@ -27,24 +26,10 @@ from loan_default_assets.reports.figures.report_figures import ReportFigures
 from loan_default_assets.reports.rendering.blocks import Figures, Number, Table
 from loan_default_assets.reports.rendering.html_page import render, sections
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
-from loan_default_assets.warehouse.predictions import PredictionLog
 from loan_default_assets_tests.databases import fresh_database
 from loan_default_assets_tests.pipeline.bank_steps import LOG, BankSteps
 
 NUMBER = re.compile(r'<data value="([^"]+)">')
-
-
-def inputs(bank: BankSteps) -> ReportInputs:
-    return ReportInputs(
-        bank.portfolio,
-        bank.loans,
-        bank.registry,
-        bank.evaluations,
-        PredictionLog(bank.database),
-        bank.store,
-        split_limits(bank.settings),
-        bank.database,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +57,7 @@ def newest(bank: BankSteps) -> str:
 
 @pytest.fixture(scope="module")
 def figures(bank: BankSteps, newest: str) -> ReportFigures:
-    return report_figures(inputs(bank), newest)
+    return report_figures(bank.report_inputs, newest)
 
 
 def test_every_section_has_figures(figures: ReportFigures) -> None:
@@ -171,7 +156,7 @@ def test_a_report_is_written_beside_the_artifact_and_changes_no_file_of_it(
     bank: BankSteps, newest: str
 ) -> None:
     record, before = bank.registry.get(newest), read(bank.store.folder(bank.registry.get(newest)))
-    stored = write_report(inputs(bank), newest, LOG)
+    stored = write_report(bank.report_inputs, newest, LOG)
     assert stored.path.parent == bank.store.root / "reports"
     assert hashlib.sha256(stored.path.read_bytes()).hexdigest() == stored.sha256
     assert find_report(bank.store.root, newest) == stored
@@ -179,7 +164,7 @@ def test_a_report_is_written_beside_the_artifact_and_changes_no_file_of_it(
     assert read(bank.store.folder(record)) == before
     assert bank.store.check(record).intact
     # Written again from the same rows it is the same file, and the only one.
-    assert write_report(inputs(bank), newest, LOG) == stored
+    assert write_report(bank.report_inputs, newest, LOG) == stored
     assert [path.name for path in sorted(stored.path.parent.glob(f"{newest}*"))] == [
         stored.path.name,
         f"{newest}.json",
@@ -187,13 +172,13 @@ def test_a_report_is_written_beside_the_artifact_and_changes_no_file_of_it(
 
 
 def test_an_altered_report_is_refused(bank: BankSteps, newest: str) -> None:
-    stored = write_report(inputs(bank), newest, LOG)
+    stored = write_report(bank.report_inputs, newest, LOG)
     stored.path.write_bytes(stored.path.read_bytes() + b" ")
     with pytest.raises(
         ReportFileError, match=f"differs from its recorded SHA-256\nNext: loan-default report {newest}"
     ):
         read_report(bank.store.root, newest)
-    write_report(inputs(bank), newest, LOG)
+    write_report(bank.report_inputs, newest, LOG)
     assert read_report(bank.store.root, newest)
 
 
@@ -216,7 +201,7 @@ def test_a_side_file_names_no_file_of_another_folder(bank: BankSteps, newest: st
 def test_a_model_that_was_not_evaluated_has_no_report(bank: BankSteps) -> None:
     encoder = next(record for record in bank.registry.history() if record.kind == "encoder")
     with pytest.raises(NoModelError, match="has no recorded evaluation"):
-        report_figures(inputs(bank), encoder.version)
+        report_figures(bank.report_inputs, encoder.version)
 
 
 def test_a_report_that_fails_stops_no_promotion(
@@ -227,17 +212,17 @@ def test_a_report_that_fails_stops_no_promotion(
 
     monkeypatch.setattr(model_report, "report_figures", failing)
     with caplog.at_level(logging.WARNING):
-        assert write_report_or_warn(inputs(bank), newest, LOG) is None
+        assert write_report_or_warn(bank.report_inputs, newest, LOG) is None
     assert f"Next: loan-default report {newest}" in caplog.text
     assert "12345" not in caplog.text
 
 
 def test_changed_rows_leave_the_recorded_figures_and_the_reason(bank: BankSteps, newest: str) -> None:
-    complete = report_figures(inputs(bank), newest)
+    complete = report_figures(bank.report_inputs, newest)
     with bank.database.transaction() as cursor:
         cursor.execute("UPDATE processed_data SET label = 1 - label WHERE loan_id = '003-003'")
     try:
-        found = report_figures(inputs(bank), newest)
+        found = report_figures(bank.report_inputs, newest)
     finally:
         with bank.database.transaction() as cursor:
             cursor.execute("UPDATE processed_data SET label = 1 - label WHERE loan_id = '003-003'")
@@ -261,7 +246,7 @@ def test_lost_files_of_the_previous_champion_omit_the_swap_set_alone(
     folder = bank.store.root / previous
     folder.rename(tmp_path / "away")
     try:
-        found = report_figures(inputs(bank), newest)
+        found = report_figures(bank.report_inputs, newest)
     finally:
         (tmp_path / "away").rename(folder)
     assert found.swaps == Omitted("omitted.no_files", previous)
@@ -282,7 +267,7 @@ def test_a_sampled_portfolio_compares_drift_with_validation_rows(bank: BankSteps
     record = bank.registry.champion()
     assert record is not None
     evaluation = bank.evaluations.latest(record.version)
-    predictor = usable_predictor(inputs(bank), record)
+    predictor = usable_predictor(bank.report_inputs, record)
     assert evaluation is not None
     assert not isinstance(predictor, Omitted)
     whole = report_rows(snapshot, evaluation, predictor)

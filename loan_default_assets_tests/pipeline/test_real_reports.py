@@ -14,7 +14,7 @@ from loan_default_assets.reports.rendering.html_page import render
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets_tests.pipeline.bank_steps import BankSteps
-from loan_default_assets_tests.pipeline.test_model_report import inputs, report_figures
+from loan_default_assets_tests.pipeline.test_model_report import report_figures
 from loan_default_assets_tests.small_bank import DESCRIPTION
 
 FOLDER = Path(os.environ.get("LOAN_DATA_DIR", Path(__file__).parents[3] / "shared" / "data"))
@@ -56,7 +56,7 @@ def test_a_report_of_public_loans(
     bank.pretrain()
     bank.train()
     evaluated = bank.evaluate()
-    figures = report_figures(inputs(bank), evaluated.model.version)
+    figures = report_figures(bank.report_inputs, evaluated.model.version)
     found = {key: value.reason for key, value in vars(figures).items() if isinstance(value, Omitted)}
     assert found == omitted
     assert figures.reproduced == pytest.approx(0, abs=1e-6)

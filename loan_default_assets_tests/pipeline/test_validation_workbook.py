@@ -20,23 +20,23 @@ from loan_default_assets.reports.rendering.blocks import Number
 from loan_default_assets.reports.rendering.html_page import render, sections
 from loan_default_assets.warehouse.predictions import Prediction, PredictionLog
 from loan_default_assets_tests.pipeline.bank_steps import BankSteps
-from loan_default_assets_tests.pipeline.test_model_report import NUMBER, bank, inputs, newest
+from loan_default_assets_tests.pipeline.test_model_report import NUMBER, bank, newest
 from loan_default_assets_tests.reports.test_workbook_file import SHOWN, cells, rounded, tables
 
 __all__ = ["bank", "newest"]
 
 
 def test_the_workbook_has_the_numbers_of_the_report(bank: BankSteps, newest: str) -> None:
-    found = validation_figures(inputs(bank), newest)
+    found = validation_figures(bank.report_inputs, newest)
     assert [name for name, value in vars(found).items() if isinstance(value, Omitted)] == []
-    whole = report_figures(inputs(bank), newest)
+    whole = report_figures(bank.report_inputs, newest)
     page = render(whole)
     assert render(replace(found.report, **{name: getattr(whole, name) for name in NOT_SHOWN})) == page
     assert all(getattr(found.report, name) == Omitted("omitted.not_wanted") for name in NOT_SHOWN)
     shown = {rounded(float(number)) for number in NUMBER.findall(page)}
     written = {
         rounded(value)
-        for values in cells(validation_workbook(inputs(bank), newest)).values()
+        for values in cells(validation_workbook(bank.report_inputs, newest)).values()
         for value in values
         if isinstance(value, int | float)
     }
@@ -49,7 +49,7 @@ def test_the_workbook_has_the_numbers_of_the_report(bank: BankSteps, newest: str
 
 
 def test_the_workbook_is_traced_to_the_tables(bank: BankSteps, newest: str) -> None:
-    found = validation_figures(inputs(bank), newest)
+    found = validation_figures(bank.report_inputs, newest)
     snapshot = bank.snapshot()
     assert not isinstance(found.now, Omitted)
     assert not isinstance(found.report.discrimination, Omitted)
@@ -101,7 +101,7 @@ def served_predictions(bank: BankSteps, version: str) -> list[Prediction]:
 
 def test_served_loans_are_counted_by_channel(bank: BankSteps, newest: str) -> None:
     PredictionLog(bank.database).append(served_predictions(bank, newest))
-    found = validation_figures(inputs(bank), newest).volume
+    found = validation_figures(bank.report_inputs, newest).volume
     assert found == (ServedVolume("file", 1, 1), ServedVolume("http", 2, 1))
 
 
@@ -109,7 +109,7 @@ def test_changed_rows_leave_the_recorded_tests_and_the_reason(bank: BankSteps, n
     with bank.database.transaction() as cursor:
         cursor.execute("UPDATE processed_data SET label = 1 - label WHERE loan_id = '003-003'")
     try:
-        found = validation_figures(inputs(bank), newest)
+        found = validation_figures(bank.report_inputs, newest)
     finally:
         with bank.database.transaction() as cursor:
             cursor.execute("UPDATE processed_data SET label = 1 - label WHERE loan_id = '003-003'")
@@ -121,6 +121,6 @@ def test_changed_rows_leave_the_recorded_tests_and_the_reason(bank: BankSteps, n
 
 def test_the_first_model_has_no_grades_to_migrate_from(bank: BankSteps) -> None:
     first = bank.evaluations.history()[0].evaluation.model_version
-    found = validation_figures(inputs(bank), first)
+    found = validation_figures(bank.report_inputs, first)
     assert found.migration == Omitted("omitted.no_previous_champion")
     assert not isinstance(found.now, Omitted)

@@ -25,25 +25,13 @@ from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets_tests.bento.small_portfolio import PORTFOLIO, request
 from loan_default_assets_tests.bento.tiny_models import ServedBank
 from loan_default_assets_tests.privacy import canary_values, kept_outside_tables
+from loan_default_assets_tests.privacy.bad_cells import HEADER
 
 ERASED, KEPT = "loan-8251", "loan-82510"
 NAME, DAY = str(PORTFOLIO["name"]), "2024-01-02"
 # Values of the loan to erase (case 0), and of the one that is kept (case 1).
 VALUES = {ERASED: 0, KEPT: 1}
 LOG = logging.getLogger(__name__)
-HEADER = [
-    "number",
-    "decided",
-    "default",
-    "income",
-    "debt",
-    "children",
-    "grade",
-    "job",
-    "hired",
-    "remarks",
-    "sex",
-]
 
 
 def body(loan: str | None, case: int) -> dict[str, object]:
@@ -155,10 +143,10 @@ def installation(make_bank: Callable[[], ServedBank], tmp_path: Path) -> Install
     inputs.mkdir()
     with (inputs / "loans.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow([*HEADER, "model config", "recovered"])
+        writer.writerow(HEADER)
         for loan, case in VALUES.items():
             number, text = canary_values.number(case), canary_values.text(case)
-            writer.writerow([loan, DAY, case, 30000, number, 2, 2, "clerk", "2020-05-01", text, "f", "a", ""])
+            writer.writerow([loan, DAY, case, 30000, number, 2, 2, "clerk", "2020-05-01", text, "f", "", "a"])
     described = PORTFOLIO | {"source": {"kind": "csv", "path": "loans.csv"}}
     (inputs / "corner_bank.yaml").write_text(yaml.safe_dump(described, sort_keys=False))
     portfolio = load(str(inputs / "corner_bank.yaml"))

@@ -1,5 +1,6 @@
 """Small portfolios, partitions and models for the tests of this package."""
 
+import uuid
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
@@ -10,6 +11,7 @@ import pandas as pd
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.copy.loan_rows import LoanRows
 from loan_default_assets.warehouse.evaluations import EvaluationRecord
+from loan_default_assets.warehouse.predictions import Prediction
 from loan_default_assets.warehouse.registry import ModelRecord
 
 DAY = "2024-01-01"
@@ -123,3 +125,21 @@ def performance(version: str, f1: float, **changes: Any) -> EvaluationRecord:
         "evaluated_at": datetime(2024, 5, 1, tzinfo=UTC),
     }
     return EvaluationRecord(**(evaluation | changes))
+
+
+def scored(**changes: Any) -> Prediction:
+    """A prediction of the model `c1` over HTTP, made now, without loan id and reason codes."""
+    prediction: dict[str, Any] = {
+        "request_id": str(uuid.uuid4()),
+        "loan_id": None,
+        "model_version": "c1",
+        "features": {"amount": 0.1},
+        "probability": 0.1,
+        "decision": 0,
+        "threshold": 0.4,
+        "reasons": None,
+        "channel": "http",
+        "latency_ms": 1.0,
+        "created_at": datetime.now(UTC),
+    }
+    return Prediction(**(prediction | changes))

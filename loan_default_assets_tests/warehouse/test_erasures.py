@@ -27,7 +27,15 @@ from loan_default_assets.warehouse.registry import Registry
 from loan_default_assets.warehouse.sealed_features import seal
 from loan_default_assets_tests.opened_predictions import opened
 from loan_default_assets_tests.warehouse.one_partition import replace_processed, replace_raw
-from loan_default_assets_tests.warehouse.samples import DAY, classifier, ids, portfolio, processed, raw
+from loan_default_assets_tests.warehouse.samples import (
+    DAY,
+    classifier,
+    ids,
+    portfolio,
+    processed,
+    raw,
+    scored,
+)
 
 NAMES = ids(6)
 LOAN = ErasedSubject.of("loan", NAMES[1])
@@ -51,19 +59,11 @@ def database(sample_database: Database) -> Database:
 
 def prediction(loan: str | None, **changes: Any) -> Prediction:
     values: dict[str, Any] = {
-        "request_id": str(uuid.uuid4()),
         "loan_id": loan,
-        "model_version": "c1",
         "features": FEATURES,
-        "probability": 0.1,
-        "decision": 0,
-        "threshold": 0.4,
-        "reasons": None,
-        "channel": "http",
-        "latency_ms": 1.0,
         "created_at": datetime.now(UTC) - timedelta(minutes=5),
     }
-    return Prediction(**(values | changes))
+    return scored(**(values | changes))
 
 
 def record(

@@ -27,6 +27,7 @@ from loan_default_assets_tests.warehouse.samples import (
     portfolio,
     processed,
     raw,
+    scored,
 )
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -53,19 +54,13 @@ def predictions(database: Database) -> PredictionLog:
 
 def prediction(**changes: Any) -> Prediction:
     values: dict[str, Any] = {
-        "request_id": str(uuid.uuid4()),
         "loan_id": "L000001",
-        "model_version": "c1",
         "features": {"amount": 12.5, "purpose": "car", "note": None},
         "probability": 0.25,
-        "decision": 0,
-        "threshold": 0.4,
-        "reasons": None,
-        "channel": "http",
         "latency_ms": 1.5,
         "created_at": NOON,
     }
-    return Prediction(**(values | changes))
+    return scored(**(values | changes))
 
 
 def test_an_evaluation_is_recorded_once(evaluations: EvaluationLog) -> None:

@@ -23,7 +23,7 @@ from loan_default_assets.warehouse.predictions import Prediction, PredictionLog
 from loan_default_assets.warehouse.registry import Registry
 from loan_default_assets.warehouse.sealed_features import seal
 from loan_default_assets_tests.promoting import one_person, promote
-from loan_default_assets_tests.warehouse.samples import classifier, performance, portfolio
+from loan_default_assets_tests.warehouse.samples import classifier, performance, portfolio, scored
 from loan_default_assets_tests.warehouse.verified_chains import verified
 
 WRITERS, STATEMENTS, ROWS = 8, 12, 25
@@ -65,18 +65,14 @@ def database(sample_database: Database) -> Database:
 def predictions(count: int, **changes: Any) -> list[Prediction]:
     values: dict[str, Any] = {
         "loan_id": 'quoted "id" \\ \t\x01\x7f é',
-        "model_version": "c1",
         "features": {"amount": 0.1, "none": None, "note": "원화\u2028"},
         "probability": 1 / 3,
-        "decision": 0,
-        "threshold": 0.4,
         "reasons": [{"feature": "amount", "effect": 1e-7}],
-        "channel": "http",
         "latency_ms": 12.125,
         "created_at": datetime(2024, 3, 1, 12, tzinfo=UTC),
     }
     request = str(uuid.uuid4())
-    return [Prediction(**(values | {"request_id": request, "position": n} | changes)) for n in range(count)]
+    return [scored(**(values | {"request_id": request, "position": n} | changes)) for n in range(count)]
 
 
 def query(database: Database, statement: str) -> list[tuple[Any, ...]]:

@@ -23,7 +23,7 @@ from loan_default_assets.warehouse.registry import Registry
 from loan_default_assets.warehouse.sealed_features import seal
 from loan_default_assets.warehouse.table_sizes import table_sizes
 from loan_default_assets_tests.warehouse.one_partition import replace_raw
-from loan_default_assets_tests.warehouse.samples import classifier, ids, portfolio, raw
+from loan_default_assets_tests.warehouse.samples import classifier, ids, portfolio, raw, scored
 from loan_default_assets_tests.warehouse.verified_chains import verified
 
 MARCH, APRIL = date(2024, 3, 1), date(2024, 4, 1)
@@ -61,19 +61,12 @@ def contents(database: Database) -> dict[str, list[tuple[Any, ...]]]:
 
 def prediction(created_at: datetime, loan: str | None = "L000000", **changes: Any) -> Prediction:
     values: dict[str, Any] = {
-        "request_id": str(uuid.uuid4()),
         "loan_id": loan,
-        "model_version": "c1",
-        "features": {"amount": 0.1},
-        "probability": 0.1,
-        "decision": 0,
-        "threshold": 0.4,
-        "reasons": None,
         "channel": "file",
         "latency_ms": None,
         "created_at": created_at,
     }
-    return Prediction(**(values | changes))
+    return scored(**(values | changes))
 
 
 def line(created_at: datetime, request_id: str | None = None) -> bytes:

@@ -4,7 +4,6 @@ import hashlib
 import json
 import struct
 import threading
-import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -23,7 +22,7 @@ from loan_default_assets.warehouse.predictions import Prediction, PredictionLog
 from loan_default_assets.warehouse.registry import Registry
 from loan_default_assets_tests.opened_predictions import opened
 from loan_default_assets_tests.warehouse.one_partition import replace_processed, replace_raw
-from loan_default_assets_tests.warehouse.samples import classifier, ids, portfolio, processed, raw
+from loan_default_assets_tests.warehouse.samples import classifier, ids, portfolio, processed, raw, scored
 
 MARCH, APRIL, MAY = date(2024, 3, 1), date(2024, 4, 1), date(2024, 5, 1)
 LATE = datetime(2024, 3, 31, 23, 59, 59, 999999, tzinfo=UTC)
@@ -48,19 +47,14 @@ def database(sample_database: Database) -> Database:
 
 def prediction(created_at: datetime, loan: str | None = "L000000", **changes: Any) -> Prediction:
     values: dict[str, Any] = {
-        "request_id": str(uuid.uuid4()),
         "loan_id": loan,
-        "model_version": "c1",
         "features": {"amount": 0.1, "note": "원화", "none": None},
-        "probability": 0.1,
-        "decision": 0,
-        "threshold": 0.4,
         "reasons": [{"feature": "amount", "effect": 0.3}],
         "channel": "file",
         "latency_ms": None,
         "created_at": created_at,
     }
-    return Prediction(**(values | changes))
+    return scored(**(values | changes))
 
 
 def query(database: Database, statement: str) -> list[tuple[Any, ...]]:

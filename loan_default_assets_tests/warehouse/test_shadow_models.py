@@ -28,7 +28,7 @@ from loan_default_assets.warehouse.shadow_models import (
 from loan_default_assets.warehouse.shadow_pairs import matured_pairs
 from loan_default_assets_tests.promoting import one_person, promote
 from loan_default_assets_tests.warehouse.one_partition import replace_processed, replace_raw
-from loan_default_assets_tests.warehouse.samples import classifier, ids, portfolio, processed, raw
+from loan_default_assets_tests.warehouse.samples import classifier, ids, portfolio, processed, raw, scored
 
 HASH = "p" * 64
 SCORES = "SELECT request_id::text, position, model_version, probability, decision FROM shadow_predictions ORDER BY 1, 2"
@@ -54,19 +54,11 @@ def record(database: Database, version: str = "shadow") -> ModelRecord:
 
 def prediction(loan: str | None = None, **changes: Any) -> Prediction:
     values: dict[str, Any] = {
-        "request_id": str(uuid.uuid4()),
         "loan_id": loan,
         "model_version": "champion",
         "features": {"amount": 0.5},
-        "probability": 0.1,
-        "decision": 0,
-        "threshold": 0.4,
-        "reasons": None,
-        "channel": "http",
-        "latency_ms": 1.0,
-        "created_at": datetime.now(UTC),
     }
-    return Prediction(**(values | changes))
+    return scored(**(values | changes))
 
 
 def query(database: Database, statement: str) -> list[tuple[Any, ...]]:
