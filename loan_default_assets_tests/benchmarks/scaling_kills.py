@@ -24,14 +24,18 @@ from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import dsn
 from loan_default_assets_tests.benchmarks.ingestion import server_process, server_seconds
 from loan_default_assets_tests.benchmarks.quality_cache import source_digest
-from loan_default_assets_tests.benchmarks.scaled_bank import (
+from loan_default_assets_tests.benchmarks.scaling.measurement_file import (
+    RESULTS,
+    Measurement,
+    MeasurementFile,
+    row_count,
+)
+from loan_default_assets_tests.benchmarks.scaling.scaled_bank import (
     ScaledBank,
     child_environment,
     promote_champion,
 )
-from loan_default_assets_tests.benchmarks.scaling import RESULTS, row_count
-from loan_default_assets_tests.benchmarks.scaling_record import Measurement, MeasurementFile
-from loan_default_assets_tests.benchmarks.scaling_work import StageWork, featurize, load
+from loan_default_assets_tests.benchmarks.scaling.stage_work import StageWork, featurize, load
 
 # Shares of what the undisturbed run stored, after which the command is killed.
 KILLED_AT = (1 / 3, 2 / 3)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from loan_default_assets_tests.benchmarks import scaling_kills, scaling_runner
+from loan_default_assets_tests.benchmarks import scaling_kills
 from loan_default_assets_tests.benchmarks.gpu_record import (
     DeviceFit,
     EpochCost,
@@ -13,15 +13,22 @@ from loan_default_assets_tests.benchmarks.gpu_record import (
     GpuRecord,
     StepSpeed,
 )
-from loan_default_assets_tests.benchmarks.scaling import GPU_FINDINGS, RESULTS, ROOT, row_count
-from loan_default_assets_tests.benchmarks.scaling_curves import curves, full_trainings
-from loan_default_assets_tests.benchmarks.scaling_fit import fit_cost
-from loan_default_assets_tests.benchmarks.scaling_gpu import accelerators
-from loan_default_assets_tests.benchmarks.scaling_limits import limits
-from loan_default_assets_tests.benchmarks.scaling_outlook import extrapolation
-from loan_default_assets_tests.benchmarks.scaling_page import scaling_page
-from loan_default_assets_tests.benchmarks.scaling_record import Measurement, MeasurementFile
-from loan_default_assets_tests.benchmarks.scaling_stages import STAGES
+from loan_default_assets_tests.benchmarks.scaling import stage_runner
+from loan_default_assets_tests.benchmarks.scaling.accelerators import accelerators
+from loan_default_assets_tests.benchmarks.scaling.cost_fit import fit_cost
+from loan_default_assets_tests.benchmarks.scaling.cost_limits import limits
+from loan_default_assets_tests.benchmarks.scaling.measurement_file import (
+    GPU_FINDINGS,
+    RESULTS,
+    ROOT,
+    Measurement,
+    MeasurementFile,
+    row_count,
+)
+from loan_default_assets_tests.benchmarks.scaling.outlook import extrapolation
+from loan_default_assets_tests.benchmarks.scaling.scaling_page import scaling_page
+from loan_default_assets_tests.benchmarks.scaling.stage_curves import curves, full_trainings
+from loan_default_assets_tests.benchmarks.scaling.stages import STAGES
 
 HOUR = 3600.0
 
@@ -96,8 +103,8 @@ def test_sizes_are_read(text: str, rows: int) -> None:
 
 @pytest.mark.parametrize(("rows", "daily"), [(10_000_000, 365 * 27_000), (10_000, 365 * 27), (10, 365)])
 def test_a_year_of_days_has_a_whole_number_of_rows_per_day(rows: int, daily: int) -> None:
-    assert scaling_runner.rows_of("daily", rows) == daily
-    assert scaling_runner.rows_of("ingestion", rows) == rows
+    assert stage_runner.rows_of("daily", rows) == daily
+    assert stage_runner.rows_of("ingestion", rows) == rows
 
 
 def test_the_first_limit_is_the_one_with_the_fewest_rows() -> None:
@@ -174,7 +181,7 @@ def test_every_stage_runs_on_a_small_file(tmp_path: Path) -> None:
     jobs = [(stage, 3000, 1) for stage in STAGES] + [
         (stage, 3000, 2) for stage in ("ingestion", "fine_tuning", "score_small")
     ]
-    scaling_runner.run_missing(jobs, file, tmp_path)
+    stage_runner.run_missing(jobs, file, tmp_path)
     found = file.read()
     assert sorted((each.stage, each.rows, each.workers) for each in found) == sorted(jobs)
     assert all(each.cpu > 0 and each.peak > each.base for each in found if each.stage != "copy")

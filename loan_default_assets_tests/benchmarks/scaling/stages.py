@@ -12,15 +12,8 @@ import torch
 
 from loan_default_assets.commands.session import open_session
 from loan_default_assets.settings import Settings
-from loan_default_assets_tests.benchmarks.scaled_bank import Champion, Layout, promote_champion
-from loan_default_assets_tests.benchmarks.scaling_training import (
-    FINE_TUNING_EPOCHS,
-    SAMPLED_ROWS,
-    fine_tuning,
-    pretraining,
-    sampled_pretraining,
-)
-from loan_default_assets_tests.benchmarks.scaling_work import (
+from loan_default_assets_tests.benchmarks.scaling.scaled_bank import Champion, Layout, promote_champion
+from loan_default_assets_tests.benchmarks.scaling.stage_work import (
     Facts,
     StageWork,
     copy_file,
@@ -30,6 +23,13 @@ from loan_default_assets_tests.benchmarks.scaling_work import (
     predict_rows,
     score_file,
     score_stored,
+)
+from loan_default_assets_tests.benchmarks.scaling.training_stages import (
+    FINE_TUNING_EPOCHS,
+    SAMPLED_ROWS,
+    fine_tuning,
+    pretraining,
+    sampled_pretraining,
 )
 
 Need = Literal["file", "raw", "features"]

@@ -12,7 +12,7 @@ from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.pipeline.pretrain_encoder import pretrain_encoder
 from loan_default_assets.pipeline.train_classifier import train_classifier
 from loan_default_assets.pipeline.training_settings import Parallelism, TrainingAttempt, model_config
-from loan_default_assets_tests.benchmarks.scaling_work import Facts, StageWork
+from loan_default_assets_tests.benchmarks.scaling.stage_work import Facts, StageWork
 
 # What a full training costs is computed from the cost of one epoch.
 FINE_TUNING_EPOCHS = 2

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from loan_default_assets_tests.benchmarks.scaling_curves import StageCurve, full_trainings
-from loan_default_assets_tests.benchmarks.scaling_record import Measurement
-from loan_default_assets_tests.benchmarks.scaling_stages import STAGES
-from loan_default_assets_tests.benchmarks.scaling_tables import count, figure, megabytes, table
-from loan_default_assets_tests.benchmarks.scaling_training import FINE_TUNING_EPOCHS, SAMPLED_ROWS
+from loan_default_assets_tests.benchmarks.scaling.measurement_file import Measurement
+from loan_default_assets_tests.benchmarks.scaling.page_tables import count, figure, megabytes, table
+from loan_default_assets_tests.benchmarks.scaling.stage_curves import StageCurve, full_trainings
+from loan_default_assets_tests.benchmarks.scaling.stages import STAGES
+from loan_default_assets_tests.benchmarks.scaling.training_stages import FINE_TUNING_EPOCHS, SAMPLED_ROWS
 
 KILLED = {"scored_loans_killed": "`score-loans`", "score_killed": "`score FILE`"}
 Curves = dict[tuple[str, int], StageCurve]

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from loan_default_assets_tests.benchmarks.scaling_fit import CostFit, fit_cost
-from loan_default_assets_tests.benchmarks.scaling_record import Measurement
+from loan_default_assets_tests.benchmarks.scaling.cost_fit import CostFit, fit_cost
+from loan_default_assets_tests.benchmarks.scaling.measurement_file import Measurement
 
 
 @dataclass(frozen=True)

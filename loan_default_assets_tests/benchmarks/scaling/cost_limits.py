@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from loan_default_assets_tests.benchmarks.scaling_curves import StageCurve
+from loan_default_assets_tests.benchmarks.scaling.stage_curves import StageCurve
 
 # What is assumed of a larger installation, in hours, cores per machine, and bytes.
 NIGHT_HOURS = 8

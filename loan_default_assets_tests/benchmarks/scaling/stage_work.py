@@ -17,7 +17,7 @@ from loan_default_assets.pipeline.load_loans import load_partitions
 from loan_default_assets.pipeline.make_features import make_features
 from loan_default_assets.warehouse.batch_scores import BatchScores
 from loan_default_assets.warehouse.database import dsn
-from loan_default_assets_tests.benchmarks.scaled_bank import (
+from loan_default_assets_tests.benchmarks.scaling.scaled_bank import (
     TODAY,
     ScaledBank,
     features_of,

@@ -6,8 +6,8 @@ from statistics import stdev
 
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets_tests.benchmarks.gpu_record import DeviceFit, EpochCost, Finding, StepSpeed
-from loan_default_assets_tests.benchmarks.scaling_curves import StageCurve
-from loan_default_assets_tests.benchmarks.scaling_tables import count, figure, megabytes, share, table
+from loan_default_assets_tests.benchmarks.scaling.page_tables import count, figure, megabytes, share, table
+from loan_default_assets_tests.benchmarks.scaling.stage_curves import StageCurve
 
 READ_ROWS = 2_000_000
 _MEASURES = ("roc_auc", "pr_auc", "log_loss", "f1")

@@ -23,14 +23,14 @@ import psycopg2
 from loan_default_assets.warehouse.database import dsn
 from loan_default_assets_tests.benchmarks.ingestion import server_process, server_seconds
 from loan_default_assets_tests.benchmarks.quality_cache import source_digest
-from loan_default_assets_tests.benchmarks.scaled_bank import ScaledBank, fitted_champion
-from loan_default_assets_tests.benchmarks.scaling_record import Measurement, MeasurementFile
-from loan_default_assets_tests.benchmarks.scaling_stages import STAGES, work_in_child
+from loan_default_assets_tests.benchmarks.scaling.measurement_file import Measurement, MeasurementFile
+from loan_default_assets_tests.benchmarks.scaling.scaled_bank import ScaledBank, fitted_champion
+from loan_default_assets_tests.benchmarks.scaling.stages import STAGES, work_in_child
 
 Job = tuple[str, int, int]
 # Libraries are loaded once, in a process that does nothing else; every child begins as a copy of it.
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["loan_default_assets_tests.benchmarks.scaling_stages"])
+_CONTEXT.set_forkserver_preload(["loan_default_assets_tests.benchmarks.scaling.stages"])
 _SECONDS_BETWEEN_SAMPLES = 0.5
 # Of a year: 27,000 rows a day are the 10 million of the largest size.
 _DAYS, _ROWS_PER_DAY_OF_LARGEST, _LARGEST = 365, 27_000, 10_000_000

@@ -9,36 +9,29 @@ import tempfile
 from pathlib import Path
 
 from loan_default_assets_tests.benchmarks.gpu_record import GpuRecord
-from loan_default_assets_tests.benchmarks.scaling_chart import write_chart
-from loan_default_assets_tests.benchmarks.scaling_curves import curves
-from loan_default_assets_tests.benchmarks.scaling_page import scaling_page
-from loan_default_assets_tests.benchmarks.scaling_record import MeasurementFile
-from loan_default_assets_tests.benchmarks.scaling_runner import run_missing
-from loan_default_assets_tests.benchmarks.scaling_stages import STAGES
-from loan_default_assets_tests.benchmarks.scaling_training import SAMPLED_ROWS
+from loan_default_assets_tests.benchmarks.scaling.cost_chart import write_chart
+from loan_default_assets_tests.benchmarks.scaling.measurement_file import (
+    GPU_FINDINGS,
+    RESULTS,
+    MeasurementFile,
+    row_count,
+)
+from loan_default_assets_tests.benchmarks.scaling.scaling_page import scaling_page
+from loan_default_assets_tests.benchmarks.scaling.stage_curves import curves
+from loan_default_assets_tests.benchmarks.scaling.stage_runner import run_missing
+from loan_default_assets_tests.benchmarks.scaling.stages import STAGES
+from loan_default_assets_tests.benchmarks.scaling.training_stages import SAMPLED_ROWS
 
-ROOT = Path(__file__).resolve().parents[2]
-RESULTS = ROOT / "docs" / "scaling.jsonl"
-GPU_FINDINGS = ROOT / "docs" / "scaling-gpu.jsonl"
-_UNITS = {"k": 1_000, "M": 1_000_000}
 # Stages that two processes can share.
 SHARED = ("ingestion", "features", "fine_tuning", "scored_loans", "score")
-
-
-def row_count(text: str) -> int:
-    """Number of rows of a size such as 300k or 10M.
-
-    Examples:
-        >>> row_count("300k"), row_count("10M"), row_count("500")
-        (300000, 10000000, 500)
-    """
-    return int(text[:-1]) * _UNITS[text[-1]] if text[-1] in _UNITS else int(text)
 
 
 def main() -> None:
     """Measure what is missing, and write the page."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m loan_default_assets_tests.benchmarks.scaling",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--sizes", default="10k,100k", help="numbers of rows, separated by commas")
     parser.add_argument("--stages", default=",".join(STAGES), help="stages, separated by commas")

@@ -2,17 +2,17 @@
 
 import math
 
-from loan_default_assets_tests.benchmarks.scaling_curves import StageCurve, full_trainings
-from loan_default_assets_tests.benchmarks.scaling_gpu import READ_ROWS
-from loan_default_assets_tests.benchmarks.scaling_limits import (
+from loan_default_assets_tests.benchmarks.scaling.accelerators import READ_ROWS
+from loan_default_assets_tests.benchmarks.scaling.cost_limits import (
     DISK_BYTES,
     MACHINE_CORES,
     NIGHT_HOURS,
     Limit,
     limits,
 )
-from loan_default_assets_tests.benchmarks.scaling_stages import STAGES
-from loan_default_assets_tests.benchmarks.scaling_tables import count, figure, megabytes, share, table
+from loan_default_assets_tests.benchmarks.scaling.page_tables import count, figure, megabytes, share, table
+from loan_default_assets_tests.benchmarks.scaling.stage_curves import StageCurve, full_trainings
+from loan_default_assets_tests.benchmarks.scaling.stages import STAGES
 
 TARGETS = (100_000_000, 1_000_000_000)
 _GROWING = ("ingestion", "features", "scored_loans", "score")

@@ -1,9 +1,14 @@
-"""What one measurement of a stage gave, and the file of all measurements, which an interrupted run goes on from."""
+"""What one measurement of a stage gave, and the files of all measurements, which an interrupted run goes on from."""
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+RESULTS = ROOT / "docs" / "scaling.jsonl"
+GPU_FINDINGS = ROOT / "docs" / "scaling-gpu.jsonl"
+_UNITS = {"k": 1_000, "M": 1_000_000}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,3 +93,13 @@ class MeasurementFile:
         broken = self._path.exists() and not self._path.read_bytes().endswith(b"\n")
         with self._path.open("a", encoding="utf-8") as file:
             file.write("\n" * broken + json.dumps(asdict(measured), sort_keys=True) + "\n")
+
+
+def row_count(text: str) -> int:
+    """Number of rows of a size such as 300k or 10M.
+
+    Examples:
+        >>> row_count("300k"), row_count("10M"), row_count("500")
+        (300000, 10000000, 500)
+    """
+    return int(text[:-1]) * _UNITS[text[-1]] if text[-1] in _UNITS else int(text)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from loan_default_assets_tests.benchmarks.scaling_curves import StageCurve
-from loan_default_assets_tests.benchmarks.scaling_stages import STAGES
+from loan_default_assets_tests.benchmarks.scaling.stage_curves import StageCurve
+from loan_default_assets_tests.benchmarks.scaling.stages import STAGES
 
 _SHOWN = ("copy", "ingestion", "features", "daily", "scored_loans", "score", "pretraining", "fine_tuning")
 

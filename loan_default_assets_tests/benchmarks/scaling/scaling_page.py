@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from loan_default_assets_tests.benchmarks import scaling_outlook, scaling_sections
 from loan_default_assets_tests.benchmarks.gpu_record import Finding
-from loan_default_assets_tests.benchmarks.scaling_curves import StageCurve, curves
-from loan_default_assets_tests.benchmarks.scaling_gpu import accelerators
-from loan_default_assets_tests.benchmarks.scaling_record import Measurement
-from loan_default_assets_tests.benchmarks.scaling_stages import STAGES
-from loan_default_assets_tests.benchmarks.scaling_tables import count, figure, megabytes, share, table
+from loan_default_assets_tests.benchmarks.scaling import outlook, page_sections
+from loan_default_assets_tests.benchmarks.scaling.accelerators import accelerators
+from loan_default_assets_tests.benchmarks.scaling.measurement_file import Measurement
+from loan_default_assets_tests.benchmarks.scaling.page_tables import count, figure, megabytes, share, table
+from loan_default_assets_tests.benchmarks.scaling.stage_curves import StageCurve, curves
+from loan_default_assets_tests.benchmarks.scaling.stages import STAGES
 
 _COMMAND = "python -m loan_default_assets_tests.benchmarks.scaling"
 Curves = dict[tuple[str, int], StageCurve]
@@ -22,18 +22,18 @@ def scaling_page(measurements: Sequence[Measurement], gpu: Sequence[Finding] = (
         gpu: Findings on a GPU.
     """
     found = curves([each for each in measurements if each.stage in STAGES])
-    killed = [each for each in measurements if each.stage in scaling_sections.KILLED]
+    killed = [each for each in measurements if each.stage in page_sections.KILLED]
     sections = [
         _introduction(measurements),
         _costs(found),
         _curves(found),
-        scaling_sections.ratios(found),
-        scaling_sections.workers(found),
-        scaling_sections.training(found),
-        scaling_sections.memory(found),
-        scaling_sections.kills(killed),
-        scaling_outlook.extrapolation(found),
-        accelerators(gpu, scaling_outlook.training_shares(found)),
+        page_sections.ratios(found),
+        page_sections.workers(found),
+        page_sections.training(found),
+        page_sections.memory(found),
+        page_sections.kills(killed),
+        outlook.extrapolation(found),
+        accelerators(gpu, outlook.training_shares(found)),
         _missing(found),
     ]
     return "\n\n".join(sections) + "\n"

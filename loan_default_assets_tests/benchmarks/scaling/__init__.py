@@ -1,0 +1,1 @@
+"""The cost per row of every stage as the rows grow, and the page about it."""
