@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from loan_default_assets.model.metrics import METRICS
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
 from loan_default_assets.policy.promotion_inputs import PromotionInputs
+from loan_default_assets.policy.stored_numbers import number_or_nan
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.reports.figures.gate_figures import promotion_gates
 from loan_default_assets.reports.figures.model_facts import (
@@ -26,7 +27,7 @@ from loan_default_assets.reports.figures.model_facts import (
 from loan_default_assets.reports.figures.proportions import FigureSource, Interval
 from loan_default_assets.reports.figures.shadow_figures import ShadowFigures
 from loan_default_assets.shadow_comparison import ShadowComparison
-from loan_default_assets.warehouse.evaluations import EvaluationInputs, EvaluationRecord, number_or_nan
+from loan_default_assets.warehouse.evaluations import EvaluationInputs, EvaluationRecord
 from loan_default_assets.warehouse.registry import ModelRecord
 
 if TYPE_CHECKING:

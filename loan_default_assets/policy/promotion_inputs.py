@@ -1,6 +1,5 @@
 """What a promotion verdict was decided on, as JSON values and back, so that the verdict can be computed again."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import date
@@ -14,6 +13,7 @@ from loan_default_assets.policy.promotion import (
     decide_promotion,
 )
 from loan_default_assets.policy.reference_gate import ReferenceDifference
+from loan_default_assets.policy.stored_numbers import number_or_nan
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class PromotionInputs:
             ValueError: A value is absent, or is not of its kind.
 
         Examples:
-            >>> model = EvaluatedModel("c1", 10, 2, math.nan, 0.6, 0.1, True, True, True, True)
+            >>> model = EvaluatedModel("c1", 10, 2, float("nan"), 0.6, 0.1, True, True, True, True)
             >>> stored = PromotionInputs(model, None, None, PromotionLimits(), date(2025, 1, 1)).as_dict()
             >>> stored["candidate"]["f1"] = None
             >>> PromotionInputs.from_dict(stored).verdict().decision
@@ -68,25 +68,21 @@ class PromotionInputs:
 def _model(stored: Mapping[str, Any]) -> EvaluatedModel:
     values = _known(stored, EvaluatedModel)
     reference = values.pop("reference", None)
-    numbers = {name: _number(values[name]) for name in ("f1", "roc_auc_low", "ece")}
+    numbers = {name: number_or_nan(values[name]) for name in ("f1", "roc_auc_low", "ece")}
     return EvaluatedModel(
         **values | numbers,
         reference=None
         if reference is None
         else ReferenceDifference(
-            reference["name"], _number(reference["dauc_low"]), _number(reference["dauc_high"])
+            reference["name"], number_or_nan(reference["dauc_low"]), number_or_nan(reference["dauc_high"])
         ),
     )
 
 
 def _numbers(stored: Mapping[str, Any], kind: Any) -> dict[str, float]:
-    return {name: _number(value) for name, value in _known(stored, kind).items()}
+    return {name: number_or_nan(value) for name, value in _known(stored, kind).items()}
 
 
 def _known(stored: Mapping[str, Any], kind: Any) -> dict[str, Any]:
     names = {field.name for field in fields(kind)}
     return {name: value for name, value in stored.items() if name in names}
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)

@@ -1,6 +1,5 @@
 """The append-only table `model_performance`: evaluations of models, recorded and read back by version."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
@@ -8,6 +7,7 @@ from typing import Any, Literal
 
 from psycopg2 import extensions
 
+from loan_default_assets.policy.stored_numbers import number_or_nan
 from loan_default_assets.warehouse.database import Database, to_json
 
 
@@ -150,8 +150,3 @@ def _evaluation_record(values: dict[str, Any]) -> EvaluationRecord:
         name: (number_or_nan(low), number_or_nan(high)) for name, (low, high) in values["intervals"].items()
     }
     return EvaluationRecord(**values)
-
-
-def number_or_nan(value: float | None) -> float:
-    """A number of a stored JSON value, which has null for NaN."""
-    return math.nan if value is None else float(value)

@@ -23,6 +23,7 @@ from loan_default_assets.reports.rendering.decision_sections import (
     swap_section,
     threshold_section,
 )
+from loan_default_assets.reports.rendering.history_sections import history_section, vintages_section
 from loan_default_assets.reports.rendering.messages import Message, message
 from loan_default_assets.reports.rendering.model_sections import (
     features_section,
@@ -33,7 +34,6 @@ from loan_default_assets.reports.rendering.model_sections import (
 from loan_default_assets.reports.rendering.monitoring_sections import (
     drift_section,
     groups_section,
-    vintages_section,
 )
 from loan_default_assets.reports.rendering.number_format import formatted
 from loan_default_assets.reports.rendering.oversight_section import oversight_section
@@ -45,7 +45,6 @@ from loan_default_assets.reports.rendering.verdict_sections import (
     VERDICT_TONES,
     data_section,
     headlines,
-    history_section,
     metrics_section,
     verdict_message,
     verdict_section,

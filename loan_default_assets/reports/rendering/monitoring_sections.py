@@ -1,4 +1,4 @@
-"""Sections on stability: drift over time, groups of protected and segment columns, weak segments, vintages."""
+"""Sections on stability: drift over time, groups of protected and segment columns, weak segments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from loan_default_assets.reports.figures.group_figures import (
 )
 from loan_default_assets.reports.figures.model_facts import Omitted
 from loan_default_assets.reports.figures.report_figures import ReportFigures
-from loan_default_assets.reports.figures.vintages import Vintages
 from loan_default_assets.reports.rendering.blocks import (
     Axis,
     Block,
@@ -247,72 +246,3 @@ def _weak(found: WeakSegments) -> list[Block]:
         Paragraph(message("weak.found", tested=str(found.tested), count=str(len(found.found))), "warning"),
         Table(message("weak.table"), columns, tuple(rows), found.source),
     ]
-
-
-def vintages_section(figures: ReportFigures) -> Section:
-    """Default rates by vintage, and by age where outcomes have dates."""
-    found = figures.vintages
-    if isinstance(found, Omitted):
-        return Section("vintages", message("section.vintages"), [omission(found)])
-    blocks: list[Block] = [Paragraph(message("vintages.curves" if found.ages else "vintages.fixed_horizon"))]
-    table = Table(
-        message("vintages.table"),
-        titled(
-            "vintages.vintage",
-            "count.loans",
-            "count.matured",
-            "axis.default_rate",
-            "metric.low",
-            "metric.high",
-        ),
-        tuple(
-            (
-                Words(verbatim(one.name)),
-                Number(one.rows, "count"),
-                Number(one.matured, "count"),
-                Number(one.default_rate.value, "percent"),
-                Number(one.default_rate.low, "percent"),
-                Number(one.default_rate.high, "percent"),
-            )
-            for one in found.vintages
-        ),
-        found.source,
-    )
-    blocks.append(Figures((_vintage_chart(found),), found.source, table))
-    return Section("vintages", message("section.vintages"), blocks)
-
-
-def _vintage_chart(found: Vintages) -> LineChart:
-    if found.ages:
-        shown = [one for one in found.vintages if one.cumulative][-6:]
-        return LineChart(
-            message("chart.vintages"),
-            Axis(message("axis.age"), "count", 0.0),
-            share_axis("axis.cumulative", 0.0, None),
-            tuple(
-                Series(
-                    verbatim(one.name),
-                    tuple(float(age) for age in found.ages[: len(one.cumulative)]),
-                    one.cumulative,
-                )
-                for one in shown
-            ),
-            points=True,
-        )
-    known = [one for one in found.vintages if one.matured]
-    return LineChart(
-        message("chart.vintage_rates"),
-        Axis(message("vintages.vintage")),
-        share_axis("axis.default_rate", 0.0, None),
-        (
-            Series(
-                message("chart.observed_interval"),
-                tuple(float(i) for i in range(len(known))),
-                tuple(one.default_rate.value for one in known),
-                tuple(one.default_rate.low for one in known),
-                tuple(one.default_rate.high for one in known),
-            ),
-        ),
-        points=True,
-        categories=tuple(verbatim(one.name) for one in known),
-    )

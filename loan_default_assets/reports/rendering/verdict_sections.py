@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from loan_default_assets.reports.figures.drift import Light, StabilityIndex
 from loan_default_assets.reports.figures.gate_figures import INTEGRITY
 from loan_default_assets.reports.figures.model_facts import Omitted, PromotionGate
 from loan_default_assets.reports.figures.report_figures import ReportFigures
 from loan_default_assets.reports.figures.validation_tests import ROUNDING
 from loan_default_assets.reports.rendering.blocks import (
-    Axis,
     Block,
     Cell,
-    Figures,
     Headline,
-    LineChart,
     Number,
     Paragraph,
     Quotation,
     Section,
-    Series,
     Table,
     Tone,
     Words,
@@ -260,84 +254,3 @@ def metrics_section(figures: ReportFigures) -> Section:
 def _spaced(name: str) -> str:
     """`HistGradientBoosting` with blanks, so that the column's title can wrap."""
     return "".join(f" {c}" if c.isupper() and i else c for i, c in enumerate(name))
-
-
-def history_section(figures: ReportFigures) -> Section:
-    """Every evaluation of the version, and served predictions with a known outcome."""
-    history = figures.history
-    points = history.evaluations
-    position = tuple(float(i) for i in range(len(points)))
-    blocks: list[Block] = []
-    columns = ("history.window", "history.rows", "history.defaults", "metric.f1", "metric.low", "metric.high")
-    table = Table(
-        message("history.table"),
-        (*(message(name) for name in columns), message("metric.roc_auc"), message("history.id")),
-        tuple(
-            (
-                Words(verbatim(point.window_to)),
-                Number(point.rows, "count"),
-                Number(point.positives, "count"),
-                *(
-                    Number(value)
-                    for value in (point.f1.value, point.f1.low, point.f1.high, point.roc_auc.value)
-                ),
-                Number(point.id, "count"),
-            )
-            for point in points
-        ),
-        history.source,
-    )
-    if len(points) > 1:
-        series: list[Series] = [
-            Series(
-                message("metric.f1"),
-                position,
-                tuple(p.f1.value for p in points),
-                tuple(p.f1.low for p in points),
-                tuple(p.f1.high for p in points),
-            )
-        ]
-        if history.target is not None:
-            flat = (history.target,) * len(points)
-            series.append(Series(message("history.target"), position, flat, reference=True))
-        chart = LineChart(
-            message("history.chart"),
-            Axis(message("history.window")),
-            Axis(message("metric.f1"), low=0.0, high=1.0),
-            tuple(series),
-            points=True,
-            categories=tuple(verbatim(point.window_to) for point in points),
-        )
-        blocks.append(Figures((chart,), history.source, table))
-    else:
-        blocks += [Paragraph(message("history.once")), table]
-    blocks += _live(figures)
-    return Section("history", message("section.history"), blocks)
-
-
-def _live(figures: ReportFigures) -> Sequence[Block]:
-    live = figures.history.live
-    if live is None:
-        return [Paragraph(message("live.none"))]
-    rows = [(Words(message(f"metric.{name}")), Number(_known(value))) for name, value in live.values.items()]
-    dates = message("live.dates", first=live.first_scored, last=live.last_scored)
-    return [
-        Paragraph(
-            message(
-                "live.explained",
-                rows=formatted(live.rows, "count"),
-                defaults=formatted(live.positives, "count"),
-                dates=dates,
-            )
-        ),
-        Table(
-            message("live.table"),
-            (message("metric.title"), message("metric.value")),
-            tuple(rows),
-            live.source,
-        ),
-    ]
-
-
-def _known(value: float | None) -> float:
-    return float("nan") if value is None else value

@@ -24,18 +24,17 @@ from loan_default_assets.reports.rendering.blocks import (
     Words,
 )
 from loan_default_assets.reports.rendering.decision_sections import grades_section
+from loan_default_assets.reports.rendering.history_sections import history_section, vintages_section
 from loan_default_assets.reports.rendering.messages import message, titled, verbatim
 from loan_default_assets.reports.rendering.model_sections import feature_title, lineage_section
 from loan_default_assets.reports.rendering.monitoring_sections import (
     drift_section,
     groups_section,
-    vintages_section,
 )
 from loan_default_assets.reports.rendering.oversight_section import override_blocks
 from loan_default_assets.reports.rendering.score_sections import calibration_section, discrimination_section
 from loan_default_assets.reports.rendering.verdict_sections import (
     data_section,
-    history_section,
     metrics_section,
     omission,
     verdict_section,
