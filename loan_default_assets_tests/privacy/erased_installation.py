@@ -7,6 +7,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from loan_default_assets.pipeline.make_features import make_features
 from loan_default_assets.portfolio.spec import load
 from loan_default_assets.warehouse import client_programs
 from loan_default_assets.warehouse.loans import Loans
+from loan_default_assets_tests.bento.served_process import Served, service
 from loan_default_assets_tests.bento.small_portfolio import PORTFOLIO, request
 from loan_default_assets_tests.bento.tiny_models import ServedBank
 from loan_default_assets_tests.privacy import canary_values, kept_outside_tables
@@ -61,6 +63,12 @@ class Installation:
             "ARTIFACT_ROOT": str(self.bank.root),
         }
         return CliRunner(env=values | changed).invoke(loan_default, list(arguments))
+
+    def served(self) -> AbstractContextManager[Served]:
+        """Its service, for the time of the block."""
+        return service(
+            self.home, ready="/health", portfolio=self.bank.portfolio_file, database_url=self.bank.url
+        )
 
     def erase(self, *arguments: str) -> Result:
         result = self.command("erase", *arguments)

@@ -23,7 +23,7 @@ from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets.warehouse.predictions import PredictionLog
 from loan_default_assets.warehouse.service_workers import ServiceWorker
 from loan_default_assets_tests.bento.random_requests import message
-from loan_default_assets_tests.bento.served_process import Served, service
+from loan_default_assets_tests.bento.served_process import Served
 from loan_default_assets_tests.databases import fresh_database
 from loan_default_assets_tests.opened_predictions import opened
 from loan_default_assets_tests.privacy import canary_values, kept_outside_tables
@@ -62,9 +62,7 @@ def test_nothing_of_the_loan_is_left_anywhere(
 ) -> None:
     bank = installation.bank
     archives = [tmp_path / "monday", tmp_path / "tuesday"]
-    with service(
-        installation.home, ready="/health", portfolio=bank.portfolio_file, database_url=bank.url
-    ) as served:
+    with installation.served() as served:
         predict(installation, served)
         wait_for(lambda: len(bank.rows("SELECT FROM predictions")) == 8)
         before = {loan: opened(bank.database, f"loan_id = '{loan}'") for loan in VALUES}
@@ -145,12 +143,7 @@ def test_without_a_running_service_its_files_are_rewritten(installation: Install
         assert ({*erased} & {"key", "features"}, "key" in kept) == (set(), True)
         assert path.stat().st_mode & 0o777 == 0o600
     assert [path.name for path in installation.spool.iterdir() if path.name.startswith(".")] == []
-    with service(
-        installation.home,
-        ready="/health",
-        portfolio=installation.bank.portfolio_file,
-        database_url=installation.bank.url,
-    ):
+    with installation.served():
         wait_for(lambda: len(installation.bank.rows("SELECT FROM predictions")) == 3)
     assert opened(installation.bank.database, f"loan_id = '{ERASED}'").popitem()[1] is None
     assert all(opened(installation.bank.database, f"loan_id = '{KEPT}'").values())
@@ -235,12 +228,7 @@ def test_what_cannot_be_erased_is_refused_before_anything_is(
 def test_a_request_without_a_loan_is_erased_by_its_id(installation: Installation) -> None:
     segment = installation.keep_undelivered(None, None)
     name = json.loads(segment.read_bytes())["request_id"]
-    with service(
-        installation.home,
-        ready="/health",
-        portfolio=installation.bank.portfolio_file,
-        database_url=installation.bank.url,
-    ):
+    with installation.served():
         wait_for(lambda: len(installation.bank.rows("SELECT FROM predictions")) == 2)
     assert installation.erase("--request", f"{name.upper()}/1", "--yes").exit_code == 0
     assert [bool(features) for features in opened(installation.bank.database).values()] == [True, False]

@@ -8,7 +8,6 @@ import pytest
 from loan_default_assets.commands import backup_archive
 from loan_default_assets.commands import erase as erase_command
 from loan_default_assets.warehouse.record_lines import ErasedSubject
-from loan_default_assets_tests.bento.served_process import service
 from loan_default_assets_tests.opened_predictions import opened
 from loan_default_assets_tests.privacy.erased_installation import (
     ERASED,
@@ -35,12 +34,7 @@ def test_a_backup_that_was_not_named_is_erased_again_where_it_replaces_the_datab
     assert installation.bank.rows("SELECT loan_id FROM processed_data") == [(KEPT,)]
     assert not (installation.home / "erasures" / f"{NAME}.jsonl").exists()
     # Its spool came back, and gets no key when it is delivered.
-    with service(
-        installation.home,
-        ready="/health",
-        portfolio=installation.bank.portfolio_file,
-        database_url=installation.bank.url,
-    ):
+    with installation.served():
         wait_for(lambda: len(installation.bank.rows("SELECT FROM predictions")) == 2)
     assert opened(installation.bank.database, f"loan_id = '{ERASED}'").popitem()[1] is None
     assert opened(installation.bank.database, f"loan_id = '{KEPT}'").popitem()[1]
