@@ -12,8 +12,9 @@ from loan_default_assets.model.additive_model import AdditiveModel
 from loan_default_assets.model.additive_model import weighted_sum as sum_of_models
 from loan_default_assets.model.boosted_trees import BoostedTrees
 from loan_default_assets.model.boosted_trees import weighted_sum as sum_of_trees
-from loan_default_assets.model.boosting import KINDS, fit_boosting
+from loan_default_assets.model.boosting import fit_boosting
 from loan_default_assets.model.encoding import EncodedRows
+from loan_default_assets.model.symmetric_boosting import fit_symmetric_boosting
 
 FOLDS = 5
 # Shares before the rows have their say: of the kinds of trees together, and of the additive models together.
@@ -72,16 +73,19 @@ def fit_stack(rows: EncodedRows, outcome: np.ndarray, cardinalities: Sequence[in
     folds = stratified_folds(outcome, seed)
     # Threads of one process that share cores with another process wait for each other at every split.
     with threadpool_limits(1):
-        trees = fit_boosting(rows, outcome, cardinalities, folds, seed)
+        trees = (
+            *fit_boosting(rows, outcome, cardinalities, folds, seed),
+            fit_symmetric_boosting(rows, outcome, cardinalities, folds, seed),
+        )
         models = [
             fit_additive(rows, outcome, cardinalities, folds, segments=segments) for segments in (1, SEGMENTS)
         ]
         log_odds = np.stack([*(part.out_of_fold for part in trees), *(part.out_of_fold for part in models)])
-        prior = np.repeat([TREES_SHARE / len(KINDS), ADDITIVE_SHARE / len(models)], [len(KINDS), len(models)])
+        prior = np.repeat([TREES_SHARE / len(trees), ADDITIVE_SHARE / len(models)], [len(trees), len(models)])
         shares = weigh_parts(log_odds, outcome, prior)
     shares[shares < SMALLEST_SHARE] = 0
     shares /= shares.sum()
-    first, second = shares[: len(KINDS)], shares[len(KINDS) :]
+    first, second = shares[: len(trees)], shares[len(trees) :]
     total = float(first.sum()) if second.any() else 1.0
     return Stack(
         sum_of_trees([(w / total, part.trees) for w, part in zip(first, trees, strict=True) if w])

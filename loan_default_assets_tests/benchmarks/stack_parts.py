@@ -11,22 +11,25 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from loan_default_assets.model.additive_fitting import SEGMENTS, fit_additive
-from loan_default_assets.model.boosting import KINDS, fit_boosting
+from loan_default_assets.model.boosting import fit_boosting
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.encoding import Encoding
 from loan_default_assets.model.metrics import roc_auc
 from loan_default_assets.model.stacking import stratified_folds, weigh_parts
+from loan_default_assets.model.symmetric_boosting import fit_symmetric_boosting
 from loan_default_assets_tests.benchmarks.generated_sets import GENERATED
 from loan_default_assets_tests.benchmarks.quality_rows import QualitySet
 from loan_default_assets_tests.benchmarks.quality_sets import SHARED, read_set
 
-PARTS = ("12 leaves", "6 leaves", "31 leaves", "linear", "segments")
+PARTS = ("12 leaves", "6 leaves", "31 leaves", "symmetric", "linear", "segments")
 # Positions in PARTS, and the share of each before the rows have their say.
 STACKS: dict[str, tuple[tuple[int, ...], tuple[float, ...]]] = {
-    "two kinds, weighed": ((0, 1), (0.5, 0.5)),
-    "three kinds, weighed": ((0, 1, 2), (1 / 3, 1 / 3, 1 / 3)),
-    "two kinds and additive": ((0, 1, 3, 4), (0.45, 0.45, 0.05, 0.05)),
-    "three kinds and additive": ((0, 1, 2, 3, 4), (0.3, 0.3, 0.3, 0.05, 0.05)),
+    "two kinds and additive": ((0, 1, 4, 5), (0.45, 0.45, 0.05, 0.05)),
+    "three kinds and additive": ((0, 1, 2, 4, 5), (0.3, 0.3, 0.3, 0.05, 0.05)),
+    "symmetric and additive": ((3, 4, 5), (0.9, 0.05, 0.05)),
+    "12, symmetric and additive": ((0, 3, 4, 5), (0.45, 0.45, 0.05, 0.05)),
+    "12, 6, symmetric, additive": ((0, 1, 3, 4, 5), (0.3, 0.3, 0.3, 0.05, 0.05)),
+    "four kinds and additive": ((0, 1, 2, 3, 4, 5), (0.225, 0.225, 0.225, 0.225, 0.05, 0.05)),
 }
 
 
@@ -61,7 +64,10 @@ def _figures(data: QualitySet) -> Iterator[tuple[str, np.ndarray, np.ndarray, np
     outcome, later_outcome = data.train.outcome(), data.validation.outcome()
     folds = stratified_folds(outcome, 0)
     with threadpool_limits(1):
-        trees = fit_boosting(rows, outcome, encoding.cardinalities, folds, 0)
+        trees = (
+            *fit_boosting(rows, outcome, encoding.cardinalities, folds, 0),
+            fit_symmetric_boosting(rows, outcome, encoding.cardinalities, folds, 0),
+        )
         models = [
             fit_additive(rows, outcome, encoding.cardinalities, folds, segments=segments)
             for segments in (1, SEGMENTS)
@@ -70,11 +76,9 @@ def _figures(data: QualitySet) -> Iterator[tuple[str, np.ndarray, np.ndarray, np
     validation = np.stack(
         [*(part.trees.logits(later) for part in trees), *(part.model.logits(later) for part in models)]
     )
-    assert len(PARTS) == len(KINDS) + len(models)
+    assert len(PARTS) == len(trees) + len(models)
     for position, name in enumerate(PARTS):
         yield name, out_of_fold[position], validation[position], outcome, later_outcome
-    pair = out_of_fold[:2].mean(axis=0), validation[:2].mean(axis=0)
-    yield "two kinds, equal", *pair, outcome, later_outcome
     for name, (positions, prior) in STACKS.items():
         own = list(positions)
         shares = weigh_parts(out_of_fold[own], outcome, np.array(prior))

@@ -57,6 +57,8 @@ RESULTS = {
     "score_comparison.ScoreComparison",
     "splits.Split",
     "stacking.Stack",
+    "symmetric_trees.HeldOut",
+    "symmetric_trees.SymmetricTrees",
     "training.Encoder",
     "training.FittedModel",
 }
