@@ -45,7 +45,7 @@ def fit_symmetric_boosting(
     share = outcome.mean()
     log_odds, best = np.full(len(outcome), np.log(share / (1 - share))), []
     for fitted, held_out in folds:
-        table = _Table(numerical[fitted], codes[fitted], outcome[fitted], cardinalities, seed)
+        table = _BinnedTable(numerical[fitted], codes[fitted], outcome[fitted], cardinalities, seed)
         later = table.bins(numerical[held_out], codes[held_out]), outcome[held_out]
         _, found = fit_symmetric(table.fitted, outcome[fitted], MAX_ROUNDS, seed, later)
         if found is not None:
@@ -53,7 +53,7 @@ def fit_symmetric_boosting(
             log_odds[held_out] = found.log_odds
     # All rows carry a little more trees than four fifths of them.
     rounds = max(round(1.1 * float(np.mean(best))), 1) if best else MAX_ROUNDS // 6
-    table = _Table(numerical, codes, outcome, cardinalities, seed)
+    table = _BinnedTable(numerical, codes, outcome, cardinalities, seed)
     trees, _ = fit_symmetric(table.fitted, outcome, rounds, seed)
     return FittedBoosting(_arrays(trees, table), log_odds)
 
@@ -71,7 +71,7 @@ class _Ranks:
         return cls(np.argsort(np.argsort(rate, kind="stable"), kind="stable"))
 
 
-class _Table:
+class _BinnedTable:
     """Rows as bins: numerical features, then codes by rank, or their rates where there are many."""
 
     def __init__(
@@ -106,7 +106,7 @@ class _Table:
         return np.concatenate([numerical, cells], axis=1)
 
 
-def _arrays(trees: SymmetricTrees, table: _Table) -> BoostedTrees:
+def _arrays(trees: SymmetricTrees, table: _BinnedTable) -> BoostedTrees:
     """The trees node by node, in the order of a heap: the children of node i are 2i + 1 and 2i + 2."""
     count, splits, leaves = len(trees.feature), (1 << DEPTH) - 1, 1 << DEPTH
     nodes = splits + leaves
