@@ -15,7 +15,7 @@ L2 = 3.0
 MAX_BINS = 96
 # Share of the standard deviation of the gains that is added to them as noise, so that trees differ.
 GAIN_NOISE = 0.3
-# Rows that the splits and leaves of one tree are found on, drawn anew for each tree.
+# Rows that the splits and leaves of one tree are found on, drawn for each tree.
 ROWS_PER_TREE = 8192
 # Rounds without a lower loss on the held-out rows after which a fit stops.
 PATIENCE = 40
