@@ -10,6 +10,7 @@ from loan_default_assets.model.artifact_files import ArtifactError
 from loan_default_assets.pipeline.deviations import Deviations
 from loan_default_assets.pipeline.verify_decisions import CheckSignature
 from loan_default_assets.pipeline.verify_models import CheckManifest
+from loan_default_assets.pipeline.verify_predictions import PredictionCounts
 from loan_default_assets.pipeline.verify_records import Verification, verify_records
 from loan_default_assets.signing.signed_models import (
     SignatureRules,
@@ -83,7 +84,8 @@ def text(found: Verification) -> str:
     lines = [
         f"predictions  {found.predictions.rows:,} rows, {found.links:,} links in {found.chains} chains"
         + _pruned(found),
-        f"scores       {_scores(found)}",
+        f"scores       {_scores(found.predictions)}",
+        *_other_scores(found),
         f"models       {len(found.files.folders)} of {found.models} with files as registered"
         + (f", {len(found.files.pruned)} pruned" if found.files.pruned else ""),
         f"snapshots    {_snapshots(found)}",
@@ -95,7 +97,7 @@ def text(found: Verification) -> str:
         ),
         f"decisions    {_decisions(found)}",
     ]
-    return "\n".join([*lines, *_outcome(found.deviations)])
+    return "\n".join([*lines, *_starts(found), *_outcome(found.deviations)])
 
 
 def _outcome(deviations: Deviations) -> list[str]:
@@ -119,13 +121,41 @@ def _pruned(found: Verification) -> str:
     return "".join(f"; {part}" for part in parts)
 
 
-def _scores(found: Verification) -> str:
-    seen = found.predictions
+def _scores(seen: PredictionCounts) -> str:
     parts = [f"{seen.reproduced:,} reproduced, {seen.identical:,} of them bit for bit"]
     parts += [f"largest difference {seen.largest:.1e}"] if seen.largest else []
     parts += [f"{seen.erased:,} erased"] if seen.erased else []
     parts += [f"{count:,} not reproduced: {reason}" for reason, count in seen.not_reproduced.items()]
     return "; ".join(parts)
+
+
+def _other_scores(found: Verification) -> list[str]:
+    """Of shadows, of stored loans, and of records that the log refused, where there are any."""
+    lines, shadow, batch, refused = [], found.shadow, found.batch_scores, found.refused
+    if found.shadow_links or shadow.rows:
+        gone = f"; {shadow.pruned:,} deleted with their predictions" if shadow.pruned else ""
+        lines.append(
+            f"shadow       {shadow.rows:,} rows, {found.shadow_links:,} links{gone}; {_scores(shadow)}"
+        )
+    if batch is not None and batch.partitions:
+        parts = [
+            f"{batch.rows:,} loans, {batch.recorded:,} of {batch.partitions:,} partitions as scored",
+            *([f"{batch.erased:,} as an erasure left them"] if batch.erased else []),
+            *([f"{batch.dropped:,} of dropped years"] if batch.dropped else []),
+        ]
+        lines.append(f"batch scores {'; '.join(parts)}")
+    if refused is not None and refused.rows:
+        erased = f", {refused.erased:,} of them as an erasure left it" if refused.erased else ""
+        lines.append(f"refused      {refused.rows:,} records{erased}")
+    return lines
+
+
+def _starts(found: Verification) -> list[str]:
+    return [
+        f"chained from {each.began_at:%Y-%m-%d %H:%M} UTC: {each.table}; "
+        f"{each.earlier_rows:,} of its rows are older, and proven from then on only"
+        for each in found.starts
+    ]
 
 
 def _snapshots(found: Verification) -> str:

@@ -5,6 +5,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from logging import Logger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,12 @@ from loan_default_assets.pipeline.model_storage import load_predictor
 from loan_default_assets.pipeline.pipeline_errors import NoModelError, NoRowsError
 from loan_default_assets.pipeline.scored_files import Upload, partition_file
 from loan_default_assets.portfolio.spec import Portfolio
-from loan_default_assets.warehouse.batch_scores import BatchScores, ScoredBatch, ScoredPartition
+from loan_default_assets.warehouse.batch_scores import (
+    BatchScores,
+    ErasedMeanwhile,
+    ScoredBatch,
+    ScoredPartition,
+)
 from loan_default_assets.warehouse.copy.loan_rows import LoanRows
 from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.registry import Registry
@@ -107,25 +113,48 @@ def score_partitions(
     predictor = load_predictor(champion, portfolio, store)
     described, changed = [], []
     for key in keys:
-        digest = _Digest()
-        with partition_file(parquet, key, upload) as write:
-            rows = _scored(loans, predictor, key, digest, write, engine)
-            changed.append(scored.replace(key, champion.version, rows).changed)
-        described.append(
-            ScoredPartition(
-                partition_key=key,
-                model_version=champion.version,
-                feature_hash=portfolio.hash[:16],
-                features_sha256=hashlib.sha256(digest.ids.digest() + digest.features.digest()).hexdigest(),
-                rows=digest.rows,
-                pd_sum=digest.pd_sum,
-                sha256=hashlib.sha256(digest.ids.digest() + digest.scores.digest()).hexdigest(),
-            )
-        )
-        scored.record(described[-1])
+        one = partial(_score_partition, portfolio, loans, predictor, scored, champion.version, key)
+        try:
+            described_one, changed_one = one(parquet, upload, engine)
+        except ErasedMeanwhile:
+            # Their features are gone now.
+            described_one, changed_one = one(parquet, upload, engine)
+        described.append(described_one)
+        changed.append(changed_one)
     result = ScoredPartitions(champion.version, tuple(described), tuple(changed))
     log.info(f"scored_loans: {result}")
     return result
+
+
+def _score_partition(
+    portfolio: Portfolio,
+    loans: Loans,
+    predictor: "Predictor",
+    scored: BatchScores,
+    model_version: str,
+    key: str,
+    parquet: Path | None,
+    upload: Upload | None,
+    engine: TaskEngine,
+) -> tuple[ScoredPartition, bool]:
+    """Replace the scores of a partition and record where they came from; whether they changed."""
+    digest = _Digest()
+
+    def describe() -> ScoredPartition:
+        return ScoredPartition(
+            partition_key=key,
+            model_version=model_version,
+            feature_hash=portfolio.hash[:16],
+            features_sha256=hashlib.sha256(digest.ids.digest() + digest.features.digest()).hexdigest(),
+            rows=digest.rows,
+            pd_sum=digest.pd_sum,
+            sha256=hashlib.sha256(digest.ids.digest() + digest.scores.digest()).hexdigest(),
+        )
+
+    with partition_file(parquet, key, upload) as write:
+        rows = _scored(loans, predictor, key, digest, write, engine)
+        replaced = scored.replace(key, model_version, rows, describe)
+    return describe(), replaced.changed
 
 
 def _scored(

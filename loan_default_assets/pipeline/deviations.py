@@ -14,6 +14,7 @@ Check = Literal[
     "approval",
     "chain",
     "row",
+    "provenance",
     "tombstone",
     "features",
     "score",

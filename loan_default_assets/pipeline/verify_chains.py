@@ -2,14 +2,21 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from loan_default_assets.pipeline.deviations import Deviations
-from loan_default_assets.warehouse.chain_links import RECORD_COLUMNS, StoredChains
+from loan_default_assets.warehouse.chain_links import DIVIDED_RECORDS, RECORD_COLUMNS, StoredChains
 from loan_default_assets.warehouse.champion_decisions import RecordedDecision
+from loan_default_assets.warehouse.linked_shadow_scores import shadow_links
 
 ALL_CHAINS = tuple(range(16))
+_LINK_TABLES = {"predictions": "prediction_links", "shadow_predictions": "shadow_links"}
+_RECORD_CHAINS = (
+    *RECORD_COLUMNS,
+    *(f"{table}/{chain}" for table in DIVIDED_RECORDS for chain in ALL_CHAINS),
+)
 
 
 @dataclass(frozen=True)
@@ -28,26 +35,32 @@ def verify_prediction_chains(
     Returns:
         The number of links.
     """
-    links = (
-        _Link(f"predictions/{chain}", number, digest, hash_)
-        for chain, number, digest, hash_ in stored.prediction_links(chains)
+    return _follow_numbered("predictions", stored.prediction_links, decisions, chains, deviations)
+
+
+def verify_shadow_chains(
+    stored: StoredChains, decisions: Sequence[RecordedDecision], chains: Sequence[int], deviations: Deviations
+) -> int:
+    """The same for `shadow_links`."""
+    return _follow_numbered(
+        "shadow_predictions", partial(shadow_links, stored), decisions, chains, deviations
     )
-    names = [f"predictions/{chain}" for chain in chains]
-    return _follow(links, "prediction_links", _anchors(decisions, names), deviations)
 
 
 def verify_record_chains(
     stored: StoredChains, decisions: Sequence[RecordedDecision], deviations: Deviations
 ) -> None:
     """Follow the chains of `record_links`, and compare the digest of every link with its row."""
-    digests: dict[str, dict[str, tuple[int, bytes]]] = {table: {} for table in RECORD_COLUMNS}
+    digests: dict[str, dict[str, tuple[str, bytes]]] = {table: {} for table in RECORD_COLUMNS}
 
     def links() -> Iterator[_Link]:
-        for table, number, record, digest, hash_ in stored.record_links():
-            digests.setdefault(table, {})[record] = (number, digest)
-            yield _Link(table, number, digest, hash_)
+        for chain, number, record, digest, hash_ in stored.record_links():
+            table, divided, _ = chain.partition("/")
+            name = f"link {number} of chain {chain}" if divided else f"link {number}"
+            digests.setdefault(table, {})[record] = (name, digest)
+            yield _Link(chain, number, digest, hash_)
 
-    _follow(links(), "record_links", _anchors(decisions, RECORD_COLUMNS), deviations)
+    _follow(links(), "record_links", _anchors(decisions, _RECORD_CHAINS), deviations)
     for table in RECORD_COLUMNS:
         _compare_records(stored, table, digests[table], deviations)
 
@@ -84,6 +97,21 @@ def verify_decision_chain(
                 found=f"{_short(computed)}: the decision was altered",
             )
         previous, number = decision.hash, decision.id + 1
+
+
+def _follow_numbered(
+    table: str,
+    read: Callable[[Sequence[int]], Iterator[tuple[int, int, bytes, bytes]]],
+    decisions: Sequence[RecordedDecision],
+    chains: Sequence[int],
+    deviations: Deviations,
+) -> int:
+    """Follow some of the 16 chains of a table."""
+    links = (
+        _Link(f"{table}/{chain}", number, digest, hash_) for chain, number, digest, hash_ in read(chains)
+    )
+    names = [f"{table}/{chain}" for chain in chains]
+    return _follow(links, _LINK_TABLES[table], _anchors(decisions, names), deviations)
 
 
 def _follow(
@@ -155,12 +183,12 @@ def _anchors(
 
 
 def _compare_records(
-    stored: StoredChains, table: str, linked: dict[str, tuple[int, bytes]], deviations: Deviations
+    stored: StoredChains, table: str, linked: dict[str, tuple[str, bytes]], deviations: Deviations
 ) -> None:
     for key, text in stored.records(table):
-        number, digest = linked.pop(key, (0, b""))
+        link, digest = linked.pop(key, ("", b""))
         computed = hashlib.sha256(text.encode()).digest()
-        if not number:
+        if not link:
             deviations.add(
                 "row", table, f"row {key}", expected="a link of the row", found="none: it was added"
             )
@@ -169,13 +197,11 @@ def _compare_records(
                 "row",
                 table,
                 f"row {key}",
-                expected=f"content with the digest {_short(digest)} of link {number}",
+                expected=f"content with the digest {_short(digest)} of {link}",
                 found=f"{_short(computed)}: the row was altered",
             )
-    for key, (number, _) in linked.items():
-        deviations.add(
-            "row", table, f"row {key}", expected=f"the row of link {number}", found="it is missing"
-        )
+    for key, (link, _) in linked.items():
+        deviations.add("row", table, f"row {key}", expected=f"the row of {link}", found="it is missing")
 
 
 def _short(value: bytes) -> str:

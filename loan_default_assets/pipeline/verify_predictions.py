@@ -26,11 +26,11 @@ FindScorer = Callable[[str], ModelScorer | str]
 
 @dataclass
 class PredictionCounts:
-    """What was seen of the predictions.
+    """What was seen of the predictions, or of the scores of shadows.
 
     Attributes:
-        rows: Predictions in the table.
-        pruned: Links whose predictions retention has deleted.
+        rows: Rows in the table.
+        pruned: Links whose rows were deleted as recorded elsewhere.
         reproduced: Scores that differ by at most TOLERANCE.
         identical: Scores among them that are the same bit for bit.
         largest: Largest difference of a reproduced score.
@@ -77,9 +77,9 @@ def verify_predictions(
         batch = waiting[each.row.model_version]
         batch.append(each.row)
         if len(batch) == _ROWS_PER_BATCH:
-            _score(waiting.pop(each.row.model_version), find_scorer, counts, deviations)
+            reproduce_scores(waiting.pop(each.row.model_version), find_scorer, counts, deviations)
     for batch in waiting.values():
-        _score(batch, find_scorer, counts, deviations)
+        reproduce_scores(batch, find_scorer, counts, deviations)
     return counts
 
 
@@ -149,24 +149,29 @@ def _compare_with_link(
         )
 
 
-def _score(
+def reproduce_scores(
     rows: Sequence[StoredPrediction],
     find_scorer: FindScorer,
     counts: PredictionCounts,
     deviations: Deviations,
+    table: str = _TABLE,
 ) -> None:
-    """Score rows of one model again and compare PD, threshold and decision."""
+    """Score rows of one model again and compare PD, threshold and decision.
+
+    Args:
+        table: That of the rows, which deviations name.
+    """
     scorer = find_scorer(rows[0].model_version)
     scored: list[tuple[StoredPrediction, Mapping[str, Any]]] = []
     for row, features in zip(rows, opened_features(rows), strict=True):
         if not isinstance(scorer, str):
-            _compare_decision(row, scorer.threshold, deviations)
+            _compare_decision(row, scorer.threshold, table, deviations)
         if features is None:
             counts.erased += 1
         elif isinstance(features, AlteredFeatures):
             deviations.add(
                 "features",
-                _TABLE,
+                table,
                 _name(row),
                 expected="features that their key opens, or a recorded erasure",
                 found=str(features),
@@ -194,7 +199,7 @@ def _score(
         row = scored[index][0]
         deviations.add(
             "score",
-            _TABLE,
+            table,
             _name(row),
             expected=f"PD {again[index]:.9f} of model {row.model_version} on the recorded features",
             found=f"{recorded[index]:.9f}",
@@ -208,11 +213,11 @@ def _score_alone(scorer: ModelScorer, features: Mapping[str, Any]) -> float:
         return float("nan")
 
 
-def _compare_decision(row: StoredPrediction, threshold: float, deviations: Deviations) -> None:
+def _compare_decision(row: StoredPrediction, threshold: float, table: str, deviations: Deviations) -> None:
     if row.threshold != threshold:
         deviations.add(
             "score",
-            _TABLE,
+            table,
             _name(row),
             expected=f"threshold {threshold} of model {row.model_version}",
             found=f"{row.threshold}",
@@ -220,7 +225,7 @@ def _compare_decision(row: StoredPrediction, threshold: float, deviations: Devia
     if row.decision != int(row.probability >= row.threshold):
         deviations.add(
             "score",
-            _TABLE,
+            table,
             _name(row),
             expected=f"decision {int(row.probability >= row.threshold)} for its PD and threshold",
             found=f"{row.decision}",

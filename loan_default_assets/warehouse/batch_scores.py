@@ -1,18 +1,23 @@
 """The tables `scored_loans`, whose partitions are replaced as a whole, and `scored_partitions`, their provenance."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from psycopg2 import sql
+from psycopg2 import extensions, sql
 
 from loan_default_assets.warehouse.copy.binary_format import Field, pack_rows
 from loan_default_assets.warehouse.database import Database
+from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.partition_writes import CopyChunk, PartitionedTable, Replaced
 
 _COLUMNS = ("partition_key", "loan_id", "model_version", "probability", "decision")
 _TABLE = PartitionedTable("scored_loans", _COLUMNS)
+
+
+class ErasedMeanwhile(WarehouseError):
+    """Loans were erased between the reading of their features and the storing of their scores."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,29 +59,50 @@ class BatchScores:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def replace(self, key: str, model_version: str, rows: Iterable[ScoredBatch]) -> Replaced:
+    def replace(
+        self,
+        key: str,
+        model_version: str,
+        rows: Iterable[ScoredBatch],
+        describe: Callable[[], ScoredPartition] | None = None,
+    ) -> Replaced:
         """Replace all scores of a partition; see PartitionedTable.replace.
 
         Args:
             key: The partition.
             model_version: The model that scored the rows.
             rows: All rows of the partition, in any number of parts.
+            describe: Their provenance, once `rows` has ended; recorded in the same transaction, the same scores once.
+
+        Raises:
+            ErasedMeanwhile: Loans among the rows were erased since they were read, so that `describe` does not fit
+                what is stored; nothing was changed.
         """
         chunks = (CopyChunk({key: len(part)}, partial(_encoded, key, model_version, part)) for part in rows)
-        (replaced,) = _TABLE.replace(self._database, [key], chunks)
+        (replaced,) = _TABLE.replace(
+            self._database,
+            [key],
+            chunks,
+            None if describe is None else lambda cursor: _record(cursor, describe()),
+        )
         return replaced
 
-    def record(self, scored: ScoredPartition) -> None:
-        """Record the provenance of a partition's scores; the same scores are recorded once."""
-        values = vars(scored)
-        with self._database.transaction() as cursor:
-            cursor.execute(
-                sql.SQL("INSERT INTO scored_partitions ({}) VALUES ({}) ON CONFLICT DO NOTHING").format(
-                    sql.SQL(", ").join(map(sql.Identifier, values)),
-                    sql.SQL(", ").join(map(sql.Placeholder, values)),
-                ),
-                values,
-            )
+
+def _record(cursor: extensions.cursor, scored: ScoredPartition) -> None:
+    cursor.execute("SELECT count(*) FROM scored_loans WHERE partition_key = %s", (scored.partition_key,))
+    if cursor.fetchall() != [(scored.rows,)]:
+        raise ErasedMeanwhile(
+            f"loans of partition {scored.partition_key} were erased while it was scored\n"
+            "Next: loan-default score-loans"
+        )
+    values = vars(scored)
+    cursor.execute(
+        sql.SQL("INSERT INTO scored_partitions ({}) VALUES ({}) ON CONFLICT DO NOTHING").format(
+            sql.SQL(", ").join(map(sql.Identifier, values)),
+            sql.SQL(", ").join(map(sql.Placeholder, values)),
+        ),
+        values,
+    )
 
 
 def _encoded(key: str, version: str, rows: ScoredBatch, _types: Mapping[str, str]) -> Iterator[bytes]:

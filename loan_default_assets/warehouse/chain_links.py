@@ -3,7 +3,7 @@
 No function of the schema is called: whoever can change rows can change these functions too.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,7 +18,7 @@ from loan_default_assets.warehouse.model_records import ModelRecord, model_histo
 from loan_default_assets.warehouse.oversight import OversightRecord, oversight_records
 from loan_default_assets.warehouse.pruned_models import pruned_models
 
-# Columns of the chains of record_links, as in sql/015_approvals.sql; those of the primary key come first.
+# Columns of the chains of record_links, as in sql/016_more_chains.sql; those of the primary key come first.
 RECORD_COLUMNS = {
     "model_metadata": "version, kind, parent, portfolio_hash, snapshot_hash, attempt, hyper_parameters, threshold, "
     "metrics, trained_from, trained_to, window_from, window_to, artifact_uri, artifact_sha256, created_at",
@@ -30,8 +30,23 @@ RECORD_COLUMNS = {
     "oversight_records": "id, action, actor, reason, recorded_at, after_decision, version, proposal, request_id, "
     "position, decision, idempotency_key, details",
     "evaluation_grades": "evaluation, bounds",
+    "erasures": "subject_sha256, erased_at, predictions, rows, refused_records",
+    "scored_partitions": "partition_key, model_version, features_sha256, sha256, feature_hash, rows, pd_sum, scored_at",
+    "refused_predictions": "sha256, reason, refused_at",
+    "erased_records": "sha256, erased_at, record_sha256",
+    "erased_scores": "partition_key, erased_at, model_version, rows, sha256",
+    "chain_starts": "chain, began_at, earlier_rows",
 }
-_KEY_LENGTHS = {"pruned_predictions": 3, "pruned_links": 4}
+# The tables among them that have 16 chains, named TABLE/0 to TABLE/15.
+DIVIDED_RECORDS = ("refused_predictions",)
+_KEY_LENGTHS = {
+    "pruned_predictions": 3,
+    "pruned_links": 4,
+    "erasures": 2,
+    "scored_partitions": 4,
+    "erased_records": 2,
+    "erased_scores": 2,
+}
 _ROWS_PER_FETCH = 5_000
 # Place of the key from the end of a row of _LINKED.
 _KEY = -2
@@ -40,15 +55,16 @@ SELECT id, jsonb_build_array(id, version, artifact_sha256, previous_champion, ac
     decided_at AT TIME ZONE 'UTC', anchors, requires_signature)::text
 FROM champion_decisions ORDER BY id
 """
-_LINKED = """
-SELECT l.chain, l.link, l.digest, request_id::text, position, p.loan_id, p.model_version, p.features::text,
-    p.probability, p.decision, p.threshold, p.reasons::text, p.channel, p.latency_ms,
-    to_json(p.created_at AT TIME ZONE 'UTC')::text, k.key,
-    k.key IS NULL AND EXISTS (SELECT FROM erasures e
+# Whether the features of a prediction p have no key k because of a recorded erasure.
+ERASED = """k.key IS NULL AND EXISTS (SELECT FROM erasures e
         WHERE e.subject_sha256 IN (sha256(convert_to('loan ' || p.loan_id, 'UTF8')),
                 sha256(convert_to('request ' || request_id, 'UTF8')),
                 sha256(convert_to('request ' || request_id || '/' || position, 'UTF8')))
-            AND p.created_at <= e.erased_at)
+            AND p.created_at <= e.erased_at)"""
+_LINKED = f"""
+SELECT l.chain, l.link, l.digest, request_id::text, position, p.loan_id, p.model_version, p.features::text,
+    p.probability, p.decision, p.threshold, p.reasons::text, p.channel, p.latency_ms,
+    to_json(p.created_at AT TIME ZONE 'UTC')::text, k.key, {ERASED}
 FROM predictions p FULL JOIN prediction_links l USING (request_id, position)
     LEFT JOIN prediction_keys k USING (request_id, position)
 """
@@ -110,6 +126,15 @@ class Tombstone:
     sha256: str
 
 
+@dataclass(frozen=True)
+class ChainStart:
+    """A row of `chain_starts`: a table that had rows before it had a chain."""
+
+    table: str
+    began_at: datetime
+    earlier_rows: int
+
+
 class StoredChains:
     """The chains of one portfolio in one state of the database; see `stored_chains`."""
 
@@ -138,23 +163,28 @@ class StoredChains:
 
     def prediction_links(self, chains: Sequence[int]) -> Iterator[tuple[int, int, bytes, bytes]]:
         """Chain, number, digest and hash of the links of these chains, in order."""
-        for chain, link, digest, hash_ in self._stream(
+        for chain, link, digest, hash_ in self.stream(
             "SELECT chain, link, digest, hash FROM prediction_links WHERE chain = ANY(%s) ORDER BY chain, link",
             (list(chains),),
         ):
             yield chain, link, bytes(digest), bytes(hash_)
 
     def record_links(self) -> Iterator[tuple[str, int, str, bytes, bytes]]:
-        """Table, number, primary key, digest and hash of the links of all other tables, in order."""
-        for chain, link, record, digest, hash_ in self._stream(
+        """Chain, number, primary key, digest and hash of the links of all other tables, in order."""
+        for chain, link, record, digest, hash_ in self.stream(
             "SELECT chain, link, record, digest, hash FROM record_links ORDER BY chain, link"
         ):
             yield chain, link, record, bytes(digest), bytes(hash_)
 
+    def chain_starts(self) -> list[ChainStart]:
+        """Of every table that had rows before its chain."""
+        self._cursor.execute("SELECT chain, began_at, earlier_rows FROM chain_starts ORDER BY chain")
+        return [ChainStart(*row) for row in self._cursor.fetchall()]
+
     def records(self, table: str) -> Iterator[tuple[str, str]]:
         """Primary key and text that the digest covers, of every row of a table of RECORD_COLUMNS."""
         columns = RECORD_COLUMNS[table].split(", ")
-        yield from self._stream(
+        yield from self.stream(
             sql.SQL(
                 "SELECT (SELECT jsonb_agg(r.record -> name ORDER BY number) "
                 "FROM unnest(%s::text[]) WITH ORDINALITY AS k (name, number))::text, "
@@ -176,7 +206,7 @@ class StoredChains:
         conditions = (("request_id = %s::uuid", request_id), ("position = %s", position))
         given = [(condition, value) for condition, value in conditions if value is not None]
         where = f"WHERE {' AND '.join(condition for condition, _ in given)}" if given else ""
-        for chain, link, digest, request, number, *values in self._stream(
+        for chain, link, digest, request, number, *values in self.stream(
             _LINKED + where, [value for _, value in given] or None
         ):
             # No row has a null in this column, so a null is that of the join.
@@ -233,7 +263,7 @@ class StoredChains:
 
     def pruned_digests(self, tombstone: Tombstone) -> Iterator[bytes]:
         """Digests of the links that a tombstone replaces, in the order of its hash."""
-        for (digest,) in self._stream(
+        for (digest,) in self.stream(
             "SELECT l.digest FROM pruned_links p CROSS JOIN LATERAL unnest(p.links) r JOIN prediction_links l "
             "ON l.chain = p.chain AND l.link >= lower(r) AND l.link < upper(r) "
             "WHERE (month, model_version, deleted_at) = (%s, %s, %s) ORDER BY l.request_id, l.position",
@@ -241,10 +271,10 @@ class StoredChains:
         ):
             yield bytes(digest)
 
-    def _stream(
-        self, query: str | sql.Composable, values: Sequence[Any] | None = None
+    def stream(
+        self, query: str | sql.Composable, values: Sequence[Any] | Mapping[str, Any] | None = None
     ) -> Iterator[tuple[Any, ...]]:
-        """Rows from a cursor of the server, so that memory holds one batch."""
+        """Rows of a query, from a cursor of the server, so that memory holds one batch."""
         with self._cursor.connection.cursor(name="verification") as cursor:
             cursor.itersize = _ROWS_PER_FETCH
             cursor.execute(query, values)
@@ -259,8 +289,10 @@ def stored_chains(database: Database) -> Iterator[StoredChains]:
         WarehouseError: The database cannot be reached.
     """
     with database.transaction(repeatable=True) as cursor:
-        # The text of times and numbers depends on these.
-        cursor.execute("SET LOCAL timezone TO 'UTC'; SET LOCAL extra_float_digits TO 1")
+        # The text of times, numbers and bytes depends on these.
+        cursor.execute(
+            "SET LOCAL timezone TO 'UTC'; SET LOCAL extra_float_digits TO 1; SET LOCAL bytea_output TO 'hex'"
+        )
         # A server cursor is planned for its first rows otherwise, which takes far longer for all of them.
         cursor.execute("SET LOCAL cursor_tuple_fraction TO 1")
         yield StoredChains(cursor)

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import extensions
 
+from loan_default_assets.warehouse.batch_score_records import record_erased
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.partition_writes import PartitionedTable
 from loan_default_assets.warehouse.record_lines import ErasedSubject, erased_line
@@ -181,10 +182,14 @@ def _lock_loads(cursor: extensions.cursor, schema: str) -> None:
 def _delete_rows(cursor: extensions.cursor, kind: str | None, values: Mapping[str, Any]) -> list[int]:
     """Delete the rows of loans and their batch scores; their number per table."""
     deleted = []
-    for table in (*_LOAN_TABLES, _BATCH_SCORES):
+    for table in _LOAN_TABLES:
         cursor.execute(f"DELETE {_OF_LOAN.format(table=table, narrow=_ROW[kind])}", values)
         deleted.append(cursor.rowcount)
-    return deleted
+    scores = _OF_LOAN.format(table=_BATCH_SCORES, narrow=_ROW[kind])
+    cursor.execute(f"DELETE {scores} RETURNING partition_key, model_version", values)
+    partitions = cursor.fetchall()
+    record_erased(cursor, dict(partitions))
+    return [*deleted, len(partitions)]
 
 
 def _lock_deliveries(cursor: extensions.cursor) -> None:

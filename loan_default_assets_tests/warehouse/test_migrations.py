@@ -43,9 +43,12 @@ RELEASED = {
     "003_ranking.sql": "45090d1e9e5bd5ff4da1571b3218af84602d77c787aaa567de5e38f43d0f9056",
 }
 ADDED = (
+    "chain_starts",
     "champion_decisions",
     "delivered_files",
     "drift_checks",
+    "erased_records",
+    "erased_scores",
     "erasures",
     "evaluation_grades",
     "evaluation_inputs",
@@ -66,6 +69,7 @@ ADDED = (
     "scored_loans_undated",
     "scored_partitions",
     "service_workers",
+    "shadow_links",
     "shadow_models",
     "shadow_predictions",
 )
