@@ -16,6 +16,7 @@ from loan_default_assets_tests.mutants.planted_erasures import ERASURE_FAULTS
 from loan_default_assets_tests.mutants.planted_new_rows import NEW_ROWS_FAULTS
 from loan_default_assets_tests.mutants.planted_object_store import OBJECT_STORE_FAULTS
 from loan_default_assets_tests.mutants.planted_oversight import OVERSIGHT_FAULTS
+from loan_default_assets_tests.mutants.planted_record_chains import RECORD_CHAIN_FAULTS
 from loan_default_assets_tests.mutants.planted_replicas import REPLICA_FAULTS
 from loan_default_assets_tests.mutants.planted_retention import RETENTION_FAULTS
 from loan_default_assets_tests.mutants.planted_shadow import SHADOW_FAULTS
@@ -338,6 +339,7 @@ PLANTED: tuple[Mutant, ...] = (
     *CONSOLE_FAULTS,
     *RETENTION_FAULTS,
     *VERIFICATION_FAULTS,
+    *RECORD_CHAIN_FAULTS,
     *DOSSIER_FAULTS,
     *ERASURE_FAULTS,
     *REPLICA_FAULTS,

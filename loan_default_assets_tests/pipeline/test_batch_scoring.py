@@ -14,9 +14,11 @@ from loan_default_assets.model.predictor import Predictor
 from loan_default_assets.pipeline.batch_scoring import ScoredPartitions, score_partitions
 from loan_default_assets.pipeline.model_storage import load_predictor
 from loan_default_assets.pipeline.pipeline_errors import NoModelError, NoRowsError
+from loan_default_assets.warehouse import erasures
 from loan_default_assets.warehouse import loans as loans_module
-from loan_default_assets.warehouse.batch_scores import BatchScores, ScoredBatch
+from loan_default_assets.warehouse.batch_scores import BatchScores, ScoredBatch, ScoredPartition
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
+from loan_default_assets.warehouse.record_lines import ErasedSubject
 from loan_default_assets_tests.databases import fresh_database
 from loan_default_assets_tests.pipeline.bank_steps import LOG, BankSteps
 from loan_default_assets_tests.promoting import promote
@@ -144,6 +146,42 @@ def test_a_failure_leaves_the_former_scores_and_file(
         score(bank, [key], tmp_path)
     assert (select(bank, ROWS), (tmp_path / f"{key}.parquet").read_bytes()) == before
     assert [path.name for path in tmp_path.iterdir()] == [f"{key}.parquet"]
+
+
+def test_scores_and_their_record_are_stored_together(bank: BankSteps) -> None:
+    key = bank.keys[9]
+    rows = ScoredBatch(np.array(["a"]), np.array([0.25]), np.array([0], np.int8))
+
+    def fails() -> ScoredPartition:
+        raise MemoryError("no memory")
+
+    before = select(bank, ROWS), select(bank, PROVENANCE)
+    with pytest.raises(MemoryError):
+        BatchScores(bank.database).replace(key, "c1", [rows], fails)
+    assert (select(bank, ROWS), select(bank, PROVENANCE)) == before
+
+
+def test_a_partition_whose_loan_is_erased_meanwhile_is_scored_again(
+    bank: BankSteps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the reading of its features and the storing of its scores."""
+    key = bank.keys[10]
+    loan = str(bank.loans.read_processed(keys=[key]).loan_id[3])
+    predict, calls = Predictor.predict, []
+
+    def erasing(self: Predictor, *features: Any, **options: Any) -> Any:
+        if not calls:
+            erasures.erase(bank.database, ErasedSubject.of("loan", loan))
+        calls.append(1)
+        return predict(self, *features, **options)
+
+    monkeypatch.setattr(Predictor, "predict", erasing)
+    described = score(bank, [key]).described[0]
+    assert len(calls) == 2
+    assert described.rows == 59
+    assert loan not in [row[1] for row in select(bank, ROWS) if row[0] == key]
+    recorded = [row for row in select(bank, PROVENANCE) if row[0] == key]
+    assert [row[:7] for row in recorded] == [tuple(vars(described).values())]
 
 
 def test_what_is_missing_is_said_before_anything_is_scored(steps: BankSteps) -> None:
