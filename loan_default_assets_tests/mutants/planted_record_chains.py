@@ -107,7 +107,7 @@ RECORD_CHAIN_FAULTS: tuple[Mutant, ...] = (
         _ALTERATIONS,
     ),
     mutant(
-        "a score that was deleted and made again may have two links",
+        "a score that was deleted and stored once more may have two links",
         f"{PIPELINE}/verify_shadow_scores.py",
         "    elif computed != each.digest:\n        counts.pruned += 1\n        return False\n",
         "",
@@ -116,7 +116,7 @@ RECORD_CHAIN_FAULTS: tuple[Mutant, ...] = (
     mutant(
         "a shadow score is that of its model",
         f"{PIPELINE}/verify_shadow_scores.py",
-        "        reproduce_scores(batch, open_features, find_scorer, counts, deviations, _TABLE)\n",
+        "        reproduce_scores(batch, find_scorer, counts, deviations, _TABLE)\n",
         "        batch.clear()\n",
         _ALTERATIONS,
     ),
