@@ -38,6 +38,15 @@ class ScoreRecord:
 
 
 @dataclass(frozen=True)
+class ScoresLeft:
+    """What an erasure left of the scores of a partition, as `erased_scores` records it."""
+
+    model_version: str
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class StoredScores:
     """The scores of one partition.
 
@@ -102,16 +111,24 @@ def partition_scores(stored: StoredChains, key: str) -> StoredScores:
     return stored_scores(stored.stream(_ROWS, (key,)))
 
 
-def record_erased(cursor: extensions.cursor, partitions: Mapping[str, str]) -> None:
-    """Record what is left of the scores of partitions from which loans were just deleted.
+def scores_left(cursor: extensions.cursor, partitions: Mapping[str, str]) -> dict[str, ScoresLeft]:
+    """What is left of the scores of partitions from which loans were just deleted, by partition.
 
     Args:
         partitions: The model that scored it, by partition.
     """
+    found = {}
     for key, version in sorted(partitions.items()):
         cursor.execute(_ROWS, (key,))
         left = stored_scores(cursor)
+        found[key] = ScoresLeft(version, left.rows, left.sha256)
+    return found
+
+
+def record_erased(cursor: extensions.cursor, left: Mapping[str, ScoresLeft]) -> None:
+    """Record it in `erased_scores`."""
+    for key, scores in left.items():
         cursor.execute(
             "INSERT INTO erased_scores (partition_key, model_version, rows, sha256) VALUES (%s, %s, %s, %s)",
-            (key, version, left.rows, left.sha256),
+            (key, scores.model_version, scores.rows, scores.sha256),
         )

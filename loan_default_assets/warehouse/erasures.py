@@ -8,7 +8,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import extensions
 
-from loan_default_assets.warehouse.batch_score_records import record_erased
+from loan_default_assets.warehouse.batch_score_records import ScoresLeft, record_erased, scores_left
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.partition_writes import PartitionedTable
 from loan_default_assets.warehouse.record_lines import ErasedSubject, erased_line
@@ -109,8 +109,9 @@ def erase(database: Database, subject: ErasedSubject) -> ErasureCounts:
     values = _values([Erasure(subject.sha256, _ALWAYS)], _names(subject))
     with database.transaction() as cursor:
         _lock_loads(cursor, database.schema)
-        raw_rows, processed_rows, scores = _delete_rows(cursor, subject.kind, values)
+        (raw_rows, processed_rows, scores), left = _delete_rows(cursor, subject.kind, values)
         _lock_deliveries(cursor)
+        record_erased(cursor, left)
         cursor.execute(_COUNT_PREDICTIONS.format(narrow=_PREDICTION[subject.kind]), values)
         ((predictions, _, _),) = cursor.fetchall()
         cursor.execute(_DESTROY_KEYS.format(narrow=_PREDICTION[subject.kind]), values)
@@ -163,8 +164,9 @@ def replay(database: Database, erasures: Sequence[Erasure]) -> int:
         new = [each for each in erasures if not _known(cursor, each)]
         if new:
             values = _values(new, {})
-            _delete_rows(cursor, None, values)
+            _, left = _delete_rows(cursor, None, values)
             _lock_deliveries(cursor)
+            record_erased(cursor, left)
             cursor.execute(_DESTROY_KEYS.format(narrow=_PREDICTION[None]), values)
             cursor.execute(_DELETE_SHADOW_SCORES.format(narrow=_PREDICTION[None]), values)
             for each in new:
@@ -179,23 +181,29 @@ def _lock_loads(cursor: extensions.cursor, schema: str) -> None:
         PartitionedTable(table, ()).lock_all(cursor, schema)
 
 
-def _delete_rows(cursor: extensions.cursor, kind: str | None, values: Mapping[str, Any]) -> list[int]:
-    """Delete the rows of loans and their batch scores; their number per table."""
+def _delete_rows(
+    cursor: extensions.cursor, kind: str | None, values: Mapping[str, Any]
+) -> tuple[list[int], dict[str, ScoresLeft]]:
+    """Delete the rows of loans and their batch scores.
+
+    Returns:
+        Their number per table; what is left of the batch scores, by partition.
+    """
     deleted = []
     for table in _LOAN_TABLES:
         cursor.execute(f"DELETE {_OF_LOAN.format(table=table, narrow=_ROW[kind])}", values)
         deleted.append(cursor.rowcount)
     scores = _OF_LOAN.format(table=_BATCH_SCORES, narrow=_ROW[kind])
     cursor.execute(f"DELETE {scores} RETURNING partition_key, model_version", values)
-    partitions = cursor.fetchall()
-    record_erased(cursor, dict(partitions))
-    return [*deleted, len(partitions)]
+    scored = cursor.fetchall()
+    return [*deleted, len(scored)], scores_left(cursor, dict(scored))
 
 
 def _lock_deliveries(cursor: extensions.cursor) -> None:
     """Wait for deliveries that have begun, and make later ones wait, as short as possible.
 
-    A delivery takes its lock before its snapshot, so that one which waits sees the erasure.
+    A delivery takes its lock before its snapshot, so that one which waits sees the erasure. Retention takes it before
+    it links what it deletes, so nothing of an erasure is linked before.
     """
     cursor.execute("LOCK TABLE prediction_keys, refused_predictions IN SHARE ROW EXCLUSIVE MODE")
 

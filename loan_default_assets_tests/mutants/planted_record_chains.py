@@ -165,9 +165,16 @@ RECORD_CHAIN_FAULTS: tuple[Mutant, ...] = (
     mutant(
         "an erasure records what it leaves of batch scores",
         f"{WAREHOUSE}/erasures.py",
-        "    record_erased(cursor, dict(partitions))\n",
-        "",
+        "    record_erased(cursor, left)\n        cursor.execute(_COUNT_PREDICTIONS",
+        "    cursor.execute(_COUNT_PREDICTIONS",
         _UNALTERED,
+    ),
+    mutant(
+        "an erasure that waits for retention holds no chain",
+        f"{WAREHOUSE}/erasures.py",
+        "        _lock_deliveries(cursor)\n        record_erased(cursor, left)\n        cursor.execute(_COUNT",
+        "        record_erased(cursor, left)\n        _lock_deliveries(cursor)\n        cursor.execute(_COUNT",
+        _CHAINS,
     ),
     mutant(
         "the record of a scoring is of the rows that were stored",

@@ -221,6 +221,24 @@ def test_no_writer_waits_while_a_chain_is_free_and_the_seventeenth_goes_on(
     assert_unbroken(database)
 
 
+def test_an_erasure_that_waits_holds_no_chain(database: Database) -> None:
+    """Retention holds the keys when it links what it deletes: each would wait for the other."""
+    insert_rows(database)
+    with database.transaction() as cursor, ThreadPoolExecutor(1) as pool:
+        cursor.execute("LOCK TABLE prediction_keys IN ROW EXCLUSIVE MODE")
+        waiting = pool.submit(erasures.erase, database, ErasedSubject.of("loan", "a"))
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        while query(database, waits) != [(1,)]:
+            assert not waiting.done()
+        cursor.execute(
+            "SELECT pg_try_advisory_xact_lock(hashtextextended(current_schema || '.record_links', 0))"
+        )
+        assert cursor.fetchall() == [(True,)]
+        cursor.connection.commit()
+        assert waiting.result(timeout=30).batch_scores == 1
+    assert assert_unbroken(database).erased == 1
+
+
 def test_transactions_that_are_undone_leave_no_gap(database: Database) -> None:
     log = PredictionLog(database)
     log.keep_refused(b"1", "no such model")
