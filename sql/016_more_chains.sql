@@ -102,7 +102,7 @@ CREATE OR REPLACE FUNCTION lock_prediction_chain() RETURNS smallint LANGUAGE sql
 
 CREATE FUNCTION lock_record_chain(table_name text) RETURNS text LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-    -- Every worker of the service may write these at once, each in a transaction of its own.
+    -- Of those that link_refused_record appends to.
     IF table_name = 'refused_predictions' THEN
         RETURN table_name || '/' || lock_free_chain(table_name);
     END IF;
@@ -137,8 +137,8 @@ COMMENT ON COLUMN record_links.chain IS 'The table; of refused_predictions, with
 COMMENT ON COLUMN record_links.hash IS
     'SHA-256 of the hash before it and of digest; before the first link: SHA-256 of the name of the chain';
 
--- As append_record_link, in a fifth of its time: a service that lost its model may have many of them to refuse. The text
--- is that of the linked columns there, whatever the session.
+-- As append_record_link, in a fifth of its time, and in 16 chains: every worker of a service that lost its model may have
+-- many of them to refuse. The text is that of the linked columns there, whatever the session.
 CREATE FUNCTION link_refused_record() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     own_digest constant bytea := sha256(convert_to('{"reason": ' || to_json(NEW.reason)::text || ', "sha256": "\\x'

@@ -60,8 +60,8 @@ RECORD_CHAIN_FAULTS: tuple[Mutant, ...] = (
     mutant(
         "writers of refused records do not wait for each other",
         _SQL,
-        "    IF table_name = 'refused_predictions' THEN\n",
-        "    IF false THEN\n",
+        "'refused_predictions/' || lock_free_chain('refused_predictions')",
+        "'refused_predictions/' || 0 * length(lock_record_chain('x'))",
         _CHAINS,
     ),
     mutant(
