@@ -37,9 +37,7 @@ def verify_shadow_scores(
         batch = waiting[each.model_version]
         batch.append(each.row.prediction)
         if len(batch) == _ROWS_PER_BATCH:
-            reproduce_scores(
-                waiting.pop(each.model_version), find_scorer, counts, deviations, _TABLE
-            )
+            reproduce_scores(waiting.pop(each.model_version), find_scorer, counts, deviations, _TABLE)
     for batch in waiting.values():
         reproduce_scores(batch, find_scorer, counts, deviations, _TABLE)
     return counts
