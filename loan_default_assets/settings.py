@@ -255,12 +255,14 @@ class Settings(BaseSettings):
     )
     alert_to: SecretStr | None = Field(
         None,
-        description="Receiver of alerts (failed runs, HOLD) besides the log: a webhook URL (JSON is posted) "
+        description="Receiver of alerts (failed runs, HOLD, drift) besides the log: a webhook URL (JSON is posted) "
         "or a command (the JSON is its standard input).",
     )
 
     retention_dagster_days: int | None = Field(
-        None, ge=1, description="Days for which `prune` keeps Dagster's runs and ticks; unset: all."
+        None,
+        ge=1,
+        description="Days for which `prune` keeps Dagster's runs and ticks, and alerts; unset: all.",
     )
     retention_candidate_days: int | None = Field(
         None,

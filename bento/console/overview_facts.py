@@ -14,6 +14,7 @@ from loan_default_assets.policy.state import Limits
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse import recent_activity
+from loan_default_assets.warehouse.alert_log import LoggedAlert, newest_alerts
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.drift_log import DriftLog, DriftState
@@ -29,7 +30,7 @@ Row = TypeVar("Row")
 # Longest time of one statement, and how long a result is shown to all visitors of a worker.
 PATIENCE_SECONDS = 2.0
 KEPT_SECONDS = 5.0
-SHOWN_EVALUATIONS, SHOWN_DAYS, SHOWN_VERSIONS, SHOWN_CHANGES = 40, 14, 12, 8
+SHOWN_EVALUATIONS, SHOWN_DAYS, SHOWN_VERSIONS, SHOWN_CHANGES, SHOWN_ALERTS = 40, 14, 12, 8, 8
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class OverviewFacts:
     volumes: tuple[DayVolume, ...] | None = None
     versions: tuple[RegisteredVersion, ...] | None = None
     changes: tuple[DatedDecision, ...] | None = None
+    alerts: tuple[LoggedAlert, ...] | None = None
     retraining: RetrainingFacts | None = None
     drift: DriftState | None = None
 
@@ -93,6 +95,7 @@ class OverviewReader:
                     versions=tuple(versions),
                     evaluations=_rows(database, recent_activity.champion_evaluations, SHOWN_EVALUATIONS),
                     changes=_rows(database, recent_activity.newest_changes, SHOWN_CHANGES),
+                    alerts=_rows(database, newest_alerts, SHOWN_ALERTS),
                     retraining=self._retraining(database),
                     drift=_drift(database, versions),
                     # Last, because it may take longest.

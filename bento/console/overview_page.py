@@ -7,11 +7,12 @@ from typing import Any
 
 from bento.console.f1_chart import f1_chart
 from bento.console.overview_facts import OverviewFacts
-from bento.console.page_rendering import Visitor, render
+from bento.console.page_rendering import Visitor, minute, render
 from bento.console.page_texts import Language, Texts
 from bento.console.retraining_text import Tone, retraining_text
 from bento.operations.request_latency import RouteLatency
 from loan_default_assets.policy.state import Limits
+from loan_default_assets.warehouse.alert_log import LoggedAlert
 from loan_default_assets.warehouse.registry import ModelRecord
 
 
@@ -49,11 +50,20 @@ class ServiceState:
 
 @dataclass(frozen=True)
 class ShownAlert:
-    """One line of the alerts; `at` is None while the cause lasts."""
+    """One line of the alerts; `at` is None while the cause lasts.
+
+    Attributes:
+        delivery: What became of an alert that the platform sent; None of another line.
+        undelivered: Whether it could not be delivered.
+        recorded: Its recorded sentence, in English.
+    """
 
     at: datetime | None
     tone: Tone
     text: str
+    delivery: str | None = None
+    undelivered: bool = False
+    recorded: str | None = None
 
 
 def overview_page(
@@ -97,7 +107,7 @@ def overview_page(
 def shown_alerts(
     service: ServiceState, facts: OverviewFacts, limits: Limits, texts: Texts
 ) -> list[ShownAlert]:
-    """What lasts now, then the newest decisions on champions, the newest first."""
+    """What lasts now, then the newest sent alerts and decisions on champions, the newest first."""
     now: list[ShownAlert] = []
     if service.model_problem:
         now.append(ShownAlert(None, "bad", texts("alerts.model")))
@@ -110,10 +120,34 @@ def shown_alerts(
         for change in facts.changes or ()
         for key, tone in (_CHANGES[change.action],)
     ]
-    if facts.retraining and facts.retraining.hold_since:
+    past += [_sent_alert(alert, texts) for alert in facts.alerts or ()]
+    if facts.retraining and facts.retraining.hold_since and not _is_sent(facts.retraining.hold_since, facts):
         hold = texts("alerts.hold", attempts=limits.max_attempts)
         past.append(ShownAlert(facts.retraining.hold_since, "bad", hold))
     return now + sorted(past, key=lambda alert: alert.at or datetime.max.replace(tzinfo=UTC), reverse=True)
+
+
+def _is_sent(hold_since: datetime, facts: OverviewFacts) -> bool:
+    """Whether the present HOLD has an alert of its own."""
+    return any(alert.kind == "hold" and alert.raised_at >= hold_since for alert in facts.alerts or ())
+
+
+def _sent_alert(alert: LoggedAlert, texts: Texts) -> ShownAlert:
+    if alert.delivered_at and alert.delivered_through:
+        through = texts(f"alerts.through_{alert.delivered_through}")
+        delivery = texts("alerts.delivered", through=through, at=minute(alert.delivered_at))
+    elif alert.failure:
+        delivery = texts("alerts.not_delivered", why=texts(f"alerts.failure_{alert.failure}"))
+    else:
+        delivery = texts("alerts.being_sent")
+    return ShownAlert(
+        alert.raised_at,
+        "warning" if alert.kind == "drift" else "bad",
+        texts(f"alerts.sent_{alert.kind}", subject=alert.subject),
+        delivery,
+        alert.delivered_at is None and alert.failure is not None,
+        alert.text,
+    )
 
 
 _CHANGES: dict[str, tuple[str, Tone]] = {

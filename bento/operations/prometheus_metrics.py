@@ -23,6 +23,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import REGISTRY, Collector
 
+from bento.operations.alert_metrics import AlertCollector
 from bento.operations.drift_gauges import DriftCollector
 from bento.operations.recorded_state import RecordedState
 from bento.operations.worker_registry import WorkerReport
@@ -158,6 +159,8 @@ def exposition(
     if recorded is not None:
         workers.register(_RecordedState(recorded))
         workers.register(DriftCollector(recorded.state.drift if recorded.state else None))
+        if recorded.state and recorded.state.alerts:
+            workers.register(AlertCollector(recorded.state.alerts))
     return generate_latest(counts_of_workers(shared)) + generate_latest(workers)
 
 

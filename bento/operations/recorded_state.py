@@ -16,6 +16,7 @@ from bento.operations.error_location import error_location
 from bento.operations.retraining_state import read_retraining
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
+from loan_default_assets.warehouse.alert_log import AlertCounts, AlertLog
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.drift_log import DriftLog, DriftState
@@ -48,6 +49,7 @@ class RecordedState:
         attempts: Failed attempts of the episode.
         new_labels: Labels that matured since the last training.
         drift: Drift of the newest partitions against the training, and expected F1.
+        alerts: Alerts of all time.
     """
 
     version: str | None
@@ -61,6 +63,7 @@ class RecordedState:
     attempts: int
     new_labels: int
     drift: DriftState | None = None
+    alerts: AlertCounts | None = None
 
 
 class StateReader:
@@ -143,6 +146,7 @@ def recorded_state(
         attempts=retraining.action.attempts,
         new_labels=retraining.new_labels,
         drift=DriftLog(database).state(champion.version) if champion else None,
+        alerts=AlertLog(database).counts(),
     )
 
 

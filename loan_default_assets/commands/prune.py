@@ -14,6 +14,7 @@ from loan_default_assets.policy.model_retention import kept_champions
 _LABELS = {
     "runs": "runs of Dagster",
     "ticks": "ticks of Dagster",
+    "alerts": "alerts",
     "candidates": "models never promoted",
     "champions": "former champions",
     "bentos": "Bentos",

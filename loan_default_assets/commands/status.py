@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 
+from loan_default_assets.commands.alert_status import alert_lines, alerts
 from loan_default_assets.commands.drift_status import drift, drift_lines
 from loan_default_assets.commands.oversight_status import oversight, oversight_lines
 from loan_default_assets.commands.service_status import replica_lines, replicas
@@ -42,6 +43,7 @@ def status(session: Session, instance: dg.DagsterInstance | None = None) -> dict
         "evaluation": _evaluation(last) if last else None,
         "drift": drift(session, champion),
         "retraining": retraining.status(retraining_action(session, instance)),
+        "alerts": alerts(session),
         "replicas": replicas(session, champion),
         "shadow": shadow_state(
             session.database, session.settings.shadow, session.portfolio.hash, latest=True
@@ -152,6 +154,7 @@ def text(found: dict[str, Any]) -> str:
         if retraining["next"]:
             lines.append(f"            next: {retraining['next']}")
     lines += oversight_lines(found)
+    lines += alert_lines(found["alerts"])
     lines += replica_lines(found["replicas"])
     lines += shadow_lines(found["shadow"])
     lines += size_lines(found["sizes"])

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from loan_default_assets.orchestration import alerts
+from loan_default_assets.orchestration.alert_outbox import AlertOutbox
+from loan_default_assets.orchestration.alerts import Alert
 from loan_default_assets.orchestration.resources import Warehouse
 from loan_default_assets.orchestration.retry_policy import reported
 from loan_default_assets.pipeline.partition_drift import describe_check
@@ -32,15 +33,14 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.SensorDefinition:
         if champion is None:
             return dg.SkipReason("There is no champion yet.")
         drift_log = warehouse.drift_log(portfolio)
+        outbox = AlertOutbox(lambda: warehouse.alert_log(portfolio), portfolio, settings, context.log)
         due = due_checks(drift_log.checks(champion.version))
         if not due:
+            outbox.send_due("drift")
             return dg.SkipReason("No partition has drifted since the last alert.")
         alert = _alert(portfolio, champion.version, due)
-        to = settings.alert_to.get_secret_value() if settings.alert_to else None
-        try:
-            alerts.deliver(alert, to, context.log.warning)
-        except alerts.AlertError as error:
-            context.log.error(str(error))
+        outbox.send_due("drift", new=alert)
+        if not outbox.is_delivered(alert.key):
             return dg.SkipReason("The alert could not be delivered; it is sent again at the next tick.")
         drift_log.mark_alerted(champion.version, [check.partition_key for check in due])
         return dg.SkipReason(alert.title)
@@ -63,13 +63,15 @@ def due_checks(checks: Sequence[DriftCheck]) -> list[DriftCheck]:
     return due
 
 
-def _alert(portfolio: Portfolio, version: str, due: Sequence[DriftCheck]) -> alerts.Alert:
+def _alert(portfolio: Portfolio, version: str, due: Sequence[DriftCheck]) -> Alert:
     lines = [describe_check(check) for check in due[-_LISTED:]]
     if len(due) > _LISTED:
         lines.append(f"... and {len(due) - _LISTED} earlier partitions")
-    return alerts.Alert(
+    return Alert(
         key=f"drift:{version}:{due[-1].partition_key}",
         portfolio=portfolio.name,
         title=f"{portfolio.name}: loans drift from those that champion {version} was trained on",
         text="; ".join(lines) + ". No retraining starts because of it. Next: loan-default status",
+        kind="drift",
+        subject=due[-1].partition_key,
     )

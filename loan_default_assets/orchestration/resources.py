@@ -13,6 +13,7 @@ from loan_default_assets.pipeline.partition_drift import check_features_or_warn
 from loan_default_assets.pipeline.training_settings import TrainingAttempt
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
+from loan_default_assets.warehouse.alert_log import AlertLog
 from loan_default_assets.warehouse.batch_scores import BatchScores
 from loan_default_assets.warehouse.champion_decisions import Signer
 from loan_default_assets.warehouse.database import Database
@@ -62,6 +63,9 @@ class Warehouse(dg.ConfigurableResource):
 
     def drift_log(self, portfolio: Portfolio) -> DriftLog:
         return DriftLog(self.database(portfolio))
+
+    def alert_log(self, portfolio: Portfolio) -> AlertLog:
+        return AlertLog(self.database(portfolio))
 
     def features_compared(
         self, portfolio: Portfolio, store: "ArtifactStore", keys: Sequence[str], log: Logger

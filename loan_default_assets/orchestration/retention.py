@@ -10,13 +10,15 @@ from loan_default_assets.orchestration import history_pruning, run_tracking
 from loan_default_assets.pipeline.prune_models import prunable_files, prune_files
 from loan_default_assets.policy.model_retention import ModelRetention
 from loan_default_assets.settings import Settings
+from loan_default_assets.warehouse.alert_log import AlertLog
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.prediction_pruning import months_before, prune_months
 from loan_default_assets.warehouse.table_sizes import event_bytes
 
-RUNS, TICKS, CANDIDATES, CHAMPIONS, BENTOS, PREDICTIONS = (
+RUNS, TICKS, ALERTS, CANDIDATES, CHAMPIONS, BENTOS, PREDICTIONS = (
     "runs",
     "ticks",
+    "alerts",
     "candidates",
     "champions",
     "bentos",
@@ -31,7 +33,8 @@ class PrunedKind:
     Attributes:
         kind: Name of the kind.
         setting: The setting that keeps the rest.
-        count: Runs, ticks, versions, Bentos or predictions; None where the setting is unset or the kind has to wait.
+        count: Runs, ticks, alerts, versions, Bentos or predictions; None where the setting is unset or the kind
+            has to wait.
         size_bytes: Bytes of files or rows; None where Dagster does not tell.
         note: What stays in spite of its age, and why.
     """
@@ -85,10 +88,12 @@ class Retention:
     def _history(self, *, apply: bool) -> list[PrunedKind]:
         setting, days = "RETENTION_DAGSTER_DAYS", self.settings.retention_dagster_days
         if days is None:
-            return [PrunedKind(kind, setting) for kind in (RUNS, TICKS)]
+            return [PrunedKind(kind, setting) for kind in (RUNS, TICKS, ALERTS)]
         before = self.now - timedelta(days=days)
         found = history_pruning.old_history(self.instance, before)
         size = event_bytes(self.database, found.run_ids)
+        alert_log = AlertLog(self.database)
+        alerts = alert_log.prune(before) if apply else alert_log.count_before(before)
         if apply:
             found = history_pruning.prune_history(self.instance, before)
         stays = [
@@ -101,6 +106,7 @@ class Retention:
         return [
             PrunedKind(RUNS, setting, len(found.run_ids), size, note),
             PrunedKind(TICKS, setting, found.ticks),
+            PrunedKind(ALERTS, setting, alerts),
         ]
 
     def _models(self, *, apply: bool) -> list[PrunedKind]:

@@ -5,17 +5,19 @@ All run by default.
 
 import json
 from collections.abc import Sequence
+from logging import Logger
 
 import dagster as dg
 
 from loan_default_assets.limits import retraining_limits
 from loan_default_assets.orchestration import (
-    alerts,
     automation_conditions,
     drift_alerts,
     new_rows_sensor,
     run_tracking,
 )
+from loan_default_assets.orchestration.alert_outbox import AlertOutbox
+from loan_default_assets.orchestration.alerts import Alert
 from loan_default_assets.orchestration.dagster_internals import UnresolvedAssetJobDefinition
 from loan_default_assets.orchestration.jobs import FINETUNE, INGEST, TRAIN
 from loan_default_assets.orchestration.resources import Warehouse
@@ -114,7 +116,8 @@ def _retraining_sensor(
             ended_runs=trainings.ended_runs,
         )
         action = decide(state, retraining_limits(settings))
-        cursor = _alert_on_hold(context, portfolio, settings, action)
+        outbox = _outbox(warehouse, portfolio, settings, context.log)
+        cursor = _alert_on_hold(context, portfolio, outbox, action, state.champion_version or "none")
         if action.retraining is None:
             return dg.SensorResult(skip_reason=f"{action.explanation} Next: {action.next}", cursor=cursor)
         return dg.SensorResult(run_requests=[run_request(action.retraining)], cursor=cursor)
@@ -123,22 +126,28 @@ def _retraining_sensor(
 
 
 def _alert_on_hold(
-    context: dg.SensorEvaluationContext, portfolio: Portfolio, settings: Settings, action: Action
+    context: dg.SensorEvaluationContext,
+    portfolio: Portfolio,
+    outbox: AlertOutbox,
+    action: Action,
+    champion: str,
 ) -> str | None:
     """The new cursor: the key of the last delivered alert. An alert that fails is sent again at the next tick."""
     delivered = json.loads(context.cursor or "{}").get("alerted")
-    if action.alert_key is not None and action.alert_key != delivered:
-        alert = alerts.Alert(
+    if action.alert_key is None or action.alert_key == delivered:
+        outbox.send_due("hold", "run_failed")
+    else:
+        alert = Alert(
             key=action.alert_key,
             portfolio=portfolio.name,
             title=f"{portfolio.name}: retraining is on HOLD",
             text=f"{action.explanation} Next: {action.next}",
+            kind="hold",
+            subject=champion,
         )
-        try:
-            alerts.deliver(alert, _alert_target(settings), context.log.warning)
+        outbox.send_due("hold", "run_failed", new=alert)
+        if outbox.is_delivered(alert.key):
             delivered = alert.key
-        except alerts.AlertError as error:
-            context.log.error(str(error))
     return json.dumps({"alerted": delivered}) if delivered else None
 
 
@@ -151,24 +160,26 @@ def _failure_sensor(portfolio: Portfolio, settings: Settings) -> dg.SensorDefini
         "Further failures of the same job and partition send none until it has succeeded.",
     )
     @reported
-    def run_failure_alert(context: dg.RunFailureSensorContext) -> None:
+    def run_failure_alert(context: dg.RunFailureSensorContext, warehouse: Warehouse) -> None:
         run = context.dagster_run
         if not run_tracking.is_first_failure(context.instance, run):
             return
         steps = sorted({event.step_key or "" for event in context.get_step_failure_events()})
         failed_steps = f" at {', '.join(steps)}" if steps else ""
         partitions = run_tracking.partitions_of(run)
-        alert = alerts.Alert(
+        alert = Alert(
             key=f"run:{run.run_id}",
             portfolio=portfolio.name,
             title=f"{portfolio.name}: a run failed",
             text=f"{run.job_name}{f', partition {partitions},' if partitions else ''} failed{failed_steps}; "
             f"http://127.0.0.1:{settings.dagster_port}/runs/{run.run_id}",
+            kind="run_failed",
+            subject=f"{run.job_name} {partitions}" if partitions else run.job_name,
         )
-        alerts.deliver(alert, _alert_target(settings), context.log.warning)
+        _outbox(warehouse, portfolio, settings, context.log).send(alert)
 
     return run_failure_alert
 
 
-def _alert_target(settings: Settings) -> str | None:
-    return settings.alert_to.get_secret_value() if settings.alert_to else None
+def _outbox(warehouse: Warehouse, portfolio: Portfolio, settings: Settings, logger: Logger) -> AlertOutbox:
+    return AlertOutbox(lambda: warehouse.alert_log(portfolio), portfolio, settings, logger)

@@ -211,7 +211,7 @@ def test_the_recorded_values_are_those_of_the_tables(families: list[Metric]) -> 
 
 def test_no_label_holds_an_unbounded_value(families: list[Metric]) -> None:
     allowed = {"transport", "route", "status", "channel", "decision", "outcome", "version", "state", "le"}
-    allowed |= {"figure", "bound"}
+    allowed |= {"figure", "bound", "kind", "delivered"}
     for family in families:
         if family.name.startswith("loan_default_"):
             assert {label for sample in family.samples for label in sample.labels} <= allowed, family.name

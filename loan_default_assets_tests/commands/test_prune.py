@@ -16,6 +16,7 @@ from loan_default_assets.commands.sizes import size_lines, size_text
 from loan_default_assets.commands.status import status
 from loan_default_assets.definitions import build_definitions
 from loan_default_assets.orchestration.retention import PrunedKind
+from loan_default_assets.warehouse.alert_log import AlertLog
 from loan_default_assets.warehouse.predictions import Prediction
 from loan_default_assets.warehouse.registry import RegistryError
 from loan_default_assets_tests import promoting
@@ -36,7 +37,7 @@ ALL = {
 
 @dataclass(frozen=True)
 class Grown:
-    """An installation with four champions in turn, a rejected candidate, a run and a prediction."""
+    """An installation with four champions in turn, a rejected candidate, an alert, a run and predictions."""
 
     session: Session
     instance: dg.DagsterInstance
@@ -57,6 +58,7 @@ class Grown:
             "files": sorted(str(path) for path in home.rglob("*")),
             "runs": len(self.instance.get_runs()),
             "predictions": self.session.loans.counts()["predictions"],
+            "alerts": status(self.session)["alerts"]["recent"],
             "sizes": status(self.session)["sizes"]["pruned_models"],
         }
 
@@ -84,6 +86,9 @@ def grown(open_bank: OpenBank) -> Grown:
     session.predictions.append(
         [Prediction(request_id=str(uuid.uuid4()), **values | {"loan_id": loan}) for loan in (None, "unknown")]
     )
+    AlertLog(session.database).record(
+        "run:1", "run_failed", "ingest", "small_bank: a run failed", "ingest failed"
+    )
     for _ in range(2):
         dg.materialize([replaced], instance=bank.instance)
     return Grown(session, bank.instance)
@@ -107,7 +112,7 @@ def test_nothing_goes_by_default(grown: Grown) -> None:
     before = grown.state()
     found = grown.prune(apply=True, unmatured=True)
     assert {each.count for each in found.values()} == {None}
-    assert text([*found.values()], applied=False).count("is not set") == 6
+    assert text([*found.values()], applied=False).count("is not set") == 7
     assert grown.state() == before
 
 
@@ -118,6 +123,7 @@ def test_the_dry_run_shows_what_goes_and_changes_nothing(grown: Grown) -> None:
     assert {kind: (each.count, each.size_bytes) for kind, each in shown.items() if kind != "predictions"} == {
         "runs": (1, 0),
         "ticks": (0, None),
+        "alerts": (1, None),
         "candidates": (1, 1000),
         "champions": (2, 2000),
         "bentos": (4, 40),
@@ -158,7 +164,7 @@ def test_a_setting_lets_its_kind_go_alone(grown: Grown) -> None:
         for setting, value in ALL.items()
     }
     assert gone == {
-        "retention_dagster_days": {"runs"},
+        "retention_dagster_days": {"runs", "alerts"},
         "retention_candidate_days": {"candidates"},
         "retention_champions": {"champions"},
         "retention_bentos": {"bentos"},
@@ -172,7 +178,7 @@ def test_what_is_younger_than_its_setting_stays(grown: Grown) -> None:
         found = grown.set(
             retention_dagster_days=days, retention_candidate_days=days, retention_prediction_days=days
         ).prune(unmatured=True)
-        for kind in ("runs", "candidates", "predictions"):
+        for kind in ("runs", "alerts", "candidates", "predictions"):
             assert bool(found[kind].count) is gone, kind
 
 

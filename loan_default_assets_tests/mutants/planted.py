@@ -9,6 +9,7 @@ from loan_default_assets_tests.mutants.mutant import (
     Mutant,
     mutant,
 )
+from loan_default_assets_tests.mutants.planted_alerts import ALERT_FAULTS
 from loan_default_assets_tests.mutants.planted_console import CONSOLE_FAULTS
 from loan_default_assets_tests.mutants.planted_dossier import DOSSIER_FAULTS
 from loan_default_assets_tests.mutants.planted_drift import DRIFT_FAULTS
@@ -336,6 +337,7 @@ PLANTED: tuple[Mutant, ...] = (
         "if keys:",
         "assets/test_asset_metadata.py",
     ),
+    *ALERT_FAULTS,
     *CONSOLE_FAULTS,
     *RETENTION_FAULTS,
     *VERIFICATION_FAULTS,

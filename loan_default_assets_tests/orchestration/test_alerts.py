@@ -11,7 +11,14 @@ import pytest
 from loan_default_assets.orchestration import run_tracking
 from loan_default_assets.orchestration.alerts import Alert, AlertError, deliver
 
-ALERT = Alert("hold:m1:s1", "demo", "demo: retraining is on HOLD", "F1 0.612 is below the target 0.800.")
+ALERT = Alert(
+    "hold:m1:s1",
+    "demo",
+    "demo: retraining is on HOLD",
+    "F1 0.612 is below the target 0.800.",
+    kind="hold",
+    subject="m1",
+)
 
 
 @contextmanager

@@ -43,6 +43,10 @@ RELEASED = {
     "003_ranking.sql": "45090d1e9e5bd5ff4da1571b3218af84602d77c787aaa567de5e38f43d0f9056",
 }
 ADDED = (
+    "alert_counts",
+    "alert_deliveries",
+    "alert_states",
+    "alerts",
     "chain_starts",
     "champion_decisions",
     "delivered_files",
@@ -60,6 +64,7 @@ ADDED = (
     "processed_data_undated",
     "prediction_keys",
     "prediction_links",
+    "pruned_alerts",
     "pruned_links",
     "pruned_models",
     "pruned_predictions",
@@ -72,6 +77,7 @@ ADDED = (
     "shadow_links",
     "shadow_models",
     "shadow_predictions",
+    "undelivered_alerts",
 )
 VIEWS = ("data_cutoff", "live_performance", "labels_by_day", "retraining_models", "retraining_evaluations")
 

@@ -8,6 +8,7 @@ from bento.console.overview_page import ServiceState
 from bento.operations.request_latency import RouteLatency
 from bento.operations.retraining_state import RetrainingFacts
 from loan_default_assets.policy.retraining import Action
+from loan_default_assets.warehouse.alert_log import AlertKind, LoggedAlert
 from loan_default_assets.warehouse.drift_log import DriftCheck, DriftState, F1Block, StoredPsi
 from loan_default_assets.warehouse.recent_activity import (
     ChampionEvaluation,
@@ -48,10 +49,26 @@ def facts(**changed: Any) -> OverviewFacts:
             DatedDecision(FORMER, "rolled back", NOW - timedelta(days=1)),
             DatedDecision("c000000000000", "rejected", NOW - timedelta(days=2)),
         ),
+        "alerts": (
+            alert("run_failed", 5, failure="unreachable", failed_through="webhook"),
+            alert("drift", 6, delivered_at=NOW, delivered_through="command"),
+        ),
         "retraining": retraining("target_met"),
         "drift": drift(),
     }
     return OverviewFacts(**(values | changed))
+
+
+def alert(kind: AlertKind, days_ago: int, **changed: Any) -> LoggedAlert:
+    """An alert with hostile texts that was not sent yet, unless its outcome is given."""
+    values: dict[str, Any] = {
+        "delivered_at": None,
+        "delivered_through": None,
+        "failure": None,
+        "failed_through": None,
+    }
+    at = NOW - timedelta(days=days_ago)
+    return LoggedAlert(f"{kind}:{days_ago}", kind, SCRIPT, SCRIPT, SCRIPT, at, **(values | changed))
 
 
 def drift(*features: StoredPsi) -> DriftState:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from bento.console import overview_facts
-from bento.console.overview_facts import SHOWN_DAYS, OverviewReader
+from bento.console.overview_facts import SHOWN_ALERTS, SHOWN_DAYS, OverviewReader
 from bento.prediction_log.records import record
 from loan_default_assets.settings import Settings
+from loan_default_assets.warehouse.alert_log import AlertLog
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.drift_log import DriftCheck, DriftLog, StoredPsi
@@ -67,6 +68,7 @@ def test_facts_of_an_empty_bank(make_bank: Callable[[], ServedBank]) -> None:
     found = reader(bank.database, bank).read()
     assert found.problem is None
     assert (found.evaluations, found.versions, found.changes, found.champion) == ((), (), (), None)
+    assert found.alerts == ()
     assert found.retraining is not None
     assert found.retraining.state == "NO_MODEL"
     assert found.volumes is not None
@@ -83,6 +85,17 @@ def test_drift_is_that_of_the_champion(history: ServedBank) -> None:
     found = reader(history.database, history).read().drift
     assert found is not None
     assert [each.psi for each in found.drifted] == [0.3]
+
+
+def test_alerts_are_the_newest_with_their_delivery(history: ServedBank) -> None:
+    log = AlertLog(history.database)
+    for number in range(SHOWN_ALERTS + 2):
+        log.record(f"run:{number}", "run_failed", f"run {number}", "a run failed", "failed")
+    log.record_delivery(f"run:{number}", "webhook", "refused")
+    found = reader(history.database, history).read().alerts
+    assert found is not None
+    assert [each.key for each in found] == [f"run:{number}" for number in range(SHOWN_ALERTS + 1, 1, -1)]
+    assert [each.failure for each in found[:2]] == ["refused", None]
 
 
 def test_evaluations_are_those_of_champions_in_order(history: ServedBank) -> None:

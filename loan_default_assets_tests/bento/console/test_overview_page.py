@@ -15,12 +15,14 @@ from bento.console.page_rendering import SECURITY_HEADERS, Visitor
 from bento.console.page_texts import LANGUAGES, Language
 from loan_default_assets.policy.retraining import Reason
 from loan_default_assets.policy.state import Limits
+from loan_default_assets.warehouse.alert_log import ALERT_KINDS, AlertKind, Channel, Failure
 from loan_default_assets_tests.bento.console.html_document import HtmlDocument
 from loan_default_assets_tests.bento.console.overview_samples import (
     FORMER,
     NOW,
     SCRIPT,
     VERSION,
+    alert,
     evaluation,
     facts,
     retraining,
@@ -181,6 +183,37 @@ def test_alerts_begin_with_what_lasts_and_go_back_in_time() -> None:
         ("09:30", "Rolled", "again."),
         ("09:30", "Version", "stayed."),
     ]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", ALERT_KINDS)
+def test_every_sent_alert_says_what_became_of_it(kind: AlertKind, language: Language) -> None:
+    outcomes: list[dict[str, Any]] = [
+        {},
+        *({"failure": failure} for failure in get_args(Failure)),
+        *(
+            {"failure": "refused", "delivered_at": NOW, "delivered_through": channel}
+            for channel in get_args(Channel)
+        ),
+    ]
+    shown = []
+    for outcome in outcomes:
+        page = page_of(facts(alerts=(alert(kind, 1, **outcome),), changes=()), language=language)
+        [delivery] = re.findall(r'<div class="beside">(.*?)</div>', page)
+        assert ("✕" in delivery) == ("failure" in outcome and "delivered_at" not in outcome)
+        assert ("2026-11-26 09:30 UTC" in delivery) == ("delivered_at" in outcome)
+        shown.append(delivery)
+    assert len(set(shown)) == len(outcomes)
+
+
+def test_a_hold_with_an_alert_of_its_own_is_one_line() -> None:
+    held = retraining("hold", hold_since=NOW - timedelta(hours=25))
+    lines = {
+        days: page_of(facts(retraining=held, alerts=(alert("hold", days),)))
+        for days in (1, 2)  # after the last attempt, and before it: of an earlier HOLD
+    }
+    assert ["attempts produced no better model.</td>" in page for page in lines.values()] == [False, True]
+    assert all("Retraining went on hold" in page for page in lines.values())
 
 
 def test_the_chart_breaks_the_line_at_a_new_champion() -> None:

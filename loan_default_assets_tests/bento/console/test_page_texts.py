@@ -24,6 +24,7 @@ from bento.schemas.problems import Problem
 from loan_default_assets.policy.promotion import Decision
 from loan_default_assets.policy.retraining import Reason
 from loan_default_assets.policy.state import Status
+from loan_default_assets.warehouse.alert_log import ALERT_KINDS, FAILURES, Channel
 
 FOLDER = CATALOGUE.parent
 KEY = re.compile(
@@ -40,6 +41,9 @@ COMPOSED = {
     *(f"versions.verdict_{decision}" for decision in get_args(Decision)),
     *(f"status.{status}" for status in ("ok", "degraded", "unavailable")),
     *(f"drift.{light}" for light in ("green", "amber", "red")),
+    *(f"alerts.sent_{kind}" for kind in ALERT_KINDS),
+    *(f"alerts.failure_{failure}" for failure in FAILURES),
+    *(f"alerts.through_{channel}" for channel in get_args(Channel)),
     *(f"page.role_{role}" for role in ("user", "admin", "explain", "override")),
     *(
         f"hint.{kind}{bounds}"
