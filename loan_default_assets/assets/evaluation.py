@@ -5,7 +5,7 @@ import dagster as dg
 from loan_default_assets.assets.metadata import columns_table, evaluation_metadata, f1_blocks
 from loan_default_assets.limits import promotion_limits, split_limits
 from loan_default_assets.orchestration import jobs
-from loan_default_assets.orchestration.asset_checks import asset_check_result
+from loan_default_assets.orchestration.asset_checks import asset_check_result, warning_checks
 from loan_default_assets.orchestration.resources import Attempt, ModelStore, Warehouse
 from loan_default_assets.orchestration.retry_policy import retried
 from loan_default_assets.pipeline.check_results import EVALUATION_CHECKS
@@ -28,7 +28,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
         "the evaluation window: the newest matured loans, on which neither model was fitted.",
         kinds={"torch", "scikitlearn"},
         deps=[classifier, dg.AssetDep(rows, partition_mapping=dg.AllPartitionMapping())],
-        check_specs=[dg.AssetCheckSpec(name, asset=key) for name in EVALUATION_CHECKS],
+        check_specs=warning_checks(key, *EVALUATION_CHECKS),
         pool=jobs.TRAINING,
     )
     @retried

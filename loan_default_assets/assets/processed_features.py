@@ -6,7 +6,7 @@ import dagster as dg
 
 from loan_default_assets.assets.metadata import add_partition_metadata, stored_partition, whole_table
 from loan_default_assets.orchestration import jobs
-from loan_default_assets.orchestration.asset_checks import asset_check_result, blocking_checks
+from loan_default_assets.orchestration.asset_checks import asset_check_result, blocking_checks, warning_checks
 from loan_default_assets.orchestration.data_versions import rows_version
 from loan_default_assets.orchestration.partitions import partitions_of
 from loan_default_assets.orchestration.resources import ModelStore, Warehouse
@@ -31,7 +31,7 @@ def build(portfolio: Portfolio) -> dg.AssetsDefinition:
         partitions_def=partitions_of(portfolio),
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=[dg.AssetKey([portfolio.name, "raw_loans"])],
-        check_specs=[*blocking_checks(key, MATCHES_SCHEMA), dg.AssetCheckSpec(NO_FEATURE_DRIFT, asset=key)],
+        check_specs=[*blocking_checks(key, MATCHES_SCHEMA), *warning_checks(key, NO_FEATURE_DRIFT)],
         metadata={
             "numerical_features": list(names.numerical),
             "categorical_features": list(names.categorical),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from loan_default_assets.orchestration.check_descriptions import check_description
 from loan_default_assets.pipeline.check_results import CheckResult, LocatedViolation
 from loan_default_assets.reports.rendering.number_format import rounded
 
@@ -44,7 +45,16 @@ _LEAKAGE_EVIDENCE = dg.TableSchema(
 
 def blocking_checks(asset: dg.AssetKey, *names: str) -> list[dg.AssetCheckSpec]:
     """Checks of an asset; while one fails, what depends on the asset is not materialized in the same run."""
-    return [dg.AssetCheckSpec(name, asset=asset, blocking=True) for name in names]
+    return [_spec(asset, name, blocking=True) for name in names]
+
+
+def warning_checks(asset: dg.AssetKey, *names: str) -> list[dg.AssetCheckSpec]:
+    """Checks of an asset that stop nothing."""
+    return [_spec(asset, name, blocking=False) for name in names]
+
+
+def _spec(asset: dg.AssetKey, name: str, *, blocking: bool) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(name, asset=asset, blocking=blocking, description=check_description(asset, name))
 
 
 def asset_check_result(check: CheckResult) -> dg.AssetCheckResult:

@@ -1,4 +1,5 @@
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ ASSETS = (
     "classifier_bento",
     "scored_loans",
 )
+WARNINGS = ("f1_", "not_worse_", "no_feature_drift", "no_score_drift")
 FOLDER = Path(assets.__file__).parent
 
 
@@ -56,6 +58,22 @@ def test_descriptions_are_two_sentences(tmp_path: Path) -> None:
         sentences = text.split(". ")
         assert len(sentences) == 2, name
         assert text.endswith("."), name
+
+
+def test_every_check_says_what_a_failure_means_and_what_to_do(tmp_path: Path) -> None:
+    graph = build_definitions(settings=Settings(portfolio="demo", loan_default_home=tmp_path))
+    checks = [
+        spec
+        for asset in graph.assets or ()
+        if isinstance(asset, dg.AssetsDefinition)
+        for spec in asset.check_specs
+    ]
+    assert len({(spec.asset_key, spec.name) for spec in checks}) == len(checks) == 14
+    for spec in checks:
+        text = spec.description or ""
+        assert re.fullmatch(r"(Failed|Warning): [^.]+(\.md[^.]+)?; [^.]+(\.md[^.]+)?\.", text), spec
+        # Only what can be wrong with data or labels stops the steps behind it.
+        assert text.startswith("Warning") is (spec.name.startswith(WARNINGS)), spec
 
 
 def test_the_graph_loads_without_slow_libraries() -> None:
