@@ -56,7 +56,7 @@ bench: install
 mutants: install
 	$(BIN)/python -m loan_default_assets_tests.mutants --write docs/mutants.md
 
-# The pages of docs/ as a site in build/site, in an environment of their own.
+# The pages of docs/ as a site in build/site, in an environment of their own; the first time npm fetches the diagrams' script.
 docs:
 	$(PYTHON) -m venv .venv/docs
 	.venv/docs/bin/python -m pip install --quiet 'mkdocs-material>=9.6,<10'
