@@ -22,6 +22,7 @@ from bento.access.startup_checks import check, require_free_port
 from bento.console.console_routes import ConsoleRoutes
 from bento.http_api import header_limits, serialization
 from bento.http_api.answers import respond
+from bento.http_api.approval_routes import approval_routes
 from bento.http_api.decision_routes import decision_routes
 from bento.http_api.endpoints import read_only_app
 from bento.http_api.middleware import HttpMiddleware
@@ -107,6 +108,7 @@ class LeanService(bentoml.Service[Any]):
         [
             *ConsoleRoutes(runtime, types, keys, None if copies else settings.artifact_folder).routes(),
             *decision_routes(runtime, keys, types.portfolio),
+            *approval_routes(runtime, keys, types.portfolio),
         ],
     ),
     path="/",

@@ -167,6 +167,11 @@ class Settings(BaseSettings):
         description="API keys of the role override (a manual decision instead of the model's), separated by commas, at "
         "least 16 characters each.",
     )
+    service_approve_keys: SecretStr | None = Field(
+        None,
+        description="API keys of the role approve (promotions by several people), as NAME=KEY separated by commas: the "
+        "name of the person, who approves once by whatever way; keys of at least 16 characters.",
+    )
     service_tls_certificate: Path | None = Field(
         None,
         description="PEM file of the certificate chain; together with SERVICE_TLS_KEY: TLS on HTTP and gRPC.",

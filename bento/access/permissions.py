@@ -10,6 +10,7 @@ ADMIN = frozenset({Role.ADMIN})
 EITHER = USER | ADMIN
 EXPLAIN = frozenset({Role.EXPLAIN})
 OVERRIDE = frozenset({Role.OVERRIDE})
+APPROVE = frozenset({Role.APPROVE})
 
 # A path that is not listed does not exist.
 ROUTES: dict[str, frozenset[Role]] = {
@@ -25,6 +26,8 @@ ROUTES: dict[str, frozenset[Role]] = {
     "/predictions/{request_id}": EXPLAIN,
     "/predictions/{request_id}/rescore": EXPLAIN,
     "/predictions/{request_id}/override": OVERRIDE,
+    "/promotions": APPROVE,
+    "/promotions/{version}/approve": APPROVE,
     "/metrics": EITHER,
     "/openapi.json": EITHER,
     "/docs.json": EITHER,
@@ -37,8 +40,9 @@ ROUTES: dict[str, frozenset[Role]] = {
     "/console.css": PUBLIC,
     "/icon.svg": PUBLIC,
 }
-# A request id is part of the path; metrics and logs name the route without it.
+# A request id or a version is part of the path; metrics and logs name the route without it.
 _PREDICTION = re.compile(r"/predictions/[^/]+(/rescore|/override)?")
+_APPROVAL = re.compile(r"/promotions/[^/]+/approve")
 STATIC = "/static_content/"
 # What a browser shows: a refusal is a page too, and without a key it leads to the login.
 PAGES = frozenset({"/", "/docs", "/score", "/login", "/logout", "/report"})
@@ -64,4 +68,6 @@ def route_of(path: str) -> str | None:
         return path
     if match := _PREDICTION.fullmatch(path):
         return f"/predictions/{{request_id}}{match[1] or ''}"
+    if _APPROVAL.fullmatch(path):
+        return "/promotions/{version}/approve"
     return STATIC if path.startswith(STATIC) else None

@@ -24,6 +24,7 @@ from bento.operations.recorded_state import StateReader, recorded_state, refresh
 from bento.operations.replica_link import ReplicaLink, direct_database, linked, replica_name
 from bento.operations.replica_states import reloaded
 from bento.operations.request_latency import RouteLatency, latencies
+from bento.operations.waiting_promotions import WaitingPromotions
 from bento.operations.worker_registry import WorkerRegistry, WorkerReport
 from bento.packaging import pinned_keys, pinned_record
 from bento.prediction_log.records import deliver_to, keep_refused_in
@@ -83,6 +84,7 @@ class Runtime:
             seconds=settings.service_poll_seconds,
             wake=self._wake,
         )
+        self.promotions = WaitingPromotions(portfolio, database)
         # Not offline: a decision may be of a model that this machine holds no copy of.
         self.decisions = RecordedDecisions(portfolio, database, replace(store, offline=False))
         self._handled = 0

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from bento.schemas.approval_requests import ApprovalRequest, PromotionResponse, PromotionsResponse
 from bento.schemas.decision_requests import OverrideRequest, OverrideResponse, RescoreRequest
 from bento.schemas.requests import RequestTypes
 from bento.schemas.responses import (
@@ -25,8 +26,8 @@ _PROBLEMS = {
     "400": "Not a JSON object",
     "401": "No key, or an unknown key",
     "403": "A key of another role",
-    "404": "The served model has no report, or there is no such prediction",
-    "409": "The decision cannot be explained, or the override was not recorded",
+    "404": "The served model has no report, or there is no such prediction or waiting promotion",
+    "409": "The decision cannot be explained, or the override or approval was not recorded",
     "410": "The prediction or its data were deleted",
     "413": "The body is too large",
     "415": "Not JSON",
@@ -43,8 +44,8 @@ def document(types: RequestTypes) -> dict[str, Any]:
         (types.predict, "validation"),
         (types.predict_batch, "validation"),
         *((model, "serialization") for model in (PredictResponse, PredictBatchResponse, ReloadResponse)),
-        *((model, "validation") for model in (RescoreRequest, OverrideRequest)),
-        *((model, "serialization") for model in (OverrideResponse, ProblemResponse)),
+        *((model, "validation") for model in (RescoreRequest, OverrideRequest, ApprovalRequest)),
+        *((model, "serialization") for model in (OverrideResponse, PromotionsResponse, ProblemResponse)),
     ]
     _, schema = models_json_schema(models, ref_template=_REFERENCE)  # type: ignore[arg-type]
     example = types.example()
@@ -100,6 +101,8 @@ def document(types: RequestTypes) -> dict[str, Any]:
                     [_IDEMPOTENCY_KEY],
                 )
             },
+            "/promotions": {"get": _waiting_promotions(keys)},
+            "/promotions/{version}/approve": {"post": _approval(keys)},
             "/health": {"get": _get("health", "Whether loans can be scored now", [])},
             "/metrics": {"get": _get("metrics", "Metrics for Prometheus", keys, media="text/plain")},
         },
@@ -221,6 +224,34 @@ def _on_prediction(
         "parameters": [_REQUEST_ID, *parameters],
         "requestBody": {"required": True, "content": {"application/json": body}},
         "responses": {"200": response, **_problems(*_PROBLEMS)},
+    }
+
+
+def _waiting_promotions(keys: list[dict[str, list[str]]]) -> dict[str, Any]:
+    return {
+        "operationId": "promotions",
+        "summary": "The promotions that wait for approvals (role approve)",
+        "security": keys,
+        "responses": {
+            "200": _response("The oldest first", PromotionsResponse),
+            **_problems("401", "403", "429", "503", "504"),
+        },
+    }
+
+
+def _approval(keys: list[dict[str, list[str]]]) -> dict[str, Any]:
+    body = {"schema": {"$ref": _REFERENCE.format(model=ApprovalRequest.__name__)}}
+    version = {"name": "version", "in": "path", "required": True, "schema": {"type": "string"}}
+    return {
+        "operationId": "approve_promotion",
+        "summary": "Approve a promotion that waits, as the person to whom the key belongs (role approve)",
+        "security": keys,
+        "parameters": [version],
+        "requestBody": {"required": True, "content": {"application/json": body}},
+        "responses": {
+            "200": _response("The promotion with this approval", PromotionResponse),
+            **_problems(*(status for status in _PROBLEMS if status != "410")),
+        },
     }
 
 

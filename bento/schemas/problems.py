@@ -80,6 +80,14 @@ NO_PREDICTION = Problem(
 PREDICTION_GONE = Problem(410, "NOT_FOUND", "prediction_gone", "the prediction or its data were deleted")
 NOT_EXPLAINED = Problem(409, "FAILED_PRECONDITION", "not_explained", "the decision cannot be explained")
 NOT_OVERRIDDEN = Problem(409, "FAILED_PRECONDITION", "not_overridden", "the override was not recorded")
+NO_PROPOSAL = Problem(404, "NOT_FOUND", "no_proposal", "no promotion of this version waits for approval")
+NOT_APPROVED = Problem(409, "FAILED_PRECONDITION", "not_approved", "the approval was not recorded")
+NO_APPROVERS = Problem(
+    403,
+    "PERMISSION_DENIED",
+    "no_approvers",
+    "approvals need keys that belong to people: set SERVICE_APPROVE_KEYS, or run loan-default approve",
+)
 RECORDS_AWAY = Problem(503, "UNAVAILABLE", "records_away", "the records cannot be reached; try again later")
 NOT_FOUND = Problem(404, "UNIMPLEMENTED", "not_found", "there is no such path; GET /openapi.json lists them")
 UNAUTHORIZED = Problem(

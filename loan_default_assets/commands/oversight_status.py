@@ -46,6 +46,12 @@ def oversight_lines(found: dict[str, Any]) -> list[str]:
     required, lines = found["approvals"]["required"], []
     for each in found["approvals"]["waiting"]:
         given = ", ".join(each["approved_by"]) or "nobody"
+        if not each["missing"]:
+            lines += [
+                f"approval    {each['version']} has its {required} approvals, by {given}; the chain promotes it",
+                f"            at once instead: loan-default promote {each['version']} --reason TEXT",
+            ]
+            continue
         lines += [
             f"approval    {each['version']} waits for {each['missing']} of {required} people; proposed by "
             f"{each['proposed_by']}, approved by {given}",

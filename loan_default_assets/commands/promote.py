@@ -3,7 +3,7 @@
 from loan_default_assets.commands.session import CommandError, Session
 from loan_default_assets.commands.shadow import shadow_evidence, was_shadow
 from loan_default_assets.model.artifact_store import ArtifactCheck
-from loan_default_assets.pipeline.decide_champion import PROMOTING
+from loan_default_assets.policy.promotion import PROMOTING
 from loan_default_assets.signing.signed_models import model_signer
 from loan_default_assets.warehouse.evaluations import EvaluationRecord
 from loan_default_assets.warehouse.promotions import PROMOTION_POLICY, PromotionOutcome

@@ -12,6 +12,7 @@ INGEST = "ingest"
 TRAIN = "train"
 FINETUNE = "finetune"
 EVALUATE = "evaluate"
+PROMOTE = "promote"
 PACKAGE = "package"
 TUNE = "tune"
 SCORE = "score"
@@ -56,6 +57,7 @@ def build(portfolio: Portfolio) -> list[UnresolvedAssetJobDefinition]:
         ),
         job(SCORE, "PDs of the loans of the chosen partitions by the champion.", "scored_loans"),
         job(PACKAGE, "The champion as a Bento.", "classifier_bento"),
+        job(PROMOTE, "A promotion that has all its approvals.", "champion"),
         job(EVALUATE, "The champion on the newest matured loans; nothing is trained.", "evaluation"),
     ]
 

@@ -1,4 +1,4 @@
-"""The sensors of a portfolio: retraining, automation conditions, new rows, and alerts on failed runs and drift.
+"""The sensors of a portfolio: retraining, approved promotions, automation conditions, new rows, and alerts.
 
 All run by default.
 """
@@ -11,6 +11,7 @@ import dagster as dg
 
 from loan_default_assets.limits import retraining_limits
 from loan_default_assets.orchestration import (
+    approval_sensor,
     automation_conditions,
     drift_alerts,
     new_rows_sensor,
@@ -19,7 +20,7 @@ from loan_default_assets.orchestration import (
 from loan_default_assets.orchestration.alert_outbox import AlertOutbox
 from loan_default_assets.orchestration.alerts import Alert
 from loan_default_assets.orchestration.dagster_internals import UnresolvedAssetJobDefinition
-from loan_default_assets.orchestration.jobs import FINETUNE, INGEST, TRAIN
+from loan_default_assets.orchestration.jobs import FINETUNE, INGEST, PROMOTE, TRAIN
 from loan_default_assets.orchestration.resources import Warehouse
 from loan_default_assets.orchestration.retry_policy import reported
 from loan_default_assets.policy.retraining import Action, Retraining, decide
@@ -54,7 +55,7 @@ def with_automation(
 def build(
     portfolio: Portfolio, settings: Settings, jobs: Sequence[UnresolvedAssetJobDefinition]
 ) -> list[dg.SensorDefinition]:
-    """The four sensors of a portfolio, and a fifth one where its source is watched for new rows."""
+    """The five sensors of a portfolio, and a sixth one where its source is watched for new rows."""
     return [
         _retraining_sensor(portfolio, settings, [job for job in jobs if job.name in (TRAIN, FINETUNE)]),
         dg.AutomationConditionSensorDefinition(
@@ -67,6 +68,7 @@ def build(
         ),
         _failure_sensor(portfolio, settings),
         drift_alerts.build(portfolio, settings),
+        approval_sensor.build(portfolio, settings, next(job for job in jobs if job.name == PROMOTE)),
         *new_rows_sensor.build(portfolio, settings, next(job for job in jobs if job.name == INGEST)),
     ]
 

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from logging import Logger
 from typing import TYPE_CHECKING
 
+from loan_default_assets.pipeline.approved_promotion import carry_out_approved
 from loan_default_assets.pipeline.pipeline_errors import MissingVerdictError, ModelFilesError, NoModelError
 from loan_default_assets.pipeline.version_selection import pending_challenger
+from loan_default_assets.policy.promotion import PROMOTING
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.evaluations import EvaluationLog, EvaluationRecord
 from loan_default_assets.warehouse.promotions import Promotions
@@ -14,9 +16,6 @@ from loan_default_assets.warehouse.registry import ModelRecord, Registry
 if TYPE_CHECKING:
     from loan_default_assets.model.artifact_store import ArtifactStore
     from loan_default_assets.signing.signed_models import Sign
-
-# Verdicts under which the chain promotes, or proposes to promote.
-PROMOTING = ("approved", "approved_below_target", "provisional")
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,8 @@ def decide_champion(
 ) -> ChampionDecision:
     """Promote, propose or reject the pending challenger as its recorded verdict says, in one transaction.
 
-    Where the policy requires approvals, the challenger waits for them and the champion stays. A model is signed before
+    Where the policy requires approvals, the challenger waits for them and the champion stays. A promotion that has all
+    of them is carried out first, and nothing else is decided then. A model is signed before
     it is promoted. Repeating it changes nothing.
 
     Args:
@@ -54,8 +54,9 @@ def decide_champion(
         MissingVerdictError: The challenger has not been evaluated.
         NoModelError: No model is champion after the decision; the message names `promotion_policy`.
     """
-    challenger = pending_challenger(registry, portfolio)
-    outcome = "kept: no challenger is pending"
+    approved = carry_out_approved(portfolio, registry, evaluations, store, promotions, sign)
+    challenger = pending_challenger(registry, portfolio) if approved is None else None
+    outcome = f"promoted: {approved}" if approved else "kept: no challenger is pending"
     if challenger is not None:
         outcome = _carry_out_verdict(challenger, registry, evaluations, store, promotions, sign)
     champion = registry.champion()

@@ -8,6 +8,8 @@ from loan_default_assets.policy.reference_gate import ReferenceDifference, Refer
 from loan_default_assets.policy.rounding import format_distinct
 
 Decision = Literal["approved", "approved_below_target", "provisional", "rejected", "insufficient_labels"]
+# Verdicts under which the chain promotes, or proposes to promote.
+PROMOTING: tuple[Decision, ...] = ("approved", "approved_below_target", "provisional")
 PromotionPolicy = Literal["better_than_champion", "strict"]
 
 

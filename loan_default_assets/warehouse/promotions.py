@@ -83,7 +83,17 @@ class Promotions:
     def waiting(self) -> list[Proposal]:
         """The promotions that wait, the oldest first."""
         with self._database.transaction() as cursor:
-            return _open_proposals(cursor)
+            return proposals_of(cursor)
+
+    def approved(self) -> list[Proposal]:
+        """The promotions that have all their approvals and were not carried out yet, the oldest first.
+
+        They are those whose last approval was given by API key, where nothing is signed.
+        """
+        with self._database.transaction() as cursor:
+            required = policy_state(cursor, self._policy).required
+            waiting = proposals_of(cursor) if required > 1 else []
+        return [each for each in waiting if len(each.approved_by) >= required]
 
     def policy(self) -> PolicyState:
         """The present settings beside the recorded policy; records nothing."""
@@ -104,7 +114,8 @@ class Promotions:
 
         Args:
             prepare: Called in the transaction right before a promotion; what it raises undoes it.
-            automatic: The chain asks, and no person: this proposes, and approves nothing.
+            automatic: The chain asks, and no person: this proposes, and approves nothing. A proposal that has all its
+                approvals is carried out.
 
         Raises:
             ApprovalRefused: The actor has approved this promotion already.
@@ -124,7 +135,7 @@ class Promotions:
                 proposal = _open_proposal(cursor, version)
             if proposal is None:
                 raise ApprovalRefused(f"the promotion of {version} could not be proposed")
-            if automatic:
+            if automatic and len(proposal.approved_by) < required:
                 return PromotionOutcome(None, proposal, required)
             return self._approved(cursor, proposal, expected, verdict, reason, prepare, required)
 
@@ -201,7 +212,7 @@ class Promotions:
     def _waiting(self, cursor: extensions.cursor, version: str) -> Proposal:
         if proposal := _open_proposal(cursor, version):
             return proposal
-        others = ", ".join(each.version for each in _open_proposals(cursor))
+        others = ", ".join(each.version for each in proposals_of(cursor))
         raise ApprovalRefused(
             f"no promotion of {version} waits for approval"
             + (f"; there wait: {others}" if others else "")
@@ -219,13 +230,16 @@ class Promotions:
         required: int,
     ) -> PromotionOutcome:
         version = proposal.version
-        if self.actor in proposal.approved_by:
-            missing = required - len(proposal.approved_by)
-            raise ApprovalRefused(
-                f"{self.actor} has approved the promotion of {version} already; it waits for {missing} more\n"
-                f"Next: another person runs loan-default approve {version} --reason TEXT"
+        missing = required - len(proposal.approved_by)
+        if missing > 0:
+            if self.actor in proposal.approved_by:
+                raise ApprovalRefused(
+                    f"{self.actor} has approved the promotion of {version} already; it waits for {missing} more\n"
+                    f"Next: another person runs loan-default approve {version} --reason TEXT"
+                )
+            append_record(
+                cursor, "promotion approved", self.actor, reason, version=version, proposal=proposal.id
             )
-        append_record(cursor, "promotion approved", self.actor, reason, version=version, proposal=proposal.id)
         given = [each for each in records_of(cursor, "promotion approved") if each.proposal == proposal.id]
         if len(given) < required:
             return PromotionOutcome(None, _open_proposal(cursor, version), required)
@@ -255,10 +269,10 @@ class Promotions:
 def open_proposals(database: Database) -> list[Proposal]:
     """The promotions that wait, the oldest first."""
     with database.transaction() as cursor:
-        return _open_proposals(cursor)
+        return proposals_of(cursor)
 
 
-def _open_proposals(cursor: extensions.cursor) -> list[Proposal]:
+def proposals_of(cursor: extensions.cursor) -> list[Proposal]:
     cursor.execute(
         "SELECT id, version, actor, reason, recorded_at, approved_by FROM open_proposals ORDER BY id"
     )
@@ -269,4 +283,4 @@ def _open_proposals(cursor: extensions.cursor) -> list[Proposal]:
 
 
 def _open_proposal(cursor: extensions.cursor, version: str) -> Proposal | None:
-    return next((each for each in _open_proposals(cursor) if each.version == version), None)
+    return next((each for each in proposals_of(cursor) if each.version == version), None)

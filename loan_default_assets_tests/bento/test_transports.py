@@ -61,6 +61,8 @@ MATRIX = [
     # Sessions of browsers are in `console/test_console_routes.py`.
     ("GET", "/score", (401, 401, 200, 403)),
     ("GET", "/login", (200, 200, 200, 200)),
+    ("GET", "/promotions", (401, 401, 403, 403)),
+    ("POST", "/promotions/c1/approve", (401, 401, 403, 403)),
     ("GET", "/nowhere", (404, 404, 404, 404)),
 ]
 

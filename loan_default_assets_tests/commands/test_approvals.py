@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from loan_default_assets.commands.policy import policy
@@ -14,8 +15,11 @@ from loan_default_assets.commands.session import CommandError, Session
 from loan_default_assets.commands.status import status, text
 from loan_default_assets.commands.verify import text as verification_text
 from loan_default_assets.commands.verify import verify
+from loan_default_assets.definitions import build_definitions
+from loan_default_assets.orchestration.resources import Warehouse
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
+from loan_default_assets.warehouse.key_approvals import record_approval, waiting_promotions
 from loan_default_assets_tests.two_champions import TwoChampions
 from loan_default_assets_tests.verification.recorded_bank import copied
 
@@ -70,6 +74,41 @@ def test_two_people_promote_and_every_step_is_seen(session: Session, two_champio
             rollback(session, "defaults doubled") == f"{serving} is the champion again in place of {former}"
         )
     assert session.registry.decisions()[-1].decided_by == "carol"
+
+
+def test_the_job_promotes_and_signs_what_a_key_approved_last(
+    session: Session, two_champions: TwoChampions
+) -> None:
+    former = two_champions.former
+    with acting("alice"):
+        promote(session, former, "fewer false refusals")
+    [waiting] = waiting_promotions(session.database)
+    record_approval(
+        session.database,
+        former,
+        waiting.proposal,
+        "bob",
+        "read the report",
+        key_id="0" * 16,
+        portfolio_hash=session.portfolio.hash,
+    )
+    assert f"approval    {former} has its 2 approvals, by alice, bob; the chain promotes it" in text(
+        status(session)
+    )
+    graph = build_definitions(
+        settings=session.settings,
+        portfolio=session.portfolio,
+        resources={"warehouse": Warehouse(url=session.url)},
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        job = graph.get_repository_def().get_job("promote")
+        assert job.execute_in_process(instance=instance).success
+    assert champion(session) == former
+    assert session.registry.decisions()[-1].decided_by == "alice, bob"
+    assert status(session)["champion"]["signature"]["key"]
+    verified = verify(session, None)
+    assert not verified.deviations
+    assert "1 with the required approvals" in verification_text(verified)
 
 
 def test_a_declined_promotion_leaves_the_champion(session: Session, two_champions: TwoChampions) -> None:

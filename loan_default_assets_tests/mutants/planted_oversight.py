@@ -10,7 +10,53 @@ _DECISIONS = "pipeline/test_decide_champion.py"
 _ROUTES = "bento/http_api/test_decision_routes.py"
 _MIGRATION = "sql/015_approvals.sql"
 
+_KEYS, _KEY_TESTS = f"{WAREHOUSE}/key_approvals.py", "warehouse/test_key_approvals.py"
+
 OVERSIGHT_FAULTS: tuple[Mutant, ...] = (
+    mutant(
+        "nobody approves twice by key",
+        _KEYS,
+        "if actor in found.approved_by:",
+        "if False:",
+        _KEY_TESTS,
+        "bento/http_api/test_approval_routes.py",
+    ),
+    mutant(
+        "an approval by key is of the proposal that was looked at",
+        _KEYS,
+        "if found.proposal != proposal:",
+        "if False:",
+        _KEY_TESTS,
+    ),
+    mutant(
+        "a key approves as the person to whom it belongs, and nobody without keys",
+        "bento/http_api/approval_routes.py",
+        "            if person is None:\n                raise Refused(problems.NO_APPROVERS)",
+        "            person = person or key_id(key)",
+        "bento/http_api/test_approval_routes.py",
+    ),
+    mutant(
+        "the chain carries out a promotion with all its approvals only",
+        _PROMOTIONS,
+        "if automatic and len(proposal.approved_by) < required:",
+        "if automatic and not proposal.approved_by:",
+        _KEY_TESTS,
+        _DECISIONS,
+    ),
+    mutant(
+        "the chain does not carry out what a later verdict rejects",
+        f"{PIPELINE}/approved_promotion.py",
+        "if proposal.actor == PROMOTION_POLICY and evaluation.verdict not in PROMOTING:",
+        "if False:",
+        _DECISIONS,
+    ),
+    mutant(
+        "a key of another role approves nothing",
+        "bento/access/permissions.py",
+        '"/promotions/{version}/approve": APPROVE,',
+        '"/promotions/{version}/approve": APPROVE | ADMIN,',
+        "bento/http_api/test_approval_routes.py",
+    ),
     mutant(
         "nobody approves a promotion twice",
         _PROMOTIONS,
@@ -35,8 +81,8 @@ OVERSIGHT_FAULTS: tuple[Mutant, ...] = (
     mutant(
         "the chain approves nothing",
         _PROMOTIONS,
-        "            if automatic:\n",
-        "            if False:\n",
+        "if automatic and len(proposal.approved_by) < required:",
+        "if False:",
         _TESTS,
         _DECISIONS,
     ),

@@ -22,6 +22,7 @@ from dagster._core.scheduler.instigation import (
 from loan_default_assets.commands.session import dagster_instance, environment, open_session
 from loan_default_assets.definitions import build_definitions
 from loan_default_assets.orchestration import former_names
+from loan_default_assets.orchestration.approval_sensor import APPROVAL_SENSOR
 from loan_default_assets.orchestration.dagster_internals import (
     InstigatorState,
     InstigatorType,
@@ -145,7 +146,7 @@ def test_the_present_names_are_those_of_the_definitions(tmp_path: Path) -> None:
     )
     repository = definitions.get_repository_def()
     # Has no former name.
-    added = {DRIFT_SENSOR}
+    added = {DRIFT_SENSOR, APPROVAL_SENSOR}
     assert set(former_names.SENSORS.values()) | added == {sensor.name for sensor in repository.sensor_defs}
     assert set(former_names.JOBS.values()) <= set(repository.job_names)
     assert not set(former_names.JOBS) & set(repository.job_names)

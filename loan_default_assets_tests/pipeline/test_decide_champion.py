@@ -10,6 +10,7 @@ from loan_default_assets.model.artifact_store import ArtifactCheck, ArtifactStor
 from loan_default_assets.pipeline.pipeline_errors import MissingVerdictError, ModelFilesError, NoModelError
 from loan_default_assets.policy import retraining
 from loan_default_assets.warehouse import retraining_facts
+from loan_default_assets.warehouse.key_approvals import record_approval, waiting_promotions
 from loan_default_assets.warehouse.promotions import Promotions
 from loan_default_assets_tests.pipeline.bank_steps import BankSteps
 from loan_default_assets_tests.warehouse import samples
@@ -114,6 +115,62 @@ def test_with_two_approvals_the_challenger_waits_and_the_champion_stays(steps: B
         )
     assert steps.registry.get("new").status == "candidate"
     assert [each.version for each in two_people(steps).waiting()] == ["new"]
+
+
+def approve_by_key(steps: BankSteps, *people: str) -> None:
+    for person in people:
+        [waiting] = waiting_promotions(steps.database)
+        record_approval(
+            steps.database,
+            waiting.version,
+            waiting.proposal,
+            person,
+            "seen",
+            key_id="0" * 16,
+            portfolio_hash=steps.portfolio.hash,
+        )
+
+
+def test_what_was_approved_by_key_is_carried_out_and_signed(steps: BankSteps) -> None:
+    evaluated(steps, "old", "approved")
+    steps.decide()
+    evaluated(steps, "new", "approved", parent="old")
+    steps.decide(promotions=two_people(steps))
+    approve_by_key(steps, "alice")
+    assert steps.decide(promotions=two_people(steps)).champion.version == "old"
+    approve_by_key(steps, "bob")
+    signed: list[str] = []
+    decision = steps.decide(
+        promotions=two_people(steps), sign=lambda found: signed.append(found.version) or "key"
+    )
+    assert (decision.champion.version, decision.outcome) == ("new", "promoted: new, approved by alice, bob")
+    assert signed == ["new"]
+    assert steps.decide(promotions=two_people(steps)).outcome == "kept: no challenger is pending"
+
+
+def test_what_was_approved_by_key_and_rejected_since_is_not_carried_out(steps: BankSteps) -> None:
+    evaluated(steps, "old", "approved")
+    steps.decide()
+    evaluated(steps, "new", "approved", parent="old")
+    steps.decide(promotions=two_people(steps))
+    approve_by_key(steps, "alice", "bob")
+    later = samples.performance("new", 0.3, verdict="rejected", reason="Worse now.", snapshot_hash="later")
+    steps.evaluations.record(replace(later, evaluated_at=datetime(2025, 1, 1, tzinfo=UTC)))
+    decision = steps.decide(promotions=two_people(steps))
+    assert (decision.champion.version, decision.outcome) == ("old", "kept: challenger new rejected")
+
+
+def test_an_approved_promotion_without_its_files_fails_and_waits(steps: BankSteps) -> None:
+    evaluated(steps, "old", "approved")
+    steps.decide()
+    evaluated(steps, "lost", "approved", parent="old")
+    two_people(steps).promote(
+        "lost", expected="old", verdict="approved", reason="r", prepare=lambda: None, automatic=True
+    )
+    approve_by_key(steps, "alice", "bob")
+    with pytest.raises(ModelFilesError):
+        steps.decide(promotions=two_people(steps))
+    assert [each.version for each in two_people(steps).approved()] == ["lost"]
 
 
 def test_a_challenger_that_waits_is_rejected_by_a_later_verdict(steps: BankSteps) -> None:

@@ -14,7 +14,7 @@ from loan_default_assets.commands.score import score_file
 from loan_default_assets.commands.session import Session, dagster_instance, open_session
 from loan_default_assets.commands.status import status
 from loan_default_assets.orchestration import run_tracking
-from loan_default_assets.pipeline.decide_champion import PROMOTING
+from loan_default_assets.policy.promotion import PROMOTING
 from loan_default_assets_tests.bento.served_process import service, wait_until
 from loan_default_assets_tests.releases.former_release import FILES, Restored, lay_out
 

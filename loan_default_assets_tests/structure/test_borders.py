@@ -53,7 +53,7 @@ def called() -> list[tuple[str, list[str]]]:
 
 
 def test_all_assets_ops_and_sensors_are_found() -> None:
-    assert len(called()) == 14
+    assert len(called()) == 15
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,16 @@ def settings(**changed: Any) -> Settings:
             },
             "SERVICE_EXPLAIN_KEYS and SERVICE_OVERRIDE_KEYS share a key",
         ),
+        ({"service_api_keys": USER_KEY, "service_approve_keys": "a" * 16}, "SERVICE_APPROVE_KEYS: expected"),
+        ({"service_api_keys": USER_KEY, "service_approve_keys": "=" + "a" * 16}, "NAME=KEY"),
+        ({"service_api_keys": USER_KEY, "service_approve_keys": "key:1=" + "a" * 16}, "NAME=KEY"),
+        ({"service_api_keys": USER_KEY, "service_approve_keys": "a b=" + "a" * 16}, "NAME=KEY"),
+        ({"service_api_keys": USER_KEY, "service_approve_keys": "alice=tiny"}, "fewer than 16"),
+        (
+            {"service_api_keys": USER_KEY, "service_approve_keys": f"alice={ADMIN_KEY},bob={ADMIN_KEY}"},
+            "no key twice",
+        ),
+        ({"service_api_keys": USER_KEY, "service_approve_keys": f"alice={USER_KEY}"}, "share a key"),
         ({"service_tls_certificate": "/nowhere.pem"}, "SERVICE_TLS_KEY"),
         ({"service_tls_certificate": "/no.pem", "service_tls_key": "/no.key"}, "SERVICE_TLS_CERTIFICATE"),
     ],
@@ -88,7 +98,9 @@ def test_a_key_has_the_permissions_of_its_role(
 
 def test_no_route_and_no_method_admits_another_role_than_its_own() -> None:
     keys = {role: role.value * 4 for role in Role}
-    known = Keys(*([key] for key in keys.values()))
+    by_role = [[key] for role, key in keys.items() if role is not Role.APPROVE]
+    known = Keys(*by_role, approve={keys[Role.APPROVE]: "alice"})
+    apart = {Role.EXPLAIN, Role.OVERRIDE, Role.APPROVE}
     special = {
         "/predict": {Role.USER},
         "/predict-batch": {Role.USER},
@@ -97,15 +109,26 @@ def test_no_route_and_no_method_admits_another_role_than_its_own() -> None:
         "/predictions/{request_id}": {Role.EXPLAIN},
         "/predictions/{request_id}/rescore": {Role.EXPLAIN},
         "/predictions/{request_id}/override": {Role.OVERRIDE},
+        "/promotions": {Role.APPROVE},
+        "/promotions/{version}/approve": {Role.APPROVE},
     }
     for route, allowed in ROUTES.items():
         admitted = {role for role, key in keys.items() if known.refusal(known.role(key), allowed) is None}
         if route in special:
             assert admitted == special[route], route
         else:
-            assert not allowed or not admitted & {Role.EXPLAIN, Role.OVERRIDE}, route
+            assert not allowed or not admitted & apart, route
     for method, allowed in METHODS.items():
-        assert not allowed & {Role.EXPLAIN, Role.OVERRIDE}, method
+        assert not allowed & apart, method
+
+
+def test_a_key_of_the_role_approve_belongs_to_a_person() -> None:
+    first, second, other = ("a" * 16, "b" * 15 + "=", "c" * 16)
+    given = f" alice={first}, alice={second},bob.lee-1_x={other},"
+    keys = Keys.from_settings(settings(service_api_keys=USER_KEY, service_approve_keys=given))
+    assert [keys.person(key) for key in (first, second, other)] == ["alice", "alice", "bob.lee-1_x"]
+    assert [keys.role(key) for key in (first, second, other)] == [Role.APPROVE] * 3
+    assert keys.person(USER_KEY) is keys.person(None) is keys.person("x" * 16) is None
 
 
 def test_without_keys_every_client_has_every_permission() -> None:
@@ -149,6 +172,11 @@ def test_a_key_is_read_from_either_header(
         ("/predictions/9b2e/override", "/predictions/{request_id}/override"),
         ("/predictions/9b2e/rescore", "/predictions/{request_id}/rescore"),
         ("/predictions/9b2e/other", None),
+        ("/promotions", "/promotions"),
+        ("/promotions/c1/approve", "/promotions/{version}/approve"),
+        ("/promotions/{version}/approve", "/promotions/{version}/approve"),
+        ("/promotions/c1", None),
+        ("/promotions/c1/decline", None),
         ("/predictions/9b2e/rescore/", None),
         ("/", "/"),
     ],

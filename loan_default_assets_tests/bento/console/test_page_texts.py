@@ -44,7 +44,7 @@ COMPOSED = {
     *(f"alerts.sent_{kind}" for kind in ALERT_KINDS),
     *(f"alerts.failure_{failure}" for failure in FAILURES),
     *(f"alerts.through_{channel}" for channel in get_args(Channel)),
-    *(f"page.role_{role}" for role in ("user", "admin", "explain", "override")),
+    *(f"page.role_{role}" for role in ("user", "admin", "explain", "override", "approve")),
     *(
         f"hint.{kind}{bounds}"
         for kind in ("number", "integer")
@@ -55,6 +55,7 @@ COMPOSED = {
 # Problems of programs, of which a browser gets no page: those of gRPC, of routes without pages, and unexpected ones.
 NO_PAGE = {"malformed", "unreadable", "invalid_request", "not_found", "no_database", "internal"}
 NO_PAGE |= {"no_prediction", "prediction_gone", "not_explained", "not_overridden", "records_away"}
+NO_PAGE |= {"no_proposal", "not_approved", "no_approvers"}
 
 
 def named_keys() -> Iterator[str]:
