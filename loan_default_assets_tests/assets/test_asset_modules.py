@@ -71,9 +71,9 @@ def test_every_check_says_what_a_failure_means_and_what_to_do(tmp_path: Path) ->
     assert len({(spec.asset_key, spec.name) for spec in checks}) == len(checks) == 14
     for spec in checks:
         text = spec.description or ""
-        assert re.fullmatch(r"(Failed|Warning): [^.]+(\.md[^.]+)?; [^.]+(\.md[^.]+)?\.", text), spec
+        assert re.fullmatch(r"If it (fails|warns), [^.]+(\.md[^.]+)?; [^.]+(\.md[^.]+)?\.", text), spec
         # Only what can be wrong with data or labels stops the steps behind it.
-        assert text.startswith("Warning") is (spec.name.startswith(WARNINGS)), spec
+        assert text.startswith("If it warns") is (spec.name.startswith(WARNINGS)), spec
 
 
 def test_the_graph_loads_without_slow_libraries() -> None:
