@@ -41,7 +41,9 @@ class AlertOutbox:
         except WarehouseError as error:
             self._logger.error(f"the alert cannot be recorded: {str(error).splitlines()[0]}")
             self._attempt(alert)
-        else:
+            return
+        # A tick whose end was not recorded is repeated.
+        if not self._log.is_delivered(alert.key):
             self._send(alert)
 
     def send_due(self, *kinds: AlertKind, new: Alert | None = None) -> None:

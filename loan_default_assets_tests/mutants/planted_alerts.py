@@ -20,10 +20,15 @@ ALERT_FAULTS: tuple[Mutant, ...] = (
     mutant(
         "an alert is sent without a database",
         _OUTBOX,
-        """            self._attempt(alert)
-        else:""",
-        """            pass
-        else:""",
+        "            self._attempt(alert)\n            return",
+        "            return",
+        _SENDING,
+    ),
+    mutant(
+        "a repeated tick of the sensor of failed runs sends nothing again",
+        _OUTBOX,
+        "if not self._log.is_delivered(alert.key):",
+        "if True:",
         _SENDING,
     ),
     mutant(

@@ -34,15 +34,16 @@ def ingest() -> None:
     refused_step()
 
 
-def a_run_fails(bank: Ticking, warehouse: Warehouse | None = None) -> None:
-    """What the daemon does when a run has failed."""
+def a_run_fails(bank: Ticking, warehouse: Warehouse | None = None, *, ticks: int = 1) -> None:
+    """What the daemon does when a run has failed; killed before the end of a tick, it repeats it."""
     result = ingest.execute_in_process(instance=bank.instance, raise_on_error=False)
     context = dg.build_run_status_sensor_context(
         FAILURE_SENSOR, result.get_run_failure_event(), bank.instance, result.dagster_run
     ).for_run_failure()
-    bank.repository.get_sensor_def(FAILURE_SENSOR)(
-        context, warehouse=warehouse or bank.resources["warehouse"]
-    )
+    for _ in range(ticks):
+        bank.repository.get_sensor_def(FAILURE_SENSOR)(
+            context, warehouse=warehouse or bank.resources["warehouse"]
+        )
 
 
 def logged(bank: Ticking) -> LoggedAlert:
@@ -58,6 +59,11 @@ def test_a_failed_run_is_alerted_and_recorded_once(bank: Ticking, receiver: Path
     assert (sent["kind"], sent["subject"], sent["key"]) == ("run_failed", "ingest 2024-01-05", alert.key)
     assert "ingest, partition 2024-01-05, failed at refused_step" in alert.text
     assert (alert.delivered_through, alert.failure) == ("command", None)
+
+
+def test_a_repeated_tick_sends_nothing_again(bank: Ticking, receiver: Path) -> None:
+    a_run_fails(bank, ticks=3)
+    assert receiver.read_text().count('"kind": "run_failed"') == 1
 
 
 def test_an_alert_on_a_failed_run_waits_for_its_receiver(bank: Ticking, receiver: Path) -> None:
