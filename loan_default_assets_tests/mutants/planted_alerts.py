@@ -4,7 +4,7 @@ from loan_default_assets_tests.mutants.mutant import ORCHESTRATION, WAREHOUSE, M
 
 _LOG = f"{WAREHOUSE}/alert_log.py"
 _OUTBOX = f"{ORCHESTRATION}/alert_outbox.py"
-_MIGRATION = "sql/016_alerts.sql"
+_MIGRATION = "sql/017_alerts.sql"
 _TABLES, _SENDING = "warehouse/test_alert_log.py", "orchestration/test_alert_outbox.py"
 
 ALERT_FAULTS: tuple[Mutant, ...] = (
