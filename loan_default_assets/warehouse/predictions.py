@@ -72,6 +72,8 @@ _ERASED = """e.subject_sha256 IN (erasure_subject('loan', delivered.loan_id),
     erasure_subject('request', delivered.request_id::text),
     erasure_subject('request', delivered.request_id || '/' || delivered.position))
 AND delivered.created_at <= e.erased_at"""
+# How often a month is created again that retention drops before its rows arrive.
+_DROPPED_MONTHS = 3
 _CREATE_MONTHS = """
 SELECT create_prediction_month(month) FROM (
     SELECT DISTINCT prediction_month(created_at) AS month FROM unnest(%s::timestamptz[]) AS created_at ORDER BY 1
@@ -193,22 +195,26 @@ class PredictionLog:
         except WarehouseError as error:
             cause = error.__context__
             code = cause.pgcode if isinstance(cause, psycopg2.Error) else None
-            if code is not None and code[:2] in ("22", "23"):
+            if code is not None and code[:2] in ("22", "23") and not _lacks_partition(cause):
                 raise RefusedPredictions(str(error)) from None
             raise
 
     def _in_their_months(
         self, append: Callable[[extensions.cursor], _Result], times: Callable[[], Sequence[Any]]
     ) -> _Result:
-        """Append in one transaction, after creating the partitions of the months if one is missing."""
-        try:
+        """Append in one transaction, after creating the partitions of the months if one is missing.
+
+        Retention may drop an old month again before the rows are in it.
+        """
+        for _ in range(_DROPPED_MONTHS):
+            try:
+                with self._database.transaction() as cursor:
+                    return append(cursor)
+            except WarehouseError as error:
+                if not _lacks_partition(error.__context__):
+                    raise
             with self._database.transaction() as cursor:
-                return append(cursor)
-        except WarehouseError as error:
-            if not _lacks_partition(error.__context__):
-                raise
-        with self._database.transaction() as cursor:
-            cursor.execute(_CREATE_MONTHS, (list(times()),))
+                cursor.execute(_CREATE_MONTHS, (list(times()),))
         with self._database.transaction() as cursor:
             return append(cursor)
 

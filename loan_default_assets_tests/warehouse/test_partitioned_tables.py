@@ -4,21 +4,24 @@ import json
 import shutil
 import uuid
 from base64 import b64encode
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg2
 import pytest
+from psycopg2 import extensions
 
 from loan_default_assets.warehouse import key_files, migrations
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.prediction_pruning import prune_months
-from loan_default_assets.warehouse.predictions import Prediction, PredictionLog
+from loan_default_assets.warehouse.predictions import Prediction, PredictionLog, RefusedPredictions
 from loan_default_assets.warehouse.registry import Registry
 from loan_default_assets.warehouse.sealed_features import seal
 from loan_default_assets.warehouse.table_sizes import table_sizes
@@ -281,6 +284,43 @@ def test_retention_drops_a_month_and_a_late_delivery_brings_it_back(database: Da
     deviations, links, rows = verified(database)
     assert not deviations, deviations.first
     assert (links, rows) == (3, 2)
+
+
+class _Retention:
+    """A database whose empty months of predictions are dropped after a transaction, the first few times."""
+
+    def __init__(self, database: Database, drops: int) -> None:
+        self.database, self.drops, self.dropped = database, drops, 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[extensions.cursor]:
+        with self.database.transaction() as cursor:
+            yield cursor
+        for month in partitions(self.database, "predictions"):
+            if self.dropped < self.drops and execute(self.database, f"SELECT count(*) FROM {month}") == [
+                (0,)
+            ]:
+                execute(self.database, f"DROP TABLE {month}")
+                self.dropped += 1
+
+
+@pytest.mark.parametrize(
+    ("drops", "stored"), [(1, True), (2, True), (9, False)], ids=["once", "twice", "always"]
+)
+def test_a_month_that_retention_drops_before_its_rows_arrive_is_created_again(
+    database: Database, drops: int, stored: bool
+) -> None:
+    retention = _Retention(database, drops)
+    log = PredictionLog(cast(Database, retention))
+    if stored:
+        log.append_lines([line(IN_MARCH)])
+        assert execute(database, "SELECT count(*) FROM predictions") == [(1,)]
+    else:
+        # The record is good: it is sent again later, and not put aside as one that PostgreSQL refuses.
+        with pytest.raises(WarehouseError) as failed:
+            log.append_lines([line(IN_MARCH)])
+        assert not isinstance(failed.value, RefusedPredictions)
+    assert retention.dropped >= min(drops, 3)
 
 
 def test_a_month_with_an_unmatured_outcome_keeps_its_partition(database: Database) -> None:
