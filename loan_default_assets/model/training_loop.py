@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from loan_default_assets.model.config import ConfigError, ModelConfig
 from loan_default_assets.model.dropout import Noise
+from loan_default_assets.model.optimizer import EagerAdamW
 
 # Share of the steps in which a one-cycle learning rate rises.
 WARM_UP_SHARE = 0.2
@@ -123,7 +124,7 @@ class OptimizerStep:
             {"params": matrices, "weight_decay": config.weight_decay},
             {"params": vectors, "weight_decay": 0.0},
         ]
-        self.optimizer = torch.optim.AdamW(groups, lr=learning_rate, fused=True)
+        self.optimizer = EagerAdamW(groups, lr=learning_rate, fused=True)
         self.schedule = (
             torch.optim.lr_scheduler.OneCycleLR(
                 self.optimizer, learning_rate, total_steps=steps, pct_start=WARM_UP_SHARE
