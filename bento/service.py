@@ -132,6 +132,8 @@ class LoanDefault:
         keep_values_out()
         restrict_new_files()
         asyncio.get_running_loop().set_exception_handler(report_loop_error)
+        # Importing makes a million objects that stay: no garbage is searched among them.
+        gc.disable()
         # Imported here because the supervisor does not need the model's libraries.
         import torch
 
@@ -146,6 +148,7 @@ class LoanDefault:
         # Otherwise every garbage collection examines all objects of torch.
         gc.collect()
         gc.freeze()
+        gc.enable()
 
     @bentoml.on_shutdown
     async def stop(self) -> None:
