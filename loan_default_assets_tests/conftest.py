@@ -1,11 +1,16 @@
 """One embedded PostgreSQL server per run (per worker under pytest-xdist), and an empty database per test."""
 
+import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
+from loan_default_assets.model import boosting, stacking
+from loan_default_assets.model.additive_fitting import Fold
+from loan_default_assets.model.stacking import stratified_folds
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests.databases import fresh_database
@@ -25,6 +30,20 @@ _NOT_DURABLE = {
     "shared_buffers": "64MB",
 }
 
+# Collecting the tests makes a million objects that stay: no garbage is searched among them.
+gc.disable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Afterwards garbage is collected again, less often than by default."""
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.set_threshold(10_000, 20, 20)
+        gc.enable()
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
@@ -36,6 +55,21 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedBankScheduling | None:
     """Which worker runs which test, of `--dist loadfile`."""
     return SharedBankScheduling(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_boosting() -> Iterator[None]:
+    """Few trees and folds: the others take a third of a small training. `model/test_stacking.py` has the product's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boosting, "MAX_ROUNDS", 40)
+        patch.setattr(stacking, "stratified_folds", _two_folds)
+        yield
+
+
+def _two_folds(outcome: np.ndarray, seed: int) -> list[Fold]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stacking, "FOLDS", 2)
+        return stratified_folds(outcome, seed)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,11 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from loan_default_assets.model import boosting, stacking
+from loan_default_assets.model.stacking import stratified_folds
+
+MAX_ROUNDS = boosting.MAX_ROUNDS
+
 
 @pytest.fixture(scope="package", autouse=True)
 def _one_thread() -> Iterator[None]:
@@ -11,3 +16,12 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def boosting_of_the_product(short_boosting: None) -> Iterator[None]:
+    """As many trees and folds as the product fits."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boosting, "MAX_ROUNDS", MAX_ROUNDS)
+        patch.setattr(stacking, "stratified_folds", stratified_folds)
+        yield

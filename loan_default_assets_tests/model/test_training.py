@@ -83,7 +83,7 @@ def test_the_process_keeps_its_own_seed_and_threads() -> None:
     expected = torch.rand(3)
     torch.manual_seed(5)
     threads = torch.get_num_threads()
-    fitted(threads=threads + 1, max_epochs=1, min_steps=1, pretrain_epochs=0)
+    fitted(threads=threads + 1, max_epochs=1, min_steps=1, pretrain_epochs=0, boosting=False, teacher=0.0)
     assert torch.get_num_threads() == threads
     assert torch.equal(torch.rand(3), expected)
 
