@@ -1,6 +1,7 @@
 """Which tests one worker of pytest-xdist runs, and how many workers there are.
 
-Files whose tests share a bank that takes seconds to train go to one worker, which trains it once.
+Files whose tests share a bank that takes seconds to train, or a service that takes seconds to start, go to one worker,
+which makes it once.
 """
 
 import os
@@ -12,14 +13,16 @@ from xdist.scheduler import LoadFileScheduling
 ROOT = Path(__file__).resolve().parents[1]
 # Fixtures of a whole session, and how a file says that it uses one, itself or by a fixture of another module. A file
 # that uses both goes with the first.
-SHARED_BANKS = {
+SHARED_FIXTURES = {
     "two_champions": re.compile(r"\btwo_champions: |\bmoved_bank\b|\brecorded_bank\b"),
     "good_bank": re.compile(r"\bgood_bank: "),
+    "reported_bank": re.compile(r"\breported_bank import bank\b"),
+    "served": re.compile(r"\bdef test_\w+\([^)]*\bserved: Served\b"),
 }
 
 
 def scope(nodeid: str) -> str:
-    """The unit that one worker runs: a file, or all files of a shared bank.
+    """The unit that one worker runs: a file, or all files of a shared fixture.
 
     Examples:
         >>> scope("loan_default_assets_tests/policy/test_promotion.py::test_one[1]")
@@ -30,7 +33,7 @@ def scope(nodeid: str) -> str:
     file = nodeid.split("::", 1)[0]
     if file not in _scopes:
         text = (ROOT / file).read_text("utf-8") if _is_test(file) else ""
-        _scopes[file] = next((bank for bank, used in SHARED_BANKS.items() if used.search(text)), file)
+        _scopes[file] = next((name for name, used in SHARED_FIXTURES.items() if used.search(text)), file)
     return _scopes[file]
 
 
@@ -41,7 +44,7 @@ def workers() -> int:
 
 
 class SharedBankScheduling(LoadFileScheduling):
-    """`--dist loadfile`, but for the files of a shared bank."""
+    """`--dist loadfile`, but for the files of a shared fixture."""
 
     def _split_scope(self, nodeid: str) -> str:
         return scope(nodeid)

@@ -21,8 +21,7 @@ from loan_default_assets.pipeline.model_report import report_figures
 from loan_default_assets.shadow_comparison import compare_shadow
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests import small_bank
-from loan_default_assets_tests.databases import fresh_database
-from loan_default_assets_tests.opened_bank import Bank, opening
+from loan_default_assets_tests.opened_bank import Bank, copied
 from loan_default_assets_tests.two_champions import serve
 
 DAY = datetime(2025, 5, 1, tzinfo=UTC)
@@ -30,12 +29,12 @@ COUNT = 300
 
 
 @pytest.fixture(scope="module")
-def bank(postgres: LocalPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+def bank(
+    good_bank: Bank, postgres: LocalPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Bank]:
     """A bank with a champion and a challenger that was not promoted."""
-    folder = tmp_path_factory.mktemp("shadowed_bank")
-    with fresh_database(postgres) as url, opening(url, folder) as opened:
+    with copied(good_bank, postgres, tmp_path_factory.mktemp("shadowed_bank")) as opened:
         made = opened()
-        made.run()
         retrain(made.session, made.instance)
         yield made
 

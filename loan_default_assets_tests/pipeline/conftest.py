@@ -8,6 +8,9 @@ import pytest
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests.databases import fresh_database
 from loan_default_assets_tests.pipeline.bank_steps import BankSteps
+from loan_default_assets_tests.pipeline.reported_bank import reported_bank
+
+__all__ = ["bank_with_features", "reported_bank", "steps"]
 
 
 @pytest.fixture

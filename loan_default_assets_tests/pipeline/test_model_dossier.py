@@ -24,7 +24,7 @@ from loan_default_assets.reports.rendering.dossier_page import dossier_page
 from loan_default_assets.reports.rendering.dossier_template import dossier_template
 from loan_default_assets.warehouse.predictions import PredictionLog
 from loan_default_assets_tests.pipeline.bank_steps import BankSteps
-from loan_default_assets_tests.pipeline.test_model_report import bank, newest
+from loan_default_assets_tests.pipeline.reported_bank import bank, newest
 from loan_default_assets_tests.pipeline.test_validation_workbook import served_predictions
 
 __all__ = ["bank", "newest"]

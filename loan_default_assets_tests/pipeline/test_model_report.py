@@ -4,7 +4,6 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,40 +18,17 @@ from loan_default_assets.pipeline.evaluated_version import usable_predictor
 from loan_default_assets.pipeline.model_report import report_figures, write_report, write_report_or_warn
 from loan_default_assets.pipeline.pipeline_errors import NoModelError
 from loan_default_assets.pipeline.report_rows import _grouping, report_rows
-from loan_default_assets.pipeline.training_settings import TrainingAttempt
 from loan_default_assets.report_files import ReportFileError, find_report, read_report
 from loan_default_assets.reports.figures.model_facts import Omitted
 from loan_default_assets.reports.figures.report_figures import ReportFigures
 from loan_default_assets.reports.rendering.blocks import Figures, Number, Table
 from loan_default_assets.reports.rendering.html_page import render, sections
-from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
-from loan_default_assets_tests.databases import fresh_database
 from loan_default_assets_tests.pipeline.bank_steps import LOG, BankSteps
+from loan_default_assets_tests.pipeline.reported_bank import bank, newest
+
+__all__ = ["bank", "newest"]
 
 NUMBER = re.compile(r'<data value="([^"]+)">')
-
-
-@pytest.fixture(scope="module")
-def bank(postgres: LocalPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BankSteps]:
-    """A bank with two evaluated models; the second was compared with the first. Its branch is protected."""
-    changes = {"protected": ["branch"], "segments": ["purpose"], "economics": {"lgd": 0.6, "margin": 0.1}}
-    with fresh_database(postgres) as url:
-        bank = BankSteps.open(tmp_path_factory.mktemp("reported_bank"), url, **changes)
-        bank.load()
-        bank.features()
-        bank.pretrain()
-        for number in (1, 2):
-            bank.train(TrainingAttempt(number, "full", number))
-            bank.evaluate()
-            bank.decide()
-        yield bank
-
-
-@pytest.fixture(scope="module")
-def newest(bank: BankSteps) -> str:
-    """The version that was compared with the champion before it."""
-    evaluations = [each.evaluation for each in bank.evaluations.history() if each.evaluation.compared_with]
-    return evaluations[-1].model_version
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,8 @@ from loan_default_assets.reports.rendering.blocks import Number
 from loan_default_assets.reports.rendering.html_page import render, sections
 from loan_default_assets.warehouse.predictions import Prediction, PredictionLog
 from loan_default_assets_tests.pipeline.bank_steps import BankSteps
-from loan_default_assets_tests.pipeline.test_model_report import NUMBER, bank, newest
+from loan_default_assets_tests.pipeline.reported_bank import bank, newest
+from loan_default_assets_tests.pipeline.test_model_report import NUMBER
 from loan_default_assets_tests.reports.test_workbook_file import SHOWN, cells, rounded, tables
 
 __all__ = ["bank", "newest"]
