@@ -98,9 +98,11 @@ def _check_refused_rows(case: Case, journey: Journey, folder: Path, database: Da
 
 def _check_same(way: str, expected: pd.DataFrame, found: pd.DataFrame) -> None:
     assert len(found) == len(expected)
+    assert expected.index.is_unique
     for column in expected.columns:
-        for row, value in expected[column].items():
-            other = found[column][row]
+        others = found[column].to_dict()
+        for row, value in expected[column].to_dict().items():
+            other = others[row]
             assert same(value, other), f"by {way}, {column}, row {row}: {other!r} is not {value!r}"
 
 

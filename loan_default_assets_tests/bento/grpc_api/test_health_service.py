@@ -1,7 +1,7 @@
 """`Watch` of the health service: the status at once, its changes, and its end with the service."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from bento.grpc_api.health_service import MOST_WATCHES
-from loan_default_assets_tests.bento.served_process import Served
+from loan_default_assets_tests.bento.served_process import Served, service
 from loan_default_assets_tests.bento.tiny_models import ServedBank
 
 STATUS = health_pb2.HealthCheckResponse
@@ -35,21 +35,38 @@ def test_watch_writes_the_status_at_once(served: Served, name: str, status: Any)
         call.cancel()
 
 
-def test_watch_writes_a_change(make_bank: Callable[[], ServedBank], serve: Callable[..., Any]) -> None:
-    bank = make_bank()
-    with serve(bank) as served, grpc.insecure_channel(served.grpc) as channel:
+@pytest.fixture(scope="module")
+def without_champion(
+    make_bank: Callable[[], ServedBank], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[ServedBank, Served]]:
+    """A bank and its service; a test that promotes a champion retires it."""
+    bank, home = make_bank(), tmp_path_factory.mktemp("without_champion")
+    with service(home, portfolio=bank.portfolio_file, database_url=bank.url) as started:
+        yield bank, started
+
+
+def retire(bank: ServedBank) -> None:
+    with bank.database.transaction() as cursor:
+        cursor.execute("UPDATE model_metadata SET status = 'retired' WHERE status = 'champion'")
+
+
+def test_watch_writes_a_change(without_champion: tuple[ServedBank, Served]) -> None:
+    bank, served = without_champion
+    with grpc.insecure_channel(served.grpc) as channel:
         first, second = watch(channel), watch(channel)
         assert {next(first).status, next(second).status} == {STATUS.NOT_SERVING}
         first.cancel()
         bank.promote(bank.register(0))
         assert next(second).status == STATUS.SERVING
+        retire(bank)
+        assert next(second).status == STATUS.NOT_SERVING
 
 
-def test_a_watch_follows_the_champion(make_bank: Callable[[], ServedBank], serve: Callable[..., Any]) -> None:
-    bank = make_bank()
+def test_a_watch_follows_the_champion(without_champion: tuple[ServedBank, Served]) -> None:
+    bank, served = without_champion
     unloadable, loadable = bank.register(1), bank.register(2)
     next((bank.root / unloadable.version).glob("*.safetensors")).unlink()
-    with serve(bank) as served, grpc.insecure_channel(served.grpc) as channel:
+    with grpc.insecure_channel(served.grpc) as channel:
         stub, stream = health_pb2_grpc.HealthStub(channel), watch(channel)
         assert next(stream).status == STATUS.NOT_SERVING
         bank.promote(unloadable)
@@ -58,8 +75,7 @@ def test_a_watch_follows_the_champion(make_bank: Callable[[], ServedBank], serve
         for record in (loadable, bank.register(3)):
             bank.promote(record)
             assert next(stream).status == STATUS.SERVING
-            with bank.database.transaction() as cursor:
-                cursor.execute("UPDATE model_metadata SET status = 'retired' WHERE status = 'champion'")
+            retire(bank)
             assert next(stream).status == STATUS.NOT_SERVING
         stream.cancel()
 

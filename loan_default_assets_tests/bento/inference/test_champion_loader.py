@@ -28,6 +28,8 @@ from loan_default_assets_tests.bento.small_portfolio import request
 from loan_default_assets_tests.bento.tiny_models import ServedBank
 
 BODY = request(reasons="none")
+# Some hundred requests per second, which leave time to the processes that load models.
+PAUSE_SECONDS = 0.005
 
 
 @dataclass
@@ -41,7 +43,7 @@ class Load:
 
     def http(self) -> None:
         with httpx.Client(base_url=self.served.http, timeout=30) as client:
-            while not self.stopped.is_set():
+            while not self.stopped.wait(PAUSE_SECONDS):
                 response = client.post("/predict", json=BODY)
                 if response.status_code != 200:
                     self.failures.append(f"HTTP {response.status_code}: {response.text}")
@@ -52,7 +54,7 @@ class Load:
     def grpc(self) -> None:
         with grpc.insecure_channel(self.served.grpc) as channel:
             stub = pb_grpc.LoanDefaultStub(channel)
-            while not self.stopped.is_set():
+            while not self.stopped.wait(PAUSE_SECONDS):
                 try:
                     prediction = stub.Predict(message(BODY), timeout=30)
                 except grpc.RpcError as error:
