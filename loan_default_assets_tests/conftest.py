@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loan_default_assets.model import boosting, stacking
+from loan_default_assets.model import boosting, stacking, symmetric_boosting
 from loan_default_assets.model.additive_fitting import Fold
 from loan_default_assets.model.stacking import stratified_folds
 from loan_default_assets.warehouse.database import Database
@@ -62,6 +62,7 @@ def short_boosting() -> Iterator[None]:
     """Few trees and folds: the others take a third of a small training. `model/test_stacking.py` has the product's."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(boosting, "MAX_ROUNDS", 40)
+        patch.setattr(symmetric_boosting, "MAX_ROUNDS", 40)
         patch.setattr(stacking, "stratified_folds", _two_folds)
         yield
 
