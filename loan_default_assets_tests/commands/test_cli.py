@@ -44,7 +44,7 @@ def test_prune_deletes_nothing_by_default(invoke: Invoke) -> None:
     for arguments in (("prune",), ("prune", "--apply", "--unmatured")):
         result = invoke(*arguments)
         assert result.exit_code == 0, result.output
-        assert result.output.count("all are kept: RETENTION_") == 6
+        assert result.output.count("all are kept: RETENTION_") == 7
 
 
 @pytest.mark.parametrize(

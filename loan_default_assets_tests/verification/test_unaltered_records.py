@@ -241,13 +241,16 @@ def test_signatures_are_checked(recorded_bank: RecordedBank) -> None:
 
         # The encoder.
         assert verified().counts == {"signature": 1}
+        newest = "(SELECT max(id) FROM champion_decisions)"
         rows = recorded_bank.alter(
-            "SELECT id, action, decided_by, key_id FROM champion_decisions ORDER BY id DESC LIMIT 1"
+            f"SELECT action, decided_by, key_id FROM champion_decisions WHERE id = {newest}"
         )
-        assert rows == [(4, "rolled back", "ada", "key 1")]
-        recorded_bank.alter("UPDATE champion_decisions SET signature = 'forged' WHERE id = 4")
+        assert rows == [("rolled back", "ada", "key 1")]
+        recorded_bank.alter(f"UPDATE champion_decisions SET signature = 'forged' WHERE id = {newest}")
         assert verified().counts == {"signature": 2}
-        recorded_bank.alter("UPDATE champion_decisions SET signature = NULL, key_id = NULL WHERE id = 4")
+        recorded_bank.alter(
+            f"UPDATE champion_decisions SET signature = NULL, key_id = NULL WHERE id = {newest}"
+        )
         assert verified().counts == {"signature": 2}
 
 
