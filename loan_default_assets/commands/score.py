@@ -101,16 +101,24 @@ def score(session: Session, file: str, output: TextIO, *, today: date | None = N
 def _violations(portfolio: Portfolio, file: str, today: date) -> list[Violation]:
     """What is wrong with the applications, loan ids that occur in several batches included."""
     found: list[Violation] = []
-    hashes = [np.empty(0, np.uint64)]
+    hashes: list[np.ndarray] = []
     for frame in application_batches(portfolio, file):
         found += application_violations(portfolio, frame, today)
         hashes.append(pd.util.hash_array(frame["loan_id"].to_numpy()))
-    again = pd.Series(np.concatenate(hashes)).duplicated(keep=False).to_numpy()
     # Within a batch the schema has found them; equal hashes of different loan ids do not occur in practice.
-    if again.any() and len(hashes) > 2:
+    if len(hashes) > 1 and len(again := _repeated(hashes)):
         found = [violation for violation in found if violation.check != UNIQUE]
-        found.append(unique_violation(np.flatnonzero(again) + 1))
+        found.append(unique_violation(again + 1))
     return merged(found)
+
+
+def _repeated(hashes: list[np.ndarray]) -> np.ndarray:
+    """Positions of the hashes that occur more than once; the list is emptied, so that memory stays low."""
+    together = np.concatenate(hashes)
+    hashes.clear()
+    ordered = np.sort(together)
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    return np.flatnonzero(np.isin(together, twice)) if len(twice) else np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
