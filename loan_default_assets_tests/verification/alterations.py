@@ -368,7 +368,7 @@ ALTERATIONS = {
         "decision",
         "champion_decisions",
         "the decision was altered",
-        decision("UPDATE champion_decisions SET verdict = 'provisional'"),
+        decision("UPDATE champion_decisions SET verdict = 'provisional'", "verdict <> 'provisional'"),
     ),
     "a deleted decision": Alteration(
         "chain",
