@@ -17,7 +17,7 @@ def test_a_training_does_not_import_the_compiler(monkeypatch: pytest.MonkeyPatch
         # What torch keeps of the compiler after a first call.
         monkeypatch.delattr(function.__wrapped__, "__dynamo_disable", raising=False)
     layer = torch.nn.Linear(3, 1)
-    step = OptimizerStep([layer], RATE, ModelConfig(), steps=50)
+    step = OptimizerStep([layer], RATE, ModelConfig(schedule="one_cycle"), steps=50)
     losses = [step(layer(torch.ones(2, 3)).square().mean()) for _ in range(3)]
     assert losses[0] > losses[2]
 
