@@ -302,7 +302,9 @@ ALTERATIONS = {
         "decision",
         "model_metadata",
         "expected verdict",
-        _model_column("verdict = 'provisional'", "status IN ('champion', 'retired')"),
+        _model_column(
+            "verdict = 'provisional'", "status IN ('champion', 'retired') AND verdict <> 'provisional'"
+        ),
     ),
     "the status of a model": Alteration(
         "decision",
