@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from loan_default_assets.model.boosted_trees import MAX_CODES, BoostedTrees
-from loan_default_assets.model.boosting import MAX_ROUNDS, FittedBoosting
+from loan_default_assets.model.boosting import MAX_ROUNDS, FittedBoosting, rounds_on_all_rows
 from loan_default_assets.model.encoding import EncodedRows
 from loan_default_assets.model.symmetric_trees import DEPTH, Binning, SymmetricTrees, fit_symmetric
 from loan_default_assets.model.target_statistics import fit_statistics
@@ -51,24 +50,16 @@ def fit_symmetric_boosting(
         if found is not None:
             best.append(found.rounds)
             log_odds[held_out] = found.log_odds
-    # All rows carry a little more trees than four fifths of them.
-    rounds = max(round(1.1 * float(np.mean(best))), 1) if best else MAX_ROUNDS // 6
     table = _BinnedTable(numerical, codes, outcome, cardinalities, seed)
-    trees, _ = fit_symmetric(table.fitted, outcome, rounds, seed)
+    trees, _ = fit_symmetric(table.fitted, outcome, rounds_on_all_rows(best, MAX_ROUNDS), seed)
     return FittedBoosting(_arrays(trees, table), log_odds)
 
 
-@dataclass(frozen=True)
-class _Ranks:
-    """Codes of one feature in the order of their smoothed default rates: (K,) int64 rank of each code."""
-
-    rank: np.ndarray
-
-    @classmethod
-    def fit(cls, codes: np.ndarray, outcome: np.ndarray, size: int) -> _Ranks:
-        count = np.bincount(codes, minlength=size)
-        rate = (np.bincount(codes, outcome, size) + PRIOR_ROWS * outcome.mean()) / (count + PRIOR_ROWS)
-        return cls(np.argsort(np.argsort(rate, kind="stable"), kind="stable"))
+def _ranks(codes: np.ndarray, outcome: np.ndarray, size: int) -> np.ndarray:
+    """(size,) int64 ranks of the codes of one feature in the order of their smoothed default rates."""
+    count = np.bincount(codes, minlength=size)
+    rate = (np.bincount(codes, outcome, size) + PRIOR_ROWS * outcome.mean()) / (count + PRIOR_ROWS)
+    return np.argsort(np.argsort(rate, kind="stable"), kind="stable")
 
 
 class _BinnedTable:
@@ -85,7 +76,7 @@ class _BinnedTable:
         self.statistics, cells = fit_statistics(codes, outcome, cardinalities, seed)
         self.numerical = numerical.shape[1]
         self.ranks = [
-            _Ranks.fit(codes[:, column], outcome, size)
+            _ranks(codes[:, column], outcome, size)
             if size <= MAX_CODES and not self.statistics.replaced()[column]
             else None
             for column, size in enumerate(cardinalities)
@@ -102,7 +93,7 @@ class _BinnedTable:
         cells = cells.copy()
         for column, ranks in enumerate(self.ranks):
             if ranks is not None:
-                cells[:, column] = ranks.rank[codes[:, column]]
+                cells[:, column] = ranks[codes[:, column]]
         return np.concatenate([numerical, cells], axis=1)
 
 
@@ -123,7 +114,7 @@ def _arrays(trees: SymmetricTrees, table: _BinnedTable) -> BoostedTrees:
             threshold[place] = edge
         else:
             goes_left = np.zeros(MAX_CODES, bool)
-            goes_left[: len(ranks.rank)] = ranks.rank <= edge
+            goes_left[: len(ranks)] = ranks <= edge
             split_codes[place] = len(codes_left)
             codes_left.append(goes_left)
 
