@@ -56,6 +56,21 @@ def test_what_the_trees_learn_is_in_their_arrays(name: str) -> None:
     )
 
 
+def test_the_arrays_score_as_the_fitted_trees_do() -> None:
+    (numerical, _), (later, _) = _rows(800), _rows(300, seed=1)
+    outcome = np.isnan(numerical[:, 1]) | (numerical[:, 0] > 0.5)
+    later[:3] = [[np.nan] * 3, [-99] * 3, [99] * 3]
+    none = np.zeros((800, 0), np.int64)
+    arrays = fit_symmetric_boosting(_encoded(numerical, none), outcome, (), [], seed=0).trees
+    binning = Binning(numerical)
+    trees, _ = fit_symmetric(binning.apply(numerical), outcome, len(arrays.roots), seed=0)
+    bins, expected = binning.apply(later), np.full(300, trees.base)
+    for feature, split, value in zip(trees.feature, trees.split, trees.value, strict=True):
+        goes_right = (bins[:, feature] > split).astype(np.int64)
+        expected += value[goes_right @ (1 << np.arange(len(split))[::-1])]
+    np.testing.assert_allclose(arrays.logits(_encoded(later, none[:300])), expected, atol=1e-12)
+
+
 def test_without_a_signal_no_row_is_known_out_of_fold() -> None:
     numerical, codes = _rows(1500)
     outcome = np.random.default_rng(5).random(1500) < 0.4
