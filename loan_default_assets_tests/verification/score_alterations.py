@@ -138,7 +138,7 @@ BATCH_ALTERATIONS = {
     ),
     "an erased loan that is back": _batch(
         "CREATE TABLE kept AS SELECT * FROM scored_loans WHERE (loan)",
-        "UPDATE kept SET loan_id = '000-000'",
+        "UPDATE kept SET loan_id = '000-004'",
         "INSERT INTO scored_loans SELECT * FROM kept",
         partition=SCORED[1],
     ),
