@@ -88,7 +88,7 @@ class ModelConfig:
     boosting: bool = True
     teacher: float = 0.5
     weight_average: float = 0.99
-    schedule: Literal["constant", "one_cycle"] = "one_cycle"
+    schedule: Literal["constant", "one_cycle"] = "constant"
     batch_size: int = 0
     learning_rate: float = 0.0
     weight_decay: float = 1e-5

@@ -34,7 +34,7 @@ def wide(count: int, seed: int) -> Rows:
 
 @pytest.fixture(scope="module")
 def model() -> FittedModel:
-    config = tiny(max_epochs=4, min_steps=40, learning_rate=5e-3, members=3, teacher=0.0, boosting=False)
+    config = tiny(max_epochs=4, min_steps=40, learning_rate=1e-3, members=3, teacher=0.0, boosting=False)
     train = wide(400, seed=0)
     fitted = fit(pretrained(train, config), train, wide(300, seed=1), config)
     rows = fitted.encoding.transform(train.numerical, train.categorical)
