@@ -41,7 +41,7 @@ def doctor(portfolio: str | None, source: str | None) -> None:
 @verb
 def hash_password() -> None:
     """Ask for a password and print its hash, for DAGSTER_UI_PASSWORD in place of the password itself."""
-    from loan_default_assets.commands.session import CommandError
+    from loan_default_assets.commands.command_errors import CommandError
     from loan_default_assets.orchestration.ui import passwords
 
     password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from loan_default_assets.policy.promotion import PromotionLimits
+from loan_default_assets.policy.promotion_figures import PromotionLimits
 from loan_default_assets.policy.state import Limits
 from loan_default_assets.settings import Settings
 

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from loan_default_assets.assets.metadata import add_partition_metadata, scored_partition, whole_table
-from loan_default_assets.engines.task_engine import engine_of
+from loan_default_assets.engines.engine_choice import engine_of
 from loan_default_assets.object_store.artifact_cache import artifact_cache
 from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.data_versions import rows_version

@@ -4,9 +4,10 @@ from datetime import date
 
 import dagster as dg
 
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.materialize import materialize
 from loan_default_assets.commands.run import Outcome, fingerprint
-from loan_default_assets.commands.session import CommandError, Session, definitions
+from loan_default_assets.commands.session import Session, definitions
 from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.partitions import completed_keys
 from loan_default_assets.warehouse.table_hashes import TABLES

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bento.prediction_log.spool_erasure import FILES
 from loan_default_assets.commands import backup_archive
-from loan_default_assets.commands.session import CommandError
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.model import artifact_files
 from loan_default_assets.model.artifact_store import ArtifactStore
 from loan_default_assets.portfolio.spec import Portfolio, library_names, load

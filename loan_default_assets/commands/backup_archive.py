@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from loan_default_assets.commands.session import CommandError
+from loan_default_assets.commands.command_errors import CommandError
 
 SUMS, DETAILS, DUMP, MODELS, SPOOL, PORTFOLIO, PUBLIC_KEYS, KEYS, ERASURES = (
     "SHA256SUMS",

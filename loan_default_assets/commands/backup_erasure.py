@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bento.prediction_log.spool_erasure import FILES, rewrite_lines
 from loan_default_assets.commands import backup_archive, erasure_file
-from loan_default_assets.commands.session import CommandError
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.warehouse import key_files
 from loan_default_assets.warehouse.erasures import Erasure
 from loan_default_assets.warehouse.record_lines import ErasedSubject, erased_line

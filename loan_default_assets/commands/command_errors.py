@@ -10,6 +10,10 @@ import click
 from loan_default_assets import interrupts
 
 
+class CommandError(Exception):
+    """The user can fix it: the text says what is wrong, where, and what to run next."""
+
+
 def verb(function: Callable[..., Any]) -> Callable[..., Any]:
     """Errors end with one line and exit code 1; with --debug on a terminal, with their traceback."""
 
@@ -24,7 +28,6 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
     def reported(*args: Any, **kwargs: Any) -> Any:
         from pydantic import ValidationError
 
-        from loan_default_assets.commands.session import CommandError
         from loan_default_assets.engines.task_engine import EngineError
         from loan_default_assets.error_outline import outline
         from loan_default_assets.model.artifact_files import ArtifactError, ArtifactRootError

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from bento.prediction_log.spool_erasure import FILES, rewrite_files
 from loan_default_assets.commands.backup_erasure import BackupErasure, erase_in_backup, find_in_backup
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.service_status import elsewhere
-from loan_default_assets.commands.session import CommandError, Session
+from loan_default_assets.commands.session import Session
 from loan_default_assets.warehouse import erasures
 from loan_default_assets.warehouse.erasures import ErasureCounts
 from loan_default_assets.warehouse.record_lines import ErasedSubject, erased_line

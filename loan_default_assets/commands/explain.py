@@ -3,7 +3,8 @@
 import uuid
 from collections.abc import Sequence
 
-from loan_default_assets.commands.session import CommandError, Session
+from loan_default_assets.commands.command_errors import CommandError
+from loan_default_assets.commands.session import Session
 from loan_default_assets.decisions.corrections import CorrectionError, checked_value, correctable
 from loan_default_assets.decisions.explain_decision import (
     ExplanationInputs,

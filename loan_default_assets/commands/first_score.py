@@ -11,8 +11,9 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.log_rotation import rotate
-from loan_default_assets.commands.session import CommandError, Session, environment
+from loan_default_assets.commands.session import Session, environment
 from loan_default_assets.ports import free_port
 from loan_default_assets.settings import Settings
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from loan_default_assets.commands.session import CommandError
+from loan_default_assets.commands.command_errors import CommandError
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.draft_evidence import find_evidence
 from loan_default_assets.commands.draft_refinement import (
     with_ordered_codes,
@@ -12,7 +13,6 @@ from loan_default_assets.commands.draft_refinement import (
     without_ratios,
 )
 from loan_default_assets.commands.draft_report import draft_report
-from loan_default_assets.commands.session import CommandError
 from loan_default_assets.portfolio.profiling.column_profiles import FileProfile, profile_file
 from loan_default_assets.portfolio.profiling.draft_completion import complete_draft
 from loan_default_assets.portfolio.profiling.draft_yaml import draft_yaml

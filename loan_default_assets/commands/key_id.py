@@ -1,7 +1,7 @@
 """`key-id`: under which name the records show what was done with an API key."""
 
 from bento.access.api_keys import SHORTEST_KEY, key_id
-from loan_default_assets.commands.session import CommandError
+from loan_default_assets.commands.command_errors import CommandError
 
 
 def recorded_name(key: str) -> str:

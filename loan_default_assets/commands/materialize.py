@@ -5,7 +5,8 @@ from typing import Any
 
 import dagster as dg
 
-from loan_default_assets.commands.session import CommandError, Session
+from loan_default_assets.commands.command_errors import CommandError
+from loan_default_assets.commands.session import Session
 from loan_default_assets.orchestration import run_tracking
 from loan_default_assets.orchestration.dagster_internals import (
     ASSET_PARTITION_RANGE_END_TAG,

@@ -13,8 +13,8 @@ from typing import Any
 
 from loan_default_assets.commands import backup_archive, erasure_file
 from loan_default_assets.commands.backup import spooled_files
+from loan_default_assets.commands.dagster_home import instance_of
 from loan_default_assets.commands.home_lock import home_lock
-from loan_default_assets.commands.session import instance_of
 from loan_default_assets.orchestration import run_tracking
 from loan_default_assets.private_files import make_private_folders
 from loan_default_assets.settings import Settings

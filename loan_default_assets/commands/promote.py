@@ -1,6 +1,7 @@
 """`promote`, `approve`, `decline` and `rollback`: people choose the champion; one transaction each."""
 
-from loan_default_assets.commands.session import CommandError, Session
+from loan_default_assets.commands.command_errors import CommandError
+from loan_default_assets.commands.session import Session
 from loan_default_assets.commands.shadow import shadow_evidence, was_shadow
 from loan_default_assets.model.artifact_store import ArtifactCheck
 from loan_default_assets.policy.promotion import PROMOTING

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from bento.operations.bento_pruning import delete_packaged, packaged_versions
-from loan_default_assets.commands.session import CommandError, Session
+from loan_default_assets.commands.command_errors import CommandError
+from loan_default_assets.commands.session import Session
 from loan_default_assets.commands.sizes import size_text
 from loan_default_assets.orchestration.retention import BENTOS, PrunedKind, Retention
 from loan_default_assets.pipeline.prune_models import folder_bytes

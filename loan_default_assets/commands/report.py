@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from loan_default_assets.commands.session import CommandError, Session
+from loan_default_assets.commands.command_errors import CommandError
+from loan_default_assets.commands.session import Session
 from loan_default_assets.limits import split_limits
 from loan_default_assets.pipeline.evaluated_version import ReportInputs
 from loan_default_assets.pipeline.model_dossier import dossier_facts

@@ -10,8 +10,9 @@ from typing import Any
 from bento.prediction_log import file_locks
 from loan_default_assets.commands import backup_archive, pending_restore
 from loan_default_assets.commands.backup import spooled_files
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.home_lock import home_lock
-from loan_default_assets.commands.session import CommandError, open_session
+from loan_default_assets.commands.session import open_session
 from loan_default_assets.commands.status import champion_lines, status
 from loan_default_assets.model import artifact_files
 from loan_default_assets.object_store.artifact_cache import artifact_cache

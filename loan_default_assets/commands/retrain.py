@@ -2,8 +2,9 @@
 
 import dagster as dg
 
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.materialize import materialize
-from loan_default_assets.commands.session import CommandError, Session, definitions
+from loan_default_assets.commands.session import Session, definitions
 from loan_default_assets.commands.status import retraining_action
 from loan_default_assets.orchestration import run_tracking, sensors
 

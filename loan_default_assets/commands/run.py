@@ -6,10 +6,11 @@ from datetime import date
 
 import dagster as dg
 
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.materialize import materialize
 from loan_default_assets.commands.plan_report import plan_text, training_text
 from loan_default_assets.commands.run_progress import RunProgress
-from loan_default_assets.commands.session import CommandError, Session, definitions
+from loan_default_assets.commands.session import Session, definitions
 from loan_default_assets.limits import split_limits
 from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.partitions import completed_keys

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from loan_default_assets.commands.session import CommandError
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.portfolio import spec
 from loan_default_assets.portfolio.synthetic.generator import generate_partition
 

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from bento.packaging import NEEDED
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.model_bill import model_bill
-from loan_default_assets.commands.session import CommandError, Session
+from loan_default_assets.commands.session import Session
 from loan_default_assets.model.artifact_files import read
 from loan_default_assets.warehouse.registry import ModelRecord, RegistryError
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 import pandas as pd
 
-from loan_default_assets.commands.session import CommandError, Session
+from loan_default_assets.commands.command_errors import CommandError
+from loan_default_assets.commands.session import Session
 from loan_default_assets.commands.spreadsheet_cells import neutral
 from loan_default_assets.pipeline.model_storage import load_predictor
 from loan_default_assets.portfolio.checks.pandera_schema import application_violations

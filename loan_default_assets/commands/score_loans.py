@@ -4,8 +4,9 @@ from datetime import date
 
 import dagster as dg
 
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.materialize import materialize
-from loan_default_assets.commands.session import CommandError, Session, definitions
+from loan_default_assets.commands.session import Session, definitions
 from loan_default_assets.orchestration import jobs
 
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from loan_default_assets.commands.session import CommandError
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres, ServerError
 
 # After four waits of 2, 4, 8 and 16 s the cause is not one that passes.

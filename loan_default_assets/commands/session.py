@@ -1,21 +1,19 @@
 """What every command works with: settings, portfolio, database and the Dagster instance."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import dagster as dg
 
+from loan_default_assets.commands import pending_restore
+from loan_default_assets.commands.dagster_home import environment_of, instance_of
 from loan_default_assets.definitions import build_definitions
 from loan_default_assets.interrupts import unwind_from_here
 from loan_default_assets.limits import decision_policy
 from loan_default_assets.model.artifact_store import ArtifactStore
-from loan_default_assets.orchestration import former_names, jobs
 from loan_default_assets.orchestration.partitions import with_history
-from loan_default_assets.orchestration.ray_launcher import launcher_section
 from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.private_files import prepare_home
 from loan_default_assets.settings import Settings
@@ -28,12 +26,6 @@ from loan_default_assets.warehouse.oversight import OversightLog
 from loan_default_assets.warehouse.predictions import PredictionLog
 from loan_default_assets.warehouse.promotions import Promotions
 from loan_default_assets.warehouse.registry import Registry
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-class CommandError(Exception):
-    """The user can fix it: the text says what is wrong, where, and what to run next."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +81,6 @@ def open_session(settings: Settings) -> Iterator[Session]:
 
     Raises: PortfolioError, WarehouseError, CommandError while a restore runs.
     """
-    from loan_default_assets.commands import pending_restore
-
     portfolio = load(settings.portfolio, source=settings.loan_source)
     unwind_from_here()
     prepare_home(settings.home)
@@ -105,40 +95,13 @@ def open_session(settings: Settings) -> Iterator[Session]:
 
 def environment(session: Session) -> dict[str, str]:
     """The environment variables that a Dagster process of this session needs."""
-    return _environment_of(session.settings, session.url)
-
-
-def _environment_of(settings: Settings, url: str) -> dict[str, str]:
-    found = {
-        "DATABASE_URL": url,
-        "DAGSTER_HOME": str(settings.home / "dagster"),
-        "PORTFOLIO": settings.portfolio,
-        "LOAN_DEFAULT_HOME": str(settings.home),
-    }
-    if settings.loan_source:
-        found["LOAN_SOURCE"] = settings.loan_source
-    return found
+    return environment_of(session.settings, session.url)
 
 
 @contextmanager
 def dagster_instance(session: Session) -> Iterator[dg.DagsterInstance]:
     """The instance that the UI opens too, configured by the `dagster.yaml` of the project's root."""
     with instance_of(session.settings, session.url) as instance:
-        yield instance
-
-
-@contextmanager
-def instance_of(settings: Settings, url: str) -> Iterator[dg.DagsterInstance]:
-    """The instance of a home and a database, also where no portfolio is open."""
-    os.environ.update(_environment_of(settings, url))
-    home = Path(os.environ["DAGSTER_HOME"])
-    home.mkdir(parents=True, exist_ok=True)
-    described = (ROOT / "dagster.yaml").read_text() + launcher_section(settings)
-    if not (home / "dagster.yaml").exists() or (home / "dagster.yaml").read_text() != described:
-        (home / "dagster.yaml").write_text(described)
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        jobs.limit_pools(instance)
-        former_names.carry_over(instance)
         yield instance
 
 

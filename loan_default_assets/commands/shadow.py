@@ -1,6 +1,7 @@
 """`shadow`: how a shadow compares with the champion, and the signature that it may need."""
 
-from loan_default_assets.commands.session import CommandError, Session
+from loan_default_assets.commands.command_errors import CommandError
+from loan_default_assets.commands.session import Session
 from loan_default_assets.shadow_comparison import compare_shadow, comparison_lines
 from loan_default_assets.shadow_state import shadow_lines, shadow_state
 from loan_default_assets.signing.signed_models import model_signer

@@ -4,8 +4,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from loan_default_assets.commands.session import CommandError, Session
-from loan_default_assets.engines.task_engine import engine_of
+from loan_default_assets.commands.command_errors import CommandError
+from loan_default_assets.commands.session import Session
+from loan_default_assets.engines.engine_choice import engine_of
 from loan_default_assets.limits import split_limits
 from loan_default_assets.pipeline.pipeline_errors import PipelineError
 from loan_default_assets.pipeline.training_settings import model_config

@@ -13,17 +13,12 @@ from types import FrameType
 import httpx
 
 from loan_default_assets.commands import child_processes
+from loan_default_assets.commands.command_errors import CommandError
+from loan_default_assets.commands.dagster_home import ROOT
 from loan_default_assets.commands.home_lock import home_lock
 from loan_default_assets.commands.log_rotation import rotate
 from loan_default_assets.commands.server_watch import ServerWatch
-from loan_default_assets.commands.session import (
-    ROOT,
-    CommandError,
-    Session,
-    dagster_instance,
-    environment,
-    open_session,
-)
+from loan_default_assets.commands.session import Session, dagster_instance, environment, open_session
 from loan_default_assets.orchestration import run_tracking
 from loan_default_assets.orchestration.dagster_internals import DAEMON_MODULE
 from loan_default_assets.orchestration.ui.access_rules import UiAccessError, access_rules

@@ -4,7 +4,8 @@ import uuid
 from dataclasses import replace
 from pathlib import Path
 
-from loan_default_assets.commands.session import CommandError, Session
+from loan_default_assets.commands.command_errors import CommandError
+from loan_default_assets.commands.session import Session
 from loan_default_assets.limits import split_limits
 from loan_default_assets.model.artifact_files import ArtifactError
 from loan_default_assets.pipeline.deviations import Deviations

@@ -1,4 +1,4 @@
-"""What a step may ask of an engine, the engine of one process, and the choice by the setting ENGINE.
+"""What a step may ask of an engine, and the engine of one process.
 
 What is given to an engine are plain functions, named in a module, with arrays or frozen dataclasses as arguments.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from importlib.util import find_spec
 from typing import Any, Protocol, TypeVar
 
 Shared = TypeVar("Shared")
@@ -95,28 +94,3 @@ class LocalEngine:
 
 
 LOCAL = LocalEngine()
-
-
-def engine_of(name: str) -> TaskEngine:
-    """The engine of the setting ENGINE; it connects when it gets its first call.
-
-    Args:
-        name: `local`, `ray`, or `ray://host:port`.
-
-    Raises:
-        EngineError: Ray is not installed.
-
-    Examples:
-        >>> engine_of("local").workers()
-        1
-    """
-    if name == "local":
-        return LOCAL
-    if find_spec("ray") is None:
-        raise EngineError(
-            f"ENGINE={name} needs Ray, which is not installed\n"
-            "Next: pip install 'loan-default-assets[ray]', or ENGINE=local"
-        )
-    from loan_default_assets.engines.ray_engine import RayEngine
-
-    return RayEngine(None if name == "ray" else name)

@@ -3,7 +3,7 @@
 import dagster as dg
 from pydantic import Field
 
-from loan_default_assets.engines.task_engine import engine_of
+from loan_default_assets.engines.engine_choice import engine_of
 from loan_default_assets.limits import split_limits
 from loan_default_assets.orchestration.jobs import PORTFOLIO, TUNE
 from loan_default_assets.orchestration.resources import Warehouse

@@ -20,7 +20,8 @@ from loan_default_assets.pipeline.pipeline_errors import ModelFilesError, NoMode
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot, read_snapshot
 from loan_default_assets.pipeline.version_selection import pending_challenger
 from loan_default_assets.policy.leakage_ceiling import leakage_not_excluded
-from loan_default_assets.policy.promotion import PromotionLimits, Verdict
+from loan_default_assets.policy.promotion import Verdict
+from loan_default_assets.policy.promotion_figures import PromotionLimits
 from loan_default_assets.policy.promotion_inputs import PromotionInputs
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.evaluations import EvaluationLog, EvaluationRecord

@@ -11,7 +11,7 @@ import numpy as np
 
 from loan_default_assets.pipeline.evaluation_window import EvaluationWindow
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
-from loan_default_assets.policy.promotion import Comparison, EvaluatedModel
+from loan_default_assets.policy.promotion_figures import Comparison, EvaluatedModel
 from loan_default_assets.policy.reference_gate import ReferenceDifference
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.registry import ModelRecord

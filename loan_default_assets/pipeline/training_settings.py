@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
-from loan_default_assets.engines.task_engine import LOCAL, TaskEngine, engine_of
+from loan_default_assets.engines.engine_choice import engine_of
+from loan_default_assets.engines.task_engine import LOCAL, TaskEngine
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
 

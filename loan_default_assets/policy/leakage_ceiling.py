@@ -1,13 +1,7 @@
 """Near-perfect discrimination is leakage until a human attests otherwise."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
+from loan_default_assets.policy.promotion_figures import EvaluatedModel, PromotionLimits
 from loan_default_assets.policy.rounding import format_distinct
-
-if TYPE_CHECKING:
-    from loan_default_assets.policy.promotion import EvaluatedModel, PromotionLimits
 
 
 def leakage_not_excluded(model: EvaluatedModel, limits: PromotionLimits) -> str | None:

@@ -5,13 +5,8 @@ from dataclasses import asdict, dataclass, fields
 from datetime import date
 from typing import Any
 
-from loan_default_assets.policy.promotion import (
-    Comparison,
-    EvaluatedModel,
-    PromotionLimits,
-    Verdict,
-    decide_promotion,
-)
+from loan_default_assets.policy.promotion import Verdict, decide_promotion
+from loan_default_assets.policy.promotion_figures import Comparison, EvaluatedModel, PromotionLimits
 from loan_default_assets.policy.reference_gate import ReferenceDifference
 from loan_default_assets.policy.stored_numbers import number_or_nan
 

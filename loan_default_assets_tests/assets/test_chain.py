@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.run import fingerprint
-from loan_default_assets.commands.session import CommandError
 from loan_default_assets.commands.status import status
 from loan_default_assets.model.metrics import METRICS
 from loan_default_assets.portfolio.column_account import column_account

@@ -9,9 +9,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.policy import policy
 from loan_default_assets.commands.promote import approve, decline, promote, rollback
-from loan_default_assets.commands.session import CommandError, Session
+from loan_default_assets.commands.session import Session
 from loan_default_assets.commands.status import status, text
 from loan_default_assets.commands.verify import text as verification_text
 from loan_default_assets.commands.verify import verify

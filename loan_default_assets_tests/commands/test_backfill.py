@@ -3,11 +3,12 @@ from datetime import date, timedelta
 import pytest
 
 from loan_default_assets.commands.backfill import backfill
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.materialize import materialize
 from loan_default_assets.commands.promote import promote, rollback
 from loan_default_assets.commands.retrain import retrain
 from loan_default_assets.commands.run import Outcome, fingerprint
-from loan_default_assets.commands.session import CommandError, definitions
+from loan_default_assets.commands.session import definitions
 from loan_default_assets.commands.status import status
 from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.partitions import completed_keys

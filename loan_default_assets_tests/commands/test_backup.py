@@ -22,9 +22,10 @@ from click.testing import CliRunner
 from loan_default_assets.cli import loan_default
 from loan_default_assets.commands import backup_archive, pending_restore
 from loan_default_assets.commands.backup import backup
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.restore import restore
 from loan_default_assets.commands.score import score_file
-from loan_default_assets.commands.session import CommandError, dagster_instance, open_session
+from loan_default_assets.commands.session import dagster_instance, open_session
 from loan_default_assets.commands.status import status
 from loan_default_assets.model import artifact_files
 from loan_default_assets.orchestration import run_tracking

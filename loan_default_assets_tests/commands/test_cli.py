@@ -7,7 +7,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from loan_default_assets.cli import loan_default
-from loan_default_assets.commands.session import CommandError
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.portfolio.spec import load
 from loan_default_assets_tests import small_bank
 

@@ -12,9 +12,10 @@ import pytest
 from click.testing import CliRunner
 
 from loan_default_assets.cli import loan_default
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.erase import erase, subject_of
 from loan_default_assets.commands.explain import explain
-from loan_default_assets.commands.session import CommandError, Session
+from loan_default_assets.commands.session import Session
 from loan_default_assets.decisions.explained_columns import actionable_columns
 from loan_default_assets.decisions.model_scorers import ModelScorer, load_scorer
 from loan_default_assets.limits import split_limits

@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from loan_default_assets.commands.session import ROOT
+from loan_default_assets.commands.dagster_home import ROOT
 from loan_default_assets.portfolio.spec import load
 from loan_default_assets.warehouse.database import Database, dsn
 from loan_default_assets.warehouse.database_errors import NewerDatabase

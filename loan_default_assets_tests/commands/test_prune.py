@@ -241,7 +241,7 @@ def test_sizes_as_text(size: float, expected: str) -> None:
 
 
 def test_a_folder_that_cannot_be_deleted_is_named(grown: Grown, monkeypatch: pytest.MonkeyPatch) -> None:
-    from loan_default_assets.commands.session import CommandError
+    from loan_default_assets.commands.command_errors import CommandError
 
     def refuse(self: Path, _: Path) -> None:
         raise PermissionError(13, "Permission denied", str(self))

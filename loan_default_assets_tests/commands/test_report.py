@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 from loan_default_assets.cli import loan_default
 from loan_default_assets.commands import summary
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.report import dossier, report, workbook
-from loan_default_assets.commands.session import CommandError
 from loan_default_assets.report_files import find_report
 from loan_default_assets_tests.opened_bank import Bank, OpenBank
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.sample import write_sample
-from loan_default_assets.commands.session import CommandError
 
 
 @pytest.mark.parametrize("rows", [1, 20, 21, 500])

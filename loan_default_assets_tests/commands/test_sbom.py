@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.model_bill import PREFIX, model_bill
 from loan_default_assets.commands.sbom import sbom
-from loan_default_assets.commands.session import CommandError
 from loan_default_assets.model.artifact_files import ArtifactError
 from loan_default_assets.signing.model_signature import SIGNATURE
 from loan_default_assets.warehouse.registry import ModelRecord

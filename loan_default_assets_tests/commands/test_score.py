@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.score import score, score_file
 from loan_default_assets.commands.score_loans import score_loans
-from loan_default_assets.commands.session import CommandError
 from loan_default_assets.commands.spreadsheet_cells import neutral
 from loan_default_assets.model.predictor import Predictor
 from loan_default_assets.portfolio.errors import SourceError

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.server_watch import ServerWatch
-from loan_default_assets.commands.session import CommandError
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres, ServerError
 from loan_default_assets_tests.warehouse.embedded.homes import accessible_folder, query_value, small_server
 

@@ -11,10 +11,11 @@ from sklearn.metrics import brier_score_loss, f1_score, roc_auc_score
 
 from bento.shadow.scorer import ShadowScorer
 from loan_default_assets.cli import loan_default
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.promote import promote
 from loan_default_assets.commands.report import _inputs
 from loan_default_assets.commands.retrain import retrain
-from loan_default_assets.commands.session import CommandError, Session
+from loan_default_assets.commands.session import Session
 from loan_default_assets.commands.shadow import shadow
 from loan_default_assets.commands.status import status, text
 from loan_default_assets.pipeline import model_evaluation

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from loan_default_assets.commands import child_processes
-from loan_default_assets.commands.session import ROOT
+from loan_default_assets.commands.dagster_home import ROOT
 from loan_default_assets.orchestration.dagster_internals import DAEMON_MODULE
 from loan_default_assets.orchestration.ui.webserver import MODULE as WEBSERVER_MODULE
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 CLIENT = """
 import json, sys
 import numpy as np
-from loan_default_assets.engines.task_engine import engine_of
+from loan_default_assets.engines.engine_choice import engine_of
 from loan_default_assets.model.training import fit
 from loan_default_assets_tests.engines import calls
 from loan_default_assets_tests.model.examples import loans, pretrained, tiny

@@ -11,8 +11,9 @@ import numpy as np
 import psutil
 import pytest
 
+from loan_default_assets.engines.engine_choice import engine_of
 from loan_default_assets.engines.ray_engine import RayEngine
-from loan_default_assets.engines.task_engine import EngineError, engine_of
+from loan_default_assets.engines.task_engine import EngineError
 from loan_default_assets.model.training import fit
 from loan_default_assets_tests.engines import calls
 from loan_default_assets_tests.engines.two_nodes import ray_variables

@@ -14,7 +14,8 @@ import pytest
 from dagster._core.test_utils import create_run_for_test
 from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_iteration
 
-from loan_default_assets.commands.session import ROOT, Session, instance_of, open_session
+from loan_default_assets.commands.dagster_home import ROOT, instance_of
+from loan_default_assets.commands.session import Session, open_session
 from loan_default_assets.orchestration import jobs
 from loan_default_assets.orchestration.dagster_internals import (
     ASSET_PARTITION_RANGE_END_TAG,

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from loan_default_assets.engines import task_engine
-from loan_default_assets.engines.task_engine import LOCAL, EngineError, engine_of
+from loan_default_assets.engines import engine_choice
+from loan_default_assets.engines.engine_choice import engine_of
+from loan_default_assets.engines.task_engine import LOCAL, EngineError
 from loan_default_assets.settings import Settings
 from loan_default_assets_tests.engines import calls
 
@@ -42,7 +43,7 @@ def test_the_local_engine_loads_nothing_of_ray() -> None:
 @pytest.mark.parametrize("name", ["ray", "ray://head:10001"])
 def test_without_ray_the_next_command_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        task_engine, "find_spec", lambda module: None if module == "ray" else find_spec(module)
+        engine_choice, "find_spec", lambda module: None if module == "ray" else find_spec(module)
     )
     with pytest.raises(EngineError, match=rf"ENGINE={name} needs Ray.*\nNext: pip install"):
         engine_of(name)

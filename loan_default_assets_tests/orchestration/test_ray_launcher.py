@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 import yaml
 
-from loan_default_assets.commands.session import ROOT
+from loan_default_assets.commands.dagster_home import ROOT
 from loan_default_assets.orchestration.ray_launcher import launcher_section
 from loan_default_assets.settings import Settings
 

@@ -5,13 +5,8 @@ from typing import Any
 
 import pytest
 
-from loan_default_assets.policy.promotion import (
-    Comparison,
-    EvaluatedModel,
-    PromotionLimits,
-    decide_promotion,
-    format_distinct,
-)
+from loan_default_assets.policy.promotion import decide_promotion, format_distinct
+from loan_default_assets.policy.promotion_figures import Comparison, EvaluatedModel, PromotionLimits
 from loan_default_assets.policy.reference_gate import ReferenceDifference
 
 NAN = float("nan")

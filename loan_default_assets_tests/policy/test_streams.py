@@ -6,7 +6,7 @@ from math import log2
 
 import pytest
 
-from loan_default_assets.policy.promotion import PromotionLimits
+from loan_default_assets.policy.promotion_figures import PromotionLimits
 from loan_default_assets.policy.retraining import Retraining, decide
 from loan_default_assets.policy.state import Limits
 from loan_default_assets_tests.policy.test_machine import no_hold

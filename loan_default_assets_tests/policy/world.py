@@ -9,13 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
-from loan_default_assets.policy.promotion import (
-    Comparison,
-    EvaluatedModel,
-    PromotionLimits,
-    Verdict,
-    decide_promotion,
-)
+from loan_default_assets.policy.promotion import Verdict, decide_promotion
+from loan_default_assets.policy.promotion_figures import Comparison, EvaluatedModel, PromotionLimits
 from loan_default_assets.policy.retraining import Action, Retraining
 from loan_default_assets.policy.state import Evaluation, Limits, Model, State
 from loan_default_assets_tests.policy.ledger import F1_HALF_WIDTH, F1_WITHOUT_DISCRIMINATION, Ledger

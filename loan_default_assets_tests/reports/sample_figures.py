@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from loan_default_assets.policy.promotion import Comparison, EvaluatedModel, PromotionLimits
+from loan_default_assets.policy.promotion_figures import Comparison, EvaluatedModel, PromotionLimits
 from loan_default_assets.policy.promotion_inputs import PromotionInputs
 from loan_default_assets.policy.reference_gate import ReferenceDifference
 from loan_default_assets.reports.figures.calibration_bands import calibration_figures

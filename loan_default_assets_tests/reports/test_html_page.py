@@ -7,7 +7,8 @@ from typing import Any, get_args
 
 import pytest
 
-from loan_default_assets.policy.promotion import Comparison, Decision, PromotionLimits
+from loan_default_assets.policy.promotion import Decision
+from loan_default_assets.policy.promotion_figures import Comparison, PromotionLimits
 from loan_default_assets.reports.figures.gate_figures import promotion_gates
 from loan_default_assets.reports.figures.model_facts import Omitted
 from loan_default_assets.reports.rendering.html_page import SECTIONS, render, sections

@@ -11,7 +11,8 @@ import pytest
 
 from loan_default_assets.model.metrics import METRICS
 from loan_default_assets.policy.override_reasons import OVERRIDE_REASONS
-from loan_default_assets.policy.promotion import Decision, PromotionPolicy
+from loan_default_assets.policy.promotion import Decision
+from loan_default_assets.policy.promotion_figures import PromotionPolicy
 from loan_default_assets.reports.figures.drift import Light
 from loan_default_assets.reports.figures.feature_effects import Direction
 from loan_default_assets.reports.figures.gate_figures import promotion_gates

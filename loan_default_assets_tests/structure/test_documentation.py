@@ -1,6 +1,7 @@
-"""The documentation refers to files that exist."""
+"""The documentation refers to files that exist, and the examples in docstrings are run."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,16 @@ def test_the_index_lists_every_decision_once() -> None:
     folder = ROOT / "docs" / "decisions"
     listed = re.findall(r"\]\(([\w-]+\.md)\)", (folder / "README.md").read_text("utf-8"))
     assert sorted(listed) == sorted(path.name for path in folder.glob("*.md") if path.name != "README.md")
+
+
+def test_the_examples_of_every_module_are_run() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    run = [ROOT / path for path in settings["tool"]["pytest"]["ini_options"]["testpaths"]]
+    modules = (
+        path for package in ("bento", "loan_default_assets") for path in (ROOT / package).rglob("*.py")
+    )
+    with_examples = [
+        path for path in modules if re.search(r"^\s+>>> ", path.read_text("utf-8"), re.MULTILINE)
+    ]
+    assert with_examples
+    assert not [path for path in with_examples if not {path, *path.parents} & set(run)]

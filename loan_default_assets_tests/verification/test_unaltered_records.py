@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from loan_default_assets.cli import loan_default
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.erase import erase, subject_of
 from loan_default_assets.commands.score import score
-from loan_default_assets.commands.session import CommandError
 from loan_default_assets.commands.verify import verify
 from loan_default_assets.limits import split_limits
 from loan_default_assets.pipeline.deviations import Deviations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from loan_default_assets.policy.leakage_ceiling import leakage_not_excluded
-from loan_default_assets.policy.promotion import EvaluatedModel, PromotionLimits
+from loan_default_assets.policy.promotion_figures import EvaluatedModel, PromotionLimits
 from loan_default_assets.policy.promotion_inputs import PromotionInputs
 from loan_default_assets.reports.figures.model_facts import Excuse, PromotionGate, PromotionGates
 from loan_default_assets.reports.figures.proportions import FigureSource

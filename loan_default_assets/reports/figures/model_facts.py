@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from loan_default_assets.model.omitted import Omitted as Omitted
-from loan_default_assets.policy.promotion import PromotionLimits
+from loan_default_assets.policy.promotion_figures import PromotionLimits
 from loan_default_assets.reports.figures.proportions import FigureSource, Interval
 
 

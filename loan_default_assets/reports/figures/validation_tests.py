@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from operator import ge, gt, le
 from typing import Literal
 
-from loan_default_assets.policy.promotion import PromotionLimits
+from loan_default_assets.policy.promotion_figures import PromotionLimits
 from loan_default_assets.reports.figures.binomial_tests import LEVEL, band_tests
 from loan_default_assets.reports.figures.calibration_bands import CalibrationBand
 from loan_default_assets.reports.figures.drift import AMBER
