@@ -52,9 +52,9 @@ screenshots: install
 bench: install
 	$(BIN)/python -m loan_default_assets_tests.benchmarks
 
-# Planted faults, one after the other: about half an hour.
+# Planted faults, one after the other: about an hour; what was interrupted goes on.
 mutants: install
-	$(BIN)/python -m loan_default_assets_tests.mutants --write docs/mutants.md
+	$(BIN)/python -m loan_default_assets_tests.mutants --record .venv/mutants.jsonl --write docs/mutants.md
 
 # The pages of docs/ as a site in build/site, in an environment of their own; the first time npm fetches the diagrams' script.
 docs:

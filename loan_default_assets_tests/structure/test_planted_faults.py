@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from loan_default_assets_tests.mutants.__main__ import planted
+from loan_default_assets_tests.mutants.attempts import planted
 from loan_default_assets_tests.mutants.planted import PLANTED, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
