@@ -39,30 +39,31 @@ class Outcome:
 class AttemptRecord:
     """Outcomes by fault, in a file of JSON lines; a fault whose module or tests have changed has none."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, root: Path = ROOT) -> None:
+        self._path, self._root = path, root
         lines = path.read_text("utf-8").splitlines() if path.exists() else []
-        # A line that was cut off by the end of the process is left out.
+        # A line that was cut off by the end of the process is omitted.
         entries = [json.loads(line) for line in lines if line.endswith("}")]
         self._outcomes = {entry.pop("digest"): Outcome(**entry) for entry in entries}
 
     def get(self, mutant: Mutant) -> Outcome | None:
         """The outcome of the fault in the present source; None where it was not tried in it."""
-        return self._outcomes.get(digest(mutant))
+        return self._outcomes.get(digest(mutant, self._root))
 
     def add(self, mutant: Mutant, outcome: Outcome) -> None:
-        self._outcomes[digest(mutant)] = outcome
+        key = digest(mutant, self._root)
+        self._outcomes[key] = outcome
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"digest": digest(mutant), **asdict(outcome)}) + "\n")
+            file.write(json.dumps({"digest": key, **asdict(outcome)}) + "\n")
 
 
-def digest(mutant: Mutant) -> str:
+def digest(mutant: Mutant, root: Path) -> str:
     """SHA-256 of the fault, its module and its tests; what these import is not part of it."""
     fault = json.dumps([mutant.path, mutant.line, mutant.fault, mutant.tests])
     found = hashlib.sha256(fault.encode())
     for path in (mutant.path, *mutant.tests):
-        found.update(hashlib.sha256((ROOT / path).read_bytes()).digest())
+        found.update(hashlib.sha256((root / path).read_bytes()).digest())
     return found.hexdigest()
 
 
