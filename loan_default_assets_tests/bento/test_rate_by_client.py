@@ -1,5 +1,6 @@
 """Rates of a real service over both transports: a key has its own, other clients share that of their address."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -34,6 +35,8 @@ def limited_service(bank: ServedBank, home: Path, **settings: str) -> AbstractCo
 def limited(bank: ServedBank, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Three requests per second and client, all clients on this machine."""
     with limited_service(bank, tmp_path_factory.mktemp("limited")) as started:
+        # What asked whether it is ready is a client of the same address, and may have no request left.
+        time.sleep(1)
         yield started
 
 

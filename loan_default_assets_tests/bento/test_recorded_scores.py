@@ -56,7 +56,7 @@ def test_predictions_of_every_channel_are_reproduced(
         with grpc.insecure_channel(served.grpc) as channel:
             for body in bodies[:10]:
                 pb_grpc.LoanDefaultStub(channel).Predict(message(body))
-        until = time.monotonic() + 15
+        until = time.monotonic() + 60
         while bank.rows("SELECT count(*) FROM predictions") != [(50,)] and time.monotonic() < until:
             time.sleep(0.1)
 

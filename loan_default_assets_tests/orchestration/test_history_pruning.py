@@ -21,7 +21,8 @@ from loan_default_assets.orchestration.run_tracking import RETRAINING_TAG
 from loan_default_assets.orchestration.storage import PlatformStorage
 
 DAYS = dg.StaticPartitionsDefinition(["d1", "d2", "d3"])
-LATER, EARLIER = datetime.now(UTC) + timedelta(hours=1), datetime.now(UTC) - timedelta(days=1)
+# Of the time of the import, which a long run of tests follows.
+LATER, EARLIER = datetime.now(UTC) + timedelta(days=1), datetime.now(UTC) - timedelta(days=1)
 
 
 @dg.asset(partitions_def=DAYS, check_specs=[dg.AssetCheckSpec("good", asset="loans")])

@@ -4,7 +4,6 @@ import hashlib
 import io
 import shutil
 import uuid
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -121,7 +120,8 @@ def test_a_file_that_was_pruned_and_scored_again(recorded_bank: RecordedBank, tm
         recorded_bank.alter(
             "CREATE TABLE IF NOT EXISTS kept AS SELECT * FROM predictions WHERE channel = 'file'"
         )
-        prune(recorded_bank, f"{datetime.now(UTC):%Y-%m-01}")
+        [(month,)] = recorded_bank.alter("SELECT prediction_month(max(created_at))::text FROM predictions")
+        prune(recorded_bank, month)
     recorded_bank.alter(
         "SELECT create_prediction_month(prediction_month(created_at)) FROM kept LIMIT 1",
         "INSERT INTO predictions SELECT * FROM kept LIMIT 1",

@@ -193,7 +193,7 @@ def test_a_database_that_is_gone_is_a_fact(history: ServedBank) -> None:
 def test_a_part_that_takes_too_long_is_missing_and_the_others_are_shown(
     history: ServedBank, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(overview_facts, "PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(overview_facts, "PATIENCE_SECONDS", 1.5)
     with history.database.transaction() as cursor:
         cursor.execute("LOCK TABLE predictions IN ACCESS EXCLUSIVE MODE")
         found = reader(history.database, history).read()

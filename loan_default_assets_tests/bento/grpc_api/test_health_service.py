@@ -80,7 +80,7 @@ def test_a_watch_follows_the_champion(without_champion: tuple[ServedBank, Served
         stream.cancel()
 
 
-def wait_until_refused(served: Served, seconds: float = 20.0) -> bool:
+def wait_until_refused(served: Served, seconds: float = 60.0) -> bool:
     """Whether the service has tried to load the champion and refused it."""
     until = time.monotonic() + seconds
     while "is refused" not in served.output() and time.monotonic() < until:
@@ -98,7 +98,7 @@ def test_watches_leave_room_for_other_calls(served: Served) -> None:
         for call in open_watches:
             call.cancel()
         health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while time.monotonic() < until:
         with grpc.insecure_channel(served.grpc) as channel, suppress(grpc.RpcError):
             assert next(watch(channel)).status == STATUS.SERVING
@@ -107,13 +107,12 @@ def test_watches_leave_room_for_other_calls(served: Served) -> None:
 
 
 def test_watches_end_when_the_service_stops(bank: ServedBank, serve: Callable[..., Any]) -> None:
-    with serve(bank, ready="/health", service_drain_seconds=20) as served:
+    with serve(bank, ready="/health", service_drain_seconds=120) as served:
         with grpc.insecure_channel(served.grpc) as channel:
             calls = [watch(channel), watch(channel)]
             assert {next(call).status for call in calls} == {STATUS.SERVING}
-            started = time.monotonic()
             served.process.terminate()
             assert [[each.status for each in call] for call in calls] == [[STATUS.NOT_SERVING]] * 2
-            served.process.wait(30)
-        assert time.monotonic() - started < 10
+            # It does not wait for the watches as long as for requests in flight.
+            served.process.wait(60)
         assert "Traceback" not in served.output()
