@@ -62,7 +62,8 @@ class Folder:
     path: Path
 
     def source(self, **options: Any) -> dict[str, Any]:
-        return {"kind": "csv", "path": str(self.path / "*.csv"), "settle_seconds": 0.2} | options
+        # Longer than a test of a file that is being written takes.
+        return {"kind": "csv", "path": str(self.path / "*.csv"), "settle_seconds": 30} | options
 
     def deliver(self, name: str, frame: pd.DataFrame, age: float = 60) -> Path:
         """A file that was written so many seconds ago."""

@@ -100,7 +100,7 @@ FILES: dict[str, tuple[Callable[[Folder], object], list[str], dict[str, int]]] =
         {FIRST: 6, SECOND: 6, THIRD: 3},
     ),
     "a file that is being written": (
-        lambda f: f.deliver("c.csv", of_days(FOURTH), age=-0.1),
+        lambda f: f.deliver("c.csv", of_days(FOURTH), age=0),
         [],
         {FIRST: 6, SECOND: 6, THIRD: 3},
     ),
@@ -322,11 +322,14 @@ def test_a_loaded_file_that_is_written_again_is_waited_for(
 ) -> None:
     folder.deliver("b.csv", of_days(THIRD), age=-3600)
     monkeypatch.setattr("time.time", lambda: (folder.path / "b.csv").stat().st_mtime)
+    waits: list[float] = []
+    monkeypatch.setattr("time.sleep", waits.append)
     found = search(delivered)
     assert found.keys == ()
     assert "b.csv: the file is being written" in found.held_back[THIRD]
     with pytest.raises(SourceError, match="the file is being written; run again when it is complete"):
         delivered.load([THIRD])
+    assert waits == [delivered.portfolio.source.settle_seconds]
 
 
 def test_files_that_were_not_looked_into_yet_hold_back_what_they_may_change(
