@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,15 @@ def service(
         yield served
     finally:
         stop(served)
+
+
+def spooled_bytes(folder: Path) -> int:
+    """The size of a spool, whose service may remove files meanwhile."""
+    size = 0
+    for path in folder.glob("*.jsonl"):
+        with suppress(FileNotFoundError):
+            size += path.stat().st_size
+    return size
 
 
 def wait_until(served: Served, path: str, seconds: float = 60.0) -> None:

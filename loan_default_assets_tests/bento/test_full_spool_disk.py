@@ -10,7 +10,7 @@ import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from loan_default_assets_tests.bento.served_process import Served, service
+from loan_default_assets_tests.bento.served_process import Served, service, spooled_bytes
 from loan_default_assets_tests.bento.small_disk import CannotMount, filled, mounted
 from loan_default_assets_tests.bento.small_portfolio import request
 from loan_default_assets_tests.bento.tiny_models import ServedBank
@@ -72,5 +72,5 @@ def test_a_full_disk_that_is_free_again_needs_no_restart(
         assert wait_for(lambda: len(bank.rows("SELECT request_id FROM predictions")) >= len(ids))
         assert {str(row[0]) for row in bank.rows("SELECT request_id FROM predictions")} == ids
         spool = small_disk / "service" / bank.portfolio.name / "spool"
-        assert wait_for(lambda: sum(path.stat().st_size for path in spool.iterdir()) == 0)
+        assert wait_for(lambda: spooled_bytes(spool) == 0)
         assert [each.pid for each in served.workers()] == workers

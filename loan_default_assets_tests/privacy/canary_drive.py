@@ -25,7 +25,7 @@ from loan_default_assets.portfolio.spec import Portfolio, load
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import Database, dsn
 from loan_default_assets.warehouse.loans import Loans
-from loan_default_assets_tests.bento.served_process import Served
+from loan_default_assets_tests.bento.served_process import Served, spooled_bytes
 from loan_default_assets_tests.bento.small_portfolio import PORTFOLIO
 from loan_default_assets_tests.bento.tiny_models import ServedBank
 from loan_default_assets_tests.privacy import bad_cells, bad_requests, bad_sources
@@ -183,10 +183,10 @@ class Drive:
                     )
                     self.refused[f"gRPC, {message.name}"] = True
 
-    def wait_for_spool(self, seconds: float = 20.0) -> None:
+    def wait_for_spool(self, seconds: float = 60.0) -> None:
         """Wait until every record has left the spool."""
         spool = self.home / "service" / PORTFOLIO["name"] / "spool"
         until = time.monotonic() + seconds
-        while any(path.stat().st_size for path in spool.glob("*.jsonl")):
+        while spooled_bytes(spool):
             assert time.monotonic() < until, "the spool still holds records"
             time.sleep(0.1)
