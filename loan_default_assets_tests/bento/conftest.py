@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ import pytest
 import yaml
 from psycopg2 import sql
 
+from bento.access import rate_limit
 from loan_default_assets.model.training import FittedModel
 from loan_default_assets.portfolio.spec import load
 from loan_default_assets.warehouse.database import dsn
@@ -20,6 +22,12 @@ from loan_default_assets_tests.bento.small_portfolio import PORTFOLIO
 from loan_default_assets_tests.bento.tiny_models import ServedBank, train
 
 _numbers = itertools.count()
+
+
+@pytest.fixture
+def no_time_for_rates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All requests of a test arrive at the same moment, however long the machine takes for them."""
+    monkeypatch.setattr(rate_limit, "time", SimpleNamespace(monotonic=lambda: 0.0))
 
 
 @pytest.fixture(scope="session")

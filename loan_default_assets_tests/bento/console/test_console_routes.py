@@ -29,6 +29,8 @@ from loan_default_assets_tests.bento.console.overview_samples import FORMER, SCR
 from loan_default_assets_tests.bento.console.test_application_form import submitted
 from loan_default_assets_tests.bento.small_portfolio import portfolio
 
+pytestmark = pytest.mark.usefixtures("no_time_for_rates")
+
 USER, ADMIN, WRONG = "user-key-0123456789", "admin-key-0123456789", "wrong-key-0123456789"
 KEYS, NO_KEYS = Keys([USER], [ADMIN]), Keys([], [])
 HTML = {"accept": "text/html,*/*;q=0.8"}

@@ -11,6 +11,8 @@ from bento.access.api_keys import Keys
 from bento.http_api.middleware import HttpMiddleware
 from loan_default_assets.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("no_time_for_rates")
+
 KEY = "user-key-0123456789"
 
 
