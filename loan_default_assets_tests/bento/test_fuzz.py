@@ -32,6 +32,7 @@ def fuzz_http(served: Served, examples: int) -> tuple[int, float]:
             @settings(
                 max_examples=examples if len(modes) > 1 else 3,
                 deadline=None,
+                derandomize=True,
                 database=None,
                 phases=[Phase.generate],
                 suppress_health_check=list(HealthCheck),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loan_default_assets.portfolio.description import Column
@@ -225,6 +225,7 @@ def test_a_format_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
             portfolio(tmp_path, change)
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.dates(date(1930, 1, 1), date(2026, 1, 1)), st.sampled_from(["%d-%b-%y", "%y%m%d", "%m/%d/%y"]))
 def test_two_digit_years_survive_writing_and_reading(day: date, written: str) -> None:
     assert parse_date(day.strftime(written), f"{written} (years 1927-2026)") == day
