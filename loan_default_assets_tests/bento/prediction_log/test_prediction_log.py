@@ -6,9 +6,10 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import grpc
 import httpx
@@ -34,6 +35,7 @@ from loan_default_assets_tests.bento.small_portfolio import request
 from loan_default_assets_tests.bento.tiny_models import ServedBank
 
 FORMER_REQUEST = "6f6c6b2e-0a52-4c0c-9a53-3c1d52c9b6d1"
+QUEUE = "loan_default_queue_loans"
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,10 @@ def logging_service(ledger: ServedBank, tmp_path_factory: pytest.TempPathFactory
         "portfolio": ledger.portfolio_file,
         "database_url": ledger.url,
         "service_spool_bytes": 2 << 20,
+        # How often the gauge of waiting loans is set.
+        "service_poll_seconds": 0.1,
+        # Two thousand loans in flight are scored and shipped in seconds, on a machine with nothing else to do.
+        "service_drain_seconds": 100.0,
     }
     with service(home, ready="/health", **settings) as served:
         yield served
@@ -117,13 +123,36 @@ class Clients:
                     continue
                 self.acknowledged[response.json()["request_id"]] = size
 
+    def wait_for_another(self) -> None:
+        """Wait until one more request is acknowledged."""
+        before = len(self.acknowledged)
+        wait_for(lambda: len(self.acknowledged) > before)
+
     def stop(self) -> None:
         self._stopped.set()
         for thread in self._threads:
             thread.join()
 
 
-def assert_exactly_once(bank: ServedBank, acknowledged: dict[str, int], seconds: float = 30.0) -> None:
+def model_info(served: Served) -> dict[str, Any]:
+    info: dict[str, Any] = httpx.get(served.http + "/model-info", timeout=30).json()
+    return info
+
+
+def waiting_loans(served: Served) -> float:
+    """The loans that wait to be scored."""
+    metrics = httpx.get(served.http + "/metrics", timeout=30).text
+    return sum(float(line.split()[1]) for line in metrics.splitlines() if line.startswith(QUEUE))
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def assert_exactly_once(bank: ServedBank, acknowledged: dict[str, int], seconds: float = 120.0) -> None:
     """Each acknowledged request has exactly its number of rows."""
     until = time.monotonic() + seconds
     while True:
@@ -137,7 +166,8 @@ def assert_exactly_once(bank: ServedBank, acknowledged: dict[str, int], seconds:
 
 def test_records_of_the_release_before_are_shipped(ledger: ServedBank, logging_service: Served) -> None:
     assert_exactly_once(ledger, {FORMER_REQUEST: 2})
-    assert not list(logging_service.home.glob("service/*/journal/*.jsonl"))
+    # A segment goes after its rows have come.
+    wait_for(lambda: not list(logging_service.home.glob("service/*/journal/*.jsonl")))
 
 
 @pytest.mark.parametrize("times", [2, pytest.param(20, marks=pytest.mark.slow)])
@@ -149,20 +179,18 @@ def test_predictions_go_on_while_the_database_is_stopped(
         for _ in range(times):
             time.sleep(0.3)
             server.stop()
-            before = len(clients.acknowledged)
-            time.sleep(0.5)
-            assert len(clients.acknowledged) > before
-            info = httpx.get(logging_service.http + "/model-info", timeout=30).json()
+            wait_for(lambda: model_info(logging_service)["database"] != "reachable")
+            clients.wait_for_another()
+            info = model_info(logging_service)
             assert info["model"]["version"] == info["workers"]["states"][0]["loaded"]
-            assert info["database"] != "reachable"
             server.start()
             time.sleep(0.3)
     finally:
         clients.stop()
     assert not clients.failures, clients.failures[:3]
     assert_exactly_once(ledger, clients.acknowledged)
-    info = httpx.get(logging_service.http + "/model-info", timeout=30).json()
-    assert (info["database"], info["prediction_log"]["waiting_bytes"]) == ("reachable", 0)
+    wait_for(lambda: model_info(logging_service)["prediction_log"]["waiting_bytes"] == 0)
+    assert model_info(logging_service)["database"] == "reachable"
 
 
 def test_acknowledged_predictions_of_a_killed_worker_are_shipped_by_the_next(
@@ -175,7 +203,7 @@ def test_acknowledged_predictions_of_a_killed_worker_are_shipped_by_the_next(
     waiting = b"".join(path.read_bytes() for path in logging_service.home.glob("service/*/spool/*.jsonl"))
     assert last.encode() in waiting
     server.start()
-    assert_exactly_once(ledger, {last: 1}, seconds=60)
+    assert_exactly_once(ledger, {last: 1})
     wait_until(logging_service, "/health")
     assert httpx.post(logging_service.http + "/predict", json=request()).status_code == 200
 
@@ -222,12 +250,13 @@ def test_a_stop_completes_requests_and_ships_the_spool(ledger: ServedBank, loggi
     single = [httpx.post(logging_service.http + "/predict", json=request()).json() for _ in range(20)]
     large = {"loans": [request(reasons="all")] * 1000}
     with ThreadPoolExecutor(2) as pool:
-        by_http = pool.submit(httpx.post, logging_service.http + "/predict-batch", json=large, timeout=60)
+        by_http = pool.submit(httpx.post, logging_service.http + "/predict-batch", json=large, timeout=200)
         with grpc.insecure_channel(logging_service.grpc) as channel:
             batch = pb.PredictBatchRequest(loans=[message(request(reasons="all"))] * 1000)
-            by_grpc = pb_grpc.LoanDefaultStub(channel).PredictBatch.future(batch, timeout=60)
-            time.sleep(0.5)  # both have been read and are being scored
-            assert stop(logging_service) == 0
+            by_grpc = pb_grpc.LoanDefaultStub(channel).PredictBatch.future(batch, timeout=200)
+            # More than one of them holds: both have been read and are being scored.
+            wait_for(lambda: waiting_loans(logging_service) > 1000 or (by_http.done() and by_grpc.done()))
+            assert stop(logging_service, 120) == 0
             assert by_http.result().status_code == 200
             assert len(by_grpc.result().predictions) == 1000
     stored = Counter(str(row[0]) for row in ledger.rows("SELECT request_id FROM predictions"))

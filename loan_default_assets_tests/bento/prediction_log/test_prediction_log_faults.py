@@ -34,7 +34,7 @@ def drain(spool: Spool) -> list[bytes]:
         spool.done(size)
 
 
-def wait_for(found: Callable[[], Any], seconds: float = 15.0) -> bool:
+def wait_for(found: Callable[[], Any], seconds: float = 60.0) -> bool:
     until = time.monotonic() + seconds
     while not (done := bool(found())) and time.monotonic() < until:
         time.sleep(0.01)
