@@ -25,7 +25,7 @@ def post(served: Served, path: str, body: Any, **options: Any) -> httpx.Response
     return httpx.post(served.http + path, json=body, timeout=30, **options)
 
 
-def wait_for_rows(bank: ServedBank, statement: str, count: int, seconds: float = 15.0) -> list[Any]:
+def wait_for_rows(bank: ServedBank, statement: str, count: int, seconds: float = 60.0) -> list[Any]:
     """The rows of a query, once there are `count`."""
     until = time.monotonic() + seconds
     while len(rows := bank.rows(statement)) < count and time.monotonic() < until:

@@ -86,7 +86,7 @@ def converge(served: Served, version: str, workers: int) -> float:
     """Seconds until every worker has the version."""
     started = time.monotonic()
     while loaded(served) != [version] * workers:
-        assert time.monotonic() - started < 20, httpx.get(served.http + "/model-info").text
+        assert time.monotonic() - started < 60, httpx.get(served.http + "/model-info").text
         time.sleep(0.1)
     return time.monotonic() - started
 
@@ -310,7 +310,7 @@ def health(served: Served) -> tuple[int, str, str | None]:
 
 
 def until_health(served: Served, state: str) -> tuple[int, str, str | None]:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while (found := health(served))[1] != state:
         assert time.monotonic() < until, found
         time.sleep(0.1)

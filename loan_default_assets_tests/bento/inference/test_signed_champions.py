@@ -99,7 +99,7 @@ def test_a_champion_without_a_signature(signed: SignedBank, caplog: pytest.LogCa
 
 def until(served: Served, state: str, reason: str = "") -> dict[str, object]:
     """The health once it is in this state for this reason."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while (body := httpx.get(served.http + "/health").json())["status"] != state or (
         reason not in body.get("reason", "")
     ):
