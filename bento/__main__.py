@@ -12,6 +12,7 @@ from bento.access.startup_checks import check, require_free_port
 from bento.operations import bentoml_internals
 from bento.packaging import PackagingError, served_portfolio
 from bento.shadow.supervision import ShadowProcess, begin_shadow
+from loan_default_assets.garbage import collect_rarely
 from loan_default_assets.portfolio.spec import PortfolioError
 from loan_default_assets.ports import bypass_proxies
 from loan_default_assets.private_files import prepare_home
@@ -37,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     keep_values_out()
+    collect_rarely()
     settings = Settings()
     bypass_proxies(os.environ)
     prepare_home(settings.home)

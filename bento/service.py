@@ -33,6 +33,7 @@ from bento.schemas import openapi
 from bento.schemas.request_parsing import Parser
 from bento.schemas.requests import MOST_LOANS, RequestTypes
 from bento.schemas.responses import PredictBatchResponse, PredictResponse, ReloadResponse
+from loan_default_assets.garbage import collect_rarely
 from loan_default_assets.object_store.artifact_cache import artifact_cache
 from loan_default_assets.private_files import restrict_new_files
 from loan_default_assets.process_output import keep_values_out, report_loop_error
@@ -131,6 +132,7 @@ class LoanDefault:
         """Start the parts of this worker."""
         keep_values_out()
         restrict_new_files()
+        collect_rarely()
         asyncio.get_running_loop().set_exception_handler(report_loop_error)
         # Importing makes a million objects that stay: no garbage is searched among them.
         gc.disable()

@@ -17,6 +17,7 @@ from loan_default_assets.assets import (
     raw_loans,
     scored_loans,
 )
+from loan_default_assets.garbage import collect_rarely
 from loan_default_assets.orchestration import jobs, retention_job, sensors, tuning_job
 from loan_default_assets.orchestration.asset_catalog import with_catalog
 from loan_default_assets.orchestration.partitions import with_history
@@ -94,6 +95,7 @@ def defs() -> dg.Definitions:
     """
     # Dagster's own processes import this, and write what is logged here into files.
     keep_values_out()
+    collect_rarely()
     settings = Settings()
     portfolio = load(settings.portfolio, source=settings.loan_source)
     if settings.database_url:

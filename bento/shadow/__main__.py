@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bento.packaging import served_portfolio
 from loan_default_assets.error_outline import outline
+from loan_default_assets.garbage import collect_rarely
 from loan_default_assets.portfolio.spec import PortfolioError
 from loan_default_assets.private_files import restrict_new_files
 from loan_default_assets.process_output import keep_values_out
@@ -37,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     parent = os.getppid() if options.with_parent else None
     keep_values_out()
+    collect_rarely()
     restrict_new_files()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s [%(levelname)s] [shadow] %(message)s")
     settings = Settings()

@@ -15,6 +15,7 @@ from multiprocessing import connection, parent_process
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, cast
 
+from loan_default_assets.garbage import collect_rarely
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.encoding import Encoding
 from loan_default_assets.model.fine_tuning import FittedMember, LabelledRows, StartingWeights, fine_tune
@@ -220,6 +221,7 @@ def _fit_in_process(sender: connection.Connection[Any, Any], shared: SharedArray
     # An interrupt from the keyboard reaches all processes; the parent ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    collect_rarely()
     try:
         sender.send(fit_in_task(shared.arrays(), task, sender.send))
     except BaseException as error:  # noqa: BLE001 - raised again by the parent

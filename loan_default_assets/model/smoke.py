@@ -6,6 +6,7 @@ import math
 import sys
 from pathlib import Path
 
+from loan_default_assets.garbage import collect_rarely
 from loan_default_assets.model.predictor import Predictor
 
 
@@ -29,4 +30,5 @@ def smoke(folder: Path, sha256: str) -> float:
 
 
 if __name__ == "__main__":
+    collect_rarely()
     sys.exit(0 if math.isfinite(smoke(Path(sys.argv[1]), sys.argv[2])) else 1)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import dagster as dg
 
+from loan_default_assets.garbage import collect_rarely
 from loan_default_assets.orchestration import dagster_internals
 from loan_default_assets.orchestration.ui.access_rules import UiAccessError, access_rules
 from loan_default_assets.ports import bypass_proxies
@@ -27,6 +28,7 @@ _CLOSE_SECONDS = 5
 )
 def main(workspace: Path) -> None:
     """Serve Dagster's UI on DAGSTER_HOST and DAGSTER_PORT until a signal."""
+    collect_rarely()
     settings = Settings()
     try:
         rules = access_rules(settings)
