@@ -16,11 +16,20 @@ from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests.databases import fresh_database
 from loan_default_assets_tests.opened_bank import good_bank, open_bank
 from loan_default_assets_tests.scheduling import SharedBankScheduling, workers
+from loan_default_assets_tests.smoke_runs import smoke_in_fresh_process, smoke_in_this_process
 from loan_default_assets_tests.two_champions import two_champions
 from loan_default_assets_tests.warehouse.embedded.homes import accessible_folder
 from loan_default_assets_tests.warehouse.samples import portfolio
 
-__all__ = ["database_url", "good_bank", "open_bank", "postgres", "two_champions"]
+__all__ = [
+    "database_url",
+    "good_bank",
+    "open_bank",
+    "postgres",
+    "smoke_in_fresh_process",
+    "smoke_in_this_process",
+    "two_champions",
+]
 
 # Tests need no durability.
 _NOT_DURABLE = {

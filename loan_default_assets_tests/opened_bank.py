@@ -1,6 +1,5 @@
 """The small bank's asset graph on an empty database, with a Dagster instance in memory."""
 
-import math
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,8 +12,6 @@ import pytest
 
 from loan_default_assets.commands.run import Outcome, run
 from loan_default_assets.commands.session import Session, open_session
-from loan_default_assets.model.smoke import smoke
-from loan_default_assets.pipeline import model_evaluation
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.databases import fresh_database
@@ -51,7 +48,6 @@ def opening(url: str, folder: Path) -> Iterator[OpenBank]:
     with ExitStack() as stack:
         environment = stack.enter_context(pytest.MonkeyPatch.context())
         environment.setenv("DATABASE_URL", url)
-        environment.setattr(model_evaluation, "_smoke_failure", _smoke_failure)
         instance = stack.enter_context(dg.DagsterInstance.ephemeral())
 
         def opened(frame: pd.DataFrame | None = None, **changes: object) -> Bank:
@@ -60,14 +56,6 @@ def opening(url: str, folder: Path) -> Iterator[OpenBank]:
             return Bank(session, instance, folder)
 
         yield opened
-
-
-def _smoke_failure(folder: Path, sha256: str) -> str:
-    """What the fresh process of an evaluation says, without its start; `pipeline/test_model_steps.py` starts it."""
-    try:
-        return "" if math.isfinite(smoke(folder, sha256)) else "exit code 1"
-    except Exception as error:  # noqa: BLE001 - as the process does
-        return f"{type(error).__name__}: {error}"
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 import logging
 import math
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -206,7 +207,10 @@ def test_references_do_not_see_the_window(
         np.testing.assert_array_equal(seen.label, snapshot.rows.label[expected])
 
 
-def test_a_model_is_evaluated_as_it_scores(bank_with_features: BankSteps) -> None:
+@pytest.mark.usefixtures("smoke_in_fresh_process")
+def test_a_model_is_evaluated_as_it_scores(
+    bank_with_features: BankSteps, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bank = bank_with_features
     bank.pretrain()
     record = bank.train(TrainingAttempt(number=7)).record
@@ -232,6 +236,11 @@ def test_a_model_is_evaluated_as_it_scores(bank_with_features: BankSteps) -> Non
     newest_day = replace(record, trained_to=snapshot.split.window_to)
     with pytest.raises(NoRowsError, match="newer than what the models were fitted on"):
         evaluation_window(snapshot, [record, newest_day])
+
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    unfit = evaluate_model(record, bank.portfolio, window, bank.store)
+    assert unfit.failure == "exit code 1"
+    assert not unfit.policy_input.smoke_passed
 
 
 @pytest.mark.parametrize("fault", ["damaged artifact", "other portfolio"])
