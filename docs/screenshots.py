@@ -1,7 +1,7 @@
 """Pictures of the running product for the documentation: `make screenshots` writes them to docs/images/.
 
 Start the product first, in another terminal: `make demo`, then `loan-default up`. Chromium must be installed; the pages
-are those of the portfolio `demo` unless another is named, and the form scores the loan that the demo has scored.
+are those of the portfolio `demo` unless another is named, and the form scores the application that the demo has scored.
 """
 
 import argparse

@@ -9,16 +9,16 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from loan_default_assets.commands.command_errors import CommandError
+from loan_default_assets.commands.example_loan import example_loan
 from loan_default_assets.commands.log_rotation import rotate
 from loan_default_assets.commands.session import Session, environment
 from loan_default_assets.ports import free_port
 from loan_default_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from bento.client import Loan
+    from bento.schemas.responses import PredictResponse
 
 _START_SECONDS = 120
 _PUBLIC_SERVICE_SETTINGS = (
@@ -43,21 +43,43 @@ def first_score(session: Session) -> list[str]:
     champion = session.registry.champion()
     if champion is None:
         return []
-    loan = _newest_loan(session)
+    example = example_loan(session, champion)
     file = session.settings.home / "loan.json"
-    body = {name: value for name, value in loan.body().items() if name != "reasons"}
+    body = {name: value for name, value in example.loan.body().items() if name != "reasons"}
     file.write_text(json.dumps(body, indent=1, ensure_ascii=False), encoding="utf-8")
     lines = []
     if not session.predictions.has_predictions_of(champion.version):
         with _service(session) as (http, grpc):
             with HttpClient(f"http://{http}") as over_http:
-                http_response = over_http.predict(loan)
+                by_http = over_http.predict(example.loan)
             with closing(GrpcClient(grpc)) as over_grpc:
-                grpc_response = over_grpc.predict(loan)
-        for name, response in (("HTTP", http_response), ("gRPC", grpc_response)):
-            decision = "default expected" if response.prediction else "no default expected"
-            lines.append(f"scored      over {name}: probability {response.probability:.4f}, {decision}")
+                by_grpc = over_grpc.predict(example.loan)
+        lines = [
+            f"scored      loan {example.chosen}",
+            *(
+                f"            over {name}: {decision(made)}"
+                for name, made in (("HTTP", by_http), ("gRPC", by_grpc))
+            ),
+            *reason_lines(by_http),
+            f"            loan-default explain {by_http.request_id} --language en    (ko: 한국어)",
+        ]
     return [*lines, *request_lines(session.settings, file)]
+
+
+def decision(made: "PredictResponse") -> str:
+    """PD, threshold and decision of one application."""
+    predicted = "default predicted" if made.prediction else "no default predicted"
+    return (
+        f"PD {made.probability:.4f}, threshold {made.threshold:.4f}: decision {made.prediction}, {predicted}"
+    )
+
+
+def reason_lines(made: "PredictResponse") -> list[str]:
+    """The reason codes in both languages, one per line; a decision 0 has none."""
+    return [
+        f"{'' if position else 'because':12}{reason.en} ({reason.ko}): {reason.contribution:+.2f} log-odds"
+        for position, reason in enumerate(made.reasons)
+    ]
 
 
 def request_lines(settings: Settings, file: Path) -> list[str]:
@@ -75,30 +97,6 @@ def request_lines(settings: Settings, file: Path) -> list[str]:
         f"            grpcurl -plaintext {key}-d @ 127.0.0.1:{settings.service_grpc_port} "
         f"loan_default.v1.LoanDefault/Predict < {shlex.quote(str(file))}",
     ]
-
-
-def _newest_loan(session: Session) -> "Loan":
-    """The first loan of the newest partition, without its outcome, as an application has it."""
-    from bento.client import Loan
-
-    portfolio = session.portfolio
-    frame = session.loans.read_raw(max(session.loans.partitions()))
-    row = frame.iloc[0]
-
-    def given(kind: str) -> dict[str, Any]:
-        names = [
-            n
-            for n, c in portfolio.columns.items()
-            if c.kind == kind and n not in portfolio.known_after_outcome
-        ]
-        return {n: row[n] for n in names if row[n] == row[n] and row[n] is not None}
-
-    return Loan(
-        categorical_features={name: str(value) for name, value in given("category").items()},
-        numerical_features={name: float(value) for name, value in given("number").items()},
-        date_features={name: value.date() for name, value in given("date").items()},
-        loan_id=str(row["loan_id"]),
-    )
 
 
 @contextmanager
