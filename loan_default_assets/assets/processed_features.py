@@ -6,7 +6,12 @@ import dagster as dg
 
 from loan_default_assets.assets.metadata import add_partition_metadata, stored_partition, whole_table
 from loan_default_assets.orchestration import jobs
-from loan_default_assets.orchestration.asset_checks import asset_check_result, blocking_checks, warning_checks
+from loan_default_assets.orchestration.asset_checks import (
+    asset_check_result,
+    blocking_checks,
+    refused_partitions_check,
+    warning_checks,
+)
 from loan_default_assets.orchestration.data_versions import rows_version
 from loan_default_assets.orchestration.partitions import partitions_of
 from loan_default_assets.orchestration.resources import ModelStore, Warehouse
@@ -41,12 +46,12 @@ def build(portfolio: Portfolio) -> dg.AssetsDefinition:
     @retried
     def processed_features(
         context: dg.AssetExecutionContext, warehouse: Warehouse, models: ModelStore
-    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckEvaluation]:
         loans = warehouse.loans(portfolio)
         try:
             stored = make_features(portfolio, loans, context.partition_keys, log=context.log)
         except ChecksFailedError as error:
-            yield from map(asset_check_result, error.checks)
+            yield from (refused_partitions_check(key, check) for check in error.checks)
             raise
         shown = {each.key: stored_partition(each) for each in stored.described}
         table = whole_table(loans.total_rows("processed_data"), feature_lineage(portfolio))

@@ -12,7 +12,11 @@ from loan_default_assets.assets.metadata import (
     whole_table,
 )
 from loan_default_assets.orchestration import jobs
-from loan_default_assets.orchestration.asset_checks import asset_check_result, blocking_checks
+from loan_default_assets.orchestration.asset_checks import (
+    asset_check_result,
+    blocking_checks,
+    refused_partitions_check,
+)
 from loan_default_assets.orchestration.data_versions import rows_version
 from loan_default_assets.orchestration.partitions import partitions_of
 from loan_default_assets.orchestration.resources import Warehouse
@@ -41,12 +45,12 @@ def build(portfolio: Portfolio, today: date | None = None) -> dg.AssetsDefinitio
     @retried
     def raw_loans(
         context: dg.AssetExecutionContext, warehouse: Warehouse
-    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckEvaluation]:
         loans, day = warehouse.loans(portfolio), today or date.today()
         try:
             stored = load_partitions(portfolio, loans, context.partition_keys, today=day, log=context.log)
         except ChecksFailedError as error:
-            yield from map(asset_check_result, error.checks)
+            yield from (refused_partitions_check(key, check) for check in error.checks)
             raise
         shown = {each.key: stored_partition(each) | default_rate(each) for each in stored.described}
         add_partition_metadata(context, shown, whole_table(loans.total_rows("raw_data")))

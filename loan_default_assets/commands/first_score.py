@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.example_loan import example_loan
 from loan_default_assets.commands.log_rotation import rotate
 from loan_default_assets.commands.session import Session, environment
@@ -61,7 +62,7 @@ def first_score(session: Session) -> list[str]:
                 for name, made in (("HTTP", by_http), ("gRPC", by_grpc))
             ),
             *reason_lines(by_http),
-            f"            loan-default explain {by_http.request_id} --language en    (ko: 한국어)",
+            f"explain     loan-default explain {by_http.request_id} --language en    (ko: 한국어)",
         ]
     return [*lines, *request_lines(session.settings, file)]
 

@@ -59,6 +59,37 @@ def _spec(asset: dg.AssetKey, name: str, *, blocking: bool) -> dg.AssetCheckSpec
 
 def asset_check_result(check: CheckResult) -> dg.AssetCheckResult:
     """The check as Dagster records it, with failure cases or leakage evidence as a table."""
+    return dg.AssetCheckResult(
+        check_name=check.name,
+        passed=check.passed,
+        severity=_severity(check),
+        description=check.description or None,
+        metadata=_metadata(check),
+    )
+
+
+def refused_partitions_check(asset: dg.AssetKey, check: CheckResult) -> dg.AssetCheckEvaluation:
+    """The check of partitions that were refused, so that nothing of this run is materialized.
+
+    Dagster takes an AssetCheckResult for one of the partition's last materialization, and shows the check as not
+    evaluated where another partition was materialized after that one.
+    """
+    return dg.AssetCheckEvaluation(
+        asset_key=asset,
+        check_name=check.name,
+        passed=check.passed,
+        severity=_severity(check),
+        description=check.description or None,
+        metadata=_metadata(check),
+        blocking=True,
+    )
+
+
+def _severity(check: CheckResult) -> dg.AssetCheckSeverity:
+    return dg.AssetCheckSeverity.WARN if check.warning else dg.AssetCheckSeverity.ERROR
+
+
+def _metadata(check: CheckResult) -> dict[str, dg.MetadataValue | float]:
     metadata: dict[str, dg.MetadataValue | float] = {
         name: rounded(value) if isinstance(value, float) else value for name, value in check.figures.items()
     }
@@ -66,13 +97,7 @@ def asset_check_result(check: CheckResult) -> dg.AssetCheckResult:
         metadata["failure_cases"] = _failure_cases(check.violations)
     if check.evidence:
         metadata["evidence"] = _leakage_evidence(check.evidence)
-    return dg.AssetCheckResult(
-        check_name=check.name,
-        passed=check.passed,
-        severity=dg.AssetCheckSeverity.WARN if check.warning else dg.AssetCheckSeverity.ERROR,
-        description=check.description or None,
-        metadata=metadata,
-    )
+    return metadata
 
 
 def _failure_cases(violations: Sequence[LocatedViolation]) -> dg.MetadataValue:

@@ -1,3 +1,5 @@
+import asyncio
+import time
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -7,11 +9,17 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
+from dagster._core.loader import LoadingContextForTest
 
 from loan_default_assets.commands.command_errors import CommandError
+from loan_default_assets.commands.materialize import materialize
 from loan_default_assets.commands.run import fingerprint
+from loan_default_assets.commands.session import definitions
 from loan_default_assets.commands.status import status
 from loan_default_assets.model.metrics import METRICS
+from loan_default_assets.orchestration import jobs
+from loan_default_assets.portfolio.checks import pandera_schema
+from loan_default_assets.portfolio.checks.violations import Violation
 from loan_default_assets.portfolio.column_account import column_account
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets.warehouse.registry import ModelRecord
@@ -187,3 +195,36 @@ def test_a_failed_partition_stops_the_graph_and_leaves_a_red_check(good_bank: Ba
     assert row.data["column"] == "income"
     assert row.data["count"] == 3
     assert row.data["rows"] == "6, 7, 8"
+
+
+@pytest.mark.parametrize("job_asset", ["raw_loans", "processed_features"])
+def test_the_check_of_a_refused_partition_is_shown_after_another_one_was_loaded(
+    open_bank: OpenBank, monkeypatch: pytest.MonkeyPatch, job_asset: str
+) -> None:
+    bank = open_bank()
+    days = [small_bank.START + timedelta(days=day) for day in range(2)]
+    graph = definitions(bank.session, partitions=[day.isoformat() for day in days])
+
+    def load(day: date) -> None:
+        materialize(bank.session, bank.instance, graph, jobs.INGEST, partitions=[day.isoformat()])
+
+    for day in days:
+        load(day)
+    if job_asset == "raw_loans":
+        _set("income", np.nan)(small_bank.loans()).to_csv(bank.folder / "loans.csv", index=False)
+    else:
+        violation = Violation("income", "is finite", 3, (6, 7, 8))
+        monkeypatch.setattr(pandera_schema, "feature_violations", lambda *_: [violation])
+    # The events of this storage are dated by the second.
+    time.sleep(1.1)
+    with pytest.raises(CommandError):
+        load(days[0])
+    key = dg.AssetCheckKey(dg.AssetKey(["small_bank", job_asset]), "matches_schema")
+    [check] = bank.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+    assert check.event is not None
+    evaluation = check.event.asset_check_evaluation
+    assert evaluation is not None
+    assert not evaluation.passed
+    assert evaluation.metadata["failure_cases"].value.records[0].data["rows"] == "6, 7, 8"
+    # Dagster's page says "Not evaluated" otherwise.
+    assert asyncio.run(check.targets_latest_materialization(LoadingContextForTest(bank.instance)))
