@@ -1,6 +1,7 @@
 """The first page: every part shown or its absence explained, escaped, in one language, by role."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any, get_args
@@ -129,6 +130,8 @@ def test_a_page_offers_what_the_role_allows(visitor: Visitor, links: set[str]) -
                 "over 10 s",
                 "2026-11-26 09:30 UTC",
                 "1,357 loans up to partition 2026-11-25",
+                "0.100",
+                "2 replica(s), all with the champion",
                 "F1 expected",
                 "0.765 (95 % interval 0.712 to 0.818)",
             ],
@@ -224,6 +227,19 @@ def test_the_chart_breaks_the_line_at_a_new_champion() -> None:
     assert [len(line.split()) for line in chart.lines] == [2, 1]
     assert [point.y for point in chart.points] == [BOTTOM, TOP, (BOTTOM + TOP) / 2]
     assert f1_chart((evaluation(VERSION, 1, None),), 0.8) is None
+
+
+@pytest.mark.parametrize("f1", [0.93, 0.81, 0.5, 0.12])
+def test_an_interval_of_a_few_hundredths_is_seen_beside_its_mark(f1: float) -> None:
+    chart = f1_chart([replace(evaluation(VERSION, 1, f1), f1_low=f1 - 0.02, f1_high=f1 + 0.02)], 0.8)
+    assert chart is not None
+    (point,) = chart.points
+    # A mark is 8 units high.
+    assert point.low - point.high > (8 if f1 > 0.4 else 0)
+    drawn = [point.low, point.y, point.high, chart.target, *(height for _, height in chart.ticks)]
+    assert all(TOP <= height <= BOTTOM for height in drawn)
+    assert [tick for tick, _ in chart.ticks][-1] == 1
+    assert chart.ticks[0][1] == BOTTOM
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 40])
