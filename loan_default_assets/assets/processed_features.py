@@ -5,13 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from loan_default_assets.assets.metadata import add_partition_metadata, stored_partition, whole_table
-from loan_default_assets.orchestration import jobs
-from loan_default_assets.orchestration.asset_checks import (
-    asset_check_result,
-    blocking_checks,
-    refused_partitions_check,
-    warning_checks,
-)
+from loan_default_assets.orchestration import asset_checks, jobs
 from loan_default_assets.orchestration.data_versions import rows_version
 from loan_default_assets.orchestration.partitions import partitions_of
 from loan_default_assets.orchestration.resources import ModelStore, Warehouse
@@ -36,11 +30,11 @@ def build(portfolio: Portfolio) -> dg.AssetsDefinition:
         partitions_def=partitions_of(portfolio),
         backfill_policy=dg.BackfillPolicy.single_run(),
         deps=[dg.AssetKey([portfolio.name, "raw_loans"])],
-        check_specs=[*blocking_checks(key, MATCHES_SCHEMA), *warning_checks(key, NO_FEATURE_DRIFT)],
-        metadata={
-            "numerical_features": list(names.numerical),
-            "categorical_features": list(names.categorical),
-        },
+        check_specs=[
+            *asset_checks.blocking_checks(key, MATCHES_SCHEMA),
+            *asset_checks.warning_checks(key, NO_FEATURE_DRIFT),
+        ],
+        metadata={"numerical_features": [*names.numerical], "categorical_features": [*names.categorical]},
         pool=jobs.INGESTION,
     )
     @retried
@@ -51,14 +45,16 @@ def build(portfolio: Portfolio) -> dg.AssetsDefinition:
         try:
             stored = make_features(portfolio, loans, context.partition_keys, log=context.log)
         except ChecksFailedError as error:
-            yield from (refused_partitions_check(key, check) for check in error.checks)
+            yield from (asset_checks.refused_partitions_check(key, check) for check in error.checks)
             raise
         shown = {each.key: stored_partition(each) for each in stored.described}
         table = whole_table(loans.total_rows("processed_data"), feature_lineage(portfolio))
         add_partition_metadata(context, shown, table)
-        keys, version = context.partition_keys, rows_version(context, stored.changed)
-        drift = warehouse.features_compared(portfolio, models.artifacts, keys, context.log)
-        checks, made_by = [*map(asset_check_result, (stored.check, drift))], {"feature_hash": portfolio.hash}
-        yield dg.MaterializeResult(metadata=made_by, data_version=version, check_results=checks)
+        drift = warehouse.features_compared(portfolio, models.artifacts, context.partition_keys, context.log)
+        version = rows_version(context, stored.changed)
+        checks = [asset_checks.asset_check_result(check) for check in (stored.check, drift)]
+        yield dg.MaterializeResult(
+            metadata={"feature_hash": portfolio.hash}, data_version=version, check_results=checks
+        )
 
     return processed_features
