@@ -45,12 +45,11 @@ gc.disable()
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
-    """Afterwards garbage is collected again, less often than by default."""
+    """Afterwards garbage is collected again."""
     try:
         return (yield)
     finally:
         gc.freeze()
-        gc.set_threshold(10_000, 20, 20)
         gc.enable()
 
 
