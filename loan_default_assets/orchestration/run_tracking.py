@@ -101,6 +101,14 @@ def partitions_of(run: dg.DagsterRun) -> str | None:
     return f"{first} to {last}" if first else run.tags.get(PARTITION_NAME_TAG)
 
 
+def work_of(run: dg.DagsterRun) -> str:
+    """What a run does, for people: its job, or the assets that were launched from their page."""
+    # The job of such a run is Dagster's own, with a name that says nothing.
+    if not run.job_name.startswith("__") or not run.asset_selection:
+        return run.job_name
+    return ", ".join(sorted(key.path[-1] for key in run.asset_selection))
+
+
 def process_tags() -> dict[str, str]:
     """Tags of a run that this process executes. Nothing but this process can retry it, so no retry is announced."""
     return {_PROCESS_TAG: _process_name(), MAX_RETRIES_TAG: "0"}

@@ -168,15 +168,15 @@ def _failure_sensor(portfolio: Portfolio, settings: Settings) -> dg.SensorDefini
             return
         steps = sorted({event.step_key or "" for event in context.get_step_failure_events()})
         failed_steps = f" at {', '.join(steps)}" if steps else ""
-        partitions = run_tracking.partitions_of(run)
+        partitions, work = run_tracking.partitions_of(run), run_tracking.work_of(run)
         alert = Alert(
             key=f"run:{run.run_id}",
             portfolio=portfolio.name,
             title=f"{portfolio.name}: a run failed",
-            text=f"{run.job_name}{f', partition {partitions},' if partitions else ''} failed{failed_steps}; "
+            text=f"{work}{f', partition {partitions},' if partitions else ''} failed{failed_steps}; "
             f"http://127.0.0.1:{settings.dagster_port}/runs/{run.run_id}",
             kind="run_failed",
-            subject=f"{run.job_name} {partitions}" if partitions else run.job_name,
+            subject=f"{work} {partitions}" if partitions else work,
         )
         _outbox(warehouse, portfolio, settings, context.log).send(alert)
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -34,11 +35,18 @@ def ingest() -> None:
     refused_step()
 
 
-def a_run_fails(bank: Ticking, warehouse: Warehouse | None = None, *, ticks: int = 1) -> None:
+def a_run_fails(
+    bank: Ticking,
+    warehouse: Warehouse | None = None,
+    *,
+    ticks: int = 1,
+    changed: dict[str, Any] | None = None,
+) -> None:
     """What the daemon does when a run has failed; killed before the end of a tick, it repeats it."""
     result = ingest.execute_in_process(instance=bank.instance, raise_on_error=False)
+    run = result.dagster_run._replace(**(changed or {}))
     context = dg.build_run_status_sensor_context(
-        FAILURE_SENSOR, result.get_run_failure_event(), bank.instance, result.dagster_run
+        FAILURE_SENSOR, result.get_run_failure_event(), bank.instance, run
     ).for_run_failure()
     for _ in range(ticks):
         bank.repository.get_sensor_def(FAILURE_SENSOR)(
@@ -59,6 +67,15 @@ def test_a_failed_run_is_alerted_and_recorded_once(bank: Ticking, receiver: Path
     assert (sent["kind"], sent["subject"], sent["key"]) == ("run_failed", "ingest 2024-01-05", alert.key)
     assert "ingest, partition 2024-01-05, failed at refused_step" in alert.text
     assert (alert.delivered_through, alert.failure) == ("command", None)
+
+
+def test_an_alert_names_the_assets_of_a_run_that_was_launched_from_their_page(
+    bank: Ticking, receiver: Path
+) -> None:
+    asset = dg.AssetKey(["small_bank", "raw_loans"])
+    a_run_fails(bank, changed={"job_name": "__ASSET_JOB", "asset_selection": frozenset({asset})})
+    assert logged(bank).subject == "raw_loans 2024-01-05"
+    assert "raw_loans, partition 2024-01-05, failed" in logged(bank).text
 
 
 def test_a_repeated_tick_sends_nothing_again(bank: Ticking, receiver: Path) -> None:

@@ -88,6 +88,23 @@ def test_only_the_first_failure_counts_until_the_same_job_and_partition_succeed(
         assert first_failure(failed, "a", **{"dagster/will_retry": "true"}) is False
 
 
+@pytest.mark.parametrize(
+    ("job", "assets", "work"),
+    [
+        ("ingest", None, "ingest"),
+        ("ingest", ("raw_loans",), "ingest"),
+        ("__ASSET_JOB", ("raw_loans",), "raw_loans"),
+        ("__ASSET_JOB", ("raw_loans", "processed_features"), "processed_features, raw_loans"),
+        ("__ASSET_JOB", None, "__ASSET_JOB"),
+    ],
+)
+def test_a_run_is_named_by_its_job_or_by_the_assets_that_were_launched(
+    job: str, assets: tuple[str, ...] | None, work: str
+) -> None:
+    selection = frozenset(dg.AssetKey(["demo", name]) for name in assets) if assets else None
+    assert run_tracking.work_of(dg.DagsterRun(job_name=job, asset_selection=selection)) == work
+
+
 def _recorder(instance: dg.DagsterInstance) -> Callable[..., bool]:
     """Records a run; whether it is a first failure."""
 
