@@ -65,6 +65,7 @@ def facts_of_tables(inputs: ReportInputs, record: ModelRecord) -> Groups:
         "decisions": _decisions(inputs.registry.decisions(), record.version),
         "live": _live(inputs, record.version),
         "volume": _volume(inputs, record.version),
+        "overrides": _overrides(inputs, record.version),
     }
 
 
@@ -137,6 +138,18 @@ def _volume(inputs: ReportInputs, version: str) -> tuple[RecordedFact, ...]:
             RecordedFact(f"{channel}.declined", declined, refused),
         ]
     return tuple(found)
+
+
+def _overrides(inputs: ReportInputs, version: str) -> tuple[RecordedFact, ...]:
+    log = inputs.registry.oversight
+    counts = {
+        "decision overridden": sum(each.count for each in log.override_counts(version)),
+        "application rescored": log.rescoring_count(version),
+    }
+    return tuple(
+        RecordedFact(action, count, row("oversight_records", action=action, version=version).at("count(*)"))
+        for action, count in counts.items()
+    )
 
 
 def _numbered(rows: Iterable[tuple[FactSource, int, Mapping[str, Any]]]) -> tuple[RecordedFact, ...]:

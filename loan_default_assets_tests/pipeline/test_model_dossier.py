@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import re
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from loan_default_assets.reports.rendering.dossier_document import dossier_docum
 from loan_default_assets.reports.rendering.dossier_markdown import markdown
 from loan_default_assets.reports.rendering.dossier_page import dossier_page
 from loan_default_assets.reports.rendering.dossier_template import dossier_template
+from loan_default_assets.warehouse.oversight import Override, OversightLog
 from loan_default_assets.warehouse.predictions import PredictionLog
 from loan_default_assets_tests.pipeline.bank_steps import BankSteps
 from loan_default_assets_tests.pipeline.reported_bank import bank, newest
@@ -38,9 +40,14 @@ def portfolio_file(bank: BankSteps) -> Path:
 
 @pytest.fixture(scope="module")
 def found(bank: BankSteps, newest: str) -> DossierFacts:
-    """After a report was written and loans were served, some of them with a known outcome."""
+    """After a report was written, loans were served, some with a known outcome, and one decision was overridden."""
     write_report(bank.report_inputs, newest, LOG)
-    PredictionLog(bank.database).append(served_predictions(bank, newest))
+    served = served_predictions(bank, newest)
+    PredictionLog(bank.database).append(served)
+    override = Override(
+        served[0].request_id, 0, 1 - served[0].decision, "affordability", str(uuid.UUID(int=9))
+    )
+    OversightLog(bank.database).record_override(override, "alice")
     return dossier_facts(bank.report_inputs, newest, portfolio_file(bank))
 
 
@@ -106,6 +113,11 @@ def test_every_fact_is_that_of_its_source(bank: BankSteps, found: DossierFacts) 
             assert not isinstance(recorded, float) or f"<td>{recorded!r}</td>" in page
             walked += 1
     assert walked > 200
+
+
+def test_overridden_decisions_are_counted(found: DossierFacts) -> None:
+    counted = {fact.name: fact.value for fact in found.groups["overrides"]}
+    assert counted == {"decision overridden": 1, "application rescored": 0}
 
 
 def test_every_group_of_the_template_is_collected(found: DossierFacts) -> None:
