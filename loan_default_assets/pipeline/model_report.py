@@ -279,9 +279,9 @@ def _vintages(portfolio: Portfolio, rows: ReportRows, snapshot: str) -> Vintages
         stored.label_observed_at,
         rows.matured,
         np.datetime64(cutoff, "D"),
-        # Where the defaults of the older loans were sampled, a share of all loans cannot be followed by age.
-        dated_outcomes=portfolio.label.observed_at is not None and rows.snapshot.sampling is None,
+        dated_outcomes=portfolio.label.observed_at is not None,
         source=FigureSource("processed_data", snapshot),
+        sampled=rows.snapshot.sampling is not None,
     )
 
 

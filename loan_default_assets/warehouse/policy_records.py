@@ -12,6 +12,7 @@ from loan_default_assets.warehouse.oversight import OversightRecord, append_reco
 Policy = Mapping[str, Any]
 APPROVALS = "APPROVALS"
 UNEXPLAINED = "no reason was given: the settings of a run or a command differed from the recorded policy"
+FIRST = "the first record: the settings of the run or command that decided"
 
 
 @dataclass(frozen=True)
@@ -67,5 +68,6 @@ def settle_policy(cursor: extensions.cursor, present: Policy, actor: str) -> Pol
     state = policy_state(cursor, present)
     if state.recorded is not None and (state.required > 1 or not state.differing):
         return state
-    append_record(cursor, "policy changed", actor, UNEXPLAINED, details=present)
+    reason = FIRST if state.recorded is None else UNEXPLAINED
+    append_record(cursor, "policy changed", actor, reason, details=present)
     return policy_state(cursor, present)

@@ -1,6 +1,7 @@
 """Drift, groups, vintages and effects of features: against definitions by hand, and planted cases."""
 
 import math
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -29,8 +30,11 @@ from loan_default_assets.reports.figures.group_figures import (
 )
 from loan_default_assets.reports.figures.proportions import FigureSource
 from loan_default_assets.reports.figures.vintages import vintages
+from loan_default_assets.reports.rendering.blocks import Paragraph
+from loan_default_assets.reports.rendering.history_sections import vintages_section
 from loan_default_assets.reports.rendering.messages import Language
 from loan_default_assets.reports.rendering.model_sections import group_title
+from loan_default_assets_tests.reports.sample_figures import report_figures
 
 HERE = FigureSource("a table", "a row")
 AMOUNT = Feature("amount", "number", "Amount", "금액", "USD")
@@ -239,19 +243,32 @@ def test_holm_by_hand() -> None:
     assert holm([]) == []
 
 
-@pytest.mark.parametrize("dated", [True, False])
-def test_vintages_by_hand(dated: bool) -> None:
+@pytest.mark.parametrize(
+    ("dated", "sampled", "lead"),
+    [(True, False, "curves"), (False, False, "fixed_horizon"), (True, True, "sampled")],
+)
+def test_vintages_by_hand(dated: bool, sampled: bool, lead: str) -> None:
     as_of = np.repeat(days("2026-01-01", 2), 4)
     label = np.array([1, 1, 0, 0, 1, 0, -1, -1])
     observed = as_of + np.array([2, 4, 4, 4, 2, 4, 4, 4])
     matured = np.array([True] * 6 + [False] * 2)
     found = vintages(
-        as_of, label, observed, matured, np.datetime64("2026-01-05"), dated_outcomes=dated, source=HERE
+        as_of,
+        label,
+        observed,
+        matured,
+        np.datetime64("2026-01-05"),
+        dated_outcomes=dated,
+        source=HERE,
+        sampled=sampled,
     )
+    section = vintages_section(replace(report_figures(), vintages=found))
+    assert isinstance(section.blocks[0], Paragraph)
+    assert section.blocks[0].message.key == f"vintages.{lead}"
     first, second = found.vintages
     assert (first.rows, first.matured, first.default_rate.value) == (4, 4, 0.5)
     assert (second.rows, second.matured, second.default_rate.value) == (4, 2, 0.5)
-    if dated:
+    if dated and not sampled:
         assert found.ages == (1, 2, 3, 4)
         assert first.cumulative == (0, 0.25, 0.25, 0.5)
         # The cutoff is three days after the second vintage: its curve ends there.
@@ -284,6 +301,27 @@ def test_importance_and_direction_of_a_known_model() -> None:
     assert effects["grade"].points == (2, 3, 4)
     assert effects["grade"].pd[2] > effects["grade"].pd[0] == effects["grade"].pd[1]
     assert list(effects["up"].pd) == sorted(effects["up"].pd)
+
+
+def test_shuffles_that_cancel_out_have_no_importance() -> None:
+    label = np.array([1, 1, 0, 0, 0, 0, 0])
+    # ROC-AUC 0.5 of the rows, then 0.4, 0.3 and 0.8 of the shuffled ones: as floats, these drops do not sum to 0.
+    below = {0.5: (2, 3), 0.4: (2, 2), 0.3: (1, 2), 0.8: (4, 4)}
+    areas = iter((0.5, 0.4, 0.3, 0.8))
+
+    def scripted(numerical: np.ndarray, _: np.ndarray) -> np.ndarray:
+        if len(numerical) != len(label):
+            return np.full(len(numerical), 0.5)
+        # So many of the other five loans, scored 1 to 5, are below each default.
+        first, second = below[next(areas)]
+        return np.array([first + 0.5, second + 0.5, 1, 2, 3, 4, 5])
+
+    found = feature_effects(
+        [AMOUNT], np.arange(7.0)[:, None], np.zeros((7, 0), np.int16), label, scripted, HERE
+    )
+    assert found is not None
+    (importance,) = found.importance
+    assert (importance.drop, importance.lowest, importance.highest) == (0.0, -0.3, 0.2)
 
 
 def test_a_model_against_the_data_is_named() -> None:

@@ -12,6 +12,7 @@ from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.model_records import RegistryError, promote_version
 from loan_default_assets.warehouse.oversight import OversightLog
+from loan_default_assets.warehouse.policy_records import FIRST, UNEXPLAINED
 from loan_default_assets.warehouse.promotions import (
     PROMOTION_POLICY,
     ApprovalRefused,
@@ -253,7 +254,7 @@ def test_a_changed_setting_is_recorded_with_who_and_when(database: Database) -> 
         ("alice", 0.8),
         ("bob", 0.5),
     ]
-    assert "no reason was given" in policies[2].reason
+    assert [each.reason for each in policies] == [FIRST, UNEXPLAINED, UNEXPLAINED]
     with pytest.raises(ApprovalRefused, match="are the recorded policy already"):
         changed.record_policy("nothing new")
 

@@ -162,7 +162,10 @@ def _importance(
         drops.append(
             base - roc_auc(outcome, score(*_with(rows, position, column[rng.permutation(len(column))])))
         )
-    return Importance(feature, float(np.mean(drops)), min(drops), max(drops))
+    # A difference of areas is a multiple of 1e-10 or more; what is smaller is the rounding of floats.
+    return Importance(
+        feature, *(round(float(found), 12) for found in (np.mean(drops), min(drops), max(drops)))
+    )
 
 
 def _dependence(

@@ -38,12 +38,14 @@ class Vintages:
     """Vintages in order.
 
     Attributes:
-        ages: Days since application at which `cumulative` is given; empty where the date of default is not known.
+        ages: Days since application at which `cumulative` is given; empty where loans cannot be followed by age.
+        sampled: Whether that is because the rows are a case-control sample; else outcomes have no date of their own.
     """
 
     vintages: tuple[Vintage, ...]
     ages: tuple[int, ...]
     source: FigureSource
+    sampled: bool = False
 
 
 def vintages(
@@ -55,6 +57,7 @@ def vintages(
     *,
     dated_outcomes: bool,
     source: FigureSource,
+    sampled: bool = False,
 ) -> Vintages:
     """Default rates by vintage, and by age where every outcome has its own date.
 
@@ -66,9 +69,10 @@ def vintages(
         cutoff: Data cutoff.
         dated_outcomes: Whether `observed_at` is the outcome's own date, and not a fixed horizon.
         source: Where the rows come from.
+        sampled: Whether the rows are a case-control sample. A share of all loans cannot be followed by age then.
     """
     divided = periods(as_of, MOST_VINTAGES)
-    ages = _ages(as_of, label, observed_at, matured) if dated_outcomes else ()
+    ages = _ages(as_of, label, observed_at, matured) if dated_outcomes and not sampled else ()
     found = []
     for name, index in zip(divided.names, divided.index, strict=True):
         known = index[matured[index]]
@@ -82,7 +86,7 @@ def vintages(
                 _cumulative(index, ages, as_of, label, observed_at, matured, cutoff),
             )
         )
-    return Vintages(tuple(found), ages, source)
+    return Vintages(tuple(found), ages, source, sampled)
 
 
 def _ages(

@@ -111,7 +111,10 @@ def vintages_section(figures: ReportFigures) -> Section:
     found = figures.vintages
     if isinstance(found, Omitted):
         return Section("vintages", message("section.vintages"), [omission(found)])
-    blocks: list[Block] = [Paragraph(message("vintages.curves" if found.ages else "vintages.fixed_horizon"))]
+    lead = (
+        "vintages.curves" if found.ages else "vintages.sampled" if found.sampled else "vintages.fixed_horizon"
+    )
+    blocks: list[Block] = [Paragraph(message(lead))]
     table = Table(
         message("vintages.table"),
         titled(
