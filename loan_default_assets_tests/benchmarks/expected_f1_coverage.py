@@ -10,6 +10,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import f1_score
 
 from loan_default_assets.commands.session import Session, open_session
 from loan_default_assets.model.expected_f1 import expected_f1
@@ -56,8 +57,7 @@ def windows(session: Session, days: int) -> list[Window]:
             continue
         features = transform(portfolio, frame, frame["as_of"].to_numpy().astype("datetime64[D]"))
         scored = predictor.predict(features.numerical, features.categorical)
-        default, decided = frame["label"].to_numpy() == 1, scored.decision == 1
-        measured = 2 * np.sum(default & decided) / (default.sum() + decided.sum())
+        measured = f1_score(frame["label"].to_numpy() == 1, scored.decision == 1)
         expected = expected_f1(scored.pd, predictor.threshold, reference.declined, reference.approved)
         found.append(
             Window(keys[first], keys[last], float(measured), expected.f1, expected.low, expected.high)

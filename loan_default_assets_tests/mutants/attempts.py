@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -81,11 +81,11 @@ def planted(mutant: Mutant, source: str) -> str:
 
 
 @contextmanager
-def copied_repository(parts: Sequence[str] = COPIED) -> Iterator[Path]:
+def copied_repository() -> Iterator[Path]:
     """A copy that may be altered, compiled once for all attempts."""
     with TemporaryDirectory() as folder:
         copy = Path(folder)
-        for name in parts:
+        for name in COPIED:
             source = ROOT / name
             if source.is_dir():
                 shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
