@@ -98,7 +98,7 @@ def platt(logit: np.ndarray, label: np.ndarray) -> Calibration:
 
 
 def best_f1_threshold(label: np.ndarray, probability: np.ndarray) -> float:
-    """Find the threshold with the highest F1 of the default class.
+    """Find the threshold with the highest F1 of the default class on labelled rows.
 
     Args:
         label: Labels, shape (n,), at least one of them 1 (default).
@@ -111,10 +111,36 @@ def best_f1_threshold(label: np.ndarray, probability: np.ndarray) -> float:
         >>> best_f1_threshold(np.array([1, 0, 0]), np.array([0.75, 0.25, 0.125]))
         0.5
     """
+    return _threshold((label == 1).astype(np.float64), probability)
+
+
+def expected_f1_threshold(probability: np.ndarray) -> float:
+    """Find the threshold with the highest expected F1 of the default class, where PDs are calibrated.
+
+    The labels of the rows are not used: every row counts as a default with its PD, so that the threshold depends on the
+    few parameters of the calibration and not on single rows near it (Ye et al. 2012; Lipton et al. 2014, who show that
+    it is half of that F1). docs/decisions/decision-threshold.md compares both.
+
+    Args:
+        probability: Calibrated probabilities of default, shape (n,), at least one above 0. Equal ones are never
+            separated.
+
+    Returns:
+        The threshold, half way between the lowest probability predicted as a default and the next lower one.
+
+    Examples:
+        >>> expected_f1_threshold(np.array([0.75, 0.25, 0.125]))
+        0.5
+    """
+    return _threshold(np.asarray(probability, dtype=np.float64), probability)
+
+
+def _threshold(defaults: np.ndarray, probability: np.ndarray) -> float:
+    """The threshold with the highest F1, each row being a default to the extent that `defaults` (n,) says."""
     order = np.argsort(-probability, kind="stable")
     ordered = np.asarray(probability, dtype=np.float64)[order]
     last = np.flatnonzero(np.append(np.diff(ordered) != 0, True))
-    true_positives = (label[order] == 1).cumsum()[last]
+    true_positives = defaults[order].cumsum()[last]
     predicted_positives = last + 1
     f1 = 2 * true_positives / (predicted_positives + true_positives[-1])
     best = int(f1.argmax())

@@ -71,9 +71,9 @@ def expected_f1(
 
     Each loan defaults with its PD, so true positives and missed defaults are two independent sums of unequal
     Bernoulli variables (Poisson-binomial), here by their normal limits. The interval holds the chance of their outcomes
-    and the error of the calibration, by the validation rows. These do not correct the estimate: the threshold was
-    chosen on them, and more of those above it defaulted than will of later loans. The interval holds no change of
-    what the features say about default (concept drift): the PDs are then wrong, and nothing but outcomes can show it.
+    and the error of the calibration, by the validation rows. These do not correct the estimate: the calibration was
+    fitted on them, and a threshold may have been chosen for their outcomes. The interval holds no change of what the
+    features say about default (concept drift): the PDs are then wrong, and nothing but outcomes can show it.
 
     Args:
         pd: (n,) calibrated PDs.

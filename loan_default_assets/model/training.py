@@ -10,7 +10,7 @@ from torch import Tensor
 
 from loan_default_assets.model.additive_model import AdditiveModel
 from loan_default_assets.model.boosted_trees import BoostedTrees
-from loan_default_assets.model.calibration import Calibration, best_f1_threshold, platt
+from loan_default_assets.model.calibration import Calibration, expected_f1_threshold, platt
 from loan_default_assets.model.config import ConfigError, ModelConfig
 from loan_default_assets.model.encoding import Encoding
 from loan_default_assets.model.fine_tuning import LabelledRows, StartingWeights
@@ -208,7 +208,7 @@ def fit(
         trees, additive = stack.trees, stack.additive
     logits = combine(members, [*parts, *stacked_logits(trees, additive, validation_rows)])
     calibration = platt(logits, validation_outcome)
-    threshold = best_f1_threshold(validation_outcome, calibration.probability(logits))
+    threshold = expected_f1_threshold(calibration.probability(logits))
     return FittedModel(
         config,
         encoding,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from loan_default_assets.model.calibration import best_f1_threshold, platt
+from loan_default_assets.model.calibration import expected_f1_threshold, platt
 from loan_default_assets.model.metrics import PairedDifferences, evaluate, paired_bootstrap
 from loan_default_assets_tests.benchmarks.quality_scores import Fit, FitCost, FittedScores
 
@@ -78,7 +78,7 @@ def ensemble(members: Sequence[Sequence[Fit]], validation: np.ndarray) -> Fit:
     )
     calibration = platt(validation_logit, validation)
     pd = calibration.probability(validation_logit)
-    scores = FittedScores(pd, calibration.probability(window_logit), best_f1_threshold(validation, pd))
+    scores = FittedScores(pd, calibration.probability(window_logit), expected_f1_threshold(pd))
     costs = [fit.cost for fits in members for fit in fits]
     return Fit(
         scores,

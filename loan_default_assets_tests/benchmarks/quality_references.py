@@ -130,7 +130,7 @@ REFERENCES = {
 
 
 def fit_reference(data: QualitySet, name: str, seed: int) -> Callable[[], FittedScores]:
-    """Fit a reference; the threshold is chosen on the validation rows, as the classifier's is.
+    """Fit a reference; its scores are not calibrated, so its threshold has the best F1 on the validation rows.
 
     Returns:
         What scores validation and window rows.

@@ -3,7 +3,12 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
-from loan_default_assets.model.calibration import Calibration, best_f1_threshold, platt
+from loan_default_assets.model.calibration import (
+    Calibration,
+    best_f1_threshold,
+    expected_f1_threshold,
+    platt,
+)
 
 
 def drawn(n: int, slope: float, offset: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -83,6 +88,16 @@ def test_the_threshold_has_the_best_f1() -> None:
     assert f1_score(label, p >= best_f1_threshold(label, p)) == pytest.approx(best)
 
 
+def test_the_threshold_has_the_highest_expected_f1_which_is_twice_the_threshold() -> None:
+    logit, _ = drawn(5_000, 1.0, -1.5, seed=3)
+    p = Calibration().probability(logit)
+    expected = {cut: 2 * p[p >= cut].sum() / ((p >= cut).sum() + p.sum()) for cut in np.sort(p)[::50]}
+    threshold = expected_f1_threshold(p)
+    highest = 2 * p[p >= threshold].sum() / ((p >= threshold).sum() + p.sum())
+    assert highest >= max(expected.values())
+    assert threshold == pytest.approx(highest / 2, abs=1e-3)
+
+
 @pytest.mark.parametrize(
     ("p", "label", "predicted_positives"),
     [([0.9, 0.2, 0.1], [1, 0, 0], 1), ([0.5, 0.5, 0.5], [1, 0, 0], 3), ([0.3], [1], 1)],
@@ -91,5 +106,5 @@ def test_the_threshold_has_the_best_f1() -> None:
 def test_equal_probabilities_are_never_separated(
     p: list[float], label: list[int], predicted_positives: int
 ) -> None:
-    threshold = best_f1_threshold(np.array(label), np.array(p))
-    assert (np.array(p) >= threshold).sum() == predicted_positives
+    for threshold in (best_f1_threshold(np.array(label), np.array(p)), expected_f1_threshold(np.array(p))):
+        assert (np.array(p) >= threshold).sum() == predicted_positives

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from loan_default_assets.model.calibration import best_f1_threshold, platt
+from loan_default_assets.model.calibration import expected_f1_threshold, platt
 from loan_default_assets.model.expected_f1 import CalibrationSums, expected_f1
 
 LOANS = 1_000
@@ -34,7 +34,7 @@ def histories(weight: float = 1.0) -> tuple[int, int]:
         logit = model.decision_function(columns)
         calibration = platt(logit, label)
         validation = calibration.probability(logit)
-        threshold = best_f1_threshold(label, validation)
+        threshold = expected_f1_threshold(validation)
         above = validation >= threshold
         sums = [CalibrationSums.of(validation[part], label[part]) for part in (above, ~above)]
         for _ in range(2):

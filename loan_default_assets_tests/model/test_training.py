@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from loan_default_assets.model import training
-from loan_default_assets.model.calibration import best_f1_threshold, platt
+from loan_default_assets.model.calibration import expected_f1_threshold, platt
 from loan_default_assets.model.config import ConfigError
 from loan_default_assets.model.encoding import EncodedRows
 from loan_default_assets.model.ensemble import Ensemble
@@ -104,7 +104,7 @@ def test_patience_ends_the_training() -> None:
     validation = loans(200, seed=1)
     logits = scores(model, validation)
     assert model.calibration == platt(logits, validation.outcome())
-    assert model.threshold == best_f1_threshold(validation.outcome(), model.calibration.probability(logits))
+    assert model.threshold == expected_f1_threshold(model.calibration.probability(logits))
 
 
 def test_two_hundred_rows_can_be_overfitted() -> None:

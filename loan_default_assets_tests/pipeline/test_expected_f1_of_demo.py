@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from loan_default_assets.model.calibration import best_f1_threshold, platt
+from loan_default_assets.model.calibration import expected_f1_threshold, platt
 from loan_default_assets.model.expected_f1 import CalibrationSums, expected_f1
 from loan_default_assets.portfolio.features import transform
 from loan_default_assets.portfolio.spec import Portfolio, load
@@ -41,7 +41,7 @@ def windows(drift_from: date | None = None) -> tuple[int, int]:
         logit = model.decision_function(columns)
         calibration = platt(logit[validation], label[validation])
         chance = calibration.probability(logit)
-        threshold = best_f1_threshold(label[validation], chance[validation])
+        threshold = expected_f1_threshold(chance[validation])
         known, above = chance[validation], chance[validation] >= threshold
         sums = [CalibrationSums.of(known[part], label[validation][part]) for part in (above, ~above)]
         rows = np.arange(later.start, later.stop)
