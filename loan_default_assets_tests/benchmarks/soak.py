@@ -36,6 +36,8 @@ from loan_default_assets_tests.bento.tiny_models import ServedBank
 DISK_BYTES = 64 << 20
 SAMPLE_SECONDS, PROMOTION_SECONDS, STOP_SECONDS = 5.0, 60.0, 300.0
 DOWN_SECONDS = 10.0
+# Requests without an answer after which the next one waits: more of them measure the client's queue, not the service.
+IN_FLIGHT = 256
 MEGABYTE = 1 << 20
 
 _ACT = """
@@ -74,7 +76,8 @@ class Soak:
 
     Attributes:
         seconds: Length of the run.
-        per_second: Requests per second, half by HTTP and half by gRPC, sent whether or not earlier ones are answered.
+        per_second: Requests per second, half by HTTP and half by gRPC, sent whether or not earlier ones are answered,
+            up to `IN_FLIGHT` of them.
         disk: The disk that is filled twice; None where none could be mounted.
     """
 
@@ -98,17 +101,21 @@ class Soak:
                 asyncio.create_task(each)
                 for each in (self._promotions(), self._stops(), self._fillings(), self._samples())
             ]
-            requests = set()
+            requests, free = set(), asyncio.Semaphore(IN_FLIGHT)
             started = time.monotonic()
             for number, loan in enumerate(itertools.cycle(loans)):
                 due = started + number / self.per_second
                 if due > started + self.seconds:
                     break
                 await asyncio.sleep(max(due - time.monotonic(), 0))
+                await free.acquire()
+                if time.monotonic() > started + self.seconds:
+                    break
                 send = self._by_http(http, loan) if number % 2 else self._by_grpc(stub, loan)
                 task = asyncio.create_task(send)
                 requests.add(task)
                 task.add_done_callback(requests.discard)
+                task.add_done_callback(lambda _: free.release())
                 for each in disturbances:
                     if each.done():
                         each.result()
@@ -231,7 +238,10 @@ def report(soak: Soak, stored: list[Answer]) -> bool:
     account = soak.account
     found = compared(account.answers, stored)
     latencies = sorted(account.latencies)
-    print(f"{soak.seconds / 60:.0f} minutes at {soak.per_second:g} requests per second")
+    reached = (len(account.answers) + account.refusals.total()) / soak.seconds
+    print(
+        f"{soak.seconds / 60:.0f} minutes at {soak.per_second:g} requests per second, {reached:.1f} of them answered"
+    )
     print(
         f"{account.promotions} promotions, {account.stops} stops of PostgreSQL, "
         f"the disk filled {account.fillings} times"
