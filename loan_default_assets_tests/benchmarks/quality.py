@@ -36,6 +36,7 @@ PATHS = {
     "--source": "FILE",
     "--portfolio": "FILE",
     "--write": "FILE",
+    "--note": "TEXT",
 }
 
 
@@ -64,9 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if failed := run_all(ordered, options.processes):
         sys.exit(f"{failed} fits failed; the others are kept, run the same command again")
     reports = [_set_report(data, jobs, options) for data in sets]
-    page = report(
-        reports, _described(options), options.references, options.seeds, command_line("quality", given)
-    )
+    command = command_line("quality", given)
+    page = report(reports, _described(options), options.references, options.seeds, command, options.note)
     if options.write:
         options.write.write_text(page, "utf-8")
     else:
@@ -114,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--seeds", type=lambda text: tuple(map(int, text.split(","))), default=(0, 1, 2))
     add("--cache", type=Path, default=CACHE)
     add("--processes", type=int, default=1, help="fits side by side, one thread each")
+    add("--note", default="", help="what else ran during the fits, in a sentence beside the costs")
     add("--write", type=Path, help="file of the report, written whole; printed without it")
     return parser
 
@@ -223,7 +224,7 @@ def command_line(benchmark: str, given: Sequence[str]) -> str:
     words = [word for text in given for word in (text.split("=", 1) if text.startswith("--") else [text])]
     shown = []
     for option, word in zip(["", *words], words, strict=False):
-        path = option in PATHS and (option in ("--data", "--cache") or Path(word).is_absolute())
+        path = option in PATHS and (option in ("--data", "--cache", "--note") or Path(word).is_absolute())
         shown.append(PATHS[option] if path else shlex.quote(word))
     return " ".join([f"python -m loan_default_assets_tests.benchmarks.{benchmark}", *shown])
 

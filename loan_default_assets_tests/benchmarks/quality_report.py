@@ -48,6 +48,7 @@ def report(
     references: Sequence[str],
     seeds: Sequence[int],
     command: str,
+    note: str = "",
 ) -> str:
     """The whole page, Markdown.
 
@@ -55,12 +56,13 @@ def report(
         settings: What each of our models is, in words.
         references: Names of the references.
         command: The command that repeats it.
+        note: What else ran during the fits.
     """
     return (
         "\n\n".join(
             [
                 "# Quality",
-                _introduction(references, seeds),
+                " ".join(filter(None, [_introduction(references, seeds), note])),
                 "## How to repeat it",
                 f"```sh\npip install -e '.[dev,quality]'\n{command}\n```",
                 _CACHED,

@@ -211,7 +211,8 @@ def test_the_report_shows_ranks_losses_and_the_best_possible() -> None:
     assert mean_ranks(sets[:1], ["histgb", "ours"], "roc_auc").tolist() == [1, 2]
     assert mean_ranks(sets[:1], ["histgb", "ours"], "brier").tolist() == [1, 2]
     assert mean_ranks(sets, ["histgb", "ours"], "roc_auc").tolist() == [1.5, 1.5]
-    page = report(sets, {"ours": "a model"}, ["histgb"], [0], "the command")
+    page = report(sets, {"ours": "a model"}, ["histgb"], [0], "the command", "Another program ran.")
+    assert "interpreter and libraries included. Another program ran.\n" in page
     losses = page.split("## Losses")[1].split("## lost")[0]
     assert (
         "| lost | `ours` | `histgb` | -0.0100 (-0.0200 to +0.0050) | -0.0200 (-0.0300 to +0.0000) |" in losses
