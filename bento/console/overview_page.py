@@ -115,6 +115,11 @@ def shown_alerts(
         now.append(ShownAlert(None, "bad", texts("alerts.prediction_log")))
     if outdated := service.replicas["outdated"]:
         now.append(ShownAlert(None, "warning", texts("alerts.outdated", count=outdated)))
+    now += [
+        ShownAlert(None, "bad", texts("alerts.leakage", version=version.version))
+        for version in facts.versions or ()
+        if version.status == "champion" and version.verdict == "approved_leakage_not_excluded"
+    ]
     past = [
         ShownAlert(change.decided_at, tone, texts(key, version=change.version))
         for change in facts.changes or ()

@@ -177,6 +177,9 @@ def champion_lines(champion: dict[str, Any] | None, evaluation: dict[str, Any] |
     lines = [
         f"champion    {champion['version']} ({champion['verdict']}), threshold {champion['threshold']:.3f}"
     ]
+    if champion["verdict"] == "approved_leakage_not_excluded":
+        lines.append("  WARN approved although leakage is not excluded: its figures may be too good")
+        lines.append(f"  Next: the reason is in loan-default report {champion['version']}")
     if problem := champion["files"]["problem"]:
         lines += [f"  {line}" for line in f"cannot be loaded: {problem}".splitlines()]
     if warning := champion["signature"]["warning"]:

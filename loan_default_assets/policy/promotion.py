@@ -7,7 +7,14 @@ from loan_default_assets.policy.leakage_ceiling import leakage_not_excluded
 from loan_default_assets.policy.promotion_figures import Comparison, EvaluatedModel, PromotionLimits
 from loan_default_assets.policy.rounding import format_distinct
 
-Decision = Literal["approved", "approved_below_target", "provisional", "rejected", "insufficient_labels"]
+Decision = Literal[
+    "approved",
+    "approved_below_target",
+    "approved_leakage_not_excluded",
+    "provisional",
+    "rejected",
+    "insufficient_labels",
+]
 # Verdicts under which the chain promotes, or proposes to promote.
 PROMOTING: tuple[Decision, ...] = ("approved", "approved_below_target", "provisional")
 
@@ -38,7 +45,8 @@ def decide_promotion(
     Near-perfect discrimination is leakage until the features that carry it are attested: such a candidate is rejected,
     also where there is no champion; and no model is deployed that is not shown to beat chance. A champion that cannot
     score the rows (its outputs, schema, artifact or smoke check fail) counts as absent. The champion itself as
-    candidate is neither rejected nor promoted.
+    candidate is neither rejected nor promoted; leakage that is not excluded comes before its F1, which then shows
+    nothing, be it above the target or below.
 
     Args:
         candidate: The model to decide on.
@@ -120,11 +128,14 @@ def _verdict_on_champion(model: EvaluatedModel, limits: PromotionLimits) -> Verd
         f"{model.version} is already the champion; there is nothing to promote.",
         *_integrity_failures(model),
     )
+    warning = leakage_not_excluded(model, limits)
+    if warning:
+        notes = (*notes, warning)
     if shortage := _label_shortage(model, limits):
         return Verdict("insufficient_labels", False, (*notes, shortage))
-    if warning := leakage_not_excluded(model, limits):
-        return Verdict("approved_below_target", False, (*notes, warning))
     met, target = _target_check(model, limits)
+    if warning:
+        return Verdict("approved_leakage_not_excluded", False, (*notes, target))
     return Verdict("approved" if met else "approved_below_target", False, (*notes, target))
 
 

@@ -1,7 +1,7 @@
 """What a promotion verdict was decided on, as JSON values and back, so that the verdict can be computed again."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 from typing import Any
 
@@ -10,6 +10,9 @@ from loan_default_assets.policy.promotion_figures import Comparison, EvaluatedMo
 from loan_default_assets.policy.reference_gate import ReferenceDifference
 from loan_default_assets.policy.stored_numbers import number_or_nan
 
+# 2: a champion with leakage that is not excluded has a verdict of its own; before, it was `approved_below_target`.
+RULES = 2
+
 
 @dataclass(frozen=True)
 class PromotionInputs:
@@ -17,6 +20,7 @@ class PromotionInputs:
 
     Attributes:
         cutoff: Data cutoff of the rows that the figures are of; None for rows without dates.
+        rules: Number of the rules that decide; a recorded verdict keeps the word that its rules gave.
     """
 
     candidate: EvaluatedModel
@@ -24,10 +28,14 @@ class PromotionInputs:
     comparison: Comparison | None
     limits: PromotionLimits
     cutoff: date | None = None
+    rules: int = RULES
 
     def verdict(self) -> Verdict:
-        """The verdict on these figures; see `decide_promotion` for the errors."""
-        return decide_promotion(self.candidate, self.champion, self.comparison, self.limits)
+        """The verdict on these figures under the rules they were recorded with; for errors see `decide_promotion`."""
+        found = decide_promotion(self.candidate, self.champion, self.comparison, self.limits)
+        if self.rules < 2 and found.decision == "approved_leakage_not_excluded":
+            return replace(found, decision="approved_below_target")
+        return found
 
     def as_dict(self) -> dict[str, Any]:
         """JSON values, but for NaN."""
@@ -55,6 +63,7 @@ class PromotionInputs:
                 None if comparison is None else Comparison(**_numbers(comparison, Comparison)),
                 PromotionLimits(**_known(stored["limits"], PromotionLimits)),
                 None if stored["cutoff"] is None else date.fromisoformat(stored["cutoff"]),
+                int(stored.get("rules", 1)),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"the recorded inputs are incomplete ({type(error).__name__})") from None

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from loan_default_assets.policy.promotion import decide_promotion, format_distinct
+from loan_default_assets.policy.promotion import PROMOTING, decide_promotion, format_distinct
 from loan_default_assets.policy.promotion_figures import Comparison, EvaluatedModel, PromotionLimits
+from loan_default_assets.policy.promotion_inputs import PromotionInputs
 from loan_default_assets.policy.reference_gate import ReferenceDifference
 
 NAN = float("nan")
@@ -167,10 +168,44 @@ def test_an_attestation_or_too_few_defaults_lift_the_ceiling(model: EvaluatedMod
     assert decide_promotion(model, None, None, DEFAULT).decision == decision
 
 
-def test_a_near_perfect_champion_is_not_approved() -> None:
-    verdict = decide_promotion(NEAR_PERFECT, NEAR_PERFECT, None, DEFAULT)
-    assert (verdict.decision, verdict.promote) == ("approved_below_target", False)
-    assert "Leakage not excluded" in verdict.reasons[-1]
+@pytest.mark.parametrize(("f1", "words"), [(0.99, "meets the target"), (0.5, "is below the target")])
+def test_a_champion_with_leakage_not_excluded_has_a_verdict_of_its_own(f1: float, words: str) -> None:
+    """Neither "approved" nor "below the target", whatever its F1, which shows nothing."""
+    model = replace(NEAR_PERFECT, f1=f1)
+    verdict = decide_promotion(model, model, None, DEFAULT)
+    assert (verdict.decision, verdict.promote) == ("approved_leakage_not_excluded", False)
+    assert "Leakage not excluded" in verdict.reasons[-2]
+    assert words in verdict.reasons[-1]
+
+
+def test_too_few_labels_do_not_hide_leakage_of_the_champion() -> None:
+    model = replace(NEAR_PERFECT, rows=300, positives=20)
+    verdict = decide_promotion(model, model, None, DEFAULT)
+    assert verdict.decision == "insufficient_labels"
+    assert "Leakage not excluded" in verdict.reasons[-2]
+
+
+def test_leakage_that_is_not_excluded_is_no_reason_to_promote() -> None:
+    assert "approved_leakage_not_excluded" not in PROMOTING
+
+
+@pytest.mark.parametrize(
+    ("model", "former", "present"),
+    [
+        (NEAR_PERFECT, "approved_below_target", "approved_leakage_not_excluded"),
+        (LOW, "approved_below_target", "approved_below_target"),
+        (GOOD, "approved", "approved"),
+    ],
+)
+def test_recorded_verdicts_keep_the_word_of_their_rules(
+    model: EvaluatedModel, former: str, present: str
+) -> None:
+    inputs = PromotionInputs(model, model, None, DEFAULT)
+    stored = inputs.as_dict()
+    assert PromotionInputs.from_dict(stored).verdict().decision == present
+    assert inputs.verdict().decision == present
+    del stored["rules"]
+    assert PromotionInputs.from_dict(stored).verdict().decision == former
 
 
 INTEGRITY_FAILURES = {

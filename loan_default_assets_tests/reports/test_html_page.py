@@ -12,7 +12,7 @@ from loan_default_assets.policy.promotion_figures import Comparison, PromotionLi
 from loan_default_assets.reports.figures.gate_figures import promotion_gates
 from loan_default_assets.reports.figures.model_facts import Omitted
 from loan_default_assets.reports.rendering.html_page import SECTIONS, render, sections
-from loan_default_assets.reports.rendering.verdict_sections import verdict_message
+from loan_default_assets.reports.rendering.verdict_sections import verdict_message, verdict_tone
 from loan_default_assets_tests.reports.sample_figures import HERE, INPUTS, SCRIPT, report_figures
 
 OF_ROWS = (
@@ -168,6 +168,30 @@ def test_the_verdict_comes_first(decision: str, role: str) -> None:
         assert verdict in shown[language]
         first = shown[language].index(verdict)
         assert first < shown[language].index("0.551")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "roc_auc_low", "shown", "hidden"),
+    [
+        ("approved_leakage_not_excluded", 0.996, "leakage is not excluded", "is below the F1 target on"),
+        # Recorded before leakage had a word of its own.
+        ("approved_below_target", 0.996, "leakage is not excluded", "is below the F1 target on"),
+        ("approved_below_target", 0.7, "is below the F1 target on", "leakage is not excluded"),
+    ],
+)
+def test_leakage_of_the_champion_is_not_called_below_the_target(
+    verdict: str, roc_auc_low: float, shown: str, hidden: str
+) -> None:
+    figures = report_figures()
+    changed: dict[str, Any] = {**vars(figures.evaluation), "verdict": verdict, "role": "champion"}
+    gates = promotion_gates(
+        replace(INPUTS, candidate=replace(INPUTS.candidate, roc_auc_low=roc_auc_low)), HERE
+    )
+    figures = report_figures(evaluation=type(figures.evaluation)(**changed), gates=gates)
+    said = Page(render(figures)).shown["en"]
+    assert shown in said
+    assert hidden not in said
+    assert verdict_tone(figures) == ("bad" if "leakage" in shown else "warning")
 
 
 @pytest.mark.parametrize(

@@ -42,12 +42,12 @@ from loan_default_assets.reports.rendering.shadow_section import shadow_section
 from loan_default_assets.reports.rendering.svg_canvas import both
 from loan_default_assets.reports.rendering.svg_charts import svg
 from loan_default_assets.reports.rendering.verdict_sections import (
-    VERDICT_TONES,
     data_section,
     headlines,
     metrics_section,
     verdict_message,
     verdict_section,
+    verdict_tone,
 )
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def render(figures: ReportFigures) -> str:
         model=figures.model,
         evaluation=figures.evaluation,
         verdict=verdict_message(figures),
-        verdict_tone=VERDICT_TONES.get(figures.evaluation.verdict, "plain"),
+        verdict_tone=verdict_tone(figures),
         headlines=headlines(figures),
         sections=sections(figures),
         style=(FOLDER / "report.css").read_text("utf-8"),

@@ -25,6 +25,7 @@ from loan_default_assets.reports.rendering.number_format import Format, formatte
 VERDICT_TONES: dict[str, Tone] = {
     "approved": "good",
     "approved_below_target": "warning",
+    "approved_leakage_not_excluded": "bad",
     "provisional": "warning",
     "insufficient_labels": "warning",
     "rejected": "bad",
@@ -42,8 +43,22 @@ def omission(why: Omitted) -> Paragraph:
 
 def verdict_message(figures: ReportFigures) -> Message:
     """What was decided, in a sentence."""
-    evaluation = figures.evaluation
-    return message(f"verdict.{evaluation.role}.{evaluation.verdict}", version=figures.model.version)
+    role = figures.evaluation.role
+    return message(f"verdict.{role}.{_shown_verdict(figures)}", version=figures.model.version)
+
+
+def verdict_tone(figures: ReportFigures) -> Tone:
+    """The tone of that sentence."""
+    return VERDICT_TONES.get(_shown_verdict(figures), "plain")
+
+
+def _shown_verdict(figures: ReportFigures) -> str:
+    """The recorded word; a champion's leakage had none of its own before rules 2 of `PromotionInputs`."""
+    recorded, gates = figures.evaluation.verdict, figures.gates
+    if recorded != "approved_below_target" or isinstance(gates, Omitted):
+        return recorded
+    leaks = any(gate.name == "leakage_excluded" and not gate.passed for gate in gates.gates)
+    return "approved_leakage_not_excluded" if leaks else recorded
 
 
 def headlines(figures: ReportFigures) -> tuple[Headline, ...]:

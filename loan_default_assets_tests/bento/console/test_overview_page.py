@@ -13,10 +13,11 @@ from bento.console.f1_chart import BOTTOM, TOP, f1_chart
 from bento.console.overview_facts import OverviewFacts
 from bento.console.overview_page import overview_page
 from bento.console.page_rendering import SECURITY_HEADERS, Visitor
-from bento.console.page_texts import LANGUAGES, Language
+from bento.console.page_texts import LANGUAGES, Language, Texts
 from loan_default_assets.policy.retraining import Reason
 from loan_default_assets.policy.state import Limits
 from loan_default_assets.warehouse.alert_log import ALERT_KINDS, AlertKind, Channel, Failure
+from loan_default_assets.warehouse.recent_activity import RegisteredVersion
 from loan_default_assets_tests.bento.console.html_document import HtmlDocument
 from loan_default_assets_tests.bento.console.overview_samples import (
     FORMER,
@@ -173,6 +174,22 @@ def test_every_decision_of_the_policy_has_its_sentences(reason: Any, language: L
         decided = retraining(reason, f1=f1, ready_at=None if f1 is None else NOW)
         text = HtmlDocument(page_of(facts(retraining=decided), language=language)).text
         assert "{" not in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_leakage_of_the_champion_is_an_alert_that_lasts(language: Language) -> None:
+    leaking = RegisteredVersion(VERSION, "champion", NOW, NOW, "approved_leakage_not_excluded", 0.99)
+    below = replace(leaking, verdict="approved_below_target")
+    former = replace(leaking, version=FORMER, status="retired")
+    texts = Texts(language)
+    said = texts("alerts.leakage", version=VERSION)
+    page = page_of(facts(versions=(leaking,), alerts=(), changes=()), language=language)
+    assert said in page
+    assert texts("versions.verdict_approved_leakage_not_excluded") in page
+    assert texts("versions.verdict_approved_below_target") not in page
+    page = page_of(facts(versions=(below, former), alerts=(), changes=()), language=language)
+    assert said not in page
+    assert texts("alerts.leakage", version=FORMER) not in page
 
 
 def test_alerts_begin_with_what_lasts_and_go_back_in_time() -> None:
