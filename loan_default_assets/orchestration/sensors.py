@@ -14,6 +14,7 @@ from loan_default_assets.orchestration import (
     approval_sensor,
     automation_conditions,
     drift_alerts,
+    failure_alerts,
     new_rows_sensor,
     run_tracking,
 )
@@ -30,7 +31,6 @@ from loan_default_assets.warehouse import retraining_facts
 
 RETRAINING_SENSOR = "retrain_on_f1_below_target"
 AUTOMATION_SENSOR = "default_automation_condition_sensor"
-FAILURE_SENSOR = "run_failure_alert"
 
 
 def with_automation(
@@ -66,7 +66,7 @@ def build(
             description="Materializes features and the evaluation when new partitions of their inputs arrive. "
             "Rematerializes assets that are stale by their freshness policy.",
         ),
-        _failure_sensor(portfolio, settings),
+        failure_alerts.build(portfolio, settings),
         drift_alerts.build(portfolio, settings),
         approval_sensor.build(portfolio, settings, next(job for job in jobs if job.name == PROMOTE)),
         *new_rows_sensor.build(portfolio, settings, next(job for job in jobs if job.name == INGEST)),
@@ -151,36 +151,6 @@ def _alert_on_hold(
         if outbox.is_delivered(alert.key):
             delivered = alert.key
     return json.dumps({"alerted": delivered}) if delivered else None
-
-
-def _failure_sensor(portfolio: Portfolio, settings: Settings) -> dg.SensorDefinition:
-    @dg.run_failure_sensor(
-        name=FAILURE_SENSOR,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        minimum_interval_seconds=settings.retrain_sensor_seconds,
-        description="Sends an alert when a run fails and is not retried. "
-        "Further failures of the same job and partition send none until it has succeeded.",
-    )
-    @reported
-    def run_failure_alert(context: dg.RunFailureSensorContext, warehouse: Warehouse) -> None:
-        run = context.dagster_run
-        if not run_tracking.is_first_failure(context.instance, run):
-            return
-        steps = sorted({event.step_key or "" for event in context.get_step_failure_events()})
-        failed_steps = f" at {', '.join(steps)}" if steps else ""
-        partitions, work = run_tracking.partitions_of(run), run_tracking.work_of(run)
-        alert = Alert(
-            key=f"run:{run.run_id}",
-            portfolio=portfolio.name,
-            title=f"{portfolio.name}: a run failed",
-            text=f"{work}{f', partition {partitions},' if partitions else ''} failed{failed_steps}; "
-            f"http://127.0.0.1:{settings.dagster_port}/runs/{run.run_id}",
-            kind="run_failed",
-            subject=f"{work} {partitions}" if partitions else work,
-        )
-        _outbox(warehouse, portfolio, settings, context.log).send(alert)
-
-    return run_failure_alert
 
 
 def _outbox(warehouse: Warehouse, portfolio: Portfolio, settings: Settings, logger: Logger) -> AlertOutbox:

@@ -8,8 +8,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from loan_default_assets.orchestration.failure_alerts import FAILURE_SENSOR
 from loan_default_assets.orchestration.resources import Warehouse
-from loan_default_assets.orchestration.sensors import FAILURE_SENSOR
 from loan_default_assets.warehouse.alert_log import AlertLog, LoggedAlert
 from loan_default_assets_tests.orchestration.ticks import Ticking
 
