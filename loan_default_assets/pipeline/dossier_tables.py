@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from loan_default_assets.pipeline.dossier_drift import drift_facts, estimate_facts
 from loan_default_assets.pipeline.evaluated_version import ReportInputs
 from loan_default_assets.reports.figures.dossier_facts import FactSource, RecordedFact, facts_of, row
 from loan_default_assets.warehouse.champion_decisions import RecordedDecision
+from loan_default_assets.warehouse.drift_log import DriftLog
 from loan_default_assets.warehouse.evaluations import EvaluationInputs
 from loan_default_assets.warehouse.registry import ModelRecord, RegistryError
 
@@ -44,13 +46,13 @@ _DECISION = ("action", "version", "previous_champion", "verdict", "decided_by", 
 
 
 def facts_of_tables(inputs: ReportInputs, record: ModelRecord) -> Groups:
-    """The facts of a version in the registry, its evaluations, decisions and predictions, by group.
+    """The facts of a version in the registry, its evaluations, decisions, predictions and drift, by group.
 
     Raises:
         WarehouseError: The database cannot be read.
     """
     model = row("model_metadata", version=record.version)
-    history = inputs.evaluations.history(record.version)
+    history, drift_log = inputs.evaluations.history(record.version), DriftLog(inputs.database)
     return {
         "identity": _columns(model, record, _IDENTITY),
         "lineage": _columns(model, record, _LINEAGE),
@@ -64,6 +66,8 @@ def facts_of_tables(inputs: ReportInputs, record: ModelRecord) -> Groups:
         ),
         "decisions": _decisions(inputs.registry.decisions(), record.version),
         "live": _live(inputs, record.version),
+        "drift_checks": drift_facts(drift_log, record.version),
+        "f1_estimates": estimate_facts(drift_log, record.version),
         "volume": _volume(inputs, record.version),
         "overrides": _overrides(inputs, record.version),
     }

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from loan_default_assets.reports.rendering.dossier_document import dossier_docum
 from loan_default_assets.reports.rendering.dossier_markdown import markdown
 from loan_default_assets.reports.rendering.dossier_page import dossier_page
 from loan_default_assets.reports.rendering.dossier_template import dossier_template
+from loan_default_assets.warehouse.drift_log import DriftCheck, DriftLog, F1Block, StoredPsi
 from loan_default_assets.warehouse.oversight import Override, OversightLog
 from loan_default_assets.warehouse.predictions import PredictionLog
 from loan_default_assets_tests.pipeline.bank_steps import BankSteps
@@ -48,7 +50,27 @@ def found(bank: BankSteps, newest: str) -> DossierFacts:
         served[0].request_id, 0, 1 - served[0].decision, "affordability", str(uuid.UUID(int=9))
     )
     OversightLog(bank.database).record_override(override, "alice")
+    record_drift(DriftLog(bank.database), newest)
     return dossier_facts(bank.report_inputs, newest, portfolio_file(bank))
+
+
+def record_drift(log: DriftLog, version: str) -> None:
+    """Three partitions, of which the second drifted, and two blocks, of which the first was measured."""
+    calm, high = StoredPsi("income", 0.021, 0.3, "green"), StoredPsi("amount", 0.41, 0.3, "red")
+    log.record_check(version, DriftCheck("2025-02-01", "2025-01-31", 60, (calm,)))
+    log.record_check(version, DriftCheck("2025-02-02", "2025-02-02", 61, (calm, high)))
+    log.record_check(
+        version, DriftCheck("2025-02-03", "2025-02-03", 62, (calm, replace(high, light="green")))
+    )
+    log.record_score(version, "2025-02-03", StoredPsi("pd", 0.031, 0.25, "green"))
+    log.record_check("another", DriftCheck("2025-02-02", "2025-02-02", 99, (high,)))
+    log.record_blocks(
+        version,
+        [
+            F1Block("2025-02-01", "2025-02-02", 121, 0.712, 0.65, 0.77, 121, 0.734),
+            F1Block("2025-02-03", "2025-02-03", 62, None, None, None, 0, None),
+        ],
+    )
 
 
 def recorded_value(bank: BankSteps, fact: RecordedFact) -> Any:
@@ -118,6 +140,36 @@ def test_every_fact_is_that_of_its_source(bank: BankSteps, found: DossierFacts) 
 def test_overridden_decisions_are_counted(found: DossierFacts) -> None:
     counted = {fact.name: fact.value for fact in found.groups["overrides"]}
     assert counted == {"decision overridden": 1, "application rescored": 0}
+
+
+def test_drift_is_that_of_the_newest_partition_and_of_those_that_drifted(found: DossierFacts) -> None:
+    named = {fact.name: fact.value for fact in found.groups["drift_checks"]}
+    assert named.pop("partitions compared") == 3
+    assert {name.split(".")[0] for name in named} == {"2025-02-02", "2025-02-03"}
+    assert {name.split(".")[1] for name in named if name.startswith("2025-02-02")} == {
+        "pooled_from",
+        "rows",
+        "amount",
+    }
+    assert named["2025-02-02.amount.psi"] == 0.41
+    assert named["2025-02-03.pd.light"] == "green"
+    assert named["2025-02-03.income.limit"] == 0.3
+
+
+def test_expected_and_measured_f1_stand_by_block(found: DossierFacts, newest: str) -> None:
+    facts = {fact.name: fact for fact in found.groups["f1_estimates"]}
+    assert {name: fact.value for name, fact in facts.items() if name.startswith("2025-02-01")} == {
+        "2025-02-01.last_partition": "2025-02-02",
+        "2025-02-01.rows": 121,
+        "2025-02-01.estimate": 0.712,
+        "2025-02-01.low": 0.65,
+        "2025-02-01.high": 0.77,
+        "2025-02-01.outcomes": 121,
+        "2025-02-01.measured": 0.734,
+    }
+    assert "2025-02-03.estimate" not in facts
+    source = str(facts["2025-02-01.measured"].source)
+    assert source == f"f1_estimates[model_version={newest}, first_partition=2025-02-01].measured"
 
 
 def test_every_group_of_the_template_is_collected(found: DossierFacts) -> None:
@@ -206,5 +258,6 @@ def test_a_version_that_was_never_evaluated_has_fewer_facts(bank: BankSteps, fou
     encoder = next(each for each in bank.registry.history() if each.kind == "encoder")
     groups = dossier_facts(bank.report_inputs, encoder.version, portfolio_file(bank)).groups
     assert set(groups) == set(found.groups)
-    assert {name for name in ("evaluation", "metrics", "rules", "threshold", "live") if groups[name]} == set()
+    without = ("evaluation", "metrics", "rules", "threshold", "live", "drift_checks", "f1_estimates")
+    assert {name for name in without if groups[name]} == set()
     assert groups["identity"]

@@ -57,7 +57,8 @@ def test_an_item_without_facts_is_on_the_first_page_and_no_other() -> None:
     [
         (("documentation.owner",), {"us_owner", "kr_roles"}),
         (("volume",), {"eu_forms"}),
-        (("evaluations", "live"), {"eu_monitoring", "us_monitoring"}),
+        (("evaluations", "live", "f1_estimates"), {"us_monitoring"}),
+        (("evaluations", "live", "f1_estimates", "drift_checks"), {"eu_monitoring", "us_monitoring"}),
         # Another group still answers the items that ask for the threshold.
         (("threshold",), set()),
     ],
@@ -74,6 +75,15 @@ def test_a_part_that_is_not_recorded_is_named_beside_the_item() -> None:
     line = next(line for line in markdown(dossier).splitlines() if "Performance in operation" in line)
     assert "[Evaluations over time<br>평가 이력](#evaluations)" in line
     assert "Live performance<br>실운영 성능: not recorded<br>기록 없음" in line
+
+
+def test_drift_and_expected_f1_that_are_not_recorded_are_named_beside_the_monitoring() -> None:
+    text = markdown(dossier_document(facts("drift_checks", "f1_estimates"))).splitlines()
+    for title in ("Performance in operation", "Monitoring in operation"):
+        line = next(line for line in text if title in line)
+        assert line.count("not recorded<br>기록 없음") == 2, line
+    stability = next(line for line in text if "stability of inputs and score" in line)
+    assert stability.count("not recorded<br>기록 없음") == 1
 
 
 def test_the_first_page_comes_first_and_says_where_a_fact_belongs() -> None:
