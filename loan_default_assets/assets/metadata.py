@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from loan_default_assets.assets.metric_tables import (
+    defined_metrics,
+    interval_table,
+    metrics_table,
+    recorded_metrics_table,
+    reference_table,
+)
 from loan_default_assets.orchestration.asset_checks import asset_check_result
 from loan_default_assets.pipeline.check_results import CheckResult
 from loan_default_assets.pipeline.decide_champion import ChampionDecision
@@ -28,9 +35,6 @@ if TYPE_CHECKING:
     from loan_default_assets.model.training_loop import Epoch
 
 Metadata = dict[str, Any]
-
-# In a window of 1,300 pixels, the page of an asset leaves 300 to a value: a plot or three short columns.
-_SHORT_NAMES = {"HistGradientBoosting": "boosting", "LogisticRegression": "logistic"}
 
 
 def stored_partition(partition: StoredPartition) -> Metadata:
@@ -116,14 +120,14 @@ def evaluation_metadata(evaluated: WindowEvaluation, report: StoredReport | None
         "version": model.version,
         "verdict": evaluated.verdict.decision,
         "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in evaluated.verdict.reasons)),
-        "metrics": _metrics_table(evaluated),
+        "metrics": metrics_table(evaluated),
     }
     if model.probability is not None:
         shown["calibration"] = dg.MetadataValue.md(plots.calibration(window.label, model.probability))
         shown["roc_curve"] = dg.MetadataValue.md(plots.roc_curve(window.label, model.probability))
     shown |= {
-        "intervals": _interval_table(evaluated),
-        "references": _reference_table(evaluated),
+        "intervals": interval_table(evaluated),
+        "references": reference_table(evaluated),
         "window_rows": model.policy_input.rows,
         "window_positives": model.policy_input.positives,
         "snapshot": snapshot.digest,
@@ -131,7 +135,7 @@ def evaluation_metadata(evaluated: WindowEvaluation, report: StoredReport | None
     }
     if window.share < 1:
         shown["window_rows_before_sampling"] = round(len(window.label) / window.share)
-    shown |= _defined(model.metrics.values)
+    shown |= defined_metrics(model.metrics.values)
     if window.first is not None:
         shown |= {"window_from": str(window.first), "window_to": str(window.last)}
     return shown | _report(report)
@@ -155,18 +159,17 @@ def f1_blocks(state: DriftState | None) -> Metadata:
 
 
 def champion_metadata(decision: ChampionDecision, report: StoredReport | None = None) -> Metadata:
-    """The champion's version, why it is champion, its newest metrics, and the file of its model report."""
-    evaluation = decision.evaluation
-    return (
-        _version(decision.champion)
-        | {
-            "outcome": decision.outcome,
-            "verdict": evaluation.verdict if evaluation else "",
-            "reason": decision.champion.reason or "",
-        }
-        | _defined(evaluation.metrics if evaluation else {})
-        | _report(report)
-    )
+    """The champion, why it is champion, and its newest metrics and report; then its files and its training."""
+    evaluation, files = decision.evaluation, _version(decision.champion)
+    shown: Metadata = {
+        "version": files.pop("version"),
+        "verdict": evaluation.verdict if evaluation else "",
+        "reason": decision.champion.reason or "",
+        "outcome": decision.outcome,
+    }
+    if evaluation is not None:
+        shown["metrics"] = recorded_metrics_table(evaluation)
+    return shown | _report(report) | defined_metrics(evaluation.metrics if evaluation else {}) | files
 
 
 def columns_table(portfolio: Portfolio) -> Metadata:
@@ -201,11 +204,6 @@ def _version(record: ModelRecord) -> Metadata:
         "sha256": record.artifact_sha256,
         "hyper_parameters": dg.MetadataValue.json(_rounded(record.hyper_parameters)),
     }
-
-
-def _defined(metrics: Mapping[str, float]) -> Metadata:
-    """Metrics that the rows define; NaN cannot be shown."""
-    return {name: rounded(value) for name, value in metrics.items() if not math.isnan(value)}
 
 
 def _float(value: float | None) -> dg.MetadataValue:
@@ -250,42 +248,3 @@ def _epoch_table(columns: Mapping[str, Sequence[float | None]]) -> dg.MetadataVa
         records=records,
         schema=dg.TableSchema([dg.TableColumn("epoch", "int"), *(dg.TableColumn(n, "float") for n in names)]),
     )
-
-
-def _metrics_table(evaluated: WindowEvaluation) -> dg.MetadataValue:
-    """A table with one row per metric: value, and that of the reference that discriminates best."""
-    best = evaluated.references.best
-    rows = {
-        name: {"value": value, "reference": rounded(best.metrics.values[name])}
-        for name, value in _defined(evaluated.model.metrics.values).items()
-    }
-    return _metric_rows(rows, {"value": "", "reference": f"{best.name}, on the same rows"})
-
-
-def _interval_table(evaluated: WindowEvaluation) -> dg.MetadataValue:
-    metrics = evaluated.model.metrics
-    rows = {
-        name: dict(zip(("low", "high"), map(rounded, metrics.intervals[name]), strict=True))
-        for name in _defined(metrics.values)
-    }
-    return _metric_rows(rows, dict.fromkeys(("low", "high"), "95 %, by a bootstrap of the window's rows"))
-
-
-def _reference_table(evaluated: WindowEvaluation) -> dg.MetadataValue:
-    references = (evaluated.references.best, *evaluated.references.others)
-    rows = {
-        name: {_SHORT_NAMES[r.name]: rounded(r.metrics.values[name]) for r in references}
-        for name in _defined(evaluated.references.best.metrics.values)
-    }
-    return _metric_rows(rows, {_SHORT_NAMES[r.name]: r.name for r in references})
-
-
-def _metric_rows(rows: Mapping[str, Mapping[str, float]], columns: Mapping[str, str]) -> dg.MetadataValue:
-    """A table with one row per metric, and the descriptions of its columns of numbers."""
-    schema = [dg.TableColumn("metric", "string")]
-    schema += [dg.TableColumn(name, "float", description=text or None) for name, text in columns.items()]
-    records = [
-        dg.TableRecord({"metric": metric, **{n: v for n, v in values.items() if not math.isnan(v)}})
-        for metric, values in rows.items()
-    ]
-    return dg.MetadataValue.table(records=records, schema=dg.TableSchema(schema))

@@ -55,6 +55,27 @@ def _shown(bank: Bank, asset: str) -> Iterator[Mapping[str, Any]]:
             yield record.event.asset_check_evaluation.metadata
 
 
+def test_the_champion_begins_with_verdict_reason_and_metrics(good_bank: Bank) -> None:
+    [shown, *_] = [event.metadata for event in materializations(good_bank, "champion")]
+    evaluation = good_bank.session.evaluations.latest()
+    assert evaluation
+    assert evaluation.baseline
+    names = [name for name in shown if not name.startswith("dagster/")]
+    assert names[:5] == ["version", "verdict", "reason", "outcome", "metrics"]
+    assert names.index("hyper_parameters") > names.index("f1")
+    table = shown["metrics"]
+    assert isinstance(table, dg.TableMetadataValue)
+    [row] = [record.data for record in table.records if record.data["metric"] == "f1"]
+    low, high = (rounded(bound) for bound in evaluation.intervals["f1"])
+    assert row == {
+        "metric": "f1",
+        "value": rounded(evaluation.metrics["f1"]),
+        "95 %": f"{low:g} – {high:g}",
+        "reference": rounded(evaluation.baseline["metrics"]["f1"]),
+    }
+    assert table.schema.columns[3].description == evaluation.baseline["name"]
+
+
 @pytest.mark.parametrize("asset", [*UNPARTITIONED, "raw_loans"])
 def test_numbers_have_three_significant_digits(good_bank: Bank, asset: str) -> None:
     numbers = [number for shown in _shown(good_bank, asset) for number in _numbers(shown)]
