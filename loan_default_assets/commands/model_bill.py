@@ -123,8 +123,9 @@ def _architecture(details: Mapping[str, Any]) -> str:
 
 
 def _metrics(evaluation: EvaluationRecord) -> list[dict[str, Any]]:
+    dates = f"{_day(evaluation.window_from)} to {_day(evaluation.window_to)}"
     rows = (
-        f"evaluation window {_day(evaluation.window_from)} to {_day(evaluation.window_to)}: "
+        f"evaluation window {dates if evaluation.window_to else 'without dates'}: "
         f"{evaluation.rows} loans, {evaluation.positives} defaults"
     )
     found = []

@@ -130,7 +130,7 @@ def history_of(
     points = tuple(
         EvaluationPoint(
             each.id,
-            _day(each.evaluation.window_to) or each.evaluation.evaluated_at.date().isoformat(),
+            _day(each.evaluation.window_to),
             each.evaluation.rows,
             each.evaluation.positives,
             _interval(each.evaluation, "f1"),

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +18,17 @@ from loan_default_assets.pipeline import model_report
 from loan_default_assets.pipeline.evaluated_version import usable_predictor
 from loan_default_assets.pipeline.model_report import report_figures, write_report, write_report_or_warn
 from loan_default_assets.pipeline.pipeline_errors import NoModelError
+from loan_default_assets.pipeline.report_records import history_of
 from loan_default_assets.pipeline.report_rows import _grouping, report_rows
 from loan_default_assets.report_files import ReportFileError, find_report, read_report
 from loan_default_assets.reports.figures.model_facts import Omitted
 from loan_default_assets.reports.figures.report_figures import ReportFigures
 from loan_default_assets.reports.rendering.blocks import Figures, Number, Table
 from loan_default_assets.reports.rendering.html_page import render, sections
+from loan_default_assets.warehouse.evaluations import EvaluationInputs
 from loan_default_assets_tests.pipeline.bank_steps import LOG, BankSteps
 from loan_default_assets_tests.pipeline.reported_bank import bank, newest
+from loan_default_assets_tests.warehouse.samples import performance
 
 __all__ = ["bank", "newest"]
 
@@ -257,3 +261,12 @@ def test_a_sampled_portfolio_compares_drift_with_validation_rows(bank: BankSteps
     assert set(np.concatenate(whole.by_period.index)) >= set(snapshot.split.train)
     label, pd = whole.label(whole.window), whole.pd[whole.window]
     assert roc_auc_score(label, pd) == pytest.approx(evaluation.metrics["roc_auc"])
+
+
+def test_an_evaluation_without_dates_has_no_end_of_its_window() -> None:
+    undated = performance("c1", 0.5, window_from=None, window_to=None)
+    dated = performance("c1", 0.5, window_to=date(2026, 1, 31))
+    history = history_of(
+        "c1", [EvaluationInputs(1, undated, None), EvaluationInputs(2, dated, None)], None, 0.8
+    )
+    assert [point.window_to for point in history.evaluations] == ["", "2026-01-31"]

@@ -12,6 +12,7 @@ from loan_default_assets.policy.promotion_figures import Comparison, PromotionLi
 from loan_default_assets.reports.figures.gate_figures import promotion_gates
 from loan_default_assets.reports.figures.model_facts import Omitted
 from loan_default_assets.reports.rendering.html_page import SECTIONS, render, sections
+from loan_default_assets.reports.rendering.messages import message
 from loan_default_assets.reports.rendering.verdict_sections import verdict_message, verdict_tone
 from loan_default_assets_tests.reports.sample_figures import HERE, INPUTS, SCRIPT, report_figures
 
@@ -40,10 +41,13 @@ class Page(HTMLParser):
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.open: list[tuple[str, str]] = []
         self.shown = {"en": "", "ko": ""}
+        self.outside: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        if tag in ("input", "a", "summary", "details") and not self._in_landmark:
+            self.outside.append(tag)
         if tag not in VOID:
             self.open.append((tag, dict(attrs).get("lang") or ""))
 
@@ -54,9 +58,15 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if any(tag in ("style", "title") for tag, _ in self.open):
             return
+        if data.strip() and not self._in_landmark:
+            self.outside.append(data)
         languages = {lang for tag, lang in self.open if lang and tag not in ("html", "blockquote")}
         for language in languages or {"en", "ko"}:
             self.shown[language] += data
+
+    @property
+    def _in_landmark(self) -> bool:
+        return bool({"header", "nav", "main", "footer"} & {tag for tag, _ in self.open})
 
     def attributes(self, name: str) -> list[str]:
         return [value for _, attrs in self.tags if (value := attrs.get(name)) is not None]
@@ -87,6 +97,25 @@ def test_texts_of_the_portfolio_are_escaped(text: str) -> None:
     assert text.count("&lt;script&gt;") >= 4
 
 
+def test_windows_without_dates_are_not_given_the_day_of_the_evaluation(text: str) -> None:
+    history = report_figures().history
+    undated = replace(
+        history, evaluations=tuple(replace(point, window_to="") for point in history.evaluations)
+    )
+    for figures, words in ((report_figures(history=undated), 2), (report_figures(), 0)):
+        shown = Page(render(figures)).shown
+        for language, no_dates in (("en", "no dates"), ("ko", "날짜 없음")):
+            table = shown[language].partition(message("history.table").text(language))[2]
+            assert table.partition("model_performance")[0].count(no_dates) == words
+    assert message("history.id").text("en") in _axis_titles(render(report_figures(history=undated)))
+    assert message("history.window").text("en") in _axis_titles(text)
+
+
+def _axis_titles(text: str) -> set[str]:
+    """All texts of the drawings in English."""
+    return set(re.findall(r'<text[^>]*lang="en"[^>]*>([^<]*)</text>', text))
+
+
 def test_the_same_figures_give_the_same_bytes_below_two_megabytes(text: str) -> None:
     assert render(report_figures()) == text
     assert len(text.encode()) < 2_000_000
@@ -103,9 +132,17 @@ def test_every_link_and_label_leads_to_an_element(page: Page) -> None:
     ]
 
 
+def test_all_of_the_page_is_in_a_landmark(page: Page) -> None:
+    """Who moves from landmark to landmark meets the switch of the languages too (axe-core: region)."""
+    assert page.outside == []
+    assert [tag for tag, _ in page.tags].count("main") == 1
+    in_header = [tag for tag, _ in page.tags]
+    assert in_header.index("header") < in_header.index("input") < in_header.index("nav")
+
+
 def test_each_language_is_shown_without_the_other(text: str, page: Page) -> None:
     for start, hidden in (("english", "ko"), ("korean", "en")):
-        assert re.search(rf'#{start}:checked ~ \.page \[lang="{hidden}"\]', text)
+        assert re.search(rf'\.page:has\(#{start}:checked\) \[lang="{hidden}"\]', text)
     # Per text in one language there is one in the other.
     languages = [attrs["lang"] for tag, attrs in page.tags if tag in ("span", "text") and "lang" in attrs]
     assert languages.count("en") == languages.count("ko") > 100

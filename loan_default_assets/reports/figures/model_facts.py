@@ -141,7 +141,7 @@ class EvaluationPoint:
 
     Attributes:
         id: Of the row in `model_performance`.
-        window_to: Last day of its window; the day of the evaluation without dates.
+        window_to: Last day of its window; empty without dates.
     """
 
     id: int

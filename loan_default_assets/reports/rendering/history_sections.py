@@ -32,13 +32,14 @@ def history_section(figures: ReportFigures) -> Section:
     points = history.evaluations
     position = tuple(float(i) for i in range(len(points)))
     blocks: list[Block] = []
+    dated = all(point.window_to for point in points)
     columns = ("history.window", "history.rows", "history.defaults", "metric.f1", "metric.low", "metric.high")
     table = Table(
         message("history.table"),
         (*(message(name) for name in columns), message("metric.roc_auc"), message("history.id")),
         tuple(
             (
-                Words(verbatim(point.window_to)),
+                Words(verbatim(point.window_to) if point.window_to else message("history.no_dates")),
                 Number(point.rows, "count"),
                 Number(point.positives, "count"),
                 *(
@@ -66,11 +67,11 @@ def history_section(figures: ReportFigures) -> Section:
             series.append(Series(message("history.target"), position, flat, reference=True))
         chart = LineChart(
             message("history.chart"),
-            Axis(message("history.window")),
+            Axis(message("history.window" if dated else "history.id")),
             Axis(message("metric.f1"), low=0.0, high=1.0),
             tuple(series),
             points=True,
-            categories=tuple(verbatim(point.window_to) for point in points),
+            categories=tuple(verbatim(point.window_to if dated else str(point.id)) for point in points),
         )
         blocks.append(Figures((chart,), history.source, table))
     else:

@@ -177,6 +177,14 @@ def test_every_decision_of_the_policy_has_its_sentences(reason: Any, language: L
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_a_window_without_dates_says_so(language: Language) -> None:
+    undated = tuple(replace(each, window_from=None, window_to=None) for each in facts().evaluations or ())
+    words = Texts(language)("champion.no_dates")
+    assert page_of(facts(evaluations=undated), language=language).count(f">{words}<") == 1 + len(undated)
+    assert f">{words}<" not in page_of(language=language)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_leakage_of_the_champion_is_an_alert_that_lasts(language: Language) -> None:
     leaking = RegisteredVersion(VERSION, "champion", NOW, NOW, "approved_leakage_not_excluded", 0.99)
     below = replace(leaking, verdict="approved_below_target")
