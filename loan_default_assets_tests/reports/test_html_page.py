@@ -11,8 +11,12 @@ from loan_default_assets.policy.promotion import Decision
 from loan_default_assets.policy.promotion_figures import Comparison, PromotionLimits
 from loan_default_assets.reports.figures.gate_figures import promotion_gates
 from loan_default_assets.reports.figures.model_facts import Omitted
+from loan_default_assets.reports.figures.report_figures import ReportFigures
+from loan_default_assets.reports.rendering.blocks import NO_SHADE, Figures, HeatMap
 from loan_default_assets.reports.rendering.html_page import SECTIONS, render, sections
 from loan_default_assets.reports.rendering.messages import message
+from loan_default_assets.reports.rendering.monitoring_sections import drift_section
+from loan_default_assets.reports.rendering.svg_charts import svg
 from loan_default_assets.reports.rendering.verdict_sections import verdict_message, verdict_tone
 from loan_default_assets_tests.reports.sample_figures import HERE, INPUTS, SCRIPT, report_figures
 
@@ -109,6 +113,43 @@ def test_windows_without_dates_are_not_given_the_day_of_the_evaluation(text: str
             assert table.partition("model_performance")[0].count(no_dates) == words
     assert message("history.id").text("en") in _axis_titles(render(report_figures(history=undated)))
     assert message("history.window").text("en") in _axis_titles(text)
+
+
+def test_a_period_with_too_few_loans_is_not_drawn_as_stable() -> None:
+    drift = report_figures().drift
+    assert not isinstance(drift, Omitted)
+    features = tuple(
+        replace(one, periods=tuple(replace(index, value=float("nan")) for index in one.periods))
+        for one in drift.features
+    )
+    [chart] = _heat_maps(report_figures(drift=replace(drift, features=features)))
+    assert {level for levels in chart.levels for level in levels} == {NO_SHADE}
+    assert chart.legend[NO_SHADE].text("en") == "too few loans"
+    cells = sum(len(levels) for levels in chart.levels)
+    # One dash per cell and one in the legend.
+    assert svg(chart, "").count('stroke-width="1.6"') == cells + 1
+    [filled] = _heat_maps(report_figures())
+    assert 0 in {level for levels in filled.levels for level in levels}
+
+
+def _heat_maps(figures: ReportFigures) -> list[HeatMap]:
+    charts = [
+        chart
+        for block in drift_section(figures).blocks
+        if isinstance(block, Figures)
+        for chart in block.charts
+    ]
+    return [chart for chart in charts if isinstance(chart, HeatMap)]
+
+
+@pytest.mark.parametrize(("cheapest", "said"), [(0.0, True), (0.3, False)])
+def test_a_threshold_at_which_every_application_is_declined_is_explained(cheapest: float, said: bool) -> None:
+    found = report_figures().cut_offs
+    assert not isinstance(found, Omitted)
+    costs = replace(found.costs, cheapest=cheapest)
+    shown = Page(render(report_figures(cut_offs=replace(found, costs=costs)))).shown
+    for language in ("en", "ko"):
+        assert (message("threshold.declines_all").text(language) in shown[language]) == said
 
 
 def _axis_titles(text: str) -> set[str]:

@@ -130,13 +130,17 @@ class BarChart:
     horizontal: bool = False
 
 
+# Level of a cell without a value.
+NO_SHADE = 3
+
+
 @dataclass(frozen=True)
 class HeatMap:
     """A number per row and column, written in its cell where there is room.
 
     Attributes:
         levels: Shade of each cell: position in `legend`.
-        legend: What the shades mean, from the lightest to the darkest; three.
+        legend: What the shades mean, from the lightest to the darkest, then that of a cell without a value; four.
     """
 
     title: Message

@@ -150,9 +150,10 @@ def threshold_section(figures: ReportFigures) -> Section:
         cheapest=formatted(costs.cheapest),
         lowest=formatted(costs.cheapest_cost, "percent"),
     )
-    return Section(
-        "threshold", message("section.threshold"), [Paragraph(sentence), Figures(charts, found.source)]
-    )
+    blocks: list[Block] = [Paragraph(sentence)]
+    if costs.cheapest == 0:
+        blocks.append(Paragraph(message("threshold.declines_all"), "warning"))
+    return Section("threshold", message("section.threshold"), [*blocks, Figures(charts, found.source)])
 
 
 def swap_section(figures: ReportFigures) -> Section:

@@ -14,6 +14,7 @@ from loan_default_assets.reports.figures.group_figures import (
 from loan_default_assets.reports.figures.model_facts import Omitted
 from loan_default_assets.reports.figures.report_figures import ReportFigures
 from loan_default_assets.reports.rendering.blocks import (
+    NO_SHADE,
     Axis,
     Block,
     Cell,
@@ -34,7 +35,7 @@ from loan_default_assets.reports.rendering.model_sections import feature_title, 
 from loan_default_assets.reports.rendering.number_format import formatted
 from loan_default_assets.reports.rendering.verdict_sections import light, omission
 
-_LEVELS = {"green": 0, "amber": 1, "red": 2}
+_LEVELS = {"green": 0, "amber": 1, "red": 2, None: NO_SHADE}
 _MOST_WEAK = 10
 _MOST_FEATURES = 15
 
@@ -124,10 +125,10 @@ def drift_section(figures: ReportFigures) -> Section:
             tuple(period.name for period in found.periods),
             tuple(tuple(index.value for index in one.periods) for one in found.features[:_MOST_FEATURES]),
             tuple(
-                tuple(_LEVELS[index.light or "green"] for index in one.periods)
+                tuple(_LEVELS[index.light] for index in one.periods)
                 for one in found.features[:_MOST_FEATURES]
             ),
-            titled("light.green", "light.amber", "light.red"),
+            titled("light.green", "light.amber", "light.red", "drift.too_few"),
         ),
     ]
     periods = Table(

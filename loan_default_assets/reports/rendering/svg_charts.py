@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from html import escape
 
-from loan_default_assets.reports.rendering.blocks import BarChart, Chart, HeatMap, LineChart, Series
+from loan_default_assets.reports.rendering.blocks import NO_SHADE, BarChart, Chart, HeatMap, LineChart, Series
 from loan_default_assets.reports.rendering.messages import Message, verbatim
 from loan_default_assets.reports.rendering.number_format import formatted
 from loan_default_assets.reports.rendering.svg_canvas import (
@@ -22,9 +22,9 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 66, 26, 14, 50
 _LEGEND_LINE = 20
 _PLOT = 230
 _BAR = 18
-_NAME_WIDTH = 186
-# From nearly white to dark blue.
-_SHADES = ("#f4f7fb", "#9ecae1", "#08519c")
+_NAME_WIDTH = 220
+# From nearly white to dark blue; white with a dash where there is no value.
+_SHADES = ("#f4f7fb", "#9ecae1", "#08519c", "#ffffff")
 
 
 def svg(chart: Chart, label: str) -> str:
@@ -164,7 +164,7 @@ def _horizontal_bars(chart: BarChart) -> Canvas:
     return canvas
 
 
-def _short(name: Message, most: int = 22) -> Message:
+def _short(name: Message, most: int = 26) -> Message:
     """The name, cut where it does not fit."""
     english, korean = name.text("en"), name.text("ko")
     if len(english) <= most and len(korean) <= most * 0.6:
@@ -191,12 +191,20 @@ def _heat_map(chart: HeatMap) -> Canvas:
         canvas.words(left - 6, y + cell / 2 + 5, _short(title), "end")
         for column, (value, level) in enumerate(zip(values, levels, strict=True)):
             canvas.box(left + column * wide, y, wide, cell, _SHADES[level], "#ffffff")
-            if wide >= 30:
+            if level == NO_SHADE:
+                _dash(canvas, left + (column + 0.5) * wide, y + cell / 2)
+            elif wide >= 30:
                 shown = f"{value:.2f}".lstrip("0") if math.isfinite(value) else "–"
                 dark = "#ffffff" if level == 2 else "#1b1f24"
                 canvas.text(left + (column + 0.5) * wide, y + cell / 2 + 5, shown, "middle", dark)
     for number, meaning in enumerate(chart.legend):
         y = bottom + (number + 1) * _LEGEND_LINE
         canvas.box(left, y - 11, 14, 13, _SHADES[number], GREY)
+        if number == NO_SHADE:
+            _dash(canvas, left + 7, y - 4.5)
         canvas.words(left + 22, y, meaning)
     return canvas
+
+
+def _dash(canvas: Canvas, x: float, y: float) -> None:
+    canvas.line(x - 3, y, x + 3, y, GREY, 1.6)
