@@ -17,6 +17,7 @@ SHARED_FIXTURES = {
     "two_champions": re.compile(r"\btwo_champions: |\bmoved_bank\b|\brecorded_bank\b"),
     "good_bank": re.compile(r"\bgood_bank: "),
     "reported_bank": re.compile(r"\breported_bank import bank\b"),
+    "backed_up_release": re.compile(r"\bbacked_up_release import\b"),
     "served": re.compile(r"\bdef test_\w+\([^)]*\bserved: Served\b"),
 }
 

@@ -5,6 +5,7 @@ from loan_default_assets_tests.mutants.mutant import WAREHOUSE, Mutant, mutant
 SESSIONS = "bento/access/sessions.py"
 MIDDLEWARE = "bento/http_api/middleware.py"
 ROUTES_TEST = "bento/console/test_console_routes.py"
+SESSIONS_TEST = "bento/console/test_console_sessions.py"
 
 CONSOLE_FAULTS: tuple[Mutant, ...] = (
     mutant(
@@ -33,14 +34,14 @@ CONSOLE_FAULTS: tuple[Mutant, ...] = (
         MIDDLEWARE,
         "if key is None and not _is_own_form(headers):",
         "if key is None and False:",
-        ROUTES_TEST,
+        SESSIONS_TEST,
     ),
     mutant(
         "a browser that names no origin sends no form",
         MIDDLEWARE,
         'headers.get(b"host", b"?").lower()',
         'headers.get(b"host", b"?").lower() or b"origin" not in headers',
-        ROUTES_TEST,
+        SESSIONS_TEST,
     ),
     mutant(
         "a session reads, and sends forms only",
@@ -62,7 +63,7 @@ CONSOLE_FAULTS: tuple[Mutant, ...] = (
         "bento/console/page_rendering.py",
         "autoescape=True,",
         "autoescape=False,",
-        ROUTES_TEST,
+        "bento/console/test_scoring_page.py",
         "bento/console/test_overview_page.py",
     ),
     mutant(

@@ -126,6 +126,6 @@ REPLICA_FAULTS: tuple[Mutant, ...] = (
         f"{WAREHOUSE}/dump.py",
         '"--format=custom", "--no-unlogged-table-data"',
         '"--format=custom"',
-        "commands/test_backup.py",
+        "commands/test_restore.py",
     ),
 )
