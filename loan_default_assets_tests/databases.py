@@ -14,6 +14,11 @@ from sqlalchemy.engine import make_url
 from loan_default_assets.warehouse.database import dsn
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 
+# How many statements in the database wait for a lock.
+LOCK_WAITS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+)
+
 
 @contextmanager
 def fresh_database(postgres: LocalPostgres, template: str | None = None) -> Iterator[str]:

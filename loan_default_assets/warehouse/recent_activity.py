@@ -63,20 +63,28 @@ def champion_evaluations(cursor: extensions.cursor, most: int) -> list[ChampionE
     return [ChampionEvaluation(*row) for row in reversed(cursor.fetchall())]
 
 
-def volumes_by_day(cursor: extensions.cursor, days: int) -> list[DayVolume]:
+def volumes_by_day(cursor: extensions.cursor, days: int, today: date | None = None) -> list[DayVolume]:
     """Predictions of the last days in UTC, today included, also of those without any; the oldest first.
 
     The condition on `created_at` names the bounds of partitions, so that older months are not read.
+
+    Args:
+        cursor: In a transaction of the portfolio's tables.
+        days: How many days.
+        today: The last of them; that of PostgreSQL's clock when omitted.
     """
+    if today is None:
+        cursor.execute("SELECT (now() AT TIME ZONE 'UTC')::date")
+        ((today,),) = cursor.fetchall()
     cursor.execute(
-        "WITH days AS (SELECT generate_series(0, %(days)s - 1) AS age, (now() AT TIME ZONE 'UTC')::date AS today), "
+        "WITH days AS (SELECT generate_series(0, %(days)s - 1) AS age, %(today)s::date AS today), "
         "counted AS (SELECT (created_at AT TIME ZONE 'UTC')::date AS day, count(*) AS predictions, "
         "count(*) FILTER (WHERE decision = 1) AS defaults FROM predictions "
-        "WHERE created_at >= ((now() AT TIME ZONE 'UTC')::date - %(days)s + 1)::timestamp AT TIME ZONE 'UTC' "
+        "WHERE created_at >= (%(today)s::date - %(days)s + 1)::timestamp AT TIME ZONE 'UTC' "
         "GROUP BY 1) "
         "SELECT today - age, coalesce(predictions, 0), coalesce(defaults, 0) "
         "FROM days LEFT JOIN counted ON day = today - age ORDER BY 1",
-        {"days": days},
+        {"days": days, "today": today},
     )
     return [DayVolume(*row) for row in cursor.fetchall()]
 

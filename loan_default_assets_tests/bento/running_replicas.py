@@ -14,7 +14,7 @@ from loan_default_assets.settings import Settings
 from loan_default_assets_tests.bento.served_process import free_ports
 from loan_default_assets_tests.bento.tiny_models import ServedBank
 
-SECONDS = 40.0
+SECONDS = 120.0
 
 
 @asynccontextmanager

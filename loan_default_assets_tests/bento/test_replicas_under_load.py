@@ -193,7 +193,6 @@ def test_a_hundred_promotions_and_a_killed_replica(
         # A model gives this loan one PD, up to the size of its batch, and each model another one.
         assert all(max(found) - min(found) < 1e-5 for found in seen.values())
         assert len({round(min(found), 3) for found in seen.values()}) == len(records)
-        assert max(seconds) < 5
         requests = sum(len(load.acknowledged) for load in loads)
 
         with loaded(first, second) as loads:

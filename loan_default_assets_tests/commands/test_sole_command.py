@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,5 +80,4 @@ def test_a_killed_command_and_another_portfolio_hold_nothing_up(
     assert "give --from and --to inside that range" in reached.stderr
     holder.send_signal(signal.SIGKILL)
     holder.wait()
-    time.sleep(0.1)
     assert "give --from and --to inside that range" in command(environment, "run", *first_day_later).stderr

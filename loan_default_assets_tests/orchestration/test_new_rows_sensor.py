@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -179,12 +179,13 @@ def test_a_source_that_is_not_watched_has_no_such_sensor(tmp_path: Path, databas
 
 @pytest.mark.parametrize("cadence", ["daily", "weekly", "monthly", "quarterly", "yearly"])
 def test_the_partition_of_today_exists_before_it_has_ended(watching: Watching, cadence: str) -> None:
-    today = date.today()
+    today = date(2026, 11, 26)
     watched = watching.steps.portfolio.model_copy(update={"cadence": cadence, "end": None})
-    assert partitions_of(watched).get_last_partition_key() == watched.partition_of(today)
     path = watched.source.model_copy(update={"path": "loans.csv"})
     unwatched = watched.model_copy(update={"source": path})
-    assert partitions_of(unwatched).get_last_partition_key() < watched.partition_of(today)
+    with dg.partition_loading_context(effective_dt=datetime(2026, 11, 26, 12, tzinfo=UTC)):
+        assert partitions_of(watched).get_last_partition_key() == watched.partition_of(today)
+        assert partitions_of(unwatched).get_last_partition_key() < watched.partition_of(today)
     ended = watched.model_copy(update={"end": small_bank.START + timedelta(days=400)})
     last = partitions_of(ended).get_partition_keys()[-1]
     assert watched.partition_bounds(last)[1] <= ended.end

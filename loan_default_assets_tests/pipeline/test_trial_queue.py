@@ -1,8 +1,11 @@
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
@@ -10,6 +13,7 @@ from optuna.trial import TrialState
 
 from loan_default_assets.model.search_space import Dimension
 from loan_default_assets.model.training_loop import Epoch
+from loan_default_assets.pipeline import trial_queue
 from loan_default_assets.pipeline.trial_queue import Claim, TrialQueue
 from loan_default_assets.pipeline.trial_storage import open_queue
 from loan_default_assets.pipeline.tune_settings import run_trial
@@ -134,7 +138,13 @@ def test_a_process_that_died_before_it_chose_settings_loses_no_trial(opened: Ope
 def test_a_running_trial_of_a_live_process_is_waited_for(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loan_default_assets.pipeline.trial_queue._POLL_SECONDS", 0.05)
+    polls = threading.Semaphore(0)
+
+    def poll(_: float) -> None:
+        polls.release()
+        time.sleep(0.01)
+
+    monkeypatch.setattr(trial_queue, "time", SimpleNamespace(sleep=poll))
     with opened() as busy, ThreadPoolExecutor(1) as pool:
         claim = next(busy.claims(2))
 
@@ -143,8 +153,9 @@ def test_a_running_trial_of_a_live_process_is_waited_for(
                 return len(run_all(queue, 2))
 
         rest = pool.submit(run_rest)
-        with pytest.raises(TimeoutError):
-            rest.result(timeout=1.5)
+        for _ in range(3):
+            assert polls.acquire(timeout=60)
+        assert not rest.done()
         busy.complete(claim, 0.5)
         assert rest.result(timeout=30) == 1
         assert len(busy.finished()) == 2

@@ -1,6 +1,5 @@
 """Portfolio files that are no portfolio: one line that names the file, whatever is in them, and no password."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -54,10 +53,9 @@ def test_a_file_of_loans_is_not_read_as_a_portfolio(tmp_path: Path) -> None:
     file = tmp_path / "loans.csv"
     with file.open("wb") as opened:
         opened.truncate(1 << 40)
-    started = time.monotonic()
+    # Nobody could wait until it is read, and no memory holds it.
     with pytest.raises(PortfolioError, match="larger than 8 MB"):
         load(str(file))
-    assert time.monotonic() - started < 60
 
 
 def test_anchors_stay_possible(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from loan_default_assets.warehouse.evaluations import EvaluationLog
 from loan_default_assets.warehouse.predictions import Prediction, PredictionLog
 from loan_default_assets.warehouse.registry import Registry
 from loan_default_assets.warehouse.sealed_features import seal
+from loan_default_assets_tests.databases import LOCK_WAITS
 from loan_default_assets_tests.promoting import one_person, promote
 from loan_default_assets_tests.warehouse.samples import classifier, performance, portfolio, scored
 from loan_default_assets_tests.warehouse.verified_chains import verified
@@ -232,8 +233,7 @@ def test_the_seventeenth_writer_waits_for_one_and_goes_on(
 ) -> None:
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(PredictionLog(database).append, predictions(3))
-        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        while query(database, waits) != [(1,)]:
+        while query(database, LOCK_WAITS) != [(1,)]:
             assert not waiting.done()
         for connection in open_writers:
             connection.commit()

@@ -21,13 +21,11 @@ from loan_default_assets.warehouse.predictions import PredictionLog
 from loan_default_assets.warehouse.record_lines import ErasedSubject
 from loan_default_assets.warehouse.registry import Registry
 from loan_default_assets.warehouse.sealed_features import seal
+from loan_default_assets_tests.databases import LOCK_WAITS
 from loan_default_assets_tests.promoting import one_person, promote
 from loan_default_assets_tests.warehouse.samples import classifier, portfolio
 from loan_default_assets_tests.warehouse.verified_chains import verified
 
-WAITING = (
-    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-)
 # Settings on which the text of times, numbers and bytes depends.
 ODD_SESSION = (
     "SET LOCAL timezone TO 'Asia/Seoul'; SET LOCAL extra_float_digits TO -5; SET LOCAL bytea_output TO 'escape'; "
@@ -205,7 +203,7 @@ def test_no_writer_waits_while_a_chain_is_free_and_the_seventeenth_goes_on(
 ) -> None:
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(PredictionLog(database).keep_refused, b"{}", "no such model")
-        while query(database, WAITING) != [(1,)]:
+        while query(database, LOCK_WAITS) != [(1,)]:
             assert not waiting.done()
         for connection in open_writers:
             connection.commit()
@@ -231,7 +229,7 @@ def test_an_erasure_that_waits_holds_no_chain(database: Database) -> None:
         with database.transaction() as cursor:
             cursor.execute("LOCK TABLE prediction_keys IN ROW EXCLUSIVE MODE")
             waiting = pool.submit(erasures.erase, database, ErasedSubject.of("loan", "a"))
-            while query(database, WAITING) != [(1,)]:
+            while query(database, LOCK_WAITS) != [(1,)]:
                 assert not waiting.done()
             cursor.execute(
                 "SELECT pg_try_advisory_xact_lock(hashtextextended(current_schema || '.record_links', 0))"

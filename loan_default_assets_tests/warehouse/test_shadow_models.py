@@ -26,6 +26,7 @@ from loan_default_assets.warehouse.shadow_models import (
     shadow_record,
 )
 from loan_default_assets.warehouse.shadow_pairs import matured_pairs
+from loan_default_assets_tests.databases import LOCK_WAITS
 from loan_default_assets_tests.promoting import one_person, promote
 from loan_default_assets_tests.warehouse.one_partition import replace_processed, replace_raw
 from loan_default_assets_tests.warehouse.samples import classifier, ids, portfolio, processed, raw, scored
@@ -218,8 +219,8 @@ def test_scores_are_not_stored_beside_an_erasure(database: Database) -> None:
         cursor.execute("LOCK TABLE prediction_keys IN SHARE ROW EXCLUSIVE MODE")
         cursor.execute("UPDATE prediction_keys SET key = NULL")
         storing.start()
-        storing.join(0.5)
-        assert storing.is_alive()
+        while query(database, LOCK_WAITS) != [(1,)]:
+            assert storing.is_alive()
     storing.join(20)
     assert query(database, "SELECT count(*) FROM shadow_predictions") == [(0,)]
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -18,7 +19,9 @@ from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.drift_log import DriftCheck, DriftLog, StoredPsi
 from loan_default_assets.warehouse.evaluations import EvaluationLog, EvaluationRecord
 from loan_default_assets.warehouse.predictions import PredictionLog
+from loan_default_assets.warehouse.recent_activity import volumes_by_day
 from loan_default_assets_tests.bento.tiny_models import ServedBank
+from loan_default_assets_tests.databases import LOCK_WAITS
 
 SETTINGS = Settings(
     f1_score_threshold=0.8, retraining_sample_threshold=1000, retraining_positive_threshold=100
@@ -132,7 +135,7 @@ def test_retraining_is_that_of_the_policy(history: ServedBank) -> None:
 def test_volumes_are_counted_by_day_in_utc(make_bank: Callable[[], ServedBank]) -> None:
     bank = make_bank()
     version = bank.register(0).version
-    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = datetime(2026, 11, 27, tzinfo=UTC)
     for number, (at, decision) in enumerate(
         [
             (today, 1),
@@ -143,13 +146,21 @@ def test_volumes_are_counted_by_day_in_utc(make_bank: Callable[[], ServedBank]) 
         ]
     ):
         log_prediction(bank, version, number, at, decision)
-    volumes = reader(bank.database, bank).read().volumes
-    assert volumes is not None
+    with bank.database.transaction() as cursor:
+        volumes = volumes_by_day(cursor, SHOWN_DAYS, today.date())
     assert [(day.day, day.predictions, day.predicted_defaults) for day in volumes if day.predictions] == [
         (today.date() - timedelta(days=SHOWN_DAYS - 1), 1, 0),
         (today.date() - timedelta(days=1), 1, 1),
         (today.date(), 2, 1),
     ]
+
+
+def test_the_days_end_with_the_present_one_in_utc(history: ServedBank) -> None:
+    before = datetime.now(UTC).date()
+    volumes = reader(history.database, history).read().volumes
+    assert volumes is not None
+    assert before <= volumes[-1].day <= datetime.now(UTC).date()
+    assert volumes[0].day == volumes[-1].day - timedelta(days=SHOWN_DAYS - 1)
 
 
 def log_prediction(bank: ServedBank, version: str, number: int, at: datetime, decision: int) -> None:
@@ -169,6 +180,7 @@ def log_prediction(bank: ServedBank, version: str, number: int, at: datetime, de
 def test_the_page_is_read_once_for_all_visitors_of_a_moment(
     history: ServedBank, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(overview_facts, "KEPT_SECONDS", 3600.0)
     one = reader(history.database, history)
     found = []
     threads = [threading.Thread(target=lambda: found.append(one.read())) for _ in range(4)]
@@ -193,23 +205,44 @@ def test_a_database_that_is_gone_is_a_fact(history: ServedBank) -> None:
 def test_a_part_that_takes_too_long_is_missing_and_the_others_are_shown(
     history: ServedBank, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(overview_facts, "PATIENCE_SECONDS", 1.5)
-    with history.database.transaction() as cursor:
+    """PostgreSQL ends the statement; that it does so in time is asked below, of the timeout that is set."""
+    monkeypatch.setattr(overview_facts, "PATIENCE_SECONDS", 600.0)
+    with ThreadPoolExecutor(1) as pool, history.database.transaction() as cursor:
         cursor.execute("LOCK TABLE predictions IN ACCESS EXCLUSIVE MODE")
-        found = reader(history.database, history).read()
+        reading = pool.submit(reader(history.database, history).read)
+        while history.rows(LOCK_WAITS) != [(1,)]:
+            assert not reading.done()
+        history.rows("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        found = reading.result(timeout=60)
     assert found.problem is None
     assert found.volumes is None
     assert found.versions is not None
     assert found.retraining is not None
 
 
+def test_every_part_has_the_patience_of_the_page(
+    history: ServedBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timeouts = []
+
+    def noted(cursor: Any, most: int) -> list[Any]:
+        cursor.execute("SHOW statement_timeout")
+        timeouts.extend(cursor.fetchall())
+        return []
+
+    for name in ("newest_versions", "volumes_by_day"):
+        monkeypatch.setattr(overview_facts.recent_activity, name, noted)
+    reader(history.database, history).read()
+    assert timeouts == [("2s",)] * 2
+
+
 def test_patience_ends_a_statement_and_not_the_connection(history: ServedBank) -> None:
-    with replace(history.database, patience=0.2).connected() as database:
+    with replace(history.database, patience=1.0).connected() as database:
         with pytest.raises(WarehouseError, match="statement timeout"), database.transaction() as cursor:
             cursor.execute("SELECT pg_sleep(30)")
         with database.transaction() as cursor:
             cursor.execute("SHOW statement_timeout")
-            assert cursor.fetchall() == [("200ms",)]
+            assert cursor.fetchall() == [("1s",)]
     with history.database.transaction() as cursor:
         cursor.execute("SHOW statement_timeout")
         assert cursor.fetchall() == [("0",)]

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from statistics import median
 from types import SimpleNamespace
 from typing import Any
 
@@ -82,18 +81,17 @@ def loaded(served: Served) -> list[str]:
     return [state["loaded"] for state in states]
 
 
-def converge(served: Served, version: str, workers: int) -> float:
-    """Seconds until every worker has the version."""
-    started = time.monotonic()
+def converge(served: Served, version: str, workers: int) -> None:
+    """Wait until every worker has the version."""
+    until = time.monotonic() + 60
     while loaded(served) != [version] * workers:
-        assert time.monotonic() - started < 60, httpx.get(served.http + "/model-info").text
+        assert time.monotonic() < until, httpx.get(served.http + "/model-info").text
         time.sleep(0.1)
-    return time.monotonic() - started
 
 
-def switch(bank: ServedBank, served: Served, times: int, records: list[ModelRecord]) -> list[float]:
-    """Promote and roll back under load, and assert that no request fails; the seconds until every worker had each."""
-    load, seconds = Load(served), []
+def switch(bank: ServedBank, served: Served, times: int, records: list[ModelRecord]) -> None:
+    """Promote and roll back under load, and assert that every switch arrives and no request fails."""
+    load = Load(served)
 
     def work() -> None:
         for n in range(times):
@@ -107,9 +105,8 @@ def switch(bank: ServedBank, served: Served, times: int, records: list[ModelReco
                 response = httpx.post(served.http + "/reload-model", json={}, timeout=30)
                 assert response.status_code == 200, response.text
                 assert [s["loaded"] for s in response.json()["states"]] == [wanted.version] * 2
-                seconds.append(response.elapsed.total_seconds())
             else:
-                seconds.append(converge(served, wanted.version, 2))
+                converge(served, wanted.version, 2)
 
     load.run(work)
     assert not load.failures, load.failures[:3]
@@ -122,7 +119,6 @@ def switch(bank: ServedBank, served: Served, times: int, records: list[ModelReco
         assert {threshold for _, threshold in values} == {thresholds[version]}
         probabilities = [probability for probability, _ in values]
         assert max(probabilities) - min(probabilities) < 1e-5
-    return seconds
 
 
 def corrupt_copy(bank: ServedBank, record: ModelRecord, folder: Path, number: int) -> Path:
@@ -335,14 +331,11 @@ def test_a_champion_whose_files_are_lost_before_the_start_is_named(
 
 @pytest.mark.parametrize("times", [6, pytest.param(200, marks=pytest.mark.slow)])
 def test_switches_under_load(pair: tuple[ServedBank, Served], times: int) -> None:
-    """Every switch arrives; how soon is a question of the machine's load, so the median of many is bounded."""
     bank, served = pair
     records = [bank.register(n) for n in range(4)]
     bank.promote(records[0])
     converge(served, records[0].version, 2)
-    seconds = switch(bank, served, times, records)
-    assert len(seconds) == times
-    assert times < 100 or median(seconds) < 5
+    switch(bank, served, times, records)
 
 
 @pytest.mark.slow

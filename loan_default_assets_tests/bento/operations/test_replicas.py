@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import itertools
 import multiprocessing
 import os
 import signal
@@ -51,6 +52,10 @@ def numbers(champions: ServedBank) -> Callable[[], str]:
 _numbers = iter(range(1, 200))
 
 
+# A worker that is lost after this time is lost when a test says so.
+NEVER = 3600.0
+
+
 def execute(bank: ServedBank, statement: str) -> None:
     with bank.database.transaction() as cursor:
         cursor.execute(statement)
@@ -62,8 +67,22 @@ def nobody_left(champions: ServedBank) -> None:
     execute(champions, "DELETE FROM service_workers")
 
 
+def seen(bank: ServedBank, worker: str) -> Any:
+    """When the worker has last updated its row."""
+    ((at,),) = bank.rows(f"SELECT seen_at FROM service_workers WHERE worker = '{worker}'")
+    return at
+
+
+async def updated(bank: ServedBank, *workers: str) -> None:
+    """Wait until each of the workers has updated its row three times."""
+    for worker in workers:
+        for _ in range(3):
+            before = seen(bank, worker)
+            await until(lambda worker=worker, before=before: seen(bank, worker) > before)  # type: ignore[misc]
+
+
 def run(work: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(work, 60))
+    asyncio.run(asyncio.wait_for(work, 240))
 
 
 def test_a_promotion_reaches_all_replicas_at_once_and_a_reload_names_what_each_serves(
@@ -185,7 +204,7 @@ def test_without_the_direct_url_s_server_replicas_poll_and_return_to_it(
 
 
 def _join(url: str, schema: str, started: Any) -> None:
-    replica_link.LEAST_LOST_SECONDS = 2.0
+    replica_link.LEAST_LOST_SECONDS = NEVER
     link = _link(url, schema, "killed", seconds=0.2)
     link.start()
     link.report(WorkerReport("killed", desired=None, loaded="c0", error=None, handled=0, loaded_at=None))
@@ -203,23 +222,37 @@ def _link(url: str, schema: str, name: str, seconds: float = 60.0, wake: Any = N
 
 
 def test_a_reload_waits_for_living_replicas_and_not_for_a_killed_one(
-    champions: ServedBank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    champions: ServedBank, tmp_path: Path
 ) -> None:
     context = multiprocessing.get_context("spawn")
     started = context.Event()
     other = context.Process(target=_join, args=(champions.url, champions.portfolio.name, started))
     other.start()
-    assert started.wait(60)
+    assert started.wait(240)
 
     async def work() -> None:
         async with replica(champions, tmp_path, service_reload_seconds=0.5) as one:
-            # It is alive, and nothing in it handles reload requests.
-            assert (await one.reload())["outdated"] == ["killed"]
+            # It is alive, and nothing in it handles reload requests; the other one does, perhaps later.
+            while (outdated := (await one.reload())["outdated"]) != ["killed"]:
+                assert set(outdated) == {"killed", one.worker_registry.worker}
         async with replica(champions, tmp_path, service_reload_seconds=60.0) as one:
+            ((number,),) = champions.rows("SELECT last_value FROM service_reload_requests")
+            looks, alive = itertools.count(), one.replicas.alive
+            one.replicas.alive = lambda: (next(looks), alive())[1]  # type: ignore[method-assign]
             waiting = asyncio.create_task(one.reload())
-            await asyncio.sleep(0.3)
+            handled = f"SELECT worker FROM service_workers WHERE handled_reload > {number}"
+            await until(lambda: champions.rows(handled) == [(one.worker_registry.worker,)])
+            # A look that began after that has ended, and there is another one.
+            enough = next(looks) + 3
+            await until(lambda: next(looks) > enough)
             assert not waiting.done()
+            await updated(champions, "killed")
             other.kill()
+            await asyncio.to_thread(other.join)
+            execute(
+                champions,
+                "UPDATE service_workers SET seen_at = seen_at - interval '2 hours' WHERE worker = 'killed'",
+            )
             states = await waiting
             assert states["outdated"] == []
             assert [s["replica"] for s in states["states"]] == [one.replicas.replica]
@@ -241,22 +274,32 @@ def test_a_reload_waits_for_living_replicas_and_not_for_a_killed_one(
 def test_a_replica_that_loads_a_model_for_long_is_alive_and_waited_for(
     champions: ServedBank, numbers: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load = champion_loader.load
+    load, loads, finish = champion_loader.load, [], threading.Event()
 
     def slow(*arguments: Any) -> Any:
-        time.sleep(2.5)
+        loads.append(arguments)
+        finish.wait(60)
         return load(*arguments)
 
     async def work() -> None:
-        async with replicas(champions, tmp_path, service_poll_seconds=0.2) as both:
+        chosen = {"service_poll_seconds": 0.2, "service_reload_seconds": 60.0}
+        async with replicas(champions, tmp_path, **chosen) as both:
             monkeypatch.setattr(champion_loader, "load", slow)
             version = await asyncio.to_thread(numbers)
-            states = await both[0].reload()
+            waiting = asyncio.create_task(both[0].reload())
+            await until(lambda: len(loads) == 2)
+            await updated(champions, *(each.worker_registry.worker for each in both))
+            assert not waiting.done()
+            finish.set()
+            states = await waiting
             assert [s["loaded"] for s in states["states"]] == [version] * 2
             assert states["outdated"] == []
 
-    monkeypatch.setattr(replica_link, "LEAST_LOST_SECONDS", 1.0)
-    run(work())
+    monkeypatch.setattr(replica_link, "LEAST_LOST_SECONDS", NEVER)
+    try:
+        run(work())
+    finally:
+        finish.set()
 
 
 def test_the_row_of_a_lost_worker_goes_when_its_replica_is_back(champions: ServedBank) -> None:
@@ -302,7 +345,13 @@ def test_notifications_of_other_portfolios_wake_nobody(champions: ServedBank) ->
     link.start()
     assert woken.acquire(timeout=20)  # once it is connected
     execute(champions, "SELECT pg_notify('loan_default_service', 'another_portfolio')")
-    assert not woken.acquire(timeout=0.5)
+    # What was sent before is received with the answer to a statement.
+    for _ in range(2):
+        before = seen(champions, "one")
+        link.nudge()
+        while seen(champions, "one") == before:
+            time.sleep(0.02)
+    assert not woken.acquire(blocking=False)
     execute(champions, f"SELECT pg_notify('loan_default_service', '{champions.portfolio.name}')")
     assert woken.acquire(timeout=20)
     link.stop(20)

@@ -177,14 +177,14 @@ def test_predictions_go_on_while_the_database_is_stopped(
     clients = Clients(logging_service)
     try:
         for _ in range(times):
-            time.sleep(0.3)
+            clients.wait_for_another()
             server.stop()
             wait_for(lambda: model_info(logging_service)["database"] != "reachable")
             clients.wait_for_another()
             info = model_info(logging_service)
             assert info["model"]["version"] == info["workers"]["states"][0]["loaded"]
             server.start()
-            time.sleep(0.3)
+            clients.wait_for_another()
     finally:
         clients.stop()
     assert not clients.failures, clients.failures[:3]
