@@ -69,7 +69,7 @@ def environment(home: Path, **settings: Any) -> dict[str, str]:
 
 @contextmanager
 def service(
-    home: Path, *, ready: str = "/livez", seconds: float = 60.0, tls: bool = False, **settings: Any
+    home: Path, *, ready: str = "/livez", seconds: float = 240.0, tls: bool = False, **settings: Any
 ) -> Iterator[Served]:
     """The service with these settings, once `ready` returns status 200; stopped by SIGTERM at the end."""
     http, grpc = free_ports(2)
@@ -102,7 +102,7 @@ def spooled_bytes(folder: Path) -> int:
     return size
 
 
-def wait_until(served: Served, path: str, seconds: float = 60.0) -> None:
+def wait_until(served: Served, path: str, seconds: float = 240.0) -> None:
     """Wait until the path returns status 200."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
