@@ -5,12 +5,8 @@ import os
 from collections.abc import Generator, Iterator
 from typing import Any
 
-import numpy as np
 import pytest
 
-from loan_default_assets.model import boosting, stacking, symmetric_boosting
-from loan_default_assets.model.additive_fitting import Fold
-from loan_default_assets.model.stacking import stratified_folds
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests.databases import fresh_database
@@ -63,22 +59,6 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedBankScheduling | None:
     """Which worker runs which test, of `--dist loadfile`."""
     return SharedBankScheduling(config, log) if config.getvalue("dist") == "loadfile" else None
-
-
-@pytest.fixture(scope="session", autouse=True)
-def short_boosting() -> Iterator[None]:
-    """Few trees and folds: the others take a third of a small training. `model/test_stacking.py` has the product's."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(boosting, "MAX_ROUNDS", 40)
-        patch.setattr(symmetric_boosting, "MAX_ROUNDS", 40)
-        patch.setattr(stacking, "stratified_folds", _two_folds)
-        yield
-
-
-def _two_folds(outcome: np.ndarray, seed: int) -> list[Fold]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stacking, "FOLDS", 2)
-        return stratified_folds(outcome, seed)
 
 
 @pytest.fixture(scope="session")

@@ -45,6 +45,9 @@ DESCRIPTION = {
         # Falls to nothing within the three epochs: at a constant rate, as high a one leaves the second model no better.
         "learning_rate": 0.01,
         "schedule": "one_cycle",
+        # As many as the product fits would take two thirds of the training.
+        "boosting_rounds": 40,
+        "boosting_folds": 2,
         "pretrain_epochs": 1,
         "max_epochs": 3,
         "min_steps": 1,

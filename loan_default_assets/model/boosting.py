@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from loan_default_assets.model.boosted_trees import BoostedTrees
+from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.encoding import EncodedRows
 from loan_default_assets.model.target_statistics import TargetStatistics, fit_statistics
 
-MAX_ROUNDS = 600
 # Rounds without a lower loss on the held-out rows after which a fit stops.
 PATIENCE = 25
 MAX_NATIVE_CATEGORIES = 255
@@ -43,6 +43,7 @@ def fit_boosting(
     cardinalities: Sequence[int],
     folds: Sequence[tuple[np.ndarray, np.ndarray]],
     seed: int,
+    max_rounds: int = ModelConfig.boosting_rounds,
 ) -> tuple[FittedBoosting, ...]:
     """Fit every kind; the rounds are those with the lowest loss on the held-out folds.
 
@@ -53,6 +54,7 @@ def fit_boosting(
         folds: Positions of fitted and of held-out rows; with none, the rounds are a sixth of the most, and the base
             rate stands in for the out-of-fold log-odds.
         seed: Seed of the trees.
+        max_rounds: Most rounds of a fit.
 
     Examples:
         >>> import torch
@@ -66,7 +68,7 @@ def fit_boosting(
     table = _Table(rows, outcome, cardinalities, seed)
     fitted = []
     for kind in KINDS:
-        rounds, log_odds = table.cross_fit(kind, folds)
+        rounds, log_odds = table.cross_fit(kind, folds, max_rounds)
         model, statistics = table.fit(np.arange(len(outcome)), kind | {"max_iter": rounds})
         trees = from_histogram_boosting(model, rows.numerical.shape[1], statistics)
         fitted.append(FittedBoosting(trees, log_odds))
@@ -84,7 +86,7 @@ def rounds_on_all_rows(of_folds: Sequence[int], most: int) -> int:
         >>> rounds_on_all_rows([90, 110], 600), rounds_on_all_rows([], 600)
         (110, 100)
     """
-    return max(round(1.1 * float(np.mean(of_folds))), 1) if of_folds else most // 6
+    return max(round(1.1 * float(np.mean(of_folds))), 1) if of_folds else max(most // 6, 1)
 
 
 def filled(table: np.ndarray) -> np.ndarray:
@@ -135,21 +137,21 @@ class _Table:
         return model.fit(table, outcome, X_val=later, y_val=self.outcome[held_out]), statistics
 
     def cross_fit(
-        self, kind: dict[str, float], folds: Sequence[tuple[np.ndarray, np.ndarray]]
+        self, kind: dict[str, float], folds: Sequence[tuple[np.ndarray, np.ndarray]], max_rounds: int
     ) -> tuple[int, np.ndarray]:
         """The rounds to fit on all rows, and the log-odds (n,) of each row by a model that did not see it."""
         share = self.outcome.mean()
         log_odds = np.full(len(self.outcome), np.log(share / (1 - share)))
         best = []
         for fitted, held_out in folds:
-            model, statistics = self.fit(fitted, kind | {"max_iter": MAX_ROUNDS}, held_out)
+            model, statistics = self.fit(fitted, kind | {"max_iter": max_rounds}, held_out)
             losses = -np.asarray(model.validation_score_)
             best.append(max(int(losses.argmin()), 1))
             stages = model.staged_decision_function(self._later(held_out, statistics))
             log_odds[held_out] = next(
                 stage for rounds, stage in enumerate(stages, 1) if rounds == best[-1]
             ).ravel()
-        return rounds_on_all_rows(best, MAX_ROUNDS), log_odds
+        return rounds_on_all_rows(best, max_rounds), log_odds
 
     def _later(self, index: np.ndarray, statistics: TargetStatistics) -> np.ndarray:
         return np.concatenate([self.numerical[index], statistics.apply(self.codes[index])], axis=1)

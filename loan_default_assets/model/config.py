@@ -34,6 +34,9 @@ class ModelConfig:
         head_dropout: Rate before both layers of the head.
         members: Transformers of the classifier, each with a seed of its own.
         boosting: Whether gradient boosting and additive models are members of the classifier too.
+        boosting_rounds: Most rounds of each kind of gradient boosting; held-out folds choose how many are fitted.
+        boosting_folds: Folds of the training rows, each scored by gradient boosting and additive models that were
+            fitted on the others.
         teacher: Share of the training target that is their out-of-fold PD; the rest is the label.
         weight_average: Decay per step of the exponential moving average of the weights; 0 for the last weights.
         schedule: How the learning rate runs over the epochs: `one_cycle` (Smith 2018) or `constant`.
@@ -86,6 +89,8 @@ class ModelConfig:
     head_dropout: float = 0.3
     members: int = 3
     boosting: bool = True
+    boosting_rounds: int = 600
+    boosting_folds: int = 5
     teacher: float = 0.5
     weight_average: float = 0.99
     schedule: Literal["constant", "one_cycle"] = "constant"
@@ -141,6 +146,8 @@ class ModelConfig:
             _require(getattr(self, name) >= 0, name, ">= 0", self)
         for name in ("batch_size", "learning_rate", "max_epochs"):
             _require(getattr(self, name) >= 0, name, ">= 0 (0 derives it from the rows)", self)
+        _require(self.boosting_rounds >= 1, "boosting_rounds", ">= 1", self)
+        _require(self.boosting_folds >= 2, "boosting_folds", ">= 2", self)
         _require(0 <= self.teacher <= 1, "teacher", "in [0, 1]", self)
         _require(self.schedule in ("constant", "one_cycle"), "schedule", "constant or one_cycle", self)
         _require(self.pretrain_batch_size >= 2, "pretrain_batch_size", ">= 2", self)
@@ -192,13 +199,17 @@ class ModelConfig:
         return cls(**{name: _typed(name, value, defaults[name]) for name, value in values.items()})
 
     def as_dict(self) -> dict[str, Any]:
-        """All settings as plain JSON values, the inverse of `from_dict`.
+        """Settings as plain JSON values, the inverse of `from_dict`: all but those of `STORED_IF_CHANGED` that have
+        their default.
 
         Examples:
             >>> ModelConfig().as_dict()["d_model"]
             32
+            >>> "boosting_folds" in ModelConfig().as_dict(), ModelConfig(boosting_folds=2).as_dict()["boosting_folds"]
+            (False, 2)
         """
-        return asdict(self)
+        kept = {name: getattr(type(self), name) for name in STORED_IF_CHANGED}
+        return {name: value for name, value in asdict(self).items() if kept.get(name) != value}
 
     @property
     def pretrains(self) -> bool:
@@ -245,6 +256,9 @@ class ModelConfig:
         return replace(self, seed=seed)
 
 
+# They were constants before: a model that was stored without them has the defaults, and one that is fitted with the
+# defaults keeps its hash.
+STORED_IF_CHANGED = ("boosting_rounds", "boosting_folds")
 # The terms of the pretraining loss.
 PRETRAINING_WEIGHTS = ("contrastive_weight", "reconstruction_weight", "target_weight")
 # Training rows per row of a derived batch.

@@ -13,10 +13,10 @@ from loan_default_assets.model.additive_model import weighted_sum as sum_of_mode
 from loan_default_assets.model.boosted_trees import BoostedTrees
 from loan_default_assets.model.boosted_trees import weighted_sum as sum_of_trees
 from loan_default_assets.model.boosting import fit_boosting
+from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.encoding import EncodedRows
 from loan_default_assets.model.symmetric_boosting import fit_symmetric_boosting
 
-FOLDS = 5
 # Shares before the rows have their say: of the kinds of trees together, and of the additive models together.
 TREES_SHARE, ADDITIVE_SHARE = 0.9, 0.1
 # Log loss, in nats summed over the training rows, that a squared distance of 1 from those shares costs.
@@ -48,7 +48,15 @@ class Stack:
         return sum((share * part for share, part in zip(shares, parts, strict=True)), np.zeros(len(rows)))
 
 
-def fit_stack(rows: EncodedRows, outcome: np.ndarray, cardinalities: Sequence[int], seed: int) -> Stack:
+def fit_stack(
+    rows: EncodedRows,
+    outcome: np.ndarray,
+    cardinalities: Sequence[int],
+    seed: int,
+    *,
+    max_rounds: int = ModelConfig.boosting_rounds,
+    folds: int = ModelConfig.boosting_folds,
+) -> Stack:
     """Fit all parts, and weigh them by their out-of-fold log loss (stacked generalisation, Wolpert 1992).
 
     Args:
@@ -56,6 +64,8 @@ def fit_stack(rows: EncodedRows, outcome: np.ndarray, cardinalities: Sequence[in
         outcome: (n,) bool, True for a default.
         cardinalities: Number of codes of each categorical feature.
         seed: Seed of folds and trees.
+        max_rounds: Most rounds of each kind of boosting.
+        folds: Folds of the rows.
 
     Returns:
         The stack. With fewer defaults or non-defaults than folds there are fewer folds; with a single row of a class,
@@ -70,15 +80,15 @@ def fit_stack(rows: EncodedRows, outcome: np.ndarray, cardinalities: Sequence[in
     """
     from threadpoolctl import threadpool_limits
 
-    folds = stratified_folds(outcome, seed)
+    parts = stratified_folds(outcome, seed, folds)
     # Threads of one process that share cores with another process wait for each other at every split.
     with threadpool_limits(1):
         trees = (
-            *fit_boosting(rows, outcome, cardinalities, folds, seed),
-            fit_symmetric_boosting(rows, outcome, cardinalities, folds, seed),
+            *fit_boosting(rows, outcome, cardinalities, parts, seed, max_rounds),
+            fit_symmetric_boosting(rows, outcome, cardinalities, parts, seed, max_rounds),
         )
         models = [
-            fit_additive(rows, outcome, cardinalities, folds, segments=segments) for segments in (1, SEGMENTS)
+            fit_additive(rows, outcome, cardinalities, parts, segments=segments) for segments in (1, SEGMENTS)
         ]
         log_odds = np.stack([*(part.out_of_fold for part in trees), *(part.out_of_fold for part in models)])
         prior = np.repeat([TREES_SHARE / len(trees), ADDITIVE_SHARE / len(models)], [len(trees), len(models)])
@@ -142,12 +152,13 @@ def _shares(free: np.ndarray) -> np.ndarray:
     return positive / positive.sum()
 
 
-def stratified_folds(outcome: np.ndarray, seed: int) -> list[Fold]:
+def stratified_folds(outcome: np.ndarray, seed: int, folds: int = ModelConfig.boosting_folds) -> list[Fold]:
     """Fitted and held-out positions of each fold; none where a class has a single row.
 
     Args:
         outcome: (n,) bool, True for a default.
         seed: Seed of the shuffle.
+        folds: How many, or one per row of the smaller class where it has fewer.
 
     Examples:
         >>> [len(held_out) for _, held_out in stratified_folds(np.arange(20) % 2 == 0, seed=0)]
@@ -155,7 +166,7 @@ def stratified_folds(outcome: np.ndarray, seed: int) -> list[Fold]:
     """
     from sklearn.model_selection import StratifiedKFold
 
-    folds = min(FOLDS, int(outcome.sum()), int((~outcome).sum()))
+    folds = min(folds, int(outcome.sum()), int((~outcome).sum()))
     if folds < 2:
         return []
     splits = StratifiedKFold(folds, shuffle=True, random_state=seed)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from loan_default_assets.model.boosted_trees import MAX_CODES, BoostedTrees
-from loan_default_assets.model.boosting import MAX_ROUNDS, FittedBoosting, rounds_on_all_rows
+from loan_default_assets.model.boosting import FittedBoosting, rounds_on_all_rows
+from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.encoding import EncodedRows
 from loan_default_assets.model.symmetric_trees import DEPTH, Binning, SymmetricTrees, fit_symmetric
 from loan_default_assets.model.target_statistics import fit_statistics
@@ -22,6 +23,7 @@ def fit_symmetric_boosting(
     cardinalities: Sequence[int],
     folds: Sequence[tuple[np.ndarray, np.ndarray]],
     seed: int,
+    max_rounds: int = ModelConfig.boosting_rounds,
 ) -> FittedBoosting:
     """Fit symmetric trees; their number is the one with the lowest loss on the held-out folds.
 
@@ -32,6 +34,7 @@ def fit_symmetric_boosting(
         folds: Positions of fitted and of held-out rows; with none, the rounds are a sixth of the most, and the base
             rate stands in for the out-of-fold log-odds.
         seed: Seed of the trees.
+        max_rounds: Most rounds of a fit.
 
     Examples:
         >>> import torch
@@ -46,12 +49,12 @@ def fit_symmetric_boosting(
     for fitted, held_out in folds:
         table = _BinnedTable(numerical[fitted], codes[fitted], outcome[fitted], cardinalities, seed)
         later = table.bins(numerical[held_out], codes[held_out]), outcome[held_out]
-        _, found = fit_symmetric(table.fitted, outcome[fitted], MAX_ROUNDS, seed, later)
+        _, found = fit_symmetric(table.fitted, outcome[fitted], max_rounds, seed, later)
         if found is not None:
             best.append(found.rounds)
             log_odds[held_out] = found.log_odds
     table = _BinnedTable(numerical, codes, outcome, cardinalities, seed)
-    trees, _ = fit_symmetric(table.fitted, outcome, rounds_on_all_rows(best, MAX_ROUNDS), seed)
+    trees, _ = fit_symmetric(table.fitted, outcome, rounds_on_all_rows(best, max_rounds), seed)
     return FittedBoosting(_arrays(trees, table), log_odds)
 
 

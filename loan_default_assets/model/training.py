@@ -181,7 +181,14 @@ def fit(
     target = train_outcome.astype(np.float64)
     stack = None
     if config.boosting or config.teacher:
-        stack = fit_stack(train_rows, train_outcome, encoding.cardinalities, config.seed)
+        stack = fit_stack(
+            train_rows,
+            train_outcome,
+            encoding.cardinalities,
+            config.seed,
+            max_rounds=config.boosting_rounds,
+            folds=config.boosting_folds,
+        )
         target = (1 - config.teacher) * target + config.teacher * stack.out_of_fold
     rows = LabelledRows(
         train_rows.to(device),

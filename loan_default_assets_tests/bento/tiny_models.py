@@ -34,7 +34,8 @@ def random_rows(portfolio: Portfolio, count: int, seed: int = 0) -> Rows:
 def train(portfolio: Portfolio, **settings: Any) -> FittedModel:
     """A classifier that is trained within a second."""
     quick = {"pretrain_epochs": 0, "max_epochs": 3, "min_steps": 30, "learning_rate": 1e-2, "device": "cpu"}
-    chosen = TINY | quick | settings
+    few = {"boosting_rounds": 40, "boosting_folds": 2}
+    chosen = TINY | quick | few | settings
     config = ModelConfig.from_dict(chosen)
     rows, validation = random_rows(portfolio, 400), random_rows(portfolio, 200, seed=1)
     encoding = Encoding.fit(rows.without_label(), portfolio.features.cardinalities, config)

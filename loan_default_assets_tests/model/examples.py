@@ -25,7 +25,8 @@ def tiny(**overrides: Any) -> ModelConfig:
         "members": 2,
     }
     quick = {"pretrain_epochs": 1, "max_epochs": 2, "min_steps": 10, "device": "cpu"}
-    return ModelConfig.from_dict({**small, **quick, **overrides})
+    few = {"boosting_rounds": 40, "boosting_folds": 2}
+    return ModelConfig.from_dict({**small, **quick, **few, **overrides})
 
 
 def loans(count: int, *, numerical: int = 3, categorical: int = 2, seed: int = 0) -> Rows:

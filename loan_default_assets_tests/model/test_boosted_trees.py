@@ -13,8 +13,6 @@ from loan_default_assets.model.encoding import EncodedRows
 from loan_default_assets.model.sklearn_trees import from_histogram_boosting
 from loan_default_assets.model.target_statistics import TargetStatistics, fit_statistics
 
-pytestmark = pytest.mark.usefixtures("boosting_of_the_product")
-
 
 def example(
     numerical: int, cardinalities: tuple[int, ...], rows: int = 800, seed: int = 0

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from loan_default_assets.model.config import ConfigError, ModelConfig
+from loan_default_assets.model.config import STORED_IF_CHANGED, ConfigError, ModelConfig
 
 
 def test_defaults_are_the_specification() -> None:
@@ -29,6 +29,8 @@ def test_round_trip() -> None:
         ({"max_epochs": -1}, "max_epochs: must be >= 0 (0 derives it from the rows), got -1"),
         ({"learning_rate": -1}, "learning_rate: must be >= 0 (0 derives it from the rows), got -1.0"),
         ({"members": 0}, "members: must be >= 1, got 0"),
+        ({"boosting_rounds": 0}, "boosting_rounds: must be >= 1, got 0"),
+        ({"boosting_folds": 1}, "boosting_folds: must be >= 2, got 1"),
         ({"teacher": 1.5}, "teacher: must be in [0, 1], got 1.5"),
         ({"schedule": "cosine"}, "must be constant or one_cycle, got 'cosine'"),
         ({"activation": "tanh"}, "must be relu or gelu, got 'tanh'"),
@@ -50,6 +52,14 @@ def test_settings_that_are_derived_have_values_and_the_others_stay(rows: int) ->
     assert derived.for_rows(7) == derived
     given = ModelConfig(batch_size=32, learning_rate=3e-4, max_epochs=5)
     assert given.for_rows(rows) == given
+
+
+def test_a_setting_that_was_a_constant_is_stored_where_it_is_changed() -> None:
+    """Otherwise the hash of every model would change, and an encoder that exists would be pretrained again."""
+    assert not ModelConfig().as_dict().keys() & STORED_IF_CHANGED
+    changed = ModelConfig(boosting_rounds=40, boosting_folds=2)
+    assert ModelConfig.from_dict(changed.as_dict()) == changed
+    assert changed.as_dict() == ModelConfig().as_dict() | {"boosting_rounds": 40, "boosting_folds": 2}
 
 
 def test_an_unknown_preset_names_the_presets() -> None:

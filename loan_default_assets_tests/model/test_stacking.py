@@ -10,8 +10,6 @@ from loan_default_assets.model.encoding import EncodedRows
 from loan_default_assets.model.metrics import roc_auc
 from loan_default_assets.model.stacking import fit_stack, weigh_parts
 
-pytestmark = pytest.mark.usefixtures("boosting_of_the_product")
-
 
 def numbers(cells: np.ndarray) -> EncodedRows:
     return EncodedRows(torch.from_numpy(cells.astype(np.float32)), torch.zeros(len(cells), 0).long())

@@ -17,7 +17,6 @@ from loan_default_assets.model.symmetric_trees import (
     fit_symmetric,
 )
 
-pytestmark = pytest.mark.usefixtures("boosting_of_the_product")
 SIZES = (6, 120)
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from loan_default_assets.model import training
+from loan_default_assets.model.boosting import KINDS
 from loan_default_assets.model.calibration import expected_f1_threshold, platt
 from loan_default_assets.model.config import ConfigError
 from loan_default_assets.model.encoding import EncodedRows
@@ -62,12 +63,20 @@ def test_every_transformer_has_its_own_seed_and_the_shares_add_up(model: FittedM
     assert {epoch.member for epoch in model.history} == {1, 2}
 
 
+def test_the_settings_limit_rounds_and_folds_of_boosting(model: FittedModel) -> None:
+    few = fitted(boosting_rounds=2)
+    assert few.trees is not None
+    assert model.trees is not None
+    assert len(few.trees.roots) <= 2 * (len(KINDS) + 1) < len(model.trees.roots)
+    assert not same(fitted(boosting_folds=3).states[0], model.states[0]), "other out-of-fold PDs teach"
+
+
 def test_the_teacher_changes_the_target_of_training_rows_only(monkeypatch: pytest.MonkeyPatch) -> None:
     taught: list[tuple[EncodedRows, np.ndarray]] = []
 
-    def recorded(rows: EncodedRows, outcome: np.ndarray, *others: Any) -> Stack:
+    def recorded(rows: EncodedRows, outcome: np.ndarray, *others: Any, **limits: int) -> Stack:
         taught.append((rows, outcome))
-        return fit_stack(rows, outcome, *others)
+        return fit_stack(rows, outcome, *others, **limits)
 
     monkeypatch.setattr(training, "fit_stack", recorded)
     by_teacher, by_label = fitted(teacher=0.5), fitted(teacher=0.0)

@@ -139,8 +139,8 @@ PLANTED: tuple[Mutant, ...] = (
     mutant(
         "boosting's held-out rows are not fitted on",
         f"{MODEL}/boosting.py",
-        'model, statistics = self.fit(fitted, kind | {"max_iter": MAX_ROUNDS}, held_out)',
-        'model, statistics = self.fit(np.concatenate([fitted, held_out]), kind | {"max_iter": MAX_ROUNDS}, held_out)',
+        'model, statistics = self.fit(fitted, kind | {"max_iter": max_rounds}, held_out)',
+        'model, statistics = self.fit(np.concatenate([fitted, held_out]), kind | {"max_iter": max_rounds}, held_out)',
         "model/test_stacking.py",
     ),
     mutant(
