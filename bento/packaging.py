@@ -260,6 +260,8 @@ def _iso(value: date | datetime) -> str:
 # PIP_NO_INDEX (above) makes the build fail if BentoML tries to install uv in spite of `skip_uv_lookup`.
 _BUILD = """
 import sys
+from loan_default_assets.garbage import collect_rarely
+collect_rarely()
 import bentoml
 from importlib.metadata import version
 from bento.operations.bentoml_internals import skip_uv_lookup
