@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import dagster as dg
 
-from loan_default_assets.portfolio.checks.pandera_schema import postgres_columns
+from loan_default_assets.portfolio.column_types import postgres_columns
 from loan_default_assets.portfolio.spec import Portfolio
 
 # Columns that features and scores take over from the rows they are made from.

@@ -3,14 +3,16 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from loan_default_assets.portfolio.errors import PortfolioError
 from loan_default_assets.portfolio.expressions import Compute
 from loan_default_assets.portfolio.spec import Portfolio
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MISSING, UNKNOWN, FIRST_VALUE = 0, 1, 2
 
@@ -38,7 +40,7 @@ class _Plan:
     needed: tuple[str, ...]
 
 
-def transform(p: Portfolio, columns: Mapping[str, Any] | pd.DataFrame, as_of: Any = None) -> Features:
+def transform(p: Portfolio, columns: "Mapping[str, Any] | pd.DataFrame", as_of: Any = None) -> Features:
     """The features of n loans, in the order of `p.features`.
 
     Args:
@@ -78,7 +80,7 @@ def category_text(value: Any) -> str | None:
     """A category's value as the portfolio writes it: without surrounding blanks, whole numbers without `.0`."""
     if isinstance(value, str):
         return value.strip() or None
-    if value is None or value is pd.NaT or value is pd.NA or value != value:
+    if value is None or _is_undefined(value):
         return None
     if isinstance(value, bool | np.bool_):
         return str(bool(value)).lower()
@@ -86,6 +88,15 @@ def category_text(value: Any) -> str | None:
     if may_be_fractional and hasattr(value, "__float__") and float(value).is_integer():
         return str(int(value))
     return str(value)
+
+
+def _is_undefined(value: Any) -> bool:
+    """Whether a value is NaN, or pandas' NaT or NA; pandas is not imported for a service, which has none of them."""
+    try:
+        return bool(value != value)
+    except TypeError:
+        # NA is neither equal nor unequal to itself.
+        return True
 
 
 @lru_cache(maxsize=32)
@@ -105,8 +116,8 @@ def _code_table(values: tuple[str, ...]) -> dict[Any, int]:
 
 
 def _numbers(column: Any, as_of: Any) -> np.ndarray:
-    if isinstance(column, pd.Series):
-        return column.to_numpy(np.float64, na_value=np.nan)
+    if hasattr(column, "to_numpy"):
+        return np.asarray(column.to_numpy(np.float64, na_value=np.nan))
     return np.asarray(column, np.float64)
 
 
@@ -117,16 +128,18 @@ def _days(column: Any, as_of: Any) -> np.ndarray:
 
 
 def _dates(values: Any) -> np.ndarray:
-    if isinstance(values, pd.Series | pd.Index):
+    if hasattr(values, "to_numpy"):
         values = values.to_numpy("datetime64[ns]")
     elif isinstance(values, list):
-        values = [None if value is pd.NaT else value for value in values]
+        values = [None if value is None or _is_undefined(value) else value for value in values]
     return np.asarray(values, "datetime64[D]")
 
 
 def _encode(column: Any, codes: Mapping[Any, int]) -> Any:
     if isinstance(column, list):
         return [_code(codes, value) for value in column]
+    import pandas as pd
+
     if not isinstance(column, pd.Series) or not isinstance(column.dtype, pd.CategoricalDtype):
         column = pd.Series(column).astype("category")
     table = [_code(codes, value) for value in column.cat.categories]

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from psycopg2 import extensions
 
 from loan_default_assets.portfolio.ingest.delivered_files import DeliveredFile
-from loan_default_assets.portfolio.ingest.source_marks import PartitionMark
 from loan_default_assets.warehouse.database import Database
+
+if TYPE_CHECKING:
+    from loan_default_assets.portfolio.ingest.source_marks import PartitionMark
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class LoadedPartitions:
             )
 
 
-def record_loaded(cursor: extensions.cursor, marks: Mapping[str, PartitionMark]) -> None:
+def record_loaded(cursor: extensions.cursor, marks: Mapping[str, "PartitionMark"]) -> None:
     """Record the marks with which partitions were read, in the transaction that stores their rows."""
     for key, mark in sorted(marks.items()):
         cursor.execute(

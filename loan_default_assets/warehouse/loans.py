@@ -5,14 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from psycopg2 import extensions, sql
 
-from loan_default_assets.portfolio.checks.pandera_schema import postgres_columns
+from loan_default_assets.portfolio.column_types import postgres_columns
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.copy.csv_copy import read_csv
 from loan_default_assets.warehouse.copy.frame_rows import ARROW_TYPES, frame_chunks
@@ -30,6 +29,9 @@ from loan_default_assets.warehouse.table_hashes import (
     row_count,
     table_hash,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["DefaultRate", "LoanRows", "Loans", "PartitionState", "Replaced"]
 
@@ -87,7 +89,7 @@ class Loans:
     def replace_raw_partitions(
         self,
         keys: Sequence[str],
-        rows: Iterable[tuple[np.ndarray | pd.Categorical, pd.DataFrame]],
+        rows: Iterable[tuple["np.ndarray | pd.Categorical", "pd.DataFrame"]],
         record: Callable[[extensions.cursor], None] | None = None,
     ) -> list[Replaced]:
         """Replace all raw rows of several partitions in one transaction; see PartitionedTable.replace.
@@ -118,12 +120,12 @@ class Loans:
         )
         return PartitionedTable("processed_data", _PROCESSED).replace(self._database, keys, chunks, record)
 
-    def read_raw(self, key: str) -> pd.DataFrame:
+    def read_raw(self, key: str) -> "pd.DataFrame":
         """The partition's rows with the dtypes of `sources.RawRows`, ordered by loan id, numbered from 1."""
         with self._database.transaction() as cursor:
             return self._read_raw(cursor, [key]).drop(columns="partition_key")
 
-    def read_raw_batches(self, keys: Sequence[str]) -> Iterator[pd.DataFrame]:
+    def read_raw_batches(self, keys: Sequence[str]) -> Iterator["pd.DataFrame"]:
         """The rows of partitions as `read_raw` returns them, with a first column `partition_key`.
 
         They are ordered by partition and loan id, at most _ROWS_PER_BATCH in a frame, and of one state of the table.
@@ -281,7 +283,7 @@ class Loans:
         keys: Sequence[str],
         after: tuple[str, str] = ("", ""),
         limit: int | None = None,
-    ) -> pd.DataFrame:
+    ) -> "pd.DataFrame":
         """Rows of the partitions in order, from the one after this key and loan id on; None: all of them."""
         schema = self._raw_schema()
         query = sql.SQL(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from psycopg2 import extensions, sql
 
+from loan_default_assets.portfolio.column_types import postgres_columns
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.database_errors import NewerDatabase, WarehouseError
 
@@ -138,8 +139,6 @@ def _check_unchanged(migration: Migration, name: str, sha256: str, folder: Path)
 
 def _add_columns(cursor: extensions.cursor, schema: str, portfolio: Portfolio) -> list[str]:
     """Add the portfolio's columns that `raw_data` lacks and widen integer columns that became floating point."""
-    from loan_default_assets.portfolio.checks.pandera_schema import postgres_columns
-
     cursor.execute(
         "SELECT column_name, data_type FROM information_schema.columns "
         "WHERE table_schema = %s AND table_name = 'raw_data'",

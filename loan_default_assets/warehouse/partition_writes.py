@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from psycopg2 import extensions, sql
 
 from loan_default_assets.warehouse.copy.binary_format import HEADER, TRAILER
@@ -15,6 +15,9 @@ from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.table_hashes import column_list, partition_hashes, partition_rows
 from loan_default_assets.warehouse.yearly_tables import create_years, missing_years
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Each lock takes an entry of the server's lock table, which has 6,400 by default for all connections.
 _MOST_LOCKS = 250
@@ -187,8 +190,10 @@ class PartitionedTable:
         return {name: types[name] for name in self.columns if name in types}
 
 
-def rows_per_key(keys: np.ndarray | pd.Categorical) -> dict[str, int]:
+def rows_per_key(keys: "np.ndarray | pd.Categorical") -> dict[str, int]:
     """The number of rows per partition key."""
+    import pandas as pd
+
     if isinstance(keys, pd.Categorical):
         names, counts = keys.categories.to_numpy(), np.bincount(keys.codes, minlength=len(keys.categories))
     else:

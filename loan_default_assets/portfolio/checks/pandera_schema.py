@@ -1,4 +1,4 @@
-"""What a portfolio prescribes for its tables: Pandera schemas of raw rows and features, and PostgreSQL types."""
+"""What a portfolio prescribes for its tables: Pandera schemas of raw rows and of features."""
 
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -20,7 +20,6 @@ __all__ = [
     "application_violations",
     "feature_violations",
     "partition_violations",
-    "postgres_columns",
     "raw_partition_schema",
     "row_violations",
 ]
@@ -131,12 +130,6 @@ def feature_violations(
     outcome = column_check("0, 1 or none", lambda s: s.isin((-1, 0, 1)) | s.isna())
     columns["label"] = pa.Column(None, outcome, nullable=True, required=label is not None)
     return schema_violations(pa.DataFrameSchema(columns, strict=True), pd.concat(frames, axis=1))
-
-
-def postgres_columns(p: Portfolio) -> dict[str, str]:
-    """PostgreSQL types of the portfolio's own columns in `raw_data`, in the portfolio's order."""
-    types = {"number": "double precision", "category": "text", "text": "text", "date": "date"}
-    return {name: "bigint" if c.integer else types[c.kind] for name, c in p.columns.items()}
 
 
 def _raw_schema(

@@ -2,16 +2,18 @@
 
 import io
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
-import pyarrow.csv
 from psycopg2 import extensions, sql
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def read_csv(
     cursor: extensions.cursor, query: sql.Composable, schema: pa.Schema, categories: Sequence[str]
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """The query's rows, numbered from 1.
 
     Args:
@@ -23,15 +25,18 @@ def read_csv(
     Returns:
         Numbers as float64, dates as datetime64[ns], texts as str.
     """
+    import pandas as pd
+    import pyarrow.csv
+
     body = io.BytesIO()
     cursor.copy_expert(sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, HEADER)").format(query), body)
     body.seek(0)
     types = {f.name: pa.float64() if pa.types.is_integer(f.type) else f.type for f in schema}
     types |= {name: pa.dictionary(pa.int32(), pa.string()) for name in categories}
-    table = pa.csv.read_csv(
+    table = pyarrow.csv.read_csv(
         body,
-        parse_options=pa.csv.ParseOptions(newlines_in_values=True),
-        convert_options=pa.csv.ConvertOptions(
+        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
+        convert_options=pyarrow.csv.ConvertOptions(
             column_types=types, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
         ),
     )

@@ -1,14 +1,17 @@
 """Frames of loans in COPY's binary format, by way of Arrow: neither a cell nor a row passes through Python or text."""
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from loan_default_assets.warehouse.copy.binary_format import POSTGRES_EPOCH
 from loan_default_assets.warehouse.database_errors import WarehouseError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ARROW_TYPES = {
     "double precision": pa.float64(),
@@ -18,11 +21,10 @@ ARROW_TYPES = {
     "text": pa.string(),
 }
 _ROWS_PER_CHUNK = 25_000
-_NULL = pa.scalar((-1).to_bytes(4, "big", signed=True), pa.binary())
-_NO_BYTES = pa.scalar(b"", pa.binary())
+_NULL = (-1).to_bytes(4, "big", signed=True)
 
 
-def frame_chunks(frame: pd.DataFrame, types: Mapping[str, str]) -> Iterator[bytes]:
+def frame_chunks(frame: "pd.DataFrame", types: Mapping[str, str]) -> Iterator[bytes]:
     """The rows in COPY's binary format without header and trailer, in chunks.
 
     Args:
@@ -53,7 +55,7 @@ def frame_chunks(frame: pd.DataFrame, types: Mapping[str, str]) -> Iterator[byte
 
 def _joined(cells: list[pa.Array | pa.Scalar]) -> bytes:
     """The cells row after row: the bytes of an array of the rows, which lie one after the other."""
-    rows = pc.binary_join_element_wise(*cells, _NO_BYTES)
+    rows = pc.binary_join_element_wise(*cells, pa.scalar(b"", pa.binary()))
     return bytes(memoryview(rows.buffers()[2])[: pc.sum(pc.binary_length(rows)).as_py()])
 
 
@@ -61,9 +63,7 @@ def _cells(values: pa.Array, type_: pa.DataType) -> list[pa.Array]:
     """The lengths and values of a column, row by row, as arrays of bytes to be joined."""
     if pa.types.is_dictionary(values.type) and pa.types.is_string(type_):
         texts = [text.encode() for text in values.dictionary.cast(type_).to_pylist()]
-        cells = pa.array(
-            [len(text).to_bytes(4, "big") + text for text in texts] + [_NULL.as_py()], pa.binary()
-        )
+        cells = pa.array([len(text).to_bytes(4, "big") + text for text in texts] + [_NULL], pa.binary())
         return [cells.take(pc.fill_null(values.indices, len(texts)))]
     values = values if values.type == type_ else values.cast(type_)
     if pa.types.is_string(type_):
@@ -77,7 +77,9 @@ def _cells(values: pa.Array, type_: pa.DataType) -> list[pa.Array]:
     fields = np.empty(len(numbers), [("bytes", ">i4"), ("value", numbers.dtype.newbyteorder(">"))])
     fields["bytes"], fields["value"] = numbers.itemsize, numbers
     filled = _equally_long(fields)
-    return [pc.if_else(values.is_valid(), filled, _NULL) if values.null_count else filled]
+    if not values.null_count:
+        return [filled]
+    return [pc.if_else(values.is_valid(), filled, pa.scalar(_NULL, pa.binary()))]
 
 
 def _equally_long(values: np.ndarray) -> pa.Array:

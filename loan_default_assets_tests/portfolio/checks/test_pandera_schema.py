@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loan_default_assets.portfolio.checks import pandera_schema
 from loan_default_assets.portfolio.checks.pandera_schema import (
     Violation,
     feature_violations,
     partition_violations,
 )
+from loan_default_assets.portfolio.column_types import postgres_columns
 from loan_default_assets.portfolio.features import Features, transform
 from loan_default_assets.portfolio.ingest.sources import read_rows
 from loan_default_assets.portfolio.spec import load
@@ -173,7 +173,7 @@ def test_generated_loans_pass_as_raw_rows_and_as_features() -> None:
 
 
 def test_types_in_postgresql(tmp_path: Path) -> None:
-    assert pandera_schema.postgres_columns(portfolio(tmp_path)) == {
+    assert postgres_columns(portfolio(tmp_path)) == {
         "income": "double precision",
         "grade": "text",
         "children": "bigint",
