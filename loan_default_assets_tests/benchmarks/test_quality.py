@@ -30,7 +30,10 @@ columns:
   debt: {kind: number, nullable: true}
   region: {kind: category, values: [a, b, c]}
 """
-TINY = "tiny=d_model:8,nhead:2,num_layers:1,pretrain_epochs:1,max_epochs:1,min_steps:5,device:cpu"
+TINY = (
+    "tiny=d_model:8,nhead:2,num_layers:1,boosting_rounds:40,boosting_folds:2,pretrain_epochs:1,max_epochs:1,"
+    "min_steps:5,device:cpu"
+)
 
 
 @pytest.fixture

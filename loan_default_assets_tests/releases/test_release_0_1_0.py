@@ -80,23 +80,28 @@ def test_the_release_s_own_scores_are_reproduced(
 
 
 def test_a_run_trains_one_challenger_of_the_present_shape_and_repeated_nothing(
-    opened: tuple[Session, dg.DagsterInstance],
+    restored: Restored,
 ) -> None:
-    session, instance = opened
-    before = {record.version: record for record in session.registry.history()}
-    assert set(run(session, instance).changed) <= {"model_metadata", "model_performance"}
-    after = session.registry.history()
-    added = [record for record in after if record.version not in before]
-    assert sorted(record.kind for record in added) == ["classifier", "encoder"]
-    challenger = next(record for record in added if record.kind == "classifier")
-    assert challenger.parent == "ce59aee2d2b6c"
-    assert challenger.hyper_parameters["members"] == 3
-    champion = session.registry.champion()
-    assert champion is not None
-    promoted = session.evaluations.latest(challenger.version).verdict in PROMOTING
-    assert champion.version == (challenger.version if promoted else "ce59aee2d2b6c")
-    assert run(session, instance).changed == ()
-    assert [record.version for record in session.registry.history()] == [record.version for record in after]
+    # Few trees, in the block `training`, which ends the file.
+    file = Path(restored.settings.portfolio)
+    file.write_text(file.read_text() + "  boosting_rounds: 40\n  boosting_folds: 2\n")
+    with open_session(restored.settings) as session, dagster_instance(session) as instance:
+        before = {record.version: record for record in session.registry.history()}
+        assert set(run(session, instance).changed) <= {"model_metadata", "model_performance"}
+        after = session.registry.history()
+        added = [record for record in after if record.version not in before]
+        assert sorted(record.kind for record in added) == ["classifier", "encoder"]
+        challenger = next(record for record in added if record.kind == "classifier")
+        assert challenger.parent == "ce59aee2d2b6c"
+        assert challenger.hyper_parameters["members"] == 3
+        champion = session.registry.champion()
+        assert champion is not None
+        promoted = session.evaluations.latest(challenger.version).verdict in PROMOTING
+        assert champion.version == (challenger.version if promoted else "ce59aee2d2b6c")
+        assert run(session, instance).changed == ()
+        assert [record.version for record in session.registry.history()] == [
+            record.version for record in after
+        ]
 
 
 def test_dagster_s_history_is_read_and_its_sensors_keep_their_state(
