@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from loan_default_assets.assets.metric_tables import (
+from loan_default_assets.orchestration.asset_checks import asset_check_result
+from loan_default_assets.orchestration.metric_tables import (
     defined_metrics,
     interval_table,
     metrics_table,
     recorded_metrics_table,
     reference_table,
 )
-from loan_default_assets.orchestration.asset_checks import asset_check_result
 from loan_default_assets.pipeline.check_results import CheckResult
 from loan_default_assets.pipeline.decide_champion import ChampionDecision
 from loan_default_assets.pipeline.evaluate_models import WindowEvaluation
