@@ -51,9 +51,11 @@ def main() -> None:
 @click.version_option(package_name="loan-default-assets")
 def loan_default(debug: bool) -> None:
     """From a bank's loans to an evaluated, served model of loan default."""
+    from loan_default_assets.numeric_threads import one_thread_by_default
     from loan_default_assets.ports import bypass_proxies
 
     bypass_proxies(os.environ)
+    one_thread_by_default(os.environ)
 
 
 for _verb in (*DECISION_VERBS, *UPKEEP_VERBS):

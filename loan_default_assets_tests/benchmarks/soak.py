@@ -1,14 +1,17 @@
 """The service under steady load while champions change, PostgreSQL stops and the disk fills up.
 
 python -m loan_default_assets_tests.benchmarks.soak [--minutes 60] [--per-second 50]
+    [--promotion-seconds 60] [--stop-seconds 300] [--fillings 2] [--samples FILE]
 
-At the end every acknowledged prediction must be in the table exactly once, as it was answered. Memory and file handles
-of the workers are sampled; their growth is the slope of a line through the samples after the first sixth of the time.
+0 seconds, or 0 fillings, leave a disturbance out, which tells what the memory grows by. At the end every acknowledged
+prediction must be in the table exactly once, as it was answered. Memory and file handles of the workers are sampled;
+their growth is the slope of a line through the samples after the first sixth of the time.
 """
 
 import argparse
 import asyncio
 import itertools
+import json
 import shutil
 import sys
 import tempfile
@@ -34,7 +37,7 @@ from loan_default_assets_tests.bento.small_disk import CannotMount, filled, moun
 from loan_default_assets_tests.bento.tiny_models import ServedBank
 
 DISK_BYTES = 64 << 20
-SAMPLE_SECONDS, PROMOTION_SECONDS, STOP_SECONDS = 5.0, 60.0, 300.0
+SAMPLE_SECONDS = 5.0
 DOWN_SECONDS = 10.0
 # Requests without an answer after which the next one waits: more of them measure the client's queue, not the service.
 IN_FLIGHT = 256
@@ -58,13 +61,14 @@ class Account:
         answers: Request id, model version and PD of each acknowledged prediction.
         refusals: Responses other than a prediction, by status.
         latencies: Seconds per acknowledged prediction.
-        samples: Seconds since the start, resident bytes and open files of the workers.
+        samples: Seconds since the start, resident bytes and open files of the workers, and predictions and promotions
+            so far.
     """
 
     answers: list[Answer] = field(default_factory=list)
     refusals: Counter[str] = field(default_factory=Counter)
     latencies: list[float] = field(default_factory=list)
-    samples: list[tuple[float, int, int]] = field(default_factory=list)
+    samples: list[tuple[float, int, int, int, int]] = field(default_factory=list)
     promotions: int = 0
     stops: int = 0
     fillings: int = 0
@@ -78,7 +82,10 @@ class Soak:
         seconds: Length of the run.
         per_second: Requests per second, half by HTTP and half by gRPC, sent whether or not earlier ones are answered,
             up to `IN_FLIGHT` of them.
-        disk: The disk that is filled twice; None where none could be mounted.
+        promotion_seconds: Between two promotions; 0 for none.
+        stop_seconds: Between two stops of PostgreSQL; 0 for none.
+        fillings: How often the disk is filled.
+        disk: The disk that is filled; None where none could be mounted.
     """
 
     bank: ServedBank
@@ -87,6 +94,9 @@ class Soak:
     disk: Path | None
     seconds: float
     per_second: float
+    promotion_seconds: float
+    stop_seconds: float
+    fillings: int
     account: Account = field(default_factory=Account)
 
     async def run(self) -> None:
@@ -151,8 +161,8 @@ class Soak:
         self.account.latencies.append(time.monotonic() - sent)
 
     async def _promotions(self) -> None:
-        for number in itertools.count(1):
-            await asyncio.sleep(PROMOTION_SECONDS)
+        for number in itertools.count(1) if self.promotion_seconds else ():
+            await asyncio.sleep(self.promotion_seconds)
             while True:
                 try:
                     await asyncio.to_thread(lambda n=number: self.bank.promote(self.bank.register(n)))
@@ -163,8 +173,8 @@ class Soak:
             self.account.promotions += 1
 
     async def _stops(self) -> None:
-        while True:
-            await asyncio.sleep(min(STOP_SECONDS, self.seconds / 3))
+        while self.stop_seconds:
+            await asyncio.sleep(min(self.stop_seconds, self.seconds / 3))
             await self._postgres("stop")
             await asyncio.sleep(DOWN_SECONDS)
             await self._postgres("start")
@@ -180,8 +190,8 @@ class Soak:
     async def _fillings(self) -> None:
         if self.disk is None:
             return
-        for _ in range(2):
-            await asyncio.sleep(self.seconds * 0.36)
+        for _ in range(self.fillings):
+            await asyncio.sleep(self.seconds * 0.72 / self.fillings)
             with filled(self.disk):
                 await asyncio.sleep(DOWN_SECONDS)
             self.account.fillings += 1
@@ -196,6 +206,8 @@ class Soak:
                     time.monotonic() - started,
                     sum(each.memory_info().rss for each in workers),
                     sum(each.num_fds() for each in workers),
+                    len(self.account.answers),
+                    self.account.promotions,
                 )
             )
 
@@ -266,6 +278,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m loan_default_assets_tests.benchmarks.soak")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--per-second", type=float, default=50)
+    parser.add_argument("--promotion-seconds", type=float, default=60)
+    parser.add_argument("--stop-seconds", type=float, default=300)
+    parser.add_argument("--fillings", type=int, default=2)
+    parser.add_argument("--samples", type=Path, help="file for the samples, one JSON array per line")
     options = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="loan-default-soak-"))
     home.chmod(0o755)
@@ -281,8 +297,20 @@ def main() -> None:
                 print(f"the disk is not filled: {error}")
                 disk = None
             served = stack.enter_context(service(disk or home / "service", ready="/health", **settings))
-            soak = Soak(bank, served, postgres, disk, 60 * options.minutes, options.per_second)
+            soak = Soak(
+                bank,
+                served,
+                postgres,
+                disk,
+                seconds=60 * options.minutes,
+                per_second=options.per_second,
+                promotion_seconds=options.promotion_seconds,
+                stop_seconds=options.stop_seconds,
+                fillings=options.fillings,
+            )
             asyncio.run(soak.run())
+        if options.samples:
+            options.samples.write_text("".join(f"{json.dumps(each)}\n" for each in soak.account.samples))
         stored = [
             (str(row[0]), row[1], row[2])
             for row in bank.rows("SELECT request_id, model_version, probability FROM predictions")
