@@ -4,10 +4,10 @@ from collections.abc import MutableMapping
 
 
 def one_thread_by_default(environment: MutableMapping[str, str]) -> None:
-    """One thread, unless `OMP_NUM_THREADS` says otherwise: the same model everywhere, side by side in processes.
+    """One thread, unless `OMP_NUM_THREADS` says otherwise.
 
-    Sums in several threads round differently. Beside another program, threads wait for the one without a core: scoring
-    takes several times as long. To be called before NumPy, scikit-learn and torch are imported.
+    Beside another program, threads wait for the one without a core, so that scoring takes several times as long. To be
+    called before NumPy, scikit-learn and torch are imported.
 
     Args:
         environment: Environment variables, which these libraries and child processes read.
