@@ -2,6 +2,7 @@
 
 from collections.abc import Container
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,14 @@ from loan_default_assets.portfolio.features import transform
 from loan_default_assets.portfolio.profiling.file_account import FileAccount, drafted_portfolio
 from loan_default_assets.portfolio.profiling.label_words import later_event, words_of
 from loan_default_assets.portfolio.profiling.portfolio_draft import PortfolioDraft
+from loan_default_assets.portfolio.spec import Portfolio
+
+if TYPE_CHECKING:
+    from loan_default_assets.model.leakage import LeakageAssessment
+    from loan_default_assets.model.rows import Rows
 
 _MOSTLY = 0.5
+_FEWEST_REPEATED = 10
 
 
 @dataclass(frozen=True)
@@ -21,10 +28,12 @@ class DraftEvidence:
     Attributes:
         reasons: The evidence per feature that is to be excluded.
         summary: One sentence on all features.
+        decisions: What a human must decide about the features that remain.
     """
 
     reasons: dict[str, str]
     summary: str
+    decisions: tuple[str, ...] = ()
 
 
 def find_evidence(draft: PortfolioDraft, account: FileAccount) -> DraftEvidence:
@@ -61,12 +70,46 @@ def find_evidence(draft: PortfolioDraft, account: FileAccount) -> DraftEvidence:
         return DraftEvidence({}, f"leakage was not examined: {error}")
     reasons = {entry.feature: ", ".join(entry.reasons) for entry in assessment.blocking}
     reasons |= later_events(draft, frame, reasons)
+    decisions = (*_on_telling_features(assessment), *_on_repeated_rows(rows(matured), p))
     if not reasons:
-        return DraftEvidence({}, f"leakage: {assessment.message()}")
+        return DraftEvidence({}, f"leakage: {assessment.message()}", decisions)
     return DraftEvidence(
         reasons,
         f"leakage: ROC-AUC of a quick model is {assessment.roc_auc:.3f} with the columns under known_after_outcome and "
         f"{assessment.roc_auc_without:.3f} without",
+        decisions,
+    )
+
+
+def _on_telling_features(assessment: "LeakageAssessment") -> tuple[str, ...]:
+    """The question on the features that tell most: figures do not tell a strong one from one that was filled later."""
+    if not assessment.most_telling:
+        return ()
+    doubt = f"{assessment.suspicion}. " if assessment.suspicion else ""
+    return (
+        f"features: {doubt}Most of the outcome is told by {assessment.telling_text()} (ROC-AUC alone). A column that "
+        "changes after the loan is granted, such as a balance, a status or a number of reminders, belongs under "
+        "known_after_outcome, also where it is no clear sign of leakage.",
+    )
+
+
+def _on_repeated_rows(rows: "Rows", p: Portfolio) -> tuple[str, ...]:
+    """What to do where rows repeat others in all features and share their outcome: a model recognises them."""
+    dates = [name in p.columns and p.columns[name].kind == "date" for name in p.features.numerical]
+    values = np.hstack([np.nan_to_num(rows.numerical[:, ~np.array(dates, bool)], nan=-1.0), rows.categorical])
+    if not values.shape[1]:
+        return ()
+    group, size = np.unique(values, axis=0, return_inverse=True, return_counts=True)[1:]
+    defaults = np.bincount(group.ravel(), weights=rows.label == 1, minlength=len(size))
+    repeated = (size > 1) & (defaults > 0)
+    same = repeated & (defaults == size)
+    # Loans that only look alike share their outcome by chance.
+    if same.sum() < _FEWEST_REPEATED or same.sum() < _MOSTLY * repeated.sum():
+        return ()
+    return (
+        f"repeated rows: {int(size[size > 1].sum()):,} rows have another row with the same features and nearly always "
+        "the same outcome, so that evaluation sees loans that training saw. Keep one row per loan, or name the column "
+        "of the loan or of its applicant with --key.",
     )
 
 

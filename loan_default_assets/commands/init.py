@@ -76,7 +76,11 @@ def accounted_draft(draft: PortfolioDraft, today: date) -> tuple[PortfolioDraft,
     draft, account = with_ordered_codes(draft, account)
     evidence = find_evidence(draft, account)
     draft = _with_shares(draft.with_known_after_outcome(evidence.reasons), account)
-    draft = replace(draft, notes=(*draft.notes, f"{evidence.summary}."))
+    draft = replace(
+        draft,
+        notes=(*draft.notes, f"{evidence.summary}."),
+        decisions=(*draft.decisions, *evidence.decisions),
+    )
     if evidence.reasons:
         listed = ", ".join(evidence.reasons)
         draft = replace(

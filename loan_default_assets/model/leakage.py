@@ -11,13 +11,15 @@ from loan_default_assets.model.baseline import columns
 from loan_default_assets.model.leakage_evidence import UnivariateEvidence, univariate_evidence
 from loan_default_assets.model.leakage_peeling import QuickBoosting
 from loan_default_assets.model.leakage_rows import ExaminedRows
-from loan_default_assets.model.leakage_search import LeakageSearch
+from loan_default_assets.model.leakage_search import ORDINARY, LeakageSearch
 from loan_default_assets.model.rows import Rows
 
 MAX_ROWS = 12_000
 MAX_DEFAULTS = 3_000
 # Below this number of defaults, or of other rows, the evidence against a feature is chance.
 FEWEST_DEFAULTS = 30
+# ROC-AUC alone, and number, of the features that a human is asked about although nothing accuses them.
+TELLING_AUC, MOST_TELLING = 0.6, 6
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,29 @@ class LeakageAssessment:
         """The features on which training is refused."""
         return tuple(entry for entry in self.evidence if entry.blocking)
 
+    @property
+    def most_telling(self) -> tuple[LeakageEvidence, ...]:
+        """The features that are kept without an attestation and tell most of the outcome alone."""
+        kept = (entry for entry in self.evidence if not entry.blocking and not entry.attested)
+        return tuple(entry for entry in kept if entry.roc_auc_alone >= TELLING_AUC)[:MOST_TELLING]
+
+    @property
+    def suspicion(self) -> str:
+        """Why leakage is not excluded although nothing accuses a single feature; an empty text otherwise.
+
+        Several features that each know a little of the outcome discriminate together like one that knows it.
+        """
+        if not self.enough_defaults or self.roc_auc_without < ORDINARY or not self.most_telling:
+            return ""
+        return (
+            f"ROC-AUC of a quick model is {self.roc_auc_without:.3f}, more than features known at application "
+            f"usually reach; the most telling ones alone are {self.telling_text()}"
+        )
+
+    def telling_text(self) -> str:
+        """The most telling features with their ROC-AUC alone."""
+        return ", ".join(f"{entry.feature} ({entry.roc_auc_alone:.3f})" for entry in self.most_telling)
+
     def message(self, sources: Mapping[str, Sequence[str]] | None = None) -> str:
         """What was found, and the lines to add to the portfolio.
 
@@ -86,7 +111,13 @@ class LeakageAssessment:
                 f"{FEWEST_DEFAULTS} of each outcome are needed{note}"
             )
         if not self.blocking:
-            return f"no feature is found to know the outcome{note}"
+            doubt = (
+                f", but {self.suspicion}. Next: add those that change after the loan is granted to "
+                "`known_after_outcome`, or those that are known at application to `known_at_application`"
+                if self.suspicion
+                else ""
+            )
+            return f"no feature is found to know the outcome{doubt}{note}"
         named = "; ".join(f"{entry.feature} ({', '.join(entry.reasons)})" for entry in self.blocking)
         listed = dict.fromkeys(
             column

@@ -37,6 +37,7 @@ class CheckResult:
         violations: The failure cases of a schema check.
         warning: A failed check is reported as a warning, not as an error.
         evidence: The features of a leakage check.
+        doubtful: Whether a check that passed leaves a doubt, which its description states.
     """
 
     name: str
@@ -46,6 +47,7 @@ class CheckResult:
     violations: tuple[LocatedViolation, ...] = ()
     warning: bool = False
     evidence: "tuple[LeakageEvidence, ...]" = ()
+    doubtful: bool = False
 
 
 def schema_check(violations: Sequence[LocatedViolation], rows: int) -> CheckResult:

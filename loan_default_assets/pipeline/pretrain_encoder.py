@@ -82,6 +82,8 @@ def pretrain_encoder(
     checks = check_readiness(portfolio, snapshot, leakage_limit)
     if failed := [check.description for check in checks if not check.passed]:
         raise ChecksFailedError("; ".join(failed), checks)
+    for doubt in (check.description for check in checks if check.doubtful):
+        log.warning(f"leakage check: {doubt}")
     split = snapshot.split
     config = config.for_rows(len(split.train))
     known = find_same_training(registry, "encoder", snapshot, config.as_dict())

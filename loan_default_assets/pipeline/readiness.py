@@ -102,6 +102,7 @@ def no_leakage(portfolio: Portfolio, snapshot: TrainingSnapshot, limit: float) -
             **({"roc_auc_without": found.roc_auc_without} if found.blocking else {}),
         },
         evidence=found.evidence,
+        doubtful=bool(found.suspicion),
     )
 
 

@@ -67,6 +67,16 @@ def test_honest_features_are_not_blocked() -> None:
     assert found.message() == "no feature is found to know the outcome"
 
 
+def test_features_that_discriminate_together_are_doubted_although_none_is_blocked() -> None:
+    rng = np.random.default_rng(1)
+    frame, default = honest(rng, 3000)
+    counts = {f"k{n}": rng.poisson(np.where(default, 2.2 + n, 1.0 + n * 0.75)) for n in range(1, 6)}
+    found = assess(frame.assign(**counts), default)
+    assert blocking(found) == set()
+    assert "more than features known at application usually reach" in found.message()
+    assert set(counts) <= {entry.feature for entry in found.most_telling}
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_columns_that_hide_each_other_are_all_named(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -24,6 +24,7 @@ _ID_NAME = re.compile(
 _LOAN_ID_NAME = re.compile(
     r"^(?:id|(?:loan|account|acct|contract|application|agreement|facility|deal|mortgage|customer|client|borrower|member"
     r"|applicant|cust|obligor) ?(?:id|no|nr|num|number|nbr|key|seq\w*(?: (?:no|nr|num|number))?|identifier|#))$"
+    r"|^(?:customer|client|borrower|applicant|obligor|debtor)$|^(?:고객|차주|채무자|신청인)$"
     r"|^(?:대출|계좌|계약|고객|차주|회원|신청) ?(?:번호|식별자?|id)$"
 )
 _POSTAL_NAME = re.compile(r"\b(?:zip ?(?:code)?|postal ?code|post ?code|plz)\b|우편")
