@@ -38,6 +38,10 @@ def label_candidates(profile: FileProfile) -> tuple[str, ...]:
     """Columns that may be the outcome."""
     scores = {name: _label_score(name, column) for name, column in profile.columns.items()}
     ranked = sorted((name for name in scores if scores[name] > 0), key=lambda name: -scores[name])
+    # Words of another language: two values are enough to be asked about.
+    ranked = ranked or [
+        name for name, column in profile.columns.items() if column.complete and len(column.present) == 2
+    ]
     return tuple(ranked[:_MOST_SHOWN])
 
 

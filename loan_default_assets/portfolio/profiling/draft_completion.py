@@ -59,6 +59,7 @@ def complete_draft(draft: PortfolioDraft, account: FileAccount, today: date) -> 
             f"the last {draft.calendar.running_rows:,} rows are of a {draft.calendar.cadence} partition that is not "
             "over; `run` loads them when it is."
         )
+    decisions += _one_date(draft, account)
     decisions += _late_sentinels(draft, account)
     decisions += [f"{problem}. `run` refuses the file until this is corrected." for problem in problems]
     for role in draft.roles:
@@ -93,6 +94,16 @@ def _date_problems(unusable: CellErrors) -> list[str]:
         f"column {name}: {count} {'row has' if count == 1 else 'rows have'} {problem} "
         f"({row_list(unusable.rows[name, problem], count)})"
         for (name, problem), count in unusable.counts.items()
+    ]
+
+
+def _one_date(draft: PortfolioDraft, account: FileAccount) -> list[str]:
+    """What to do where no loan is newer than another: no model can be evaluated on newer loans."""
+    if not draft.as_of or len(account.dates.table()[0]) != 1:
+        return []
+    return [
+        f"date: every loan has the same one in {draft.as_of}, so that no loan is newer than those that a model is "
+        "fitted on, and `run` cannot evaluate. For these loans alone, draft it again with --no-date."
     ]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from loan_default_assets.portfolio.errors import PortfolioError, did_you_mean
+from loan_default_assets.portfolio.ingest.date_formats import propose_date_formats
 from loan_default_assets.portfolio.ingest.missing_values import is_usual_missing
 from loan_default_assets.portfolio.ingest.number_parsing import is_number
 from loan_default_assets.portfolio.profiling.label_reading import LabelReading
@@ -179,6 +180,12 @@ def _many_numbers(name: str, counts: Mapping[str, int]) -> LabelReading:
 
 
 def _refused(name: str, counts: Mapping[str, int], complete: bool) -> LabelReading:
+    if propose_date_formats(counts):
+        raise PortfolioError(
+            f"the label {name!r} holds dates; it needs an outcome. Next: where a date there is a default and an "
+            "empty cell is none, add a column to the file that is 1 in rows with a date and 0 in the others, and name "
+            "it with --label"
+        )
     count = f"{len(counts)}" if complete else f"more than {len(counts)}"
     raise PortfolioError(
         f"the label {name!r} has {count} distinct values; it needs two, or a few of a status "

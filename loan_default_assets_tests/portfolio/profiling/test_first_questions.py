@@ -1,0 +1,55 @@
+"""What a first draft says of files whose outcome or dates do not fit a portfolio as they are."""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from loan_default_assets.portfolio.errors import PortfolioError
+from loan_default_assets.portfolio.profiling.draft_completion import complete_draft
+from loan_default_assets.portfolio.profiling.file_account import account_for
+from loan_default_assets.portfolio.profiling.portfolio_draft import DraftRequest, draft_for
+from loan_default_assets.portfolio.profiling.undecided import UndecidedError
+
+TODAY = date(2024, 6, 1)
+ROWS = 200
+
+
+def stored(folder: Path, **columns: Sequence[object]) -> Path:
+    path = folder / "loans.csv"
+    pd.DataFrame({"amount": [1000.5 + 7 * n for n in range(ROWS)]} | columns).to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("written", ["%Y-%m-%d", "%d.%m.%Y"])
+def test_a_date_of_default_as_the_label_is_said_to_be_one(tmp_path: Path, written: str) -> None:
+    days = [
+        f"{date(2020 + n % 3, 1 + n % 12, 13 + n % 15):{written}}" if n % 5 == 0 else "" for n in range(ROWS)
+    ]
+    path = stored(tmp_path, ausfall=days)
+    with pytest.raises(PortfolioError, match=r"holds dates.*1 in rows with a date and 0 in the others"):
+        draft_for(path, DraftRequest("ausfall", undated=True))
+
+
+@pytest.mark.parametrize("values", [("si", "no"), ("impago", "pagado"), ("A", "B")])
+def test_a_column_of_two_values_in_another_language_is_offered_as_the_label(
+    tmp_path: Path, values: tuple[str, str]
+) -> None:
+    path = stored(tmp_path, incumplimiento=[values[n % 5 > 0] for n in range(ROWS)])
+    with pytest.raises(UndecidedError) as asked:
+        draft_for(path, DraftRequest())
+    assert [choice.value for choice in asked.value.choices] == ["incumplimiento"]
+
+
+@pytest.mark.parametrize(("dates", "said"), [(["2019-03"], True), (["2019-03", "2019-04"], False)])
+def test_loans_of_one_date_are_said_not_to_be_evaluated(tmp_path: Path, dates: list[str], said: bool) -> None:
+    path = stored(
+        tmp_path,
+        month=[dates[n % len(dates)] for n in range(ROWS)],
+        bad=[int(n % 5 == 0) for n in range(ROWS)],
+    )
+    draft = draft_for(path, DraftRequest("bad", "month"))
+    draft = complete_draft(draft, account_for(draft, TODAY), TODAY)
+    assert any("--no-date" in decision for decision in draft.decisions) == said
