@@ -18,7 +18,7 @@ from loan_default_assets.portfolio.profiling.draft_calendar import (
 from loan_default_assets.portfolio.profiling.file_account import FileAccount
 from loan_default_assets.portfolio.profiling.key_hashes import KeyHashes
 from loan_default_assets.portfolio.profiling.panel_data import panel_of
-from loan_default_assets.portfolio.profiling.portfolio_draft import PortfolioDraft
+from loan_default_assets.portfolio.profiling.portfolio_draft import PortfolioDraft, key_note
 
 
 def complete_draft(draft: PortfolioDraft, account: FileAccount, today: date) -> PortfolioDraft:
@@ -138,7 +138,13 @@ def _without_key(draft: PortfolioDraft, key: str, keys: KeyHashes, repeated: int
     )
     name = draft.profile.layout.portfolio_names[key]
     role = ColumnRole(key, name, "ignored", reason="an identifier whose values repeat")
-    return replace(draft, key=None, roles=(role, *draft.roles), decisions=(*draft.decisions, decision))
+    return replace(
+        draft,
+        key=None,
+        roles=(role, *draft.roles),
+        notes=tuple(note for note in draft.notes if note != key_note(key)),
+        decisions=(*draft.decisions, decision),
+    )
 
 
 def _repeats(keys: KeyHashes, repeated: int) -> str:

@@ -132,7 +132,7 @@ def draft_portfolio(profile: FileProfile, request: DraftRequest) -> PortfolioDra
     key = request.key or key_candidate(profile, taken, dated=as_of is not None)
     notes = list(profile.layout.notes)
     if key and not request.key:
-        notes.append(f"Column {key} identifies the loans (key); --key names another.")
+        notes.append(key_note(key))
     taken |= {key} if key else set()
     roles = _roles(profile, taken, dated=as_of is not None)
     if not any(role.use == "feature" for role in roles):
@@ -148,6 +148,11 @@ def draft_for(path: Path | str, request: DraftRequest) -> PortfolioDraft:
     return draft_portfolio(
         profile_file(path, encoding=request.encoding, fill_short_rows=request.fill_short_rows), request
     )
+
+
+def key_note(key: str) -> str:
+    """What the report says of the key that nobody named."""
+    return f"Column {key} identifies the loans (key); --key names another."
 
 
 def _dates(profile: FileProfile, request: DraftRequest, label: str) -> tuple[str | None, DateFormat | None]:
