@@ -162,8 +162,8 @@ def prediction_bytes(session: Session) -> Bytes:
     execute(session, "VACUUM ANALYZE predictions")
     with session.database.transaction() as cursor:
         cursor.execute(
-            "SELECT pg_table_size('predictions'), pg_indexes_size('predictions'), "
-            "pg_total_relation_size('pruned_predictions')"
+            "SELECT sum(pg_table_size(relid)), sum(pg_indexes_size(relid)), "
+            "pg_total_relation_size('pruned_predictions') FROM pg_partition_tree('predictions')"
         )
         table, indexes, tombstones = cursor.fetchall()[0]
     return {"table": int(table), "indexes": int(indexes), "tombstones": int(tombstones)}

@@ -101,7 +101,8 @@ def _verify(bank: ServedBank, rows: int) -> None:
     verify_records(bank.database, bank.portfolio, store, SplitLimits(), request_id=request)
     print(f"verify REQUEST_ID: {time.perf_counter() - started:.1f} s")
     sizes = bank.rows(
-        "SELECT pg_total_relation_size('predictions'), pg_total_relation_size('prediction_links')"
+        "SELECT (SELECT sum(pg_total_relation_size(relid))::float FROM pg_partition_tree('predictions')), "
+        "pg_total_relation_size('prediction_links')"
     )
     print(f"bytes per row: predictions {sizes[0][0] / rows:.0f}, prediction_links {sizes[0][1] / rows:.0f}")
 
