@@ -88,10 +88,8 @@ class LeakageAssessment:
         """
         if not self.enough_defaults or self.roc_auc_without < ORDINARY or not self.most_telling:
             return ""
-        return (
-            f"ROC-AUC of a quick model is {self.roc_auc_without:.3f}, more than features known at application "
-            f"usually reach; the most telling ones alone are {self.telling_text()}"
-        )
+        found = f"ROC-AUC of a quick model is {self.roc_auc_without:.3f}"
+        return f"{found}, more than features known at application usually reach"
 
     def telling_text(self) -> str:
         """The most telling features with their ROC-AUC alone."""
@@ -112,7 +110,8 @@ class LeakageAssessment:
             )
         if not self.blocking:
             doubt = (
-                f", but {self.suspicion}. Next: add those that change after the loan is granted to "
+                f", but {self.suspicion}; the most telling ones alone are {self.telling_text()}. "
+                "Next: add those that change after the loan is granted to "
                 "`known_after_outcome`, or those that are known at application to `known_at_application`"
                 if self.suspicion
                 else ""

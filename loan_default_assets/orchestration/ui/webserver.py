@@ -9,7 +9,6 @@ import click
 import dagster as dg
 
 from loan_default_assets.garbage import collect_rarely
-from loan_default_assets.numeric_threads import one_thread_by_default
 from loan_default_assets.orchestration import dagster_internals
 from loan_default_assets.orchestration.ui.access_rules import UiAccessError, access_rules
 from loan_default_assets.ports import bypass_proxies
@@ -39,7 +38,6 @@ def main(workspace: Path) -> None:
     os.environ.pop("DAGSTER_UI_PASSWORD", None)
     os.environ["PYTHONWARNINGS"] = "ignore"
     bypass_proxies(os.environ)
-    one_thread_by_default(os.environ)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
 
