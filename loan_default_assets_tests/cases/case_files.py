@@ -28,7 +28,6 @@ class Case:
         cells: By column: value per row number, from 1; None is a missing value.
         source: Keys under `source` that the draft has, apart from kind and path; None where that is not the point.
         said: Parts of the report of `init`.
-        unsaid: What the report must not contain.
         refused: Parts of the error with which `init` ends; none where it drafts.
         violations: Parts of the error with which `run` ends; none where it loads the file.
         bad_cells: By column: a row whose cell `run` names, and which a request and a query do not accept either.
@@ -42,7 +41,6 @@ class Case:
     cells: Mapping[str, Mapping[int, Any]] = field(default_factory=dict)
     source: Mapping[str, Any] | None = None
     said: Sequence[str] = ()
-    unsaid: Sequence[str] = ()
     refused: Sequence[str] = ()
     violations: Sequence[str] = ()
     bad_cells: Mapping[str, int] = field(default_factory=dict)

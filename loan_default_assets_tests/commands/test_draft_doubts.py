@@ -60,7 +60,7 @@ def _twice(rng: np.random.Generator, frame: pd.DataFrame, default: np.ndarray) -
 def _alike(rng: np.random.Generator, frame: pd.DataFrame, default: np.ndarray) -> pd.DataFrame:
     """Few different applications, so that loans look alike, with an outcome of their own."""
     return frame.assign(
-        score=(frame["score"] / 40).round() * 40, income=rng.integers(1, 4, ROWS), rate=frame["rate"].round()
+        score=(frame["score"] / 40).round() * 40, income=rng.integers(1, 40, ROWS), rate=frame["rate"].round()
     )
 
 
@@ -91,3 +91,10 @@ def test_an_applicant_by_number_is_an_identifier_and_no_feature(tmp_path: Path) 
     draft = drafted(tmp_path, _twice_by_applicant)
     assert draft.key == "applicant"
     assert "applicant" not in [role.name for role in draft.roles if role.use == "feature"]
+
+
+def test_a_number_whose_values_repeat_is_not_said_to_identify_the_loans(tmp_path: Path) -> None:
+    draft = drafted(tmp_path, lambda rng, frame, _: frame.assign(customer=rng.integers(10_000, 11_200, ROWS)))
+    assert draft.key is None
+    assert "does not identify the rows" in "\n".join(draft.decisions)
+    assert "identifies the loans" not in "\n".join(draft.notes)
