@@ -60,7 +60,7 @@ def _twice(rng: np.random.Generator, frame: pd.DataFrame, default: np.ndarray) -
 def _alike(rng: np.random.Generator, frame: pd.DataFrame, default: np.ndarray) -> pd.DataFrame:
     """Few different applications, so that loans look alike, with an outcome of their own."""
     return frame.assign(
-        score=(frame["score"] / 40).round() * 40, income=rng.integers(1, 40, ROWS), rate=frame["rate"].round()
+        score=(frame["score"] / 40).round() * 40, income=rng.integers(1, 60, ROWS), rate=frame["rate"].round()
     )
 
 
