@@ -15,6 +15,7 @@ from loan_default_assets.commands.draft_refinement import (
 from loan_default_assets.commands.draft_report import draft_report
 from loan_default_assets.portfolio.profiling.column_profiles import FileProfile, profile_file
 from loan_default_assets.portfolio.profiling.draft_completion import complete_draft
+from loan_default_assets.portfolio.profiling.draft_horizon import days_from
 from loan_default_assets.portfolio.profiling.draft_yaml import draft_yaml
 from loan_default_assets.portfolio.profiling.file_account import FileAccount, account_for, drafted_portfolio
 from loan_default_assets.portfolio.profiling.label_inference import confirmation
@@ -64,15 +65,28 @@ def write(
     draft = _decided(profile, request, ask)
     path = Path(output or f"{draft.name}.yaml")
     _refuse_existing(path)
-    draft, account = accounted_draft(draft, today or date.today())
+    draft, account = accounted_draft(draft, today or date.today(), ask)
     path.write_text(draft_yaml(draft), encoding="utf-8")
     return WrittenDraft(path, draft_report(draft, account, path, file))
 
 
-def accounted_draft(draft: PortfolioDraft, today: date) -> tuple[PortfolioDraft, FileAccount]:
-    """The draft with its calendar, without the features that may know the outcome, and with shares of two amounts."""
+def accounted_draft(
+    draft: PortfolioDraft, today: date, ask: Ask | None = None
+) -> tuple[PortfolioDraft, FileAccount]:
+    """The draft with its calendar, without the features that may know the outcome, and with shares of two amounts.
+
+    Raises:
+        UndecidedError: The file does not show when outcomes are final, and nobody can be asked.
+        PortfolioError: The answer is no number of days.
+    """
     account = account_for(draft, today)
-    draft = complete_draft(draft, account, today)
+    completed = complete_draft(draft, account, today)
+    if completed.horizon is not None and (question := completed.horizon.asked) is not None:
+        if ask is None:
+            raise question
+        draft = replace(draft, given_horizon=days_from(ask(question)))
+        completed = complete_draft(draft, account, today)
+    draft = completed
     draft, account = with_ordered_codes(draft, account)
     evidence = find_evidence(draft, account)
     draft = _with_shares(draft.with_known_after_outcome(evidence.reasons), account)

@@ -12,6 +12,12 @@ _OPTIONS = (
     click.option("--date-format", metavar="FORMAT", help="How the dates are written, such as %d.%m.%Y."),
     click.option("--key", help="Column that identifies a loan; found by its name, when omitted."),
     click.option(
+        "--horizon-days",
+        type=click.IntRange(min=0),
+        metavar="DAYS",
+        help="Days from a loan's date until its outcome is final; 365 where the file can carry it, when omitted.",
+    ),
+    click.option(
         "--positive",
         multiple=True,
         metavar="VALUE",

@@ -19,10 +19,11 @@ def request_of(
     name: str | None,
     encoding: str | None = None,
     fill_short_rows: bool = False,
+    horizon_days: int | None = None,
 ) -> DraftRequest:
     """What the options of `init` decide."""
     return DraftRequest(
-        label, date, key, name, tuple(positive), date_format, undated, encoding, fill_short_rows
+        label, date, key, name, tuple(positive), date_format, undated, encoding, fill_short_rows, horizon_days
     )
 
 
@@ -36,8 +37,8 @@ def ask_on_terminal(question: UndecidedError) -> str:
         click.echo(f"  #{number}  {choice.text}")
     if not question.choices:
         return str(click.prompt(question.hint)).strip()
-    # Which class is the default must be answered, not confirmed by a key.
-    default = None if question.option == "positive" else "#1"
+    # Which class is the default, and when an outcome is final, must be answered, not confirmed by a key.
+    default = None if question.option in ("positive", "horizon_days") else "#1"
     answer = str(click.prompt("The value, or # and a number", default=default)).strip()
     values = {f"#{number}": choice.value for number, choice in enumerate(question.choices, start=1)}
     return values.get(answer, answer)

@@ -48,5 +48,5 @@ def write_sample(path: Path, rows: int) -> str:
     defaults = int(loans["default"].sum())
     return (
         f"wrote {path}: {rows:,} generated loans, {defaults:,} of them in default\n"
-        f"Next: loan-default init {path} --label default --date application_date --key loan_id"
+        f"Next: loan-default init {path} --label default --date application_date --key loan_id --horizon-days 90"
     )

@@ -9,7 +9,7 @@ from loan_default_assets.portfolio.profiling.portfolio_draft import DraftRequest
 from loan_default_assets_tests.portfolio.ingest.loan_files import csv_text
 
 ROWS = 60
-DATED = DraftRequest("bad", "issued", "id")
+DATED = DraftRequest("bad", "issued", "id", horizon_days=30)
 UNDATED = DraftRequest("bad", undated=True)
 
 Columns = dict[str, Sequence[str]]

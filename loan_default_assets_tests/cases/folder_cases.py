@@ -158,6 +158,8 @@ def folder_case(folder: Path, name: str) -> Case:
     if request.label in ("y", "x12") or name in ("two_headers", "ws_aligned"):
         positive = {"ws_aligned": "2"}.get(name, "1")
         request = replace(request, positive=(positive,))
+    if request.date is not None:
+        request = replace(request, horizon_days=30)
     undated = replace(request, undated=request.date is None)
 
     def copy(target: Path) -> Path:

@@ -88,7 +88,8 @@ def test_a_mistake_ends_with_its_code_and_a_sentence_that_names_it(
 def test_a_drafted_portfolio_reads_its_file_and_is_never_overwritten(invoke: Invoke, tmp_path: Path) -> None:
     csv, portfolio = tmp_path / "loans.csv", tmp_path / "drafted.yaml"
     small_bank.loans().to_csv(csv, index=False)
-    arguments = ("init", str(csv), "--label", "defaulted", "--date", "issued", "--key", "loan", "--output")
+    columns = ("--label", "defaulted", "--date", "issued", "--key", "loan", "--horizon-days", "10")
+    arguments = ("init", str(csv), *columns, "--output")
     assert invoke(*arguments, str(portfolio)).exit_code == 0
     described = yaml.safe_load(portfolio.read_text())
     assert set(described["columns"]) == {

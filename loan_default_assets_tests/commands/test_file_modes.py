@@ -58,21 +58,14 @@ def mode(path: Path) -> int:
 def test_the_whole_chain_writes_for_its_owner_alone(platform: Platform) -> None:
     home, elsewhere = platform.home, platform.home.parents[1]
     loans = platform.environment["LOAN_SOURCE"]
+    columns = ("--label", "defaulted", "--date", "issued", "--horizon-days", "10")
+    draft = ("init", loans, *columns, "--output")
     for line in (
         ("run",),
         ("score", loans, "--output", str(elsewhere / "scores.csv")),
         ("sbom", "--output", str(elsewhere / "bill.json")),
-        (
-            "init",
-            loans,
-            "--label",
-            "defaulted",
-            "--date",
-            "issued",
-            "--output",
-            str(elsewhere / "draft.yaml"),
-        ),
-        ("init", loans, "--label", "defaulted", "--date", "issued", "--output", str(home / "draft.yaml")),
+        (*draft, str(elsewhere / "draft.yaml")),
+        (*draft, str(home / "draft.yaml")),
     ):
         platform.done(*line)
     with platform.up():

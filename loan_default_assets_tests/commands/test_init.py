@@ -198,7 +198,8 @@ def test_a_case_is_drafted_as_expected(folder: Path, case: str, expected: list[s
     if not (CASES / case).exists():
         pytest.skip(f"{CASES / case} does not exist")
     command = (CASES / case / "COMMAND.txt").read_text("utf-8").split("&&")[0].replace("'", "").split()[2:]
-    result = init(str(CASES / case / command[0]), *command[1:])
+    horizon = ("--horizon-days", "30") if "--date" in command else ()
+    result = init(str(CASES / case / command[0]), *command[1:], *horizon)
     for text in expected:
         assert text in result.output
 
@@ -221,3 +222,48 @@ def test_the_layout_can_be_given(
     (tmp_path / "loans.csv").write_bytes(data)
     request = DraftRequest(label="y", undated=True, positive=("1",), **options)
     assert written in write("loans.csv", request, today=TODAY).path.read_text()
+
+
+def young_loans() -> None:
+    """Write loans of 95 days."""
+    frame = loans()
+    frame["issued"] = (np.datetime64("2024-01-01") + np.arange(ROWS) % 95).astype(str)
+    frame.to_csv("loans.csv", index=False)
+
+
+def test_a_file_of_young_loans_is_refused_until_the_horizon_is_given(folder: Path) -> None:
+    young_loans()
+    result = init("loans.csv", "--label", "bad", "--date", "issued")
+    assert result.exit_code == 1
+    assert "loans of 95 days: of the usual 365 days, 0 of 1,500 loans" in result.output
+    assert "--horizon-days 60: " in result.output
+    assert not Path("loans.yaml").exists()
+    result = init("loans.csv", "--label", "bad", "--date", "issued", "--horizon-days", "60")
+    assert result.exit_code == 0, result.output
+    assert "label.horizon_days: 60 (--horizon-days)" in result.output
+    assert load("loans.yaml", source="loans.csv").label.horizon_days == 60
+
+
+def test_the_horizon_is_asked_for_on_a_terminal_and_needs_an_answer(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    young_loans()
+    asked: list[UndecidedError] = []
+
+    def ask(question: UndecidedError) -> str:
+        asked.append(question)
+        return "45"
+
+    written = write("loans.csv", DraftRequest("bad", "issued", "loan_no"), ask=ask, today=TODAY)
+    assert [question.option for question in asked] == ["horizon_days"]
+    assert load(str(written.path), source="loans.csv").label.horizon_days == 45
+    proposed: list[object] = []
+    monkeypatch.setattr("click.prompt", lambda text, default=None: proposed.append(default) or "#1")
+    assert ask_on_terminal(asked[0]) == asked[0].choices[0].value
+    assert proposed == [None]
+
+
+def test_a_horizon_needs_a_date(folder: Path) -> None:
+    loans().drop(columns="issued").to_csv("loans.csv", index=False)
+    result = init("loans.csv", "--label", "bad", "--horizon-days", "90")
+    assert (result.exit_code, "give the column with --date too" in result.output) == (1, True)

@@ -45,7 +45,8 @@ def test_the_next_delivery_is_loaded(
     frame.to_csv(first, index=False)
     changed(frame).to_csv(second, index=False)
     drafted = tmp_path / "bank.yaml"
-    write(str(first), DraftRequest("defaulted", "issued", "loan"), str(drafted), today=small_bank.TODAY)
+    request = DraftRequest("defaulted", "issued", "loan", horizon_days=3)
+    write(str(first), request, str(drafted), today=small_bank.TODAY)
     p = load(str(drafted), source=str(second))
     database = Database(database_url, p.name)
     database.migrate(p)

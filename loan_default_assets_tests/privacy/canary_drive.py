@@ -121,7 +121,16 @@ class Drive:
                 path = str(load(str(portfolio)).source.path)
                 self._command(source.name, "score", path, "--output", str(folder / "scored.csv"))
                 drafted = ("--output", str(folder / "drafted.yaml"))
-                columns = ("--label", "default", "--key", "number", "--date", "decided")
+                columns = (
+                    "--label",
+                    "default",
+                    "--key",
+                    "number",
+                    "--date",
+                    "decided",
+                    "--horizon-days",
+                    "30",
+                )
                 self._command(source.name, "init", path, *drafted, *columns)
                 if source.name.endswith("no fault"):
                     self._command(f"{source.name}, as portfolio", "status", "--portfolio", path)

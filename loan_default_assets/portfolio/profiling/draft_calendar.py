@@ -1,4 +1,4 @@
-"""The time of a drafted portfolio, from a file's own dates: cadence, start, end, and days until an outcome is known."""
+"""The time of a drafted portfolio, from a file's own dates: cadence, start, end, and the data cutoff."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -17,9 +17,6 @@ from loan_default_assets.portfolio.profiling.key_hashes import KeyHashes
 MOST_PARTITIONS = 1000
 # A partition should hold enough rows for its checks to say something.
 ROWS_PER_PARTITION = 20
-_USUAL_HORIZON = 365
-_LEAST_GAP = 28
-_SURE = 0.95
 
 
 @dataclass(frozen=True)
@@ -31,21 +28,14 @@ class DraftCalendar:
         start: The first date.
         end: The first day that is not read; None while the last partition is not over.
         running_rows: Rows of the last partition, where it is not over; `run` loads them when it is.
+        cutoff: The data cutoff of a first run: the end of the last partition that is over.
     """
 
     cadence: Cadence
     start: date
     end: date | None
+    cutoff: date
     running_rows: int = 0
-
-
-@dataclass(frozen=True)
-class Horizon:
-    """Days from a loan's date until its outcome is known, and why."""
-
-    days: int
-    why: str
-    certain: bool
 
 
 def draft_calendar(counts: DayCounts, today: date, cadence: Cadence | None = None) -> DraftCalendar | None:
@@ -69,8 +59,9 @@ def draft_calendar(counts: DayCounts, today: date, cadence: Cadence | None = Non
     newest = partition_start(last, cadence)
     end = next_partition_start(newest, cadence)
     if end <= today:
-        return DraftCalendar(cadence, first, end)
-    return DraftCalendar(cadence, first, None, int(rows[days >= np.datetime64(newest)].sum()))
+        return DraftCalendar(cadence, first, end, end)
+    running = int(rows[days >= np.datetime64(newest)].sum())
+    return DraftCalendar(cadence, first, None, newest, running)
 
 
 def _cadence(distinct: np.ndarray, rows: int, span: int) -> Cadence:
@@ -105,22 +96,3 @@ def finer_cadence(counts: DayCounts, keys: KeyHashes, cadence: Cadence) -> Caden
         if not keys.repeats_within(finer):
             return finer
     return None
-
-
-def draft_horizon(counts: DayCounts) -> Horizon:
-    """Days until an outcome is known: the age of the newest loans that have one, or else a share of the history."""
-    days, rows, known = counts.table()
-    if not known.any():
-        return Horizon(_USUAL_HORIZON, "a guess: the file shows no outcome", certain=False)
-    last, newest_known = days[-1], days[known > 0][-1]
-    gap = int((last - newest_known) / np.timedelta64(1, "D"))
-    if gap >= _LEAST_GAP and known.sum() / rows[days <= newest_known].sum() >= _SURE:
-        return Horizon(
-            gap, f"the newest loans with an outcome are {gap} days older than the newest loans", certain=True
-        )
-    span = int((last - days[0]) / np.timedelta64(1, "D"))
-    return Horizon(
-        min(_USUAL_HORIZON, span // 4),
-        "a guess, which this file cannot show: set the days from the loan's date until its outcome is final",
-        certain=False,
-    )

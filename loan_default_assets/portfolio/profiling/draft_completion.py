@@ -12,9 +12,9 @@ from loan_default_assets.portfolio.profiling.column_roles import ColumnRole
 from loan_default_assets.portfolio.profiling.draft_calendar import (
     DraftCalendar,
     draft_calendar,
-    draft_horizon,
     finer_cadence,
 )
+from loan_default_assets.portfolio.profiling.draft_horizon import draft_horizon
 from loan_default_assets.portfolio.profiling.file_account import FileAccount
 from loan_default_assets.portfolio.profiling.key_hashes import KeyHashes
 from loan_default_assets.portfolio.profiling.panel_data import panel_of
@@ -49,11 +49,12 @@ def complete_draft(draft: PortfolioDraft, account: FileAccount, today: date) -> 
             )
     decisions = list(draft.decisions)
     if draft.as_of:
-        horizon = panel.horizon(draft.calendar.cadence) if panel and draft.calendar else None
-        horizon = horizon or draft_horizon(account.dates)
+        calendar, given = draft.calendar, draft.given_horizon
+        horizon = panel.horizon(calendar.cadence) if panel and calendar and given is None else None
+        if horizon is None:
+            horizon = draft_horizon(account.dates, calendar.cutoff if calendar else None, given)
+            decisions.append(horizon.text)
         draft = replace(draft, horizon=horizon)
-        if not horizon.certain:
-            decisions.append(f"label.horizon_days: {horizon.days} is {horizon.why}.")
     if draft.calendar and draft.calendar.end is None:
         decisions.append(
             f"the last {draft.calendar.running_rows:,} rows are of a {draft.calendar.cadence} partition that is not "

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from loan_default_assets.portfolio.calendar import Cadence
-from loan_default_assets.portfolio.profiling.draft_calendar import Horizon
+from loan_default_assets.portfolio.profiling.draft_horizon import Horizon
 
 _LONGEST_PERIOD: dict[Cadence, int] = {
     "daily": 1,

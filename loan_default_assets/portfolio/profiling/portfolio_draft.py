@@ -12,7 +12,7 @@ from loan_default_assets.portfolio.ingest.date_formats import DateFormat
 from loan_default_assets.portfolio.ingest.number_formats import propose_number_format
 from loan_default_assets.portfolio.profiling.column_profiles import FileProfile, profile_file
 from loan_default_assets.portfolio.profiling.column_roles import ColumnRole, role_of
-from loan_default_assets.portfolio.profiling.draft_calendar import DraftCalendar, Horizon
+from loan_default_assets.portfolio.profiling.draft_calendar import DraftCalendar
 from loan_default_assets.portfolio.profiling.draft_candidates import (
     as_of_reading,
     ask_date,
@@ -20,6 +20,7 @@ from loan_default_assets.portfolio.profiling.draft_candidates import (
     date_candidates,
     key_candidate,
 )
+from loan_default_assets.portfolio.profiling.draft_horizon import Horizon
 from loan_default_assets.portfolio.profiling.draft_training import DraftTraining, draft_training
 from loan_default_assets.portfolio.profiling.label_inference import LabelReading, infer_label
 
@@ -40,6 +41,7 @@ class DraftRequest:
         undated: Whether the file is one table without dates.
         encoding: The encoding of a text file, where its text does not decide it.
         fill_short_rows: Read the cells that short rows of a text file lack as missing.
+        horizon_days: Days from a loan's date until its outcome is final.
     """
 
     label: str | None = None
@@ -51,6 +53,7 @@ class DraftRequest:
     undated: bool = False
     encoding: str | None = None
     fill_short_rows: bool = False
+    horizon_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,8 @@ class PortfolioDraft:
         as_of: The column of the loan's date.
         date_reading: How its cells are written.
         calendar: Cadence, start and end; None before the file's rows were accounted for, or without dates.
-        horizon: Days until an outcome is known.
+        horizon: Days until an outcome is final; None before the file's rows were accounted for, or without dates.
+        given_horizon: What the user has decided on it.
         derived: Ratios of two columns.
         notes: What was found, for the user.
         decisions: What a human must decide or correct.
@@ -90,6 +94,7 @@ class PortfolioDraft:
     date_reading: DateFormat | None = None
     calendar: DraftCalendar | None = None
     horizon: Horizon | None = None
+    given_horizon: int | None = None
     derived: tuple[DraftedRatio, ...] = ()
     notes: tuple[str, ...] = ()
     decisions: tuple[str, ...] = field(default=())
@@ -128,6 +133,10 @@ def draft_portfolio(profile: FileProfile, request: DraftRequest) -> PortfolioDra
     column = profile.columns[label]
     reading = infer_label(label, column.counts, column.complete, request.positive)
     as_of, dates = _dates(profile, request, label)
+    if as_of is None and request.horizon_days is not None:
+        raise PortfolioError(
+            "--horizon-days counts days from the loan's date: give the column with --date too"
+        )
     taken = {name for name in (label, as_of) if name is not None}
     key = request.key or key_candidate(profile, taken, dated=as_of is not None)
     notes = list(profile.layout.notes)
@@ -139,7 +148,7 @@ def draft_portfolio(profile: FileProfile, request: DraftRequest) -> PortfolioDra
         raise PortfolioError(f"{profile.path}: no column remains as a feature; {_why_none(roles)}")
     return PortfolioDraft(
         profile, _portfolio_name(request.name or profile.path.name.split(".")[0]), reading, roles, key, as_of, dates,
-        notes=tuple(notes), decisions=tuple(_decisions(reading, dates)),
+        given_horizon=request.horizon_days, notes=tuple(notes), decisions=tuple(_decisions(reading, dates)),
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ class UndecidedError(PortfolioError):
     """The file does not decide; a human must.
 
     Attributes:
-        option: What is asked for: label, date, date_format or positive.
+        option: What is asked for: label, date, date_format, positive or horizon_days.
         question: The question in one sentence.
         choices: Possible answers, the proposed one first; empty for a free answer.
         hint: The option of `init` that gives the answer.

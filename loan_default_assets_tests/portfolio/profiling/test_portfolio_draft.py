@@ -67,11 +67,11 @@ def violations(p: Portfolio) -> list[object]:
 def test_a_draft_is_accepted_and_its_file_fits(tmp_path: Path, file_type: str) -> None:
     path = stored(tmp_path, file_type)
     text, p, _, account = drafted(
-        tmp_path, path, label="defaulted", date="issued", key="loan", name="My Bank 2"
+        tmp_path, path, label="defaulted", date="issued", key="loan", name="My Bank 2", horizon_days=100
     )
     assert (p.name, p.key, p.as_of, p.date_format) == ("my_bank_2", "loan", "issued", "%m/%d/%Y")
     assert (p.cadence, p.start, p.end) == ("monthly", date(2023, 1, 1), date(2024, 1, 1))
-    assert (p.label.positive, p.label.negative, p.label.horizon_days) == ("Y", "N", 361 // 4)
+    assert (p.label.positive, p.label.negative, p.label.horizon_days) == ("Y", "N", 100)
     assert {name: column.kind for name, column in p.columns.items()} == {
         "소득": "number",
         "balance": "number",
