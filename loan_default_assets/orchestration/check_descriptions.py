@@ -29,8 +29,9 @@ _SCHEMA: Mapping[str, str] = {
 _DESCRIPTIONS: Mapping[str, str] = {
     BOTH_CLASSES: "If it fails, training or validation rows lack defaults or non-defaults, so that no model can be "
     "trained; check the values under label in the portfolio, or load more partitions.",
-    LABEL_MATURITY: "If it fails, labels would be used before they are known, or training rows lie in the evaluation "
-    "window, so that no model was trained; check horizon_days or observed_at of the label in the portfolio.",
+    LABEL_MATURITY: "If it fails, labels would be used before they are known, training rows lie in the evaluation "
+    "window, or no matured loan is left to train or to evaluate on, so that no model was trained; check the column "
+    "under as_of, and horizon_days or observed_at of the label, in the portfolio.",
     NO_LEAKAGE: "If it fails, a feature seems to know the outcome, so that no model was trained; put its column "
     "under known_after_outcome in the portfolio, or under known_at_application if it is known at the application.",
     FINITE_OUTPUTS: "If it fails, the model gave PDs that are no numbers, and it is not promoted; look at the loss "

@@ -4,6 +4,7 @@ import numpy as np
 
 from loan_default_assets.pipeline.check_results import BOTH_CLASSES, LABEL_MATURITY, NO_LEAKAGE, CheckResult
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
+from loan_default_assets.pipeline.untrainable_rows import missing_rows
 from loan_default_assets.portfolio.spec import Portfolio
 
 
@@ -11,7 +12,7 @@ def check_readiness(
     portfolio: Portfolio, snapshot: TrainingSnapshot, leakage_limit: float
 ) -> tuple[CheckResult, ...]:
     """All three checks; the leakage check, which fits models, only when the other two pass."""
-    checks = [both_classes(snapshot), label_maturity(snapshot)]
+    checks = [both_classes(snapshot), label_maturity(portfolio, snapshot)]
     if all(check.passed for check in checks):
         checks.append(no_leakage(portfolio, snapshot, leakage_limit))
     return tuple(checks)
@@ -29,7 +30,9 @@ def both_classes(snapshot: TrainingSnapshot) -> CheckResult:
         BOTH_CLASSES,
         passed=not empty,
         description=(
-            f"no {', no '.join(name.replace('_', ' ') for name in empty)}: a model needs both outcomes; "
+            "there are no rows to train on"
+            if not any(counts.values())
+            else f"no {', no '.join(name.replace('_', ' ') for name in empty)}: a model needs both outcomes; "
             "check the label's values in the portfolio, or load more partitions"
             if empty
             else "both outcomes are present"
@@ -38,8 +41,8 @@ def both_classes(snapshot: TrainingSnapshot) -> CheckResult:
     )
 
 
-def label_maturity(snapshot: TrainingSnapshot) -> CheckResult:
-    """Every label in use was known by the cutoff, and no training row lies in the evaluation window."""
+def label_maturity(portfolio: Portfolio, snapshot: TrainingSnapshot) -> CheckResult:
+    """Labels in use were known by the cutoff, no training row lies in the evaluation window, and no part is empty."""
     split, rows = snapshot.split, snapshot.rows
     used = np.concatenate([split.train, split.validation, split.window])
     observed = rows.label_observed_at[used]
@@ -50,6 +53,9 @@ def label_maturity(snapshot: TrainingSnapshot) -> CheckResult:
     if split.window_from is not None:
         fitted = np.concatenate([split.train, split.validation])
         overlap = int((rows.as_of[fitted] >= np.datetime64(split.window_from, "D")).sum())
+    if (problem := missing_rows(portfolio, snapshot)) is not None:
+        figures = {"immature_rows_excluded": len(split.immature), "used_rows": len(used)}
+        return CheckResult(LABEL_MATURITY, passed=False, description=problem, figures=figures)
     return CheckResult(
         LABEL_MATURITY,
         passed=early == 0 and overlap == 0,

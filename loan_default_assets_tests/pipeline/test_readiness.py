@@ -14,10 +14,12 @@ from loan_default_assets.portfolio.spec import load
 from loan_default_assets.warehouse.copy.loan_rows import LoanRows
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.pipeline.bank_steps import BankSteps
+from loan_default_assets_tests.warehouse import samples
 
 DAYS = 50
 MATURED_DAYS = 41
 CUTOFF = date(2025, 2, 15)
+PORTFOLIO = samples.portfolio()
 
 
 def snapshot(**changes: Any) -> TrainingSnapshot:
@@ -39,7 +41,7 @@ def snapshot(**changes: Any) -> TrainingSnapshot:
 
 def test_matured_rows_of_both_classes_are_ready() -> None:
     ready = snapshot()
-    classes, maturity = both_classes(ready), label_maturity(ready)
+    classes, maturity = both_classes(ready), label_maturity(PORTFOLIO, ready)
     assert classes.passed
     assert classes.figures["training_defaults"] == classes.figures["training_others"] > 0
     assert maturity.passed
@@ -65,7 +67,7 @@ def test_a_label_of_the_future_or_a_training_row_in_the_window_is_not_ready(faul
     else:
         rows.as_of[parts.train[:3]] = rows.as_of[parts.window[0]]
         expected = "0 labels are used before they are known; 3 training rows lie in the window"
-    check = label_maturity(ready)
+    check = label_maturity(PORTFOLIO, ready)
     assert not check.passed
     assert check.description == expected
 

@@ -53,14 +53,14 @@ def complete_draft(draft: PortfolioDraft, account: FileAccount, today: date) -> 
         horizon = panel.horizon(calendar.cadence) if panel and calendar and given is None else None
         if horizon is None:
             horizon = draft_horizon(account.dates, calendar.cutoff if calendar else None, given)
-            decisions.append(horizon.text)
+            one_date = _one_date(draft, account)
+            decisions += one_date or [horizon.text]
         draft = replace(draft, horizon=horizon)
     if draft.calendar and draft.calendar.end is None:
         decisions.append(
             f"the last {draft.calendar.running_rows:,} rows are of a {draft.calendar.cadence} partition that is not "
             "over; `run` loads them when it is."
         )
-    decisions += _one_date(draft, account)
     decisions += _late_sentinels(draft, account)
     decisions += [f"{problem}. `run` refuses the file until this is corrected." for problem in problems]
     for role in draft.roles:
@@ -100,7 +100,7 @@ def _date_problems(unusable: CellErrors) -> list[str]:
 
 def _one_date(draft: PortfolioDraft, account: FileAccount) -> list[str]:
     """What to do where no loan is newer than another: no model can be evaluated on newer loans."""
-    if not draft.as_of or len(account.dates.table()[0]) != 1:
+    if len(account.dates.table()[0]) != 1:
         return []
     return [
         f"date: every loan has the same one in {draft.as_of}, so that no loan is newer than those that a model is "
