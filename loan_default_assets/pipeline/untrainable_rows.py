@@ -28,8 +28,8 @@ def missing_rows(portfolio: Portfolio, snapshot: TrainingSnapshot) -> str | None
             return (
                 f"all {len(with_outcome):,} loans with an outcome have the same date (column {portfolio.as_of}), so "
                 "that none is newer than those that a model is fitted on, and no model could be evaluated\nNext: for "
-                "these loans alone, draft the portfolio without dates, loan-default init FILE --no-date; or add loans of "
-                "other dates, then loan-default run"
+                "these loans alone, draft the portfolio without dates, loan-default init FILE --no-date; or add loans "
+                "of other dates, then loan-default run"
             )
     if not len(matured):
         return _all_immature(portfolio, snapshot)

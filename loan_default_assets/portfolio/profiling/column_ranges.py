@@ -1,7 +1,9 @@
 """The range of each column of a file, found while its rows pass by, and told no finer than a reader needs."""
 
+import math
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -24,12 +26,42 @@ class ColumnRanges:
             self.found[column] = min(low, bounds["min"]), max(high, bounds["max"])
 
     def text(self, column: str) -> str:
-        """`3.5 to 20`, `2015 to 2024`; empty for a column without a range.
+        """`3.5 to 20`, `2015 to 2024`, `always 300,000`; empty for a column without a range.
 
-        Two digits and years: the smallest and the largest value are those of single applicants.
+        Every value of the column lies inside. Two digits and years, rounded outwards: the smallest and the largest
+        value are those of single applicants. More digits only where two would hide how close the values are.
         """
-        return " to ".join(map(_coarse, self.found.get(column, ())))
+        if column not in self.found:
+            return ""
+        low, high = self.found[column]
+        if isinstance(low, date):
+            return f"{low.year} to {high.year}" if low.year != high.year else str(low.year)
+        if not (math.isfinite(low) and math.isfinite(high)):
+            return ""
+        if low == high:
+            # The value of all applicants tells of none.
+            return f"always {_written(Decimal(repr(low)))}"
+        return f"{_rounded(low, high - low, ROUND_FLOOR)} to {_rounded(high, high - low, ROUND_CEILING)}"
 
 
-def _coarse(value: float | date) -> str:
-    return str(value.year) if isinstance(value, date) else f"{float(f'{value:.2g}'):g}"
+def _rounded(value: float, spread: float, direction: str) -> str:
+    """The value to two digits, or to the digits in which values that lie `spread` apart differ."""
+    number = Decimal(repr(value))
+    step = min(_magnitude(spread), _magnitude(value) - 1) if number else 0
+    return _written(number.quantize(Decimal(1).scaleb(step), rounding=direction)) if number else "0"
+
+
+def _magnitude(value: float) -> int:
+    """The power of ten of the first digit."""
+    return Decimal(repr(value)).adjusted() if value else 0
+
+
+def _written(number: Decimal) -> str:
+    """In full where a reader can count the digits."""
+    if not number:
+        return "0"
+    if -7 < number.adjusted() < 15:
+        # Four digits may be years.
+        text = f"{number:,f}" if number.adjusted() > 3 else f"{number:f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    return f"{number.normalize():e}"
