@@ -24,6 +24,12 @@ _OPTIONS = (
         help="Value of the label that is a default; several: repeated or with commas; '>=90': a threshold.",
     ),
     click.option(
+        "--pending",
+        multiple=True,
+        metavar="VALUE",
+        help="Value of the label of a loan without an outcome yet; several: repeated or with commas.",
+    ),
+    click.option(
         "--encoding", help="Encoding of a text file, where its text does not decide it: cp1251, gbk."
     ),
     click.option(

@@ -20,10 +20,21 @@ def request_of(
     encoding: str | None = None,
     fill_short_rows: bool = False,
     horizon_days: int | None = None,
+    pending: Iterable[str] = (),
 ) -> DraftRequest:
     """What the options of `init` decide."""
     return DraftRequest(
-        label, date, key, name, tuple(positive), date_format, undated, encoding, fill_short_rows, horizon_days
+        label,
+        date,
+        key,
+        name,
+        tuple(positive),
+        date_format,
+        undated,
+        encoding,
+        fill_short_rows,
+        horizon_days,
+        tuple(pending),
     )
 
 

@@ -1,6 +1,7 @@
 """`init` on the terminal: what it asks, what it prints, what it refuses, and what `run` says of the columns first."""
 
 import os
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -267,3 +268,18 @@ def test_a_horizon_needs_a_date(folder: Path) -> None:
     loans().drop(columns="issued").to_csv("loans.csv", index=False)
     result = init("loans.csv", "--label", "bad", "--horizon-days", "90")
     assert (result.exit_code, "give the column with --date too" in result.output) == (1, True)
+
+
+def test_what_counts_as_no_default_or_as_no_outcome_is_said(folder: Path) -> None:
+    frame = loans("stage", ("C", "A"))
+    frame.loc[:299, "stage"] = "B"
+    frame.loc[300:339, "stage"] = ""
+    frame.to_csv("loans.csv", index=False)
+    columns = ("--label", "stage", "--date", "issued", "--positive", "C")
+    result = init("loans.csv", *columns)
+    assert re.search("label: (A, B|B, A) count as no default", result.output)
+    assert "label: 40 loans have an empty cell in stage" in result.output
+    result = init("loans.csv", *columns, "--pending", "B", "--output", "again.yaml")
+    assert "label: 300 loans count as without an outcome yet (B)" in result.output
+    label = load("again.yaml", source="loans.csv").label
+    assert (label.positives, label.negatives, label.pending) == (("C",), ("A",), ("B",))

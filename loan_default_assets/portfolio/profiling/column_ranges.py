@@ -41,19 +41,18 @@ class ColumnRanges:
         if low == high:
             # The value of all applicants tells of none.
             return f"always {_written(Decimal(repr(low)))}"
-        return f"{_rounded(low, high - low, ROUND_FLOOR)} to {_rounded(high, high - low, ROUND_CEILING)}"
+        first, last = Decimal(repr(low)), Decimal(repr(high))
+        return (
+            f"{_rounded(first, last - first, ROUND_FLOOR)} to {_rounded(last, last - first, ROUND_CEILING)}"
+        )
 
 
-def _rounded(value: float, spread: float, direction: str) -> str:
-    """The value to two digits, or to the digits in which values that lie `spread` apart differ."""
-    number = Decimal(repr(value))
-    step = min(_magnitude(spread), _magnitude(value) - 1) if number else 0
-    return _written(number.quantize(Decimal(1).scaleb(step), rounding=direction)) if number else "0"
-
-
-def _magnitude(value: float) -> int:
-    """The power of ten of the first digit."""
-    return Decimal(repr(value)).adjusted() if value else 0
+def _rounded(number: Decimal, spread: Decimal, direction: str) -> str:
+    """The number to two digits, or to the digits in which numbers that lie `spread` apart differ."""
+    if not number:
+        return "0"
+    step = min(spread.adjusted(), number.adjusted() - 1)
+    return _written(number.quantize(Decimal(1).scaleb(step), rounding=direction))
 
 
 def _written(number: Decimal) -> str:

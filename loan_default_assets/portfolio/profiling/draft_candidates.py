@@ -6,6 +6,7 @@ from loan_default_assets.portfolio.ingest.date_formats import DateFormat, date_r
 from loan_default_assets.portfolio.profiling.code_columns import identifier_reason, names_loans
 from loan_default_assets.portfolio.profiling.column_profiles import ColumnProfile, FileProfile
 from loan_default_assets.portfolio.profiling.column_roles import date_readings
+from loan_default_assets.portfolio.profiling.label_inference import ONE_LOAN_PER_ROW
 from loan_default_assets.portfolio.profiling.label_words import (
     Meaning,
     meaning_of,
@@ -85,7 +86,7 @@ def ask_label(profile: FileProfile) -> UndecidedError:
     )
     what = "which column is the outcome of a loan (the label)?"
     if not choices:
-        what += " None looks like one: it needs two values, or a few of a status"
+        what += f" None looks like one: it needs two values, or a few of a status. {ONE_LOAN_PER_ROW}"
     return UndecidedError("label", what, choices, hint="--label COLUMN")
 
 

@@ -23,11 +23,18 @@ __all__ = ["LabelReading", "confirmation", "infer_label"]
 MOST_VALUES = 60
 # 90 days past due is a default by the Basel definition (CRR article 178).
 DAYS_PAST_DUE = 90.0
+ONE_LOAN_PER_ROW = (
+    "A row must be one loan: a table of sums, such as loans and defaults per group, has no outcome of a loan."
+)
 _MOST_DEFAULTS = 0.5
 
 
 def infer_label(
-    name: str, counts: Mapping[str, int], complete: bool, positive: Sequence[str] = ()
+    name: str,
+    counts: Mapping[str, int],
+    complete: bool,
+    positive: Sequence[str] = (),
+    pending: Sequence[str] = (),
 ) -> LabelReading:
     """Decide which values of the label are a default.
 
@@ -36,6 +43,7 @@ def infer_label(
         counts: Number of loans per value, without missing ones.
         complete: Whether `counts` has all values.
         positive: The values that the user says are a default, one by one or with commas, or a threshold such as `>=90`.
+        pending: The values that the user says are no outcome yet, one by one or with commas.
 
     Raises:
         UndecidedError: A human must say which value is the default.
@@ -44,22 +52,24 @@ def infer_label(
     counts = _canonical(counts)
     if not counts:
         raise PortfolioError(f"the label {name!r} has no values")
+    waiting = _named_values("--pending", name, counts, pending)
     if len(positive) == 1 and positive[0].strip().startswith(">"):
-        return _threshold(name, counts, positive[0])
+        return _threshold(name, counts, positive[0], waiting)
     if positive:
-        return _given(name, counts, positive)
-    outcomes = [value for value in counts if not _is_unknown(value)]
+        return _given(name, counts, positive, waiting)
+    outcomes = [value for value in counts if not _is_unknown(value) and value not in waiting]
     numbers = all(is_number(value) for value in outcomes)
     if not complete or len(outcomes) > MOST_VALUES or (numbers and len(outcomes) > 4):
-        return _many_numbers(name, counts) if numbers else _refused(name, counts, complete)
+        return _many_numbers(name, counts, waiting) if numbers else _refused(name, counts, complete)
     if len(outcomes) < 2:
         raise PortfolioError(
             f"the label {name!r} has {len(outcomes)} distinct value{'s' if len(outcomes) != 1 else ''}; it needs two"
         )
-    meanings = {value: meaning_of(value) for value in counts}
-    reading = _by_words(name, counts, meanings) or _by_yes_and_no(name, counts)
+    meanings = {value: Meaning.PENDING if value in waiting else meaning_of(value) for value in counts}
+    reading = _by_words(name, counts, meanings) or _by_yes_and_no(name, counts, waiting)
     if reading is None:
-        if len(outcomes) > 2:
+        # Values that hardly repeat may be texts of single applicants, and are not shown.
+        if len(outcomes) > 2 and (propose_date_formats(counts) or _hardly_repeat(counts)):
             return _refused(name, counts, complete)
         raise _undecided(
             name, counts, outcomes, f"neither the values of {name!r} nor its name say which is the default"
@@ -91,7 +101,10 @@ def _by_words(
         without = []
     if without and (bad or late or good or performing):
         raise _undecided(
-            name, counts, [v for v in counts if v not in pending], f"{len(without)} values have no known word"
+            name,
+            counts,
+            [v for v in counts if v not in pending],
+            f"no known word is in {len(without)} of its values",
         )
     # A late loan is a default only where no status is worse; then a performing loan is none.
     positive, negative = bad or late, (good or performing) if bad else [*good, *performing]
@@ -102,9 +115,10 @@ def _by_words(
     return LabelReading(name, counts, tuple(positive), tuple(negative), tuple(pending), why=why)
 
 
-def _by_yes_and_no(name: str, counts: Mapping[str, int]) -> LabelReading | None:
+def _by_yes_and_no(name: str, counts: Mapping[str, int], waiting: Sequence[str]) -> LabelReading | None:
     """The reading of a yes/no column by its name; that of a target without a direction where "yes" is the rarer."""
-    answers = {value: yes_or_no(value) for value in counts if not _is_unknown(value)}
+    pending = tuple(value for value in counts if _is_unknown(value) or value in waiting)
+    answers = {value: yes_or_no(value) for value in counts if value not in pending}
     yes, no = ([value for value, answer in answers.items() if answer is wanted] for wanted in (True, False))
     if not yes or not no or None in answers.values():
         return None
@@ -119,30 +133,38 @@ def _by_yes_and_no(name: str, counts: Mapping[str, int]) -> LabelReading | None:
             True,
             f"the rarer value, {yes[0]}, of a column named for the target (no word says what it stands for)",
         )
-    pending = tuple(value for value in counts if _is_unknown(value))
     positive, negative = (yes, no) if default else (no, yes)
     return LabelReading(
         name, counts, tuple(positive), tuple(negative), pending, why=why, guessed=yes_is_default(name) is None
     )
 
 
-def _given(name: str, counts: Mapping[str, int], positive: Sequence[str]) -> LabelReading:
+def _named_values(option: str, name: str, counts: Mapping[str, int], texts: Sequence[str]) -> tuple[str, ...]:
+    """The values of the label that an option names, in any case, one by one or with commas."""
     known = {value.casefold() for value in counts}
     # A value may hold a comma itself.
     given = [
         part.strip()
-        for text in positive
+        for text in texts
         for part in ([text] if text.strip().casefold() in known else text.split(","))
         if part.strip()
     ]
     for value in given:
         if value.casefold() not in known:
             raise PortfolioError(
-                f"--positive: {value!r} is not a value of {name!r}{did_you_mean(value, counts)}"
+                f"{option}: {value!r} is not a value of {name!r}{did_you_mean(value, counts)}"
             )
     chosen = {value.casefold() for value in given}
-    bad = [value for value in counts if value.casefold() in chosen]
-    rest = [value for value in counts if value not in bad]
+    return tuple(value for value in counts if value.casefold() in chosen)
+
+
+def _given(
+    name: str, counts: Mapping[str, int], positive: Sequence[str], waiting: Sequence[str]
+) -> LabelReading:
+    bad = _named_values("--positive", name, counts, positive)
+    if both := set(bad) & set(waiting):
+        raise PortfolioError(f"--pending: {min(both)!r} is given with --positive too")
+    rest = [value for value in counts if value not in bad and value not in waiting]
     meanings = {value: Meaning.PENDING if _is_unknown(value) else meaning_of(value) for value in rest}
     good = [value for value in rest if meanings[value] is Meaning.STRONG_GOOD]
     if not good or len(rest) == 1:
@@ -150,30 +172,31 @@ def _given(name: str, counts: Mapping[str, int], positive: Sequence[str]) -> Lab
         good = [value for value in rest if meanings[value] not in unfinal]
     if not good:
         raise PortfolioError(f"--positive: no value of {name!r} is left for loans without default")
-    pending = tuple(value for value in rest if value not in good)
-    return LabelReading(name, counts, tuple(bad), tuple(good), pending, why="--positive")
+    pending = (*waiting, *(value for value in rest if value not in good))
+    return LabelReading(name, counts, bad, tuple(good), pending, why="--positive")
 
 
-def _threshold(name: str, counts: Mapping[str, int], text: str) -> LabelReading:
+def _threshold(name: str, counts: Mapping[str, int], text: str, waiting: Sequence[str]) -> LabelReading:
     number = text.strip().lstrip(">").lstrip("=").strip()
     if not is_number(number):
         raise PortfolioError(f"--positive: {text!r} is not a threshold; write it as --positive '>=90'")
-    others = tuple(value for value in counts if not is_number(value))
-    if any(not _is_unknown(value) for value in others):
+    others = tuple(value for value in counts if not is_number(value) or value in waiting)
+    if any(not _is_unknown(value) and value not in waiting for value in others):
         raise PortfolioError(f"--positive {text}: the label {name!r} has values that are not numbers")
     return LabelReading(name, counts, pending=others, at_least=float(number), why="--positive")
 
 
-def _many_numbers(name: str, counts: Mapping[str, int]) -> LabelReading:
+def _many_numbers(name: str, counts: Mapping[str, int], waiting: Sequence[str]) -> LabelReading:
     if counts_days_past_due(name):
-        reading = _threshold(name, counts, f">={DAYS_PAST_DUE:g}")
+        reading = _threshold(name, counts, f">={DAYS_PAST_DUE:g}", waiting)
         if 0 < reading.rate <= _MOST_DEFAULTS:
             return replace(
                 reading, why="the name, and 90 days past due being a default by the Basel definition"
             )
     raise UndecidedError(
         "positive",
-        f"the label {name!r} has {len(counts)} different numbers: a default must be a number from a threshold on",
+        f"the label {name!r} has {len(counts)} different numbers: a default must be a number from a threshold on. "
+        f"{ONE_LOAN_PER_ROW}",
         (),
         hint=f"--positive '>=NUMBER', which becomes `label: {{column: {name}, at_least: NUMBER}}`",
     )
@@ -188,8 +211,9 @@ def _refused(name: str, counts: Mapping[str, int], complete: bool) -> LabelReadi
         )
     count = f"{len(counts)}" if complete else f"more than {len(counts)}"
     raise PortfolioError(
-        f"the label {name!r} has {count} distinct values; it needs two, or a few of a status "
-        "(give the values of a default with --positive VALUE)"
+        f"the label {name!r} has {count} distinct values; it needs two, or a few of a status. {ONE_LOAN_PER_ROW}\n"
+        "Next: name the column of the outcome with --label COLUMN; where the file has none, add one that is 1 for a "
+        "loan in default, 0 for a repaid one, and empty where that is not known yet"
     )
 
 
@@ -213,7 +237,10 @@ def _undecided(
         "positive",
         f"which value of the label {name!r} is the default? {why}",
         tuple(choices),
-        hint="--positive VALUE",
+        hint="--positive VALUE"
+        if len(values) < 3
+        else "--positive VALUE, several with commas; the others then count as no default, where their words do not say "
+        "otherwise, and those named with --pending VALUE, such as loans that still run, as without an outcome yet",
     )
 
 
@@ -230,6 +257,10 @@ def _canonical(counts: Mapping[str, int]) -> dict[str, int]:
     for value, count in counts.items():
         merged[plain[value]] = merged.get(plain[value], 0) + count
     return merged
+
+
+def _hardly_repeat(counts: Mapping[str, int]) -> bool:
+    return sum(count < 3 for count in counts.values()) > len(counts) / 2
 
 
 def _is_unknown(value: str) -> bool:

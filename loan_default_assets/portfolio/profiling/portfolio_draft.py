@@ -42,6 +42,7 @@ class DraftRequest:
         encoding: The encoding of a text file, where its text does not decide it.
         fill_short_rows: Read the cells that short rows of a text file lack as missing.
         horizon_days: Days from a loan's date until its outcome is final.
+        pending: The values of the label that are no outcome yet.
     """
 
     label: str | None = None
@@ -54,6 +55,7 @@ class DraftRequest:
     encoding: str | None = None
     fill_short_rows: bool = False
     horizon_days: int | None = None
+    pending: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def draft_portfolio(profile: FileProfile, request: DraftRequest) -> PortfolioDra
         raise ask_label(profile)
     label = request.label
     column = profile.columns[label]
-    reading = infer_label(label, column.counts, column.complete, request.positive)
+    reading = infer_label(label, column.counts, column.complete, request.positive, request.pending)
     as_of, dates = _dates(profile, request, label)
     if as_of is None and request.horizon_days is not None:
         raise PortfolioError(
@@ -148,7 +150,8 @@ def draft_portfolio(profile: FileProfile, request: DraftRequest) -> PortfolioDra
         raise PortfolioError(f"{profile.path}: no column remains as a feature; {_why_none(roles)}")
     return PortfolioDraft(
         profile, _portfolio_name(request.name or profile.path.name.split(".")[0]), reading, roles, key, as_of, dates,
-        given_horizon=request.horizon_days, notes=tuple(notes), decisions=tuple(_decisions(reading, dates)),
+        given_horizon=request.horizon_days, notes=tuple(notes),
+        decisions=tuple(_decisions(reading, column.empty, dates)),
     )  # fmt: skip
 
 
@@ -214,7 +217,7 @@ def _decimal(profile: FileProfile, taken: set[str]) -> Literal[".", ","] | None:
     return "," if used[0] == "," else "."
 
 
-def _decisions(label: LabelReading, dates: DateFormat | None) -> list[str]:
+def _decisions(label: LabelReading, empty: int, dates: DateFormat | None) -> list[str]:
     found = []
     if label.why != "--positive":
         found.append(f"label: {label.text}, by {label.why}. If that is wrong: --positive VALUE.")
@@ -222,6 +225,16 @@ def _decisions(label: LabelReading, dates: DateFormat | None) -> list[str]:
         rows = sum(label.counts[value] for value in label.pending)
         found.append(
             f"label: {rows:,} loans count as without an outcome yet ({', '.join(label.pending)}); see label.pending."
+        )
+    if empty:
+        found.append(
+            f"label: {empty:,} loans have an empty cell in {label.column}, and count as without an outcome yet: kept, "
+            "and neither trained nor evaluated on. Where an empty cell is a repaid loan, write so into the file."
+        )
+    if label.why == "--positive" and len(label.negative) > 1:
+        found.append(
+            f"label: {', '.join(label.negative)} count as no default. A value that is no outcome yet, such as that of "
+            "a loan that still runs: --pending VALUE."
         )
     if dates is not None and dates.numeric:
         found.append(

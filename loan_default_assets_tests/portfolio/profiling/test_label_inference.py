@@ -157,7 +157,7 @@ def test_a_status_becomes_lists_of_values(
 
 def test_a_status_with_a_value_that_no_word_explains_is_asked_for() -> None:
     counts = {"Fully Paid": 60, "Charged Off": 20, "QX": 20}
-    with pytest.raises(UndecidedError, match="1 values have no known word"):
+    with pytest.raises(UndecidedError, match="no known word is in 1 of its values"):
         reading("status", counts)
     given = reading("status", counts, "Charged Off", "QX")
     assert (set(given.positive), given.negative, given.rate) == ({"Charged Off", "QX"}, ("Fully Paid",), 0.4)
@@ -183,7 +183,12 @@ def test_days_past_due_have_the_threshold_of_90_and_others_are_asked_for() -> No
 @pytest.mark.parametrize(
     ("counts", "positive", "message"),
     [
-        ({"A": 5, "B": 5, "C": 5}, (), "3 distinct values; it needs two"),
+        (
+            {f"v{n}": 5 for n in range(61)},
+            (),
+            r"61 distinct values.*A row must be one loan.*\nNext: name the column",
+        ),
+        ({"Kim": 1, "Lee": 1, "Park": 1, "Choi": 9}, (), "4 distinct values; it needs two"),
         ({"1": 5}, (), "1 distinct value; it needs two"),
         ({"good": 5, "bad": 5}, ("worse",), "'worse' is not a value"),
     ],
@@ -191,6 +196,70 @@ def test_days_past_due_have_the_threshold_of_90_and_others_are_asked_for() -> No
 def test_what_is_no_label_is_refused(counts: dict[str, int], positive: tuple[str, ...], message: str) -> None:
     with pytest.raises(PortfolioError, match=message):
         reading("x", counts, *positive)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"A": 50, "B": 30, "C": 20},
+        {"gekündigt": 20, "abgewickelt": 30, "laufend": 50},
+        {"3": 20, "2": 30, "1": 50},
+        {"paid": 50, "X": 30, "default": 20},
+        {f"S{n}": 10 + n for n in range(12)},
+    ],
+)
+def test_of_several_values_without_words_each_is_listed_with_the_options_that_answer(
+    counts: dict[str, int],
+) -> None:
+    with pytest.raises(UndecidedError) as error:
+        reading("status", counts)
+    total = sum(counts.values())
+    for value, count in counts.items():
+        assert f"default = {value} ({100 * count / total:.1f} % of loans, {count:,} loans" in str(error.value)
+    assert "Next: the same command with --positive VALUE, several with commas" in str(error.value)
+    assert "--pending VALUE" in str(error.value)
+    assert "A row must be one loan" not in str(error.value)
+
+
+def test_values_that_hardly_repeat_are_not_shown() -> None:
+    with pytest.raises(PortfolioError) as error:
+        reading("name", {"Kim": 1, "Lee": 2, "Park": 1, "Choi": 9})
+    assert not any(name in str(error.value) for name in ("Kim", "Lee", "Park", "Choi"))
+
+
+@pytest.mark.parametrize(
+    ("counts", "positive", "pending", "read"),
+    [
+        ({"A": 50, "B": 30, "C": 20}, ("C",), ("b",), (("C",), ("A",), ("B",))),
+        ({"A": 50, "B": 30, "C": 20}, ("C",), (), (("C",), ("A", "B"), ())),
+        ({"A": 50, "B": 30, "C": 20, "D": 1}, ("C",), ("B,D",), (("C",), ("A",), ("B", "D"))),
+        ({"paid": 50, "X": 30, "default": 20}, (), ("X",), (("default",), ("paid",), ("X",))),
+        ({"1": 10, "0": 70, "9": 20}, (), ("9",), (("1",), ("0",), ("9",))),
+        ({"2": 10, "1": 70, "unknown": 20}, ("2",), (), (("2",), ("1",), ("unknown",))),
+    ],
+)
+def test_values_that_are_no_outcome_yet_are_named(
+    counts: dict[str, int],
+    positive: tuple[str, ...],
+    pending: tuple[str, ...],
+    read: tuple[tuple[str, ...], ...],
+) -> None:
+    found = infer_label("default", counts, True, positive, pending)
+    assert (found.positive, found.negative, found.pending) == read
+
+
+@pytest.mark.parametrize(
+    ("positive", "pending", "message"),
+    [
+        (("C",), ("Z",), "--pending: 'Z' is not a value"),
+        (("C",), ("C",), "--pending: 'C' is given with --positive too"),
+    ],
+)
+def test_a_pending_value_that_cannot_be_is_refused(
+    positive: tuple[str, ...], pending: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(PortfolioError, match=message):
+        infer_label("x", {"A": 50, "B": 30, "C": 20}, True, positive, pending)
 
 
 def test_words_in_other_words_mean_nothing() -> None:

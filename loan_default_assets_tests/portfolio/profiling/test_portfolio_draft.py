@@ -116,7 +116,7 @@ def test_a_draft_without_dates_has_one_partition(tmp_path: Path) -> None:
     ("decided", "message"),
     [
         ({"label": "defaultd"}, "'defaultd' is not a column; did you mean 'defaulted'?"),
-        ({"label": "grade", "undated": True}, "the label 'grade' has 3 distinct values; it needs two"),
+        ({"label": "grade", "undated": True}, "which value of the label 'grade' is the default?"),
         ({"label": "defaulted", "date": "grade"}, "'grade' is not a date in every row"),
         ({"label": "defaulted", "key": "id"}, "'id' is not a column"),
         ({}, "which column is the outcome"),
