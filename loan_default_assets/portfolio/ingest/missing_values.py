@@ -35,6 +35,9 @@ _ZERO_DATE = re.compile(
     r"|0{1,2}([-/. ])\d{1,2}\4\d{4}|\d{1,2}([-/. ])0{1,2}\5\d{4}|\d{1,2}([-/. ])\d{1,2}\6 ?0{4})(?:[T ][\d:.]+)?"
 )
 _PLAIN = re.compile(r"[-+]?\d+(?:\.\d+)?", re.ASCII)
+# What a bureau writes where there is no count: no account, too many, refused.
+_CODES = frozenset({95.0, 96.0, 97.0, 98.0, 99.0})
+_LEAST_REPEATED, _LEAST_DIFFERENT, _LEAST_SHARE = 3, 20, 0.01
 _SENTINEL = re.compile(r"-[1-9]|-?(?:9{3,}|8{3,}|7{3,})|-?9{2,}[5-8]|-99|-98|-88|-77")
 
 
@@ -80,8 +83,9 @@ def propose_sentinels(numbers: Mapping[float, int]) -> tuple[str, ...]:
         numbers: Number of cells per distinct number.
 
     Returns:
-        Numbers below zero in a column that is not negative otherwise, and runs of nines (or eights, or sevens) that
-        stand apart from the other numbers or are far more frequent.
+        Numbers below zero in a column that is not negative otherwise; runs of nines (or eights, or sevens) that stand
+        apart from the other numbers or are far more frequent; codes such as 96 and 98 among counts; and one frequent
+        number far beyond all others, such as 365243 days among negative ones.
     """
     written = {number: f"{number:.15g}" for number in numbers}
     candidates = [number for number, text in written.items() if _SENTINEL.fullmatch(text)]
@@ -89,13 +93,37 @@ def propose_sentinels(numbers: Mapping[float, int]) -> tuple[str, ...]:
     if not others:
         return ()
     usual = median(numbers[number] for number in others)
+    below = sorted((number for number in candidates if -9 <= number < 0), reverse=True)
+    # -2, -1, 0, 1: a scale that goes on below zero, such as months of delay.
+    scale = len(below) > 1 and others[0] == 0 and below == [-1.0 - n for n in range(len(below))]
     found = []
     for number in candidates:
         apart = others[0] >= 0 if number < 0 else number > 2 * others[-1]
         frequent = number > others[-1] and numbers[number] >= max(3, 5 * usual)
-        if apart or frequent:
+        if (apart or frequent) and not (scale and number in below):
             found.append(number)
-    return tuple(written[number] for number in sorted(found))
+    found += _codes_of_counts(numbers, others) or _far_beyond(numbers, others, usual)
+    return tuple(written[number] for number in sorted(set(found)))
+
+
+def _codes_of_counts(numbers: Mapping[float, int], others: list[float]) -> list[float]:
+    """Numbers from 95 to 99 beyond whole numbers of less than half of that, as bureaus code what is not a count."""
+    codes = [number for number in numbers if number in _CODES]
+    counts = [number for number in others if number not in _CODES]
+    if not codes or not counts or counts[0] < 0 or counts[-1] > min(codes) / 2:
+        return []
+    whole = all(number.is_integer() for number in counts)
+    return codes if whole and sum(numbers[number] for number in codes) >= _LEAST_REPEATED else []
+
+
+def _far_beyond(numbers: Mapping[float, int], others: list[float], usual: float) -> list[float]:
+    """The largest number, where it is one that repeats, ten times the next or the only one that is not negative."""
+    if len(others) < _LEAST_DIFFERENT:
+        return []
+    largest, next_one = others[-1], others[-2]
+    repeats = numbers[largest] >= max(_LEAST_REPEATED, 5 * usual, _LEAST_SHARE * sum(numbers.values()))
+    alone = largest > 10 * next_one > 0 or (largest > -others[0] and next_one <= 0)
+    return [largest] if repeats and alone and others[0] != next_one else []
 
 
 @dataclass(frozen=True)
