@@ -47,7 +47,12 @@ TIMES = {
     "weeks": "weeks week wks wk 주 w",
     "days": "days day tage tag 일 d",
 }
-UNITS = {"percent": "% percent pct. pct 퍼센트 %p.a. p.a. pa", "basis points": "bps bp"}
+UNITS = {
+    "percent": "% percent pct. pct 퍼센트 %p.a. p.a. pa",
+    "basis points": "bps bp",
+    "count": "건 회 명 개",
+    "grade": "등급",
+}
 # Letters that stand for months or millions: the other units of the column decide.
 AMBIGUOUS = "m"
 MULTIPLIERS = {

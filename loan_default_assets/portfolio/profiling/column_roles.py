@@ -16,6 +16,7 @@ from loan_default_assets.portfolio.ingest.missing_values import (
 )
 from loan_default_assets.portfolio.ingest.number_formats import propose_number_format
 from loan_default_assets.portfolio.ingest.number_parsing import NumberFormat, parse_number
+from loan_default_assets.portfolio.profiling.band_values import ordered_bands
 from loan_default_assets.portfolio.profiling.code_columns import (
     MOST_CATEGORIES,
     MOSTLY_DISTINCT,
@@ -28,6 +29,7 @@ from loan_default_assets.portfolio.profiling.sensitive_columns import is_protect
 
 _FREE_TEXT_WORDS, _FREE_TEXT_SHARE = 4, 0.2
 _SAMPLE = 500
+_MOST_SHOWN_BANDS = 8
 _CATEGORY_CAP, _ROWS_PER_CATEGORY, _MOST_UNKNOWN = 1000, 20, 0.7
 
 # 1,200.00 CR, $5 or 7 pcs, but no code such as 00100, 12-34 or 0x1F.
@@ -241,11 +243,25 @@ def _category(source_name: str, name: str, profile: ColumnProfile, present: Mapp
         remarks.append(
             f"could also be numbers, in a way that is not read: {like} of {len(values)} values begin so"
         )
-    ordered = sorted(kept, key=_numeric_first)
+    bands = ordered_bands(kept)
+    if bands:
+        remarks.append(_order_of_bands(bands))
+    ordered = list(bands or sorted(kept, key=_numeric_first))
     keys: dict[str, Any] = {"values": [_code(value) for value in ordered]}
     keys |= {"missing": [_code(mark) for mark in marks]} if marks else {}
     return ColumnRole(
         source_name, name, "feature", "category", keys | {"nullable": True}, remarks=tuple(remarks)
+    )
+
+
+def _order_of_bands(bands: Mapping[str, float]) -> str:
+    """That the bands of a category have an order, and the keys that would give it to the model."""
+    shown = list(bands.items())[: len(bands) if len(bands) <= _MOST_SHOWN_BANDS else 2]
+    listed = ", ".join(f'"{band}": {number:.15g}' for band, number in shown)
+    more = "" if len(shown) == len(bands) else ", ..."
+    return (
+        f"could also be numbers: its {len(bands)} values are bands with an order, which a category does not give to "
+        f"the model; kind: number with replace: {{{listed}{more}}} does, and then refuses bands that are not listed"
     )
 
 
