@@ -1,7 +1,7 @@
 """Bands such as `690-694`, `< 600` or `10+ years` among a column's texts: categories that have an order."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?")
@@ -10,6 +10,9 @@ _ABOVE = re.compile(r"\+|>|≥|\b(?:more|over|above|at least|plus|ab|über|mehr)
 _BETWEEN = re.compile(r"\s*(?:-|–|—|~|to|bis|and|<=? ?\.* ?<=?)\s*", re.IGNORECASE)
 _MULTIPLIER = re.compile(r"\d\s*([km천만억])", re.IGNORECASE)
 _LEAST_BANDS = 3
+# With few bands a category discriminates as well as the number, and with fifty clearly worse.
+MOST_BANDS = 12
+_PLAIN = re.compile(r"(\d+)(\D+)(\d+)")
 
 # Lower and upper bound; None where the band is open.
 _Band = tuple[float | None, float | None]
@@ -42,6 +45,51 @@ def ordered_bands(values: Iterable[str]) -> dict[str, float] | None:
     if any(not _follows(found[earlier], found[later]) for earlier, later in pairwise(ordered)):
         return None
     return {text: _middle(found[text]) for text in ordered}
+
+
+def with_neighbours(bands: Mapping[str, float]) -> dict[str, float]:
+    """Bands of one width with those between and a quarter as many beyond, which later loans may have.
+
+    Args:
+        bands: The number of each band, in order; others than `690-694` are returned as they are.
+
+    Examples:
+        >>> with_neighbours({"10-14": 12.0, "15-19": 17.0, "25-29": 27.0, "30-34": 32.0})
+        {'5-9': 7.0, '10-14': 12.0, '15-19': 17.0, '20-24': 22.0, '25-29': 27.0, '30-34': 32.0, '35-39': 37.0}
+    """
+    found = [_PLAIN.fullmatch(text) for text in bands]
+    parts = [(int(match[1]), match[2], int(match[3])) for match in found if match is not None]
+    firsts = [low for low, _, _ in parts]
+    step = min(later - earlier for earlier, later in pairwise(firsts)) if len(parts) > 1 else 0
+    if len(parts) < len(bands) or step < 1 or len({(mark, high - low) for low, mark, high in parts}) > 1:
+        return dict(bands)
+    if any((low - firsts[0]) % step for low in firsts):
+        return dict(bands)
+    beyond, (_, mark, high) = len(bands) // 4 * step, parts[0]
+    lows = range(firsts[0] - beyond, firsts[-1] + beyond + 1, step)
+    width = high - firsts[0]
+    listed = {f"{low}{mark}{low + width}": low + width / 2 for low in lows if low >= 0}
+    # Written with leading zeros, the bands are not among those.
+    return listed if listed.keys() >= bands.keys() else dict(bands)
+
+
+def bands_as_numbers(bands: Mapping[str, float]) -> str:
+    """What a human should know of bands that are drafted as numbers."""
+    first, *_, last = bands
+    return (
+        f"{len(bands)} bands in order, {first} to {last}, read as their middle; a band that is not under replace is "
+        "refused"
+    )
+
+
+def bands_as_categories(bands: Mapping[str, float]) -> str:
+    """That the bands of a category have an order, and the keys that would give it to the model."""
+    listed = ", ".join(f'"{band}": {number:.15g}' for band, number in bands.items())
+    return (
+        f"could also be numbers: its {len(bands)} values are bands, whose order the model does not see in a category. "
+        f"To give it, write kind: number and replace: {{{listed}}} in place of the values; bands that are not listed "
+        "are then refused"
+    )
 
 
 def _band(text: str) -> _Band | None:

@@ -16,7 +16,13 @@ from loan_default_assets.portfolio.ingest.missing_values import (
 )
 from loan_default_assets.portfolio.ingest.number_formats import propose_number_format
 from loan_default_assets.portfolio.ingest.number_parsing import NumberFormat, parse_number
-from loan_default_assets.portfolio.profiling.band_values import ordered_bands
+from loan_default_assets.portfolio.profiling.band_values import (
+    MOST_BANDS,
+    bands_as_categories,
+    bands_as_numbers,
+    ordered_bands,
+    with_neighbours,
+)
 from loan_default_assets.portfolio.profiling.code_columns import (
     MOST_CATEGORIES,
     MOSTLY_DISTINCT,
@@ -29,7 +35,6 @@ from loan_default_assets.portfolio.profiling.sensitive_columns import is_protect
 
 _FREE_TEXT_WORDS, _FREE_TEXT_SHARE = 4, 0.2
 _SAMPLE = 500
-_MOST_SHOWN_BANDS = 8
 _CATEGORY_CAP, _ROWS_PER_CATEGORY, _MOST_UNKNOWN = 1000, 20, 0.7
 
 # 1,200.00 CR, $5 or 7 pcs, but no code such as 00100, 12-34 or 0x1F.
@@ -183,9 +188,21 @@ def _number(
     if marks:
         remarks.append(f"texts read as missing in {sum(profile.counts[m] for m in marks)} cells")
     if found.alternatives:
-        others = " or ".join(str(other.keys() or "plain numbers") for other in found.alternatives[:2])
+        others = " or ".join(_other_reading(found, other) for other in found.alternatives[:2])
         remarks.append(f"could also be read with {others}")
     return ColumnRole(source_name, name, "feature", "number", keys, remarks=(*remarks, *found.notes))
+
+
+def _other_reading(found: NumberFormat, other: NumberFormat) -> str:
+    """The keys of another reading, and what it makes of a number that only the separators decide."""
+    keys = ", ".join(f"{key}: {value!r}" for key, value in other.keys().items()) or "plain numbers"
+    example = "1,234" if "," in (found.decimal, found.thousands, other.decimal, other.thousands) else "1.234"
+    now, then = (parse_number(example, NumberFormat(x.decimal, x.thousands)) for x in (found, other))
+    return (
+        keys
+        if now is None or then is None or now == then
+        else f"{keys} ({example} is then {then:g}, not {now:g})"
+    )
 
 
 def words_as_missing(found: NumberFormat, profile: ColumnProfile) -> tuple[str, ...]:
@@ -244,24 +261,23 @@ def _category(source_name: str, name: str, profile: ColumnProfile, present: Mapp
             f"could also be numbers, in a way that is not read: {like} of {len(values)} values begin so"
         )
     bands = ordered_bands(kept)
+    if bands and len(bands) == distinct and len(bands) > MOST_BANDS:
+        given: dict[str, Any] = {"replace": with_neighbours(bands)} | ({"missing": marks} if marks else {})
+        return ColumnRole(
+            source_name,
+            name,
+            "feature",
+            "number",
+            given | {"nullable": True},
+            remarks=(bands_as_numbers(bands),),
+        )
     if bands:
-        remarks.append(_order_of_bands(bands))
+        remarks.append(bands_as_categories(bands))
     ordered = list(bands or sorted(kept, key=_numeric_first))
     keys: dict[str, Any] = {"values": [_code(value) for value in ordered]}
     keys |= {"missing": [_code(mark) for mark in marks]} if marks else {}
     return ColumnRole(
         source_name, name, "feature", "category", keys | {"nullable": True}, remarks=tuple(remarks)
-    )
-
-
-def _order_of_bands(bands: Mapping[str, float]) -> str:
-    """That the bands of a category have an order, and the keys that would give it to the model."""
-    shown = list(bands.items())[: len(bands) if len(bands) <= _MOST_SHOWN_BANDS else 2]
-    listed = ", ".join(f'"{band}": {number:.15g}' for band, number in shown)
-    more = "" if len(shown) == len(bands) else ", ..."
-    return (
-        f"could also be numbers: its {len(bands)} values are bands with an order, which a category does not give to "
-        f"the model; kind: number with replace: {{{listed}{more}}} does, and then refuses bands that are not listed"
     )
 
 

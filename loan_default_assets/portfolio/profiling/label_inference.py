@@ -104,7 +104,7 @@ def _by_words(
             name,
             counts,
             [v for v in counts if v not in pending],
-            f"no known word is in {len(without)} of its values",
+            f"no known word is in {', '.join(without[:3])}{', ...' if len(without) > 3 else ''}",
         )
     # A late loan is a default only where no status is worse; then a performing loan is none.
     positive, negative = bad or late, (good or performing) if bad else [*good, *performing]

@@ -2,9 +2,11 @@
 
 import pytest
 
-from loan_default_assets.portfolio.profiling.band_values import ordered_bands
+from loan_default_assets.portfolio.description import Column
+from loan_default_assets.portfolio.ingest.cell_parsing import parse_cell
+from loan_default_assets.portfolio.profiling.band_values import ordered_bands, with_neighbours
 from loan_default_assets.portfolio.profiling.column_profiles import ColumnProfile
-from loan_default_assets.portfolio.profiling.column_roles import role_of
+from loan_default_assets.portfolio.profiling.column_roles import ColumnRole, role_of
 
 
 @pytest.mark.parametrize(
@@ -49,19 +51,37 @@ def test_other_texts_are_no_bands(values: list[str]) -> None:
     assert ordered_bands(values) is None
 
 
-@pytest.mark.parametrize(
-    ("values", "said"),
-    [
-        (["18-25", "26-35", "36-45"], 'replace: {"18-25": 21.5, "26-35": 30.5, "36-45": 40.5}'),
-        ([f"{n}-{n + 4}" for n in range(500, 800, 5)], 'replace: {"500-504": 502, "505-509": 507, ...}'),
-    ],
-)
-def test_a_category_of_bands_is_said_to_have_an_order_and_how_to_give_it(
-    values: list[str], said: str
-) -> None:
+def banded(values: list[str]) -> ColumnRole:
     profile = ColumnProfile(rows=40 * len(values))
     profile.counts.update(dict.fromkeys(values, 40))
-    role = role_of("band", "band", profile, dated=False)
-    assert role.kind == "category"
-    [remark] = [remark for remark in role.remarks if remark.startswith("could also be numbers")]
-    assert said in remark
+    return role_of("band", "band", profile, dated=False)
+
+
+def test_a_category_of_bands_is_said_to_have_an_order_and_how_to_give_it() -> None:
+    role = banded(["26-35", "36-45", "18-25"])
+    assert (role.kind, role.keys["values"]) == ("category", ["18-25", "26-35", "36-45"])
+    [remark] = role.remarks
+    assert remark.startswith("could also be numbers")
+    assert 'kind: number and replace: {"18-25": 21.5, "26-35": 30.5, "36-45": 40.5}' in remark
+
+
+def test_many_bands_are_numbers_with_the_bands_that_later_loans_may_have() -> None:
+    role = banded([f"{low}-{low + 4}" for low in range(560, 845, 5) if low != 600])
+    assert role.kind == "number"
+    column = Column(kind=role.kind, **role.keys)
+    for text, number in {"560-564": 562, "600-604": 602, "845-849": 847, "510-514": 512}.items():
+        assert parse_cell(column, text) == number
+    assert "56 bands in order, 560-564 to 840-844" in role.remarks[0]
+
+
+@pytest.mark.parametrize(
+    "bands",
+    [
+        {"< 600": 600.0, "600-649": 624.5, "650-699": 674.5},
+        {"0-9": 4.5, "10-29": 19.5, "30-39": 34.5},
+        {"00-04": 2.0, "05-09": 7.0, "10-14": 12.0},
+        {"0-4": 2.0, "5-9": 7.0, "12-16": 14.0},
+    ],
+)
+def test_bands_of_several_widths_have_no_neighbours(bands: dict[str, float]) -> None:
+    assert with_neighbours(bands) == bands

@@ -147,3 +147,14 @@ def test_a_category_of_rare_values_is_ignored() -> None:
 def test_a_date_without_as_of_is_ignored() -> None:
     found = role("opened", [f"2015-01-{1 + n % 28:02d}" for n in range(ROWS)], dated=False)
     assert (found.use, "as_of" in found.reason) == ("ignored", True)
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (["1,200", "2,345", "3,100"], "could also be read with decimal: ',' (1,234 is then 1.234, not 1234)"),
+        (["36m", "60m"], "could also be read with multipliers: {'m': 1000000.0}"),
+    ],
+)
+def test_another_reading_is_shown_by_what_it_makes_of_a_number(cells: list[str], said: str) -> None:
+    assert said in role("x", repeated(cells)).remarks
