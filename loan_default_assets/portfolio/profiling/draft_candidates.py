@@ -32,6 +32,7 @@ _LOAN_KEY = re.compile(
     r"\b(?:loan|application|contract|account|agreement|deal|facility|id)\b|대출|계약|신청|번호"
 )
 
+_OWN_NUMBER = re.compile(r"\w{2} ?(?:number|nummer|nr|num)$| (?:no|id)$|\w번호$")
 _PERSON = re.compile(r"\b(?:customer|client|borrower|member|applicant|cust|obligor)\b|고객|차주|회원")
 
 
@@ -137,7 +138,8 @@ def key_candidate(profile: FileProfile, taken: set[str], *, dated: bool) -> str 
     found = []
     for name, column in profile.columns.items():
         unique = not column.empty and max(column.counts.values(), default=0) == 1
-        if name not in taken and unique and identifier_reason(name, column).startswith("an identifier"):
+        reason = identifier_reason(name, column) if name not in taken and unique else ""
+        if reason.startswith("an identifier") or (reason and _numbers_loans(name)):
             found.append(name)
     named = [name for name in found if _LOAN_KEY.search(words_of(name))]
     several = [
@@ -146,6 +148,11 @@ def key_candidate(profile: FileProfile, taken: set[str], *, dated: bool) -> str 
     loans = [name for name in several if not _PERSON.search(words_of(name))]
     repeated = (loans or several) if dated else []
     return next(iter(named or found or repeated), None)
+
+
+def _numbers_loans(name: str) -> bool:
+    """Whether consecutive numbers of this name are a bank's own, by a name of more than one word."""
+    return bool(_OWN_NUMBER.search(words_of(name)))
 
 
 def _values_text(column: ColumnProfile) -> str:

@@ -53,3 +53,23 @@ def test_loans_of_one_date_are_said_not_to_be_evaluated(tmp_path: Path, dates: l
     draft = draft_for(path, DraftRequest("bad", "month"))
     draft = complete_draft(draft, account_for(draft, TODAY), TODAY)
     assert any("--no-date" in decision for decision in draft.decisions) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "is_key"),
+    [
+        ("ListingNumber", True),
+        ("Kreditnr.", True),
+        ("Vertragsnummer", True),
+        ("대출번호", True),
+        ("loan_id", True),
+        ("n", False),
+        ("number", False),
+    ],
+)
+def test_consecutive_numbers_are_the_key_where_they_are_a_banks_own(
+    tmp_path: Path, name: str, is_key: bool
+) -> None:
+    bad = [int(n % 5 == 0) for n in range(ROWS)]
+    path = stored(tmp_path, **{name: [7001 + n for n in range(ROWS)], "bad": bad})
+    assert draft_for(path, DraftRequest("bad", undated=True)).key == (name if is_key else None)
