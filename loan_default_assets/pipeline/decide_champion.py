@@ -61,7 +61,10 @@ def decide_champion(
         outcome = _carry_out_verdict(challenger, registry, evaluations, store, promotions, sign)
     champion = registry.champion()
     if champion is None:
-        raise NoModelError(f"no model may serve: {outcome} under PROMOTION_POLICY={promotion_policy}")
+        raise NoModelError(
+            f"no model may serve: {outcome} under PROMOTION_POLICY={promotion_policy}\nNext: "
+            "loan-default status shows the evaluation; where its window has few defaults, add loans with an outcome, then loan-default run"
+        )
     log.info(f"champion: {champion.version}, {outcome}")
     return ChampionDecision(champion, outcome, evaluations.latest(champion.version))
 
