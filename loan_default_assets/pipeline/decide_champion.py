@@ -63,7 +63,8 @@ def decide_champion(
     if champion is None:
         raise NoModelError(
             f"no model may serve: {outcome} under PROMOTION_POLICY={promotion_policy}\nNext: "
-            "loan-default status shows the evaluation; where its window has few defaults, add loans with an outcome, then loan-default run"
+            "loan-default status shows the evaluation; "
+            "where its window has few defaults, add loans with an outcome, then loan-default run"
         )
     log.info(f"champion: {champion.version}, {outcome}")
     return ChampionDecision(champion, outcome, evaluations.latest(champion.version))

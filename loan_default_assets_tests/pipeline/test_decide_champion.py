@@ -92,7 +92,9 @@ def test_a_challenger_of_a_former_champion_is_rejected(steps: BankSteps) -> None
 
 def test_without_any_champion_the_error_names_the_policy(steps: BankSteps) -> None:
     evaluated(steps, "new", "rejected")
-    message = r"no model may serve: kept: challenger new rejected under PROMOTION_POLICY=strict\nNext: loan-default"
+    message = (
+        r"no model may serve: kept: challenger new rejected under PROMOTION_POLICY=strict\nNext: loan-default"
+    )
     with pytest.raises(NoModelError, match=message):
         steps.decide(promotion_policy="strict")
 
