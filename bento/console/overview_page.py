@@ -12,6 +12,7 @@ from bento.console.page_texts import Language, Texts
 from bento.console.retraining_text import Tone, retraining_text
 from bento.operations.request_latency import RouteLatency
 from loan_default_assets.policy.state import Limits
+from loan_default_assets.policy.verdict_warnings import WarningKind
 from loan_default_assets.warehouse.alert_log import LoggedAlert
 from loan_default_assets.warehouse.registry import ModelRecord
 
@@ -95,6 +96,7 @@ def overview_page(
         "target": limits.f1_threshold,
         "chart": f1_chart(facts.evaluations or (), limits.f1_threshold),
         "retraining": retraining_text(facts.retraining, limits, texts) if facts.retraining else None,
+        "champion_warnings": champion_warnings(facts, texts),
         "alerts": shown_alerts(service, facts, limits, texts),
         "most_predictions": max([1, *(day.predictions for day in facts.volumes or ())]),
         "latencies": service.latencies,
@@ -115,11 +117,7 @@ def shown_alerts(
         now.append(ShownAlert(None, "bad", texts("alerts.prediction_log")))
     if outdated := service.replicas["outdated"]:
         now.append(ShownAlert(None, "warning", texts("alerts.outdated", count=outdated)))
-    now += [
-        ShownAlert(None, "bad", texts("alerts.leakage", version=version.version))
-        for version in facts.versions or ()
-        if version.status == "champion" and version.verdict == "approved_leakage_not_excluded"
-    ]
+    now += champion_warnings(facts, texts)
     past = [
         ShownAlert(change.decided_at, tone, texts(key, version=change.version))
         for change in facts.changes or ()
@@ -130,6 +128,21 @@ def shown_alerts(
         hold = texts("alerts.hold", attempts=limits.max_attempts)
         past.append(ShownAlert(facts.retraining.hold_since, "bad", hold))
     return now + sorted(past, key=lambda alert: alert.at or datetime.max.replace(tzinfo=UTC), reverse=True)
+
+
+def champion_warnings(facts: OverviewFacts, texts: Texts) -> list[ShownAlert]:
+    """The warnings on the newest verdict on the champion."""
+    return [
+        ShownAlert(
+            None,
+            _WARNINGS[warning.kind],
+            texts(f"alerts.{warning.kind}", version=version.version),
+            recorded=warning.text,
+        )
+        for version in facts.versions or ()
+        if version.status == "champion"
+        for warning in version.warnings
+    ]
 
 
 def _is_sent(hold_since: datetime, facts: OverviewFacts) -> bool:
@@ -155,6 +168,7 @@ def _sent_alert(alert: LoggedAlert, texts: Texts) -> ShownAlert:
     )
 
 
+_WARNINGS: dict[WarningKind, Tone] = {"leakage_not_excluded": "bad", "leakage_doubt": "warning"}
 _CHANGES: dict[str, tuple[str, Tone]] = {
     "promoted": ("alerts.promoted", "good"),
     "rejected": ("alerts.rejected", "warning"),

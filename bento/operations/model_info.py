@@ -11,6 +11,7 @@ from bento.operations.replica_link import ReplicaLink
 from bento.operations.replica_states import replicas
 from bento.operations.retraining_state import read_retraining
 from bento.operations.worker_registry import WorkerRegistry, WorkerReport
+from loan_default_assets.policy.verdict_warnings import VerdictWarning
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.settings import Settings
 from loan_default_assets.shadow_state import shadow_state
@@ -49,6 +50,7 @@ class ModelInfo:
         self._database, self._evaluations = database, EvaluationLog(database)
         self._prediction_log_state = prediction_log_state
         self._evaluated: dict[str, EvaluationRecord | None] = {}
+        self._warnings: dict[str, tuple[VerdictWarning, ...]] = {}
         self._retraining: dict[str, Any] | None = None
         self._shadow: dict[str, Any] | None = None
 
@@ -62,7 +64,11 @@ class ModelInfo:
             "portfolio": self._portfolio.name,
             "portfolio_hash": self._portfolio.hash,
             "model": _model(record, current) if record else None,
-            "evaluation": _evaluation(evaluation) if evaluation else None,
+            "evaluation": (
+                _evaluation(evaluation, self._warnings.get(evaluation.model_version, ()))
+                if evaluation
+                else None
+            ),
             "target": self._target(evaluation),
             "retraining": self._retraining,
             "shadow": self._shadow,
@@ -78,6 +84,7 @@ class ModelInfo:
         try:
             if record:
                 self._evaluated[record.version] = self._evaluations.latest(record.version)
+                self._warnings[record.version] = self._evaluations.warnings(record.version)
             retraining = read_retraining(self._database, self._portfolio, self._settings)
             self._retraining = dict(retraining.described)
             self._shadow = shadow_state(self._database, self._settings.shadow, self._portfolio.hash)
@@ -131,9 +138,10 @@ def _model(record: ModelRecord, current: LoadedChampion | None) -> dict[str, Any
     }
 
 
-def _evaluation(evaluation: EvaluationRecord) -> dict[str, Any]:
+def _evaluation(evaluation: EvaluationRecord, warnings: Sequence[VerdictWarning]) -> dict[str, Any]:
     return {
         "verdict": evaluation.verdict,
+        "warnings": [warning.as_dict() for warning in warnings],
         "rows": evaluation.rows,
         "positives": evaluation.positives,
         "window_from": _iso(evaluation.window_from),

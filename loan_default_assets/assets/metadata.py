@@ -159,7 +159,7 @@ def f1_blocks(state: DriftState | None) -> Metadata:
 
 
 def champion_metadata(decision: ChampionDecision, report: StoredReport | None = None) -> Metadata:
-    """The champion, why it is champion, and its newest metrics and report; then its files and its training."""
+    """The champion, why it is champion, what its reader must know, its newest metrics and report; then its files."""
     evaluation, files = decision.evaluation, _version(decision.champion)
     shown: Metadata = {
         "version": files.pop("version"),
@@ -167,6 +167,10 @@ def champion_metadata(decision: ChampionDecision, report: StoredReport | None = 
         "reason": decision.champion.reason or "",
         "outcome": decision.outcome,
     }
+    if decision.warnings:
+        shown["warnings"] = dg.MetadataValue.md(
+            "\n".join(f"- {warning.text}" for warning in decision.warnings)
+        )
     if evaluation is not None:
         shown["metrics"] = recorded_metrics_table(evaluation)
     return shown | _report(report) | defined_metrics(evaluation.metrics if evaluation else {}) | files

@@ -3,6 +3,7 @@
 from typing import Any
 
 from loan_default_assets.commands.session import Session
+from loan_default_assets.commands.warning_lines import warning_lines
 
 
 def oversight(session: Session) -> dict[str, Any]:
@@ -20,6 +21,7 @@ def oversight(session: Session) -> dict[str, Any]:
                     "since": each.recorded_at.isoformat(),
                     "approved_by": list(each.approved_by),
                     "missing": max(0, state.required - len(each.approved_by)),
+                    "warnings": [one.as_dict() for one in session.evaluations.warnings(each.version)],
                 }
                 for each in session.promotions.waiting()
             ],
@@ -51,11 +53,13 @@ def oversight_lines(found: dict[str, Any]) -> list[str]:
                 f"approval    {each['version']} has its {required} approvals, by {given}; the chain promotes it",
                 f"            at once instead: loan-default promote {each['version']} --reason TEXT",
             ]
+            lines += warning_lines(each["warnings"])
             continue
         lines += [
             f"approval    {each['version']} waits for {each['missing']} of {required} people; proposed by "
             f"{each['proposed_by']}, approved by {given}",
             f"            next: loan-default approve {each['version']} --reason TEXT (or decline)",
+            *warning_lines(each["warnings"]),
         ]
     if differing := found["policy"]["differing"]:
         changes = ", ".join(

@@ -3,6 +3,7 @@
 from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.session import Session
 from loan_default_assets.commands.shadow import shadow_evidence, was_shadow
+from loan_default_assets.commands.warning_lines import version_warnings
 from loan_default_assets.model.artifact_store import ArtifactCheck
 from loan_default_assets.policy.promotion import PROMOTING
 from loan_default_assets.signing.signed_models import model_signer
@@ -36,7 +37,7 @@ def promote(session: Session, version: str, reason: str) -> str:
         reason="; ".join([reason, f"its verdict was {evaluated.verdict}", *map(str.strip, evidence)]),
         prepare=lambda: model_signer(session.settings)(found),
     )
-    return "\n".join([_line(version, champion, outcome), *evidence])
+    return "\n".join([_line(version, champion, outcome), *version_warnings(session, version), *evidence])
 
 
 def approve(session: Session, version: str, reason: str) -> str:
@@ -62,7 +63,7 @@ def approve(session: Session, version: str, reason: str) -> str:
         reason=reason,
         prepare=lambda: model_signer(session.settings)(found),
     )
-    return _line(version, champion, outcome)
+    return "\n".join([_line(version, champion, outcome), *version_warnings(session, version)])
 
 
 def decline(session: Session, version: str, reason: str) -> str:

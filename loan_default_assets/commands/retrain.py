@@ -6,6 +6,7 @@ from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.materialize import materialize
 from loan_default_assets.commands.session import Session, definitions
 from loan_default_assets.commands.status import retraining_action
+from loan_default_assets.commands.warning_lines import version_warnings
 from loan_default_assets.orchestration import run_tracking, sensors
 
 
@@ -29,6 +30,8 @@ def retrain(session: Session, instance: dg.DagsterInstance) -> str:
     )
     champion = session.registry.champion()
     if champion is not None and (before is None or champion.version != before.version):
-        return f"attempt {start.attempt}: {champion.version} is the champion. {champion.reason}"
+        said = f"attempt {start.attempt}: {champion.version} is the champion. {champion.reason}"
+        return "\n".join([said, *version_warnings(session, champion.version)])
     newest = next(record for record in session.registry.history() if record.kind == "classifier")
-    return f"attempt {start.attempt}: the champion stays. {newest.version} {newest.reason}"
+    said = f"attempt {start.attempt}: the champion stays. {newest.version} {newest.reason}"
+    return "\n".join([said, *version_warnings(session, newest.version)])

@@ -1,5 +1,6 @@
 """`status`: the state of the platform, as text and as one JSON object."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -10,12 +11,14 @@ from loan_default_assets.commands.oversight_status import oversight, oversight_l
 from loan_default_assets.commands.service_status import replica_lines, replicas
 from loan_default_assets.commands.session import Session
 from loan_default_assets.commands.sizes import size_lines, sizes
+from loan_default_assets.commands.warning_lines import warning_lines
 from loan_default_assets.limits import retraining_limits
 from loan_default_assets.model.artifact_files import ArtifactRootError
 from loan_default_assets.model.artifact_store import ArtifactCheck
 from loan_default_assets.model.metrics import METRICS
 from loan_default_assets.orchestration import run_tracking
 from loan_default_assets.policy import retraining
+from loan_default_assets.policy.verdict_warnings import VerdictWarning
 from loan_default_assets.shadow_state import shadow_lines, shadow_state
 from loan_default_assets.signing.signed_models import unsigned_warning
 from loan_default_assets.warehouse import retraining_facts
@@ -35,11 +38,12 @@ def status(session: Session, instance: dg.DagsterInstance | None = None) -> dict
     champion = session.registry.champion()
     last = session.evaluations.latest()
     evaluated = session.evaluations.latest(champion.version) if champion else None
+    warnings = session.evaluations.warnings(champion.version) if champion else ()
     return {
         "portfolio": session.portfolio.name,
         "database": session.database_label,
         "tables": session.loans.counts(),
-        "champion": _champion(champion, evaluated, _files(session, champion)) if champion else None,
+        "champion": _champion(champion, evaluated, warnings, _files(session, champion)) if champion else None,
         "evaluation": _evaluation(last) if last else None,
         "drift": drift(session, champion),
         "retraining": retraining.status(retraining_action(session, instance)),
@@ -79,11 +83,15 @@ def _files(session: Session, champion: ModelRecord) -> ArtifactCheck:
 
 
 def _champion(
-    champion: ModelRecord, evaluated: EvaluationRecord | None, files: ArtifactCheck
+    champion: ModelRecord,
+    evaluated: EvaluationRecord | None,
+    warnings: Sequence[VerdictWarning],
+    files: ArtifactCheck,
 ) -> dict[str, Any]:
     return {
         "version": champion.version,
         "verdict": evaluated.verdict if evaluated else None,
+        "warnings": [warning.as_dict() for warning in warnings],
         "threshold": champion.threshold,
         "trained_from": _iso(champion.trained_from),
         "trained_to": _iso(champion.trained_to),
@@ -177,9 +185,7 @@ def champion_lines(champion: dict[str, Any] | None, evaluation: dict[str, Any] |
     lines = [
         f"champion    {champion['version']} ({champion['verdict']}), threshold {champion['threshold']:.3f}"
     ]
-    if champion["verdict"] == "approved_leakage_not_excluded":
-        lines.append("  WARN approved although leakage is not excluded: its figures may be too good")
-        lines.append(f"  Next: the reason is in loan-default report {champion['version']}")
+    lines += warning_lines(champion["warnings"])
     if problem := champion["files"]["problem"]:
         lines += [f"  {line}" for line in f"cannot be loaded: {problem}".splitlines()]
     if warning := champion["signature"]["warning"]:

@@ -144,6 +144,7 @@ def assess_leakage(
     immature_as_of: np.ndarray | None = None,
     other_weight: float = 1.0,
     limit: float = 0.1,
+    search: bool = True,
     seed: int = 0,
 ) -> LeakageAssessment:
     """Find the features that may know the outcome.
@@ -163,6 +164,7 @@ def assess_leakage(
         immature_as_of: (m,) datetime64 of the immature rows.
         other_weight: Loans that a row without default stands for, where the rows are a case-control sample.
         limit: Largest acceptable fall in ROC-AUC when features with a high ROC-AUC alone are removed.
+        search: Whether features are accused; otherwise each is examined alone, and all of them together.
         seed: Seed of sample and folds.
 
     Raises:
@@ -205,24 +207,24 @@ def assess_leakage(
         immature_as_of=immature_as_of,
         other_weight=other_weight,
     )
-    search = LeakageSearch(examined, limit)
-    search.run()
+    found_by = LeakageSearch(examined, limit)
+    found_by.run(accuse=search)
     evidence = []
     for index, (name, found) in enumerate(zip(names, alone, strict=True)):
-        reasons = tuple(search.reasons.get(index, ()))
+        reasons = tuple(found_by.reasons.get(index, ()))
         entry = _entry(name, found)
         evidence.append(
             replace(
                 entry,
-                peeled_at=search.peeled.get(index),
-                group=search.groups.get(index),
+                peeled_at=found_by.peeled.get(index),
+                group=found_by.groups.get(index),
                 reasons=reasons,
                 blocking=bool(reasons) and index not in attested,
                 attested=index in attested,
             )
         )
     return LeakageAssessment(
-        _ordered(evidence), len(rows), total, search.level, search.level_without, enough_defaults=True
+        _ordered(evidence), len(rows), total, found_by.level, found_by.level_without, enough_defaults=True
     )
 
 

@@ -72,9 +72,11 @@ class LeakageSearch:
         self.model = QuickBoosting(rows.table, rows.cardinalities, rows.outcome, rows.fold)
         self.named_badly = {i for i, name in enumerate(rows.names) if named_after_outcome(name)}
 
-    def run(self) -> None:
-        """Search; the result is in the attributes."""
-        self.level = self.model.roc_auc(self.rows.not_attested())[0]
+    def run(self, *, accuse: bool = True) -> None:
+        """Search; the result is in the attributes. Without `accuse` only the discrimination is measured."""
+        self.level = self.level_without = self.model.roc_auc(self.rows.not_attested())[0]
+        if not accuse:
+            return
         self._find_alone()
         self._find_by_peeling()
         self._find_pairs(np.ones(len(self.rows.outcome), bool), "")

@@ -10,6 +10,7 @@ from loan_default_assets.pipeline.check_results import (
     F1_TARGET,
     FINITE_OUTPUTS,
     LABEL_MATURITY,
+    LEAKAGE_EXCLUDED,
     MATCHES_SCHEMA,
     NO_FEATURE_DRIFT,
     NO_LEAKAGE,
@@ -40,6 +41,9 @@ _DESCRIPTIONS: Mapping[str, str] = {
     "is due, since the sensor retrain_on_f1_below_target decides on a retraining, and loan-default status says when.",
     REFERENCE: "If it warns, gradient boosting or logistic regression ranks the loans of the evaluation window "
     "better than the model; compare them in the model report, and see docs/retraining.md on REFERENCE_GATE.",
+    LEAKAGE_EXCLUDED: "If it warns, the discrimination is higher than features known at application usually allow, so "
+    "that the figures of the model may be too good; list columns that change after the loan is granted under "
+    "known_after_outcome in the portfolio, or those known at the application under known_at_application.",
     NO_FEATURE_DRIFT: "If it warns, features of the partition have another distribution than the champion's "
     "training; if the delivery was coded differently, correct it and load it again, and otherwise wait for outcomes, "
     "since no retraining starts because of drift.",

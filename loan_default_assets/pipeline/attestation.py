@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from loan_default_assets.pipeline.readiness import attested_features
+from loan_default_assets.pipeline.snapshot_leakage import attested_features
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
 from loan_default_assets.portfolio.spec import Portfolio
 

@@ -16,11 +16,12 @@ NO_LEAKAGE = "no_leakage"
 FINITE_OUTPUTS = "finite_outputs"
 F1_TARGET = "f1_reaches_target"
 REFERENCE = "not_worse_than_reference"
+LEAKAGE_EXCLUDED = "leakage_is_excluded"
 NO_FEATURE_DRIFT = "no_feature_drift"
 NO_SCORE_DRIFT = "no_score_drift"
 F1_AS_ESTIMATED = "f1_as_estimated"
 # None of them stops anything.
-EVALUATION_CHECKS = (FINITE_OUTPUTS, F1_TARGET, REFERENCE, NO_SCORE_DRIFT, F1_AS_ESTIMATED)
+EVALUATION_CHECKS = (FINITE_OUTPUTS, F1_TARGET, REFERENCE, LEAKAGE_EXCLUDED, NO_SCORE_DRIFT, F1_AS_ESTIMATED)
 
 _LISTED_VIOLATIONS = 20
 

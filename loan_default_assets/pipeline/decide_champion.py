@@ -8,6 +8,7 @@ from loan_default_assets.pipeline.approved_promotion import carry_out_approved
 from loan_default_assets.pipeline.pipeline_errors import MissingVerdictError, ModelFilesError, NoModelError
 from loan_default_assets.pipeline.version_selection import pending_challenger
 from loan_default_assets.policy.promotion import PROMOTING
+from loan_default_assets.policy.verdict_warnings import VerdictWarning
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.evaluations import EvaluationLog, EvaluationRecord
 from loan_default_assets.warehouse.promotions import Promotions
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ChampionDecision:
-    """The champion after the decision, why it is champion, and its newest evaluation."""
+    """The champion after the decision, why it is champion, its newest evaluation, and the warnings on it."""
 
     champion: ModelRecord
     outcome: str
     evaluation: EvaluationRecord | None
+    warnings: tuple[VerdictWarning, ...] = ()
 
 
 def decide_champion(
@@ -67,7 +69,9 @@ def decide_champion(
             "where its window has few defaults, add loans with an outcome, then loan-default run"
         )
     log.info(f"champion: {champion.version}, {outcome}")
-    return ChampionDecision(champion, outcome, evaluations.latest(champion.version))
+    return ChampionDecision(
+        champion, outcome, evaluations.latest(champion.version), evaluations.warnings(champion.version)
+    )
 
 
 def _carry_out_verdict(

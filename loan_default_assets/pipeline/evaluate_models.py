@@ -6,7 +6,8 @@ from logging import Logger
 from typing import TYPE_CHECKING, Any, Literal
 
 from loan_default_assets.pipeline.attestation import discrimination_is_attested
-from loan_default_assets.pipeline.check_results import F1_TARGET, FINITE_OUTPUTS, REFERENCE, CheckResult
+from loan_default_assets.pipeline.check_results import CheckResult
+from loan_default_assets.pipeline.evaluation_checks import evaluation_checks
 from loan_default_assets.pipeline.evaluation_window import EvaluationWindow, evaluation_window
 from loan_default_assets.pipeline.model_evaluation import (
     ModelEvaluation,
@@ -17,9 +18,11 @@ from loan_default_assets.pipeline.model_evaluation import (
     evaluate_references,
 )
 from loan_default_assets.pipeline.pipeline_errors import ModelFilesError, NoModelError
+from loan_default_assets.pipeline.snapshot_leakage import leakage_doubt
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot, read_snapshot
 from loan_default_assets.pipeline.version_selection import pending_challenger
 from loan_default_assets.policy.leakage_ceiling import leakage_not_excluded
+from loan_default_assets.policy.leakage_doubt import LeakageDoubt
 from loan_default_assets.policy.promotion import Verdict
 from loan_default_assets.policy.promotion_figures import PromotionLimits
 from loan_default_assets.policy.promotion_inputs import PromotionInputs
@@ -45,7 +48,7 @@ class WindowEvaluation:
         model: The challenger, or the champion where no challenger is pending.
         champion: The champion that the challenger was compared with.
         recorded: The evaluations passed to the log, which keeps one per model, snapshot and role.
-        checks: Finite outputs, F1 against its target, and ROC-AUC against the best reference.
+        checks: Finite outputs, F1 against its target, ROC-AUC against the best reference, and the doubt of leakage.
     """
 
     snapshot: TrainingSnapshot
@@ -95,9 +98,10 @@ def evaluate_models(
     snapshot = read_snapshot(loans, split_limits, cutoff)
     window = evaluation_window(snapshot, present)
     references = evaluate_references(portfolio, snapshot, window, seed)
+    doubt = leakage_doubt(portfolio, snapshot)
     model, *others = [
         _with_attestation(
-            _with_reference(evaluate_model(record, portfolio, window, store), references, window),
+            _with_context(evaluate_model(record, portfolio, window, store), references, window, doubt),
             portfolio,
             snapshot,
             limits,
@@ -129,7 +133,14 @@ def evaluate_models(
         recorded.append(entry)
     log.info(f"evaluation: {model.version} {verdict.decision}. {' '.join(verdict.reasons)}")
     return WindowEvaluation(
-        snapshot, window, model, compared, references, verdict, tuple(recorded), _checks(model, limits)
+        snapshot,
+        window,
+        model,
+        compared,
+        references,
+        verdict,
+        tuple(recorded),
+        evaluation_checks(model, limits),
     )
 
 
@@ -144,11 +155,14 @@ def _require_files(record: ModelRecord, store: "ArtifactStore") -> None:
     raise ModelFilesError(f"{found.problem}{more}")
 
 
-def _with_reference(
-    evaluation: ModelEvaluation, references: References, window: EvaluationWindow
+def _with_context(
+    evaluation: ModelEvaluation, references: References, window: EvaluationWindow, doubt: LeakageDoubt | None
 ) -> ModelEvaluation:
+    """The evaluation, with the difference to the best reference and the doubt that the features leave."""
     difference = difference_to_reference(evaluation, references, window)
-    return replace(evaluation, policy_input=replace(evaluation.policy_input, reference=difference))
+    return replace(
+        evaluation, policy_input=replace(evaluation.policy_input, reference=difference, doubt=doubt)
+    )
 
 
 def _with_attestation(
@@ -220,40 +234,3 @@ def _difference(evaluation: ModelEvaluation) -> dict[str, Any]:
     if reference is None or reference.dauc_low != reference.dauc_low:
         return {}
     return {"roc_auc_difference": [reference.dauc_low, reference.dauc_high]}
-
-
-def _checks(model: ModelEvaluation, limits: PromotionLimits) -> tuple[CheckResult, ...]:
-    f1, target = model.metrics.values["f1"], limits.f1_threshold
-    return (
-        CheckResult(FINITE_OUTPUTS, passed=model.policy_input.outputs_finite),
-        CheckResult(
-            F1_TARGET,
-            passed=bool(f1 >= target),
-            description=f"F1 of the default class {f1:.3f}, target {target}",
-            figures={"f1": f1, "target": target},
-            warning=True,
-        ),
-        _reference_check(model, limits),
-    )
-
-
-def _reference_check(model: ModelEvaluation, limits: PromotionLimits) -> CheckResult:
-    reference, margin = model.policy_input.reference, limits.auc_margin
-    if reference is None:
-        return CheckResult(
-            REFERENCE, passed=False, description="The model has no probabilities.", warning=True
-        )
-    return CheckResult(
-        REFERENCE,
-        passed=not reference.behind(margin),
-        description=reference.sentence(margin),
-        figures={
-            name: value
-            for name, value in (
-                ("difference_low", reference.dauc_low),
-                ("difference_high", reference.dauc_high),
-            )
-            if value == value
-        },
-        warning=True,
-    )

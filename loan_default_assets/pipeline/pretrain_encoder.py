@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from loan_default_assets.pipeline.check_results import CheckResult
 from loan_default_assets.pipeline.epoch_log import log_epochs
 from loan_default_assets.pipeline.model_storage import register, save
-from loan_default_assets.pipeline.pipeline_errors import ChecksFailedError, ModelFilesError
-from loan_default_assets.pipeline.readiness import check_readiness
+from loan_default_assets.pipeline.pipeline_errors import ModelFilesError
+from loan_default_assets.pipeline.readiness import require_readiness
 from loan_default_assets.pipeline.training_snapshot import read_snapshot
 from loan_default_assets.pipeline.version_selection import find_same_training
 from loan_default_assets.portfolio.spec import Portfolio
@@ -79,11 +79,7 @@ def pretrain_encoder(
     snapshot = read_snapshot(loans, limits, cutoff)
     if snapshot.sampling is not None:
         log.info(f"pretrained_encoder: {snapshot.sampling.sentence()}")
-    checks = check_readiness(portfolio, snapshot, leakage_limit)
-    if failed := [check.description for check in checks if not check.passed]:
-        raise ChecksFailedError("; ".join(failed), checks)
-    for doubt in (check.description for check in checks if check.doubtful):
-        log.warning(f"leakage check: {doubt}")
+    checks = require_readiness(portfolio, snapshot, leakage_limit, log.warning)
     split = snapshot.split
     config = config.for_rows(len(split.train))
     known = find_same_training(registry, "encoder", snapshot, config.as_dict())

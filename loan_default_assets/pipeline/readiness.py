@@ -1,11 +1,32 @@
 """The checks that a training snapshot must pass before a model is trained on it."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from loan_default_assets.pipeline.check_results import BOTH_CLASSES, LABEL_MATURITY, NO_LEAKAGE, CheckResult
+from loan_default_assets.pipeline.pipeline_errors import ChecksFailedError
+from loan_default_assets.pipeline.snapshot_leakage import assess_snapshot
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
 from loan_default_assets.pipeline.untrainable_rows import missing_rows
 from loan_default_assets.portfolio.spec import Portfolio
+
+
+def require_readiness(
+    portfolio: Portfolio, snapshot: TrainingSnapshot, leakage_limit: float, warn: Callable[[str], None]
+) -> tuple[CheckResult, ...]:
+    """The checks, all of them passed; `warn` is given what they leave doubtful.
+
+    Raises:
+        ChecksFailedError: The snapshot is not ready to train on.
+    """
+    checks = check_readiness(portfolio, snapshot, leakage_limit)
+    if failed := [check.description for check in checks if not check.passed]:
+        raise ChecksFailedError("; ".join(failed), checks)
+    for check in checks:
+        if check.doubtful:
+            warn(f"leakage check: {check.description}")
+    return checks
 
 
 def check_readiness(
@@ -71,31 +92,9 @@ def label_maturity(portfolio: Portfolio, snapshot: TrainingSnapshot) -> CheckRes
 def no_leakage(portfolio: Portfolio, snapshot: TrainingSnapshot, limit: float) -> CheckResult:
     """No feature that is not attested as known at application is found to know the outcome.
 
-    Training and validation rows are examined together: a column that knew the outcome in some years only may lie in
-    either. Of several rows of a loan with the same outcome one is examined: a model would recognise the loan by the
-    others, and every column would seem to know the outcome. `limit` is the fall in ROC-AUC that is acceptable when
-    features with a high ROC-AUC alone are removed.
+    `limit` is the fall in ROC-AUC that is acceptable when features with a high ROC-AUC alone are removed.
     """
-    from loan_default_assets.model.leakage import assess_leakage
-    from loan_default_assets.model.splits import one_row_per_loan
-
-    split, as_of = snapshot.split, snapshot.rows.as_of
-    fitted = np.sort(np.concatenate([split.train, split.validation]))
-    fitted = fitted[one_row_per_loan(snapshot.rows.loan_id[fitted], snapshot.rows.label[fitted])]
-    dated = not np.isnat(as_of).any()
-    features = portfolio.features
-    found = assess_leakage(
-        snapshot.select(fitted),
-        features.cardinalities,
-        (*features.numerical, *features.categorical),
-        known_at_application=attested_features(portfolio),
-        dates=[name for name, column in portfolio.columns.items() if column.kind == "date"],
-        as_of=as_of[fitted] if dated else None,
-        immature=snapshot.select(split.immature) if dated else None,
-        immature_as_of=as_of[split.immature] if dated else None,
-        other_weight=snapshot.sampling.other_weight() if snapshot.sampling else 1.0,
-        limit=limit,
-    )
+    found = assess_snapshot(portfolio, snapshot, limit)
     sources = {name: sorted(expression.names) for name, expression in portfolio.derived.items()}
     return CheckResult(
         NO_LEAKAGE,
@@ -110,17 +109,3 @@ def no_leakage(portfolio: Portfolio, snapshot: TrainingSnapshot, limit: float) -
         evidence=found.evidence,
         doubtful=bool(found.suspicion),
     )
-
-
-def attested_features(portfolio: Portfolio) -> frozenset[str]:
-    """Features that are attested as known at application.
-
-    They are the columns under `known_at_application`, and what is derived from such columns alone. A generator draws
-    the outcome from the features, so all features of a synthetic source are attested.
-    """
-    features = (*portfolio.features.numerical, *portfolio.features.categorical)
-    if portfolio.source.kind == "synthetic":
-        return frozenset(features)
-    columns = set(portfolio.known_at_application)
-    derived = {name for name, expression in portfolio.derived.items() if columns.issuperset(expression.names)}
-    return frozenset(features) & (columns | derived)

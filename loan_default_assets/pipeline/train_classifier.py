@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from loan_default_assets.pipeline.check_results import CheckResult
 from loan_default_assets.pipeline.epoch_log import log_epochs
 from loan_default_assets.pipeline.model_storage import load_classifier, load_encoder, register, save
-from loan_default_assets.pipeline.pipeline_errors import ChecksFailedError, ModelFilesError
+from loan_default_assets.pipeline.pipeline_errors import ModelFilesError
 from loan_default_assets.pipeline.pretraining_gain import pretraining_gain
-from loan_default_assets.pipeline.readiness import check_readiness
+from loan_default_assets.pipeline.readiness import require_readiness
 from loan_default_assets.pipeline.reference_storage import reference_rows
 from loan_default_assets.pipeline.training_settings import Parallelism, TrainingAttempt
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot, read_snapshot
@@ -78,10 +78,7 @@ def train_classifier(
     snapshot = read_snapshot(loans, limits, attempt.cutoff)
     if snapshot.sampling is not None:
         log.info(f"classifier: {snapshot.sampling.sentence()}")
-    checks = check_readiness(portfolio, snapshot, leakage_limit)
-    failed = [check.description for check in checks if not check.passed]
-    if failed:
-        raise ChecksFailedError("; ".join(failed), checks)
+    checks = require_readiness(portfolio, snapshot, leakage_limit, log.warning)
     champion = registry.champion()
     config = config.for_rows(len(snapshot.split.train))
     encoder = select_encoder(registry, portfolio, snapshot, config, store, log)

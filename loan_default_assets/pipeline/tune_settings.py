@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from loan_default_assets.engines.task_engine import LOCAL, TaskEngine
-from loan_default_assets.pipeline.pipeline_errors import ChecksFailedError
-from loan_default_assets.pipeline.readiness import check_readiness
+from loan_default_assets.pipeline.readiness import require_readiness
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot, read_snapshot
 from loan_default_assets.pipeline.trial_queue import Claim, FinishedTrial, TrialQueue
 from loan_default_assets.pipeline.trial_storage import open_queue
@@ -94,9 +93,7 @@ def tune_settings(
     snapshot = read_snapshot(loans, limits)
     if snapshot.sampling is not None:
         say(f"tune: {snapshot.sampling.sentence()}")
-    checks = check_readiness(portfolio, snapshot, leakage_limit)
-    if failed := [check.description for check in checks if not check.passed]:
-        raise ChecksFailedError("; ".join(failed), checks)
+    require_readiness(portfolio, snapshot, leakage_limit, say)
     rows = len(snapshot.split.train)
     resolved = trial_config(config.for_rows(rows))
     # A node may have a GPU that the task was not given.

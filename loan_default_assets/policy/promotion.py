@@ -46,7 +46,8 @@ def decide_promotion(
     also where there is no champion; and no model is deployed that is not shown to beat chance. A champion that cannot
     score the rows (its outputs, schema, artifact or smoke check fail) counts as absent. The champion itself as
     candidate is neither rejected nor promoted; leakage that is not excluded comes before its F1, which then shows
-    nothing, be it above the target or below.
+    nothing, be it above the target or below. A doubt that accuses no feature rejects nothing: its sentence is among
+    the reasons.
 
     Args:
         candidate: The model to decide on.
@@ -58,6 +59,8 @@ def decide_promotion(
         ValueError: The two models were evaluated on different windows, or the comparison is missing or superfluous.
     """
     verdict = _verdict(candidate, champion, comparison, limits)
+    if candidate.doubt is not None and leakage_not_excluded(candidate, limits) is None:
+        verdict = replace(verdict, reasons=(*verdict.reasons, candidate.doubt.sentence()))
     reference = candidate.reference
     if reference is None:
         return verdict

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from loan_default_assets.policy.leakage_doubt import LeakageDoubt
 from loan_default_assets.policy.reference_gate import ReferenceDifference, ReferenceGate
 
 PromotionPolicy = Literal["better_than_champion", "strict"]
@@ -25,6 +26,7 @@ class EvaluatedModel:
         smoke_passed: Whether a fresh process loaded the artifact and scored a row.
         attested: Whether the features that carry near-perfect discrimination are attested as known at application.
         reference: The difference to the best plain reference on the window; None where none was evaluated.
+        doubt: Why leakage is not excluded by the features that the model was trained on; None where it is.
     """
 
     version: str
@@ -39,6 +41,7 @@ class EvaluatedModel:
     smoke_passed: bool
     attested: bool = False
     reference: ReferenceDifference | None = None
+    doubt: LeakageDoubt | None = None
 
 
 @dataclass(frozen=True)

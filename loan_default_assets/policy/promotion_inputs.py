@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 from typing import Any
 
+from loan_default_assets.policy.leakage_doubt import LeakageDoubt
 from loan_default_assets.policy.promotion import Verdict, decide_promotion
 from loan_default_assets.policy.promotion_figures import Comparison, EvaluatedModel, PromotionLimits
 from loan_default_assets.policy.reference_gate import ReferenceDifference
@@ -71,7 +72,7 @@ class PromotionInputs:
 
 def _model(stored: Mapping[str, Any]) -> EvaluatedModel:
     values = _known(stored, EvaluatedModel)
-    reference = values.pop("reference", None)
+    reference, doubt = values.pop("reference", None), values.pop("doubt", None)
     numbers = {name: number_or_nan(values[name]) for name in ("f1", "roc_auc_low", "ece")}
     return EvaluatedModel(
         **values | numbers,
@@ -79,6 +80,13 @@ def _model(stored: Mapping[str, Any]) -> EvaluatedModel:
         if reference is None
         else ReferenceDifference(
             reference["name"], number_or_nan(reference["dauc_low"]), number_or_nan(reference["dauc_high"])
+        ),
+        doubt=None
+        if doubt is None
+        else LeakageDoubt(
+            number_or_nan(doubt["roc_auc"]),
+            number_or_nan(doubt["limit"]),
+            tuple((str(name), number_or_nan(alone)) for name, alone in doubt["telling"]),
         ),
     )
 

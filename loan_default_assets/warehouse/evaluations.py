@@ -8,6 +8,7 @@ from typing import Any, Literal
 from psycopg2 import extensions
 
 from loan_default_assets.policy.stored_numbers import number_or_nan
+from loan_default_assets.policy.verdict_warnings import VerdictWarning, recorded_warnings
 from loan_default_assets.warehouse.database import Database, to_json
 
 
@@ -90,6 +91,17 @@ class EvaluationLog:
             )
             rows = cursor.fetchall()
         return _evaluation_record(dict(zip(_COLUMNS, rows[0], strict=True))) if rows else None
+
+    def warnings(self, version: str) -> tuple[VerdictWarning, ...]:
+        """What a reader of the newest verdict on a version must know besides; none where it was never evaluated."""
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                "SELECT inputs FROM model_performance LEFT JOIN evaluation_inputs ON evaluation = id "
+                "WHERE model_version = %s ORDER BY evaluated_at DESC, id DESC LIMIT 1",
+                (version,),
+            )
+            found = cursor.fetchall()
+        return recorded_warnings(found[0][0]) if found else ()
 
     def history(self, version: str | None = None) -> list["EvaluationInputs"]:
         """All evaluations, or those of one version, with what their verdicts were decided on, the first one first."""

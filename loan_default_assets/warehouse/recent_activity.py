@@ -5,6 +5,8 @@ from datetime import date, datetime
 
 from psycopg2 import extensions
 
+from loan_default_assets.policy.verdict_warnings import VerdictWarning, recorded_warnings
+
 
 @dataclass(frozen=True)
 class ChampionEvaluation:
@@ -32,7 +34,7 @@ class DayVolume:
 
 @dataclass(frozen=True)
 class RegisteredVersion:
-    """A classifier, with the F1 and the verdict of its newest evaluation."""
+    """A classifier, with the F1, the verdict and the warnings of its newest evaluation."""
 
     version: str
     status: str
@@ -40,6 +42,7 @@ class RegisteredVersion:
     promoted_at: datetime | None
     verdict: str | None
     f1: float | None
+    warnings: tuple[VerdictWarning, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,13 +95,17 @@ def volumes_by_day(cursor: extensions.cursor, days: int, today: date | None = No
 def newest_versions(cursor: extensions.cursor, most: int) -> list[RegisteredVersion]:
     """The newest classifiers, the newest first; the champion is always among them."""
     cursor.execute(
-        "SELECT version, status, created_at, promoted_at, p.verdict, f1 FROM model_metadata m "
-        "LEFT JOIN LATERAL (SELECT verdict, f1 FROM model_performance WHERE model_version = m.version "
+        "SELECT version, status, created_at, promoted_at, p.verdict, f1, inputs FROM model_metadata m "
+        "LEFT JOIN LATERAL (SELECT verdict, f1, inputs FROM model_performance "
+        "LEFT JOIN evaluation_inputs ON evaluation = id WHERE model_version = m.version "
         "ORDER BY evaluated_at DESC, id DESC LIMIT 1) p ON true "
         "WHERE kind = 'classifier' ORDER BY status = 'champion' DESC, created_at DESC, version LIMIT %s",
         (most,),
     )
-    return [RegisteredVersion(*row) for row in cursor.fetchall()]
+    return [
+        RegisteredVersion(version, status, created_at, promoted_at, verdict, f1, recorded_warnings(inputs))
+        for version, status, created_at, promoted_at, verdict, f1, inputs in cursor.fetchall()
+    ]
 
 
 def newest_changes(cursor: extensions.cursor, most: int) -> list[DatedDecision]:

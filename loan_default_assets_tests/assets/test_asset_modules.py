@@ -68,7 +68,7 @@ def test_every_check_says_what_a_failure_means_and_what_to_do(tmp_path: Path) ->
         if isinstance(asset, dg.AssetsDefinition)
         for spec in asset.check_specs
     ]
-    assert len({(spec.asset_key, spec.name) for spec in checks}) == len(checks) == 14
+    assert len({(spec.asset_key, spec.name) for spec in checks}) == len(checks) == 15
     for spec in checks:
         text = spec.description or ""
         assert re.fullmatch(r"If it (fails|warns), [^.]+(\.md[^.]+)?; [^.]+(\.md[^.]+)?\.", text), spec

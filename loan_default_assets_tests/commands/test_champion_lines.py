@@ -1,24 +1,29 @@
 """What `status` says of the champion's verdict."""
 
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
 from loan_default_assets.commands.status import champion_lines
-from loan_default_assets.policy.promotion import Decision
 
 
-@pytest.mark.parametrize("verdict", get_args(Decision))
-def test_only_leakage_that_is_not_excluded_warns(verdict: str) -> None:
+@pytest.mark.parametrize(
+    ("warnings", "lines"),
+    [
+        ([], []),
+        (["Too good. Next: attest."], ["  WARN Too good.", "  Next: attest."]),
+        (["Too good."], ["  WARN Too good."]),
+        (["One. Next: a.", "Two."], ["  WARN One.", "  Next: a.", "  WARN Two."]),
+    ],
+)
+def test_the_warnings_of_the_verdict_follow_the_version(warnings: list[str], lines: list[str]) -> None:
     champion: dict[str, Any] = {
         "version": "c1",
-        "verdict": verdict,
+        "verdict": "provisional",
+        "warnings": [{"kind": "leakage_doubt", "text": text} for text in warnings],
         "threshold": 0.5,
         "trained_from": None,
         "files": {"state": "intact", "folder": "c1", "problem": None},
         "signature": {"key": None, "warning": None},
     }
-    first, *others = champion_lines(champion, None)
-    assert first == f"champion    c1 ({verdict}), threshold 0.500"
-    leaking = verdict == "approved_leakage_not_excluded"
-    assert ("WARN approved although leakage is not excluded" in "\n".join(others)) == leaking
+    assert champion_lines(champion, None) == ["champion    c1 (provisional), threshold 0.500", *lines]

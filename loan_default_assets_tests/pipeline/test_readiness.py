@@ -8,7 +8,8 @@ import pytest
 from loan_default_assets.model.split_bounds import SplitLimits
 from loan_default_assets.model.splits import split
 from loan_default_assets.pipeline.pipeline_errors import ChecksFailedError
-from loan_default_assets.pipeline.readiness import attested_features, both_classes, label_maturity, no_leakage
+from loan_default_assets.pipeline.readiness import both_classes, label_maturity, no_leakage
+from loan_default_assets.pipeline.snapshot_leakage import attested_features
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
 from loan_default_assets.portfolio.spec import load
 from loan_default_assets.warehouse.copy.loan_rows import LoanRows

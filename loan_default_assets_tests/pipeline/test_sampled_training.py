@@ -140,6 +140,7 @@ def test_status_names_the_sample() -> None:
         "trained_from": None,
         "files": {"state": "intact", "folder": "c1", "problem": None},
         "signature": {"key": None, "warning": None},
+        "warnings": [],
         "sampling": {"rows": 2_000_000, "rows_before": 19_000_000},
     }
     evaluation = {

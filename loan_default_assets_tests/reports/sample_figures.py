@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from loan_default_assets.policy.leakage_doubt import LeakageDoubt
 from loan_default_assets.policy.promotion_figures import Comparison, EvaluatedModel, PromotionLimits
 from loan_default_assets.policy.promotion_inputs import PromotionInputs
 from loan_default_assets.policy.reference_gate import ReferenceDifference
@@ -67,6 +68,13 @@ INPUTS = PromotionInputs(
     Comparison(0.01, 0.09, 0.001, 0.05),
     PromotionLimits(),
     date(2026, 5, 1),
+)
+# The same of a model whose features together know too much of the outcome.
+DOUBTED = replace(
+    INPUTS,
+    candidate=replace(
+        INPUTS.candidate, doubt=LeakageDoubt(0.912, 0.88, (("letters", 0.74), ("visits", 0.71)))
+    ),
 )
 # Texts of a portfolio that would break a page which does not escape them.
 SCRIPT = '<script>alert("x")</script>'

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from loan_default_assets.policy.leakage_ceiling import leakage_not_excluded
 from loan_default_assets.policy.promotion_figures import EvaluatedModel, PromotionLimits
 from loan_default_assets.policy.promotion_inputs import PromotionInputs
+from loan_default_assets.policy.verdict_warnings import leakage_warning
 from loan_default_assets.reports.figures.model_facts import Excuse, PromotionGate, PromotionGates
 from loan_default_assets.reports.figures.proportions import FigureSource
 
@@ -15,7 +16,9 @@ INTEGRITY = ("outputs_finite", "schema_matches", "artifact_matches", "smoke_pass
 
 def promotion_gates(inputs: PromotionInputs, source: FigureSource) -> PromotionGates:
     """Every rule that applied, with measured value and limit."""
-    return PromotionGates(tuple(_gates(inputs)), inputs.limits, source)
+    warning = leakage_warning(inputs.candidate, inputs.limits)
+    kind = None if warning is None else warning.kind
+    return PromotionGates(tuple(_gates(inputs)), inputs.limits, source, kind, inputs.candidate.doubt)
 
 
 def _gates(inputs: PromotionInputs) -> Iterator[PromotionGate]:
@@ -32,6 +35,8 @@ def _gates(inputs: PromotionInputs) -> Iterator[PromotionGate]:
         True,
         _excused(model, limits),
     )
+    if model.doubt is not None:
+        yield PromotionGate("leakage_doubt", model.doubt.roc_auc, model.doubt.limit, False, False)
     for name, count, fewest in (
         ("rows", model.rows, limits.sample_threshold),
         ("defaults", model.positives, limits.positive_threshold),

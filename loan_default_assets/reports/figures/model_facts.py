@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from loan_default_assets.model.omitted import Omitted as Omitted
+from loan_default_assets.policy.leakage_doubt import LeakageDoubt
 from loan_default_assets.policy.promotion_figures import PromotionLimits
+from loan_default_assets.policy.verdict_warnings import WarningKind
 from loan_default_assets.reports.figures.proportions import FigureSource, Interval
 
 
@@ -208,8 +210,15 @@ class PromotionGate:
 
 @dataclass(frozen=True)
 class PromotionGates:
-    """The rules in the order of the policy, and its limits."""
+    """The rules in the order of the policy, and its limits.
+
+    Attributes:
+        warning: What a reader of the verdict must know besides; None without a warning.
+        doubt: The features behind a doubt of leakage; None without one.
+    """
 
     gates: tuple[PromotionGate, ...]
     limits: PromotionLimits
     source: FigureSource
+    warning: WarningKind | None = None
+    doubt: LeakageDoubt | None = None

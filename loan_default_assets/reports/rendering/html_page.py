@@ -48,6 +48,7 @@ from loan_default_assets.reports.rendering.verdict_sections import (
     verdict_message,
     verdict_section,
     verdict_tone,
+    verdict_warning,
 )
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def render(figures: ReportFigures) -> str:
         evaluation=figures.evaluation,
         verdict=verdict_message(figures),
         verdict_tone=verdict_tone(figures),
+        verdict_warning=verdict_warning(figures),
         headlines=headlines(figures),
         sections=sections(figures),
         style=(FOLDER / "report.css").read_text("utf-8"),

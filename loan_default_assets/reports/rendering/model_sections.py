@@ -206,6 +206,8 @@ def _sign_row(found: Dependence) -> tuple[Cell, ...]:
 def limits_section(figures: ReportFigures) -> Section:
     """What the figures do not say."""
     blocks = [Paragraph(message(f"limits.{name}")) for name in _LIMITS]
+    if not isinstance(figures.gates, Omitted) and figures.gates.warning is not None:
+        blocks.insert(0, Paragraph(message("limits.leakage"), "warning"))
     return Section("limits", message("section.limits"), blocks)
 
 

@@ -48,8 +48,25 @@ def verdict_message(figures: ReportFigures) -> Message:
 
 
 def verdict_tone(figures: ReportFigures) -> Tone:
-    """The tone of that sentence."""
-    return VERDICT_TONES.get(_shown_verdict(figures), "plain")
+    """The tone of that sentence; that of an approval is a warning where there is one."""
+    tone = VERDICT_TONES.get(_shown_verdict(figures), "plain")
+    return "warning" if tone == "good" and verdict_warning(figures) is not None else tone
+
+
+def verdict_warning(figures: ReportFigures) -> Message | None:
+    """What a reader of the verdict must know besides; None without a warning, or where the verdict says it."""
+    gates = figures.gates
+    if isinstance(gates, Omitted) or gates.warning is None:
+        return None
+    if gates.warning == "leakage_doubt" and gates.doubt is not None:
+        return message(
+            "warning.leakage_doubt",
+            roc_auc=formatted(gates.doubt.roc_auc),
+            limit=formatted(gates.doubt.limit),
+            features=gates.doubt.telling_text(),
+        )
+    told = _shown_verdict(figures) == "approved_leakage_not_excluded"
+    return None if told else message("warning.leakage_not_excluded")
 
 
 def _shown_verdict(figures: ReportFigures) -> str:
@@ -129,6 +146,8 @@ def light(index: StabilityIndex) -> tuple[Message, Tone]:
 def verdict_section(figures: ReportFigures) -> Section:
     """The verdict, the rules it follows from, and the recorded reason."""
     evaluation, blocks = figures.evaluation, list[Block]()
+    if (warning := verdict_warning(figures)) is not None:
+        blocks.append(Paragraph(warning, "warning"))
     if evaluation.compared_with:
         blocks.append(Paragraph(message("verdict.compared", champion=evaluation.compared_with)))
     if isinstance(figures.gates, Omitted):
@@ -151,6 +170,7 @@ def verdict_section(figures: ReportFigures) -> Section:
 
 
 _COUNTED = ("rows", "defaults")
+_SIGNS = {"roc_auc_low": ">", "f1_better": ">", "ece": "≤", "leakage_excluded": "≤", "leakage_doubt": "<"}
 
 
 def _gate_row(gate: PromotionGate) -> tuple[Cell, ...]:
@@ -165,8 +185,7 @@ def _gate_row(gate: PromotionGate) -> tuple[Cell, ...]:
         measured = message("word.yes" if gate.value else "word.no")
         return name, Words(measured), Words(message("word.yes")), result
     kind: Format = "count" if gate.name in _COUNTED else "number"
-    above = {"roc_auc_low": ">", "f1_better": ">", "ece": "≤", "leakage_excluded": "≤"}.get(gate.name, "≥")
-    required = Words(verbatim(f"{above}\u00a0{_limit(gate.limit, kind)}"))
+    required = Words(verbatim(f"{_SIGNS.get(gate.name, '≥')}\u00a0{_limit(gate.limit, kind)}"))
     return name, Number(float(gate.value), kind), required, result
 
 

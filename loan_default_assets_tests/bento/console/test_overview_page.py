@@ -16,6 +16,7 @@ from bento.console.page_rendering import SECURITY_HEADERS, Visitor
 from bento.console.page_texts import LANGUAGES, Language, Texts
 from loan_default_assets.policy.retraining import Reason
 from loan_default_assets.policy.state import Limits
+from loan_default_assets.policy.verdict_warnings import VerdictWarning, WarningKind
 from loan_default_assets.warehouse.alert_log import ALERT_KINDS, AlertKind, Channel, Failure
 from loan_default_assets.warehouse.recent_activity import RegisteredVersion
 from loan_default_assets_tests.bento.console.html_document import HtmlDocument
@@ -184,20 +185,25 @@ def test_a_window_without_dates_says_so(language: Language) -> None:
     assert f">{words}<" not in page_of(language=language)
 
 
+@pytest.mark.parametrize("kind", get_args(WarningKind))
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_leakage_of_the_champion_is_an_alert_that_lasts(language: Language) -> None:
-    leaking = RegisteredVersion(VERSION, "champion", NOW, NOW, "approved_leakage_not_excluded", 0.99)
-    below = replace(leaking, verdict="approved_below_target")
-    former = replace(leaking, version=FORMER, status="retired")
+def test_a_warning_on_the_champion_is_shown_beside_it_and_is_an_alert_that_lasts(
+    language: Language, kind: WarningKind
+) -> None:
+    warned = RegisteredVersion(
+        VERSION, "champion", NOW, NOW, "provisional", 0.99, (VerdictWarning(kind, SCRIPT),)
+    )
+    plain = replace(warned, warnings=())
+    former = replace(warned, version=FORMER, status="retired")
     texts = Texts(language)
-    said = texts("alerts.leakage", version=VERSION)
-    page = page_of(facts(versions=(leaking,), alerts=(), changes=()), language=language)
-    assert said in page
-    assert texts("versions.verdict_approved_leakage_not_excluded") in page
-    assert texts("versions.verdict_approved_below_target") not in page
-    page = page_of(facts(versions=(below, former), alerts=(), changes=()), language=language)
-    assert said not in page
-    assert texts("alerts.leakage", version=FORMER) not in page
+    page = page_of(facts(versions=(warned,), alerts=(), changes=()), language=language)
+    assert page.count(texts(f"alerts.{kind}", version=VERSION)) == 2
+    assert f"</span> {texts(f'versions.{kind}')}</div>" in page
+    assert SCRIPT not in page
+    page = page_of(facts(versions=(plain, former), alerts=(), changes=()), language=language)
+    assert texts(f"alerts.{kind}", version=VERSION) not in page
+    assert texts(f"alerts.{kind}", version=FORMER) not in page
+    assert f"</span> {texts(f'versions.{kind}')}</div>" in page
 
 
 def test_alerts_begin_with_what_lasts_and_go_back_in_time() -> None:

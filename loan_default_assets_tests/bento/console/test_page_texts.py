@@ -24,6 +24,7 @@ from bento.schemas.problems import Problem
 from loan_default_assets.policy.promotion import Decision
 from loan_default_assets.policy.retraining import Reason
 from loan_default_assets.policy.state import Status
+from loan_default_assets.policy.verdict_warnings import WarningKind
 from loan_default_assets.warehouse.alert_log import ALERT_KINDS, FAILURES, Channel
 
 FOLDER = CATALOGUE.parent
@@ -39,6 +40,7 @@ COMPOSED = {
     *(f"retraining.then_{reason}" for reason in (*get_args(Reason), "due")),
     *(f"versions.status_{status}" for status in get_args(Status)),
     *(f"versions.verdict_{decision}" for decision in get_args(Decision)),
+    *(f"{place}.{kind}" for place in ("alerts", "versions") for kind in get_args(WarningKind)),
     *(f"status.{status}" for status in ("ok", "degraded", "unavailable")),
     *(f"drift.{light}" for light in ("green", "amber", "red")),
     *(f"alerts.sent_{kind}" for kind in ALERT_KINDS),
