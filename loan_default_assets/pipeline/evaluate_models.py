@@ -229,8 +229,11 @@ def _record(
 
 
 def _difference(evaluation: ModelEvaluation) -> dict[str, Any]:
-    """Bounds of the ROC-AUC minus that of the best reference, as they are recorded; none where it is not defined."""
+    """What is recorded of the best reference beside its metrics; nothing where the rows define no ROC-AUC."""
     reference = evaluation.policy_input.reference
     if reference is None or reference.dauc_low != reference.dauc_low:
         return {}
-    return {"roc_auc_difference": [reference.dauc_low, reference.dauc_high]}
+    return {
+        "roc_auc_difference": [reference.dauc_low, reference.dauc_high],
+        "roc_auc_low": reference.roc_auc_low,
+    }

@@ -173,7 +173,9 @@ def difference_to_reference(
     paired = paired_bootstrap(
         window.label, model.probability, model.threshold, best.probability, best.threshold
     )
-    return ReferenceDifference(best.name, paired.dauc_low, paired.dauc_high)
+    return ReferenceDifference(
+        best.name, paired.dauc_low, paired.dauc_high, best.metrics.intervals["roc_auc"][0]
+    )
 
 
 def _undefined_metrics() -> "Metrics":

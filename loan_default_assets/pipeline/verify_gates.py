@@ -73,6 +73,10 @@ def _figures(inputs: PromotionInputs, evaluation: EvaluationRecord) -> dict[str,
             None if reference is None else reference.dauc_high,
             recorded[1],
         ),
+        "lower bound of roc_auc of the reference": (
+            None if reference is None else reference.roc_auc_low,
+            (evaluation.baseline or {}).get("roc_auc_low"),
+        ),
     }
     if (
         evaluation.role == "candidate"

@@ -42,12 +42,12 @@ def decide_promotion(
 ) -> Verdict:
     """The promotion verdict on a candidate.
 
-    Near-perfect discrimination is leakage until the features that carry it are attested: such a candidate is rejected,
-    also where there is no champion; and no model is deployed that is not shown to beat chance. A champion that cannot
-    score the rows (its outputs, schema, artifact or smoke check fail) counts as absent. The champion itself as
-    candidate is neither rejected nor promoted; leakage that is not excluded comes before its F1, which then shows
-    nothing, be it above the target or below. A doubt that accuses no feature rejects nothing: its sentence is among
-    the reasons.
+    Near-perfect discrimination, of the candidate or of the best reference on the same rows, is leakage until the
+    features that carry it are attested: such a candidate is rejected, also where there is no champion; and no model
+    is deployed that is not shown to beat chance. A champion that cannot score the rows (its outputs, schema,
+    artifact or smoke check fail) counts as absent. The champion itself as candidate is neither rejected nor
+    promoted; leakage that is not excluded comes before its F1, which then shows nothing, be it above the target or
+    below. A doubt that accuses no feature rejects nothing: its sentence is among the reasons.
 
     Args:
         candidate: The model to decide on.

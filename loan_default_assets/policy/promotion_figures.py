@@ -64,7 +64,8 @@ class PromotionLimits:
         sample_threshold: Matured rows that a verdict requires.
         positive_threshold: Defaults that a verdict requires.
         auc_floor: Limit that the lower bound of ROC-AUC must exceed.
-        auc_ceiling: Lower bound of ROC-AUC above which leakage is not excluded unless the features are attested.
+        auc_ceiling: Lower bound of ROC-AUC, of model or best reference, above which leakage is not excluded unless the
+            features are attested.
         ceiling_positives: Defaults from which on the ceiling holds.
         max_ece: Highest expected calibration error.
         f1_margin: How far below zero the lower bound of the F1 difference may lie.

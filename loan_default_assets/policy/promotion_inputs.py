@@ -12,7 +12,8 @@ from loan_default_assets.policy.reference_gate import ReferenceDifference
 from loan_default_assets.policy.stored_numbers import number_or_nan
 
 # 2: a champion with leakage that is not excluded has a verdict of its own; before, it was `approved_below_target`.
-RULES = 2
+# 3: the ceiling of ROC-AUC holds for the best reference too, whose own bound was not recorded before.
+RULES = 3
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,10 @@ def _model(stored: Mapping[str, Any]) -> EvaluatedModel:
         reference=None
         if reference is None
         else ReferenceDifference(
-            reference["name"], number_or_nan(reference["dauc_low"]), number_or_nan(reference["dauc_high"])
+            reference["name"],
+            number_or_nan(reference["dauc_low"]),
+            number_or_nan(reference["dauc_high"]),
+            number_or_nan(reference.get("roc_auc_low")),
         ),
         doubt=None
         if doubt is None

@@ -1,5 +1,6 @@
 """The candidate beside the best plain reference on the same rows."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,17 +11,19 @@ ReferenceGate = Literal["warn", "require"]
 
 @dataclass(frozen=True)
 class ReferenceDifference:
-    """95 % bounds of ROC-AUC, candidate minus reference, by a paired bootstrap.
+    """95 % bounds of ROC-AUC, candidate minus reference, by a paired bootstrap, and of the reference itself.
 
     Attributes:
         name: Name of the reference.
         dauc_low: Lower bound.
         dauc_high: Upper bound.
+        roc_auc_low: Lower bound of the reference's own ROC-AUC, in 0..1; NaN where it was not recorded.
     """
 
     name: str
     dauc_low: float
     dauc_high: float
+    roc_auc_low: float = math.nan
 
     def behind(self, margin: float) -> bool:
         """Whether the lower bound lies below -margin, or is not defined."""

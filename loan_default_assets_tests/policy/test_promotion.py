@@ -168,6 +168,49 @@ def test_an_attestation_or_too_few_defaults_lift_the_ceiling(model: EvaluatedMod
     assert decide_promotion(model, None, None, DEFAULT).decision == decision
 
 
+MEMORISED = replace(GOOD, reference=ReferenceDifference(TREES, -0.21, -0.17, 0.993))
+
+
+@pytest.mark.parametrize("limits", [DEFAULT, STRICT])
+@pytest.mark.parametrize(("champion", "comparison"), [(None, None), (CHAMPION, BETTER)])
+def test_a_near_perfect_reference_rejects_an_ordinary_candidate(
+    limits: PromotionLimits, champion: EvaluatedModel | None, comparison: Comparison | None
+) -> None:
+    verdict = decide_promotion(MEMORISED, champion, comparison, limits)
+    assert (verdict.decision, verdict.promote) == ("rejected", False)
+    assert verdict.reasons[0].startswith(f"Leakage not excluded: the lower 95 % bound of ROC-AUC of {TREES}")
+    assert "is 0.993, above 0.970" in verdict.reasons[0]
+    assert "name the column of the applicant under key" in verdict.reasons[0]
+
+
+def test_a_champion_beside_a_near_perfect_reference_is_not_simply_approved() -> None:
+    assert decide_promotion(MEMORISED, MEMORISED, None, DEFAULT).decision == "approved_leakage_not_excluded"
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        replace(MEMORISED, attested=True),
+        replace(MEMORISED, reference=ReferenceDifference(TREES, -0.21, -0.17, 0.97)),
+        replace(MEMORISED, reference=ReferenceDifference(TREES, -0.21, -0.17)),
+        replace(MEMORISED, reference=None),
+    ],
+    ids=["attested", "at the ceiling", "not recorded", "no reference"],
+)
+def test_other_references_reject_nothing(model: EvaluatedModel) -> None:
+    assert decide_promotion(model, None, None, DEFAULT).decision == "approved"
+
+
+def test_a_verdict_under_rules_that_did_not_look_at_the_reference_stands() -> None:
+    stored = PromotionInputs(MEMORISED, None, None, DEFAULT).as_dict()
+    assert stored["rules"] == 3
+    assert PromotionInputs.from_dict(stored).verdict().decision == "rejected"
+    del stored["candidate"]["reference"]["roc_auc_low"]
+    del stored["candidate"]["doubt"]
+    stored["rules"] = 2
+    assert PromotionInputs.from_dict(stored).verdict().decision == "approved"
+
+
 @pytest.mark.parametrize(("f1", "words"), [(0.99, "meets the target"), (0.5, "is below the target")])
 def test_a_champion_with_leakage_not_excluded_has_a_verdict_of_its_own(f1: float, words: str) -> None:
     """Neither "approved" nor "below the target", whatever its F1, which shows nothing."""

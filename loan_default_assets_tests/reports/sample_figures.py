@@ -73,7 +73,9 @@ INPUTS = PromotionInputs(
 DOUBTED = replace(
     INPUTS,
     candidate=replace(
-        INPUTS.candidate, doubt=LeakageDoubt(0.912, 0.88, (("letters", 0.74), ("visits", 0.71)))
+        INPUTS.candidate,
+        reference=ReferenceDifference("R", -0.01, 0.02, 0.69),
+        doubt=LeakageDoubt(0.912, 0.88, (("letters", 0.74), ("visits", 0.71))),
     ),
 )
 # Texts of a portfolio that would break a page which does not escape them.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from loan_default_assets.policy.leakage_ceiling import leakage_not_excluded
 from loan_default_assets.policy.promotion_figures import EvaluatedModel, PromotionLimits
@@ -31,10 +32,19 @@ def _gates(inputs: PromotionInputs) -> Iterator[PromotionGate]:
         "leakage_excluded",
         model.roc_auc_low,
         limits.auc_ceiling,
-        leakage_not_excluded(model, limits) is None,
+        _below_ceiling(model.roc_auc_low, model, limits),
         True,
-        _excused(model, limits),
+        _excused(model.roc_auc_low, model, limits),
     )
+    if model.reference is not None and model.reference.roc_auc_low == model.reference.roc_auc_low:
+        yield PromotionGate(
+            "reference_leakage",
+            model.reference.roc_auc_low,
+            limits.auc_ceiling,
+            _below_ceiling(model.reference.roc_auc_low, model, limits),
+            True,
+            _excused(model.reference.roc_auc_low, model, limits),
+        )
     if model.doubt is not None:
         yield PromotionGate("leakage_doubt", model.doubt.roc_auc, model.doubt.limit, False, False)
     for name, count, fewest in (
@@ -69,8 +79,13 @@ def _gates(inputs: PromotionInputs) -> Iterator[PromotionGate]:
         )
 
 
-def _excused(model: EvaluatedModel, limits: PromotionLimits) -> Excuse | None:
-    if model.roc_auc_low <= limits.auc_ceiling:
+def _below_ceiling(roc_auc_low: float, model: EvaluatedModel, limits: PromotionLimits) -> bool:
+    """Whether the policy excludes leakage by this bound of ROC-AUC alone."""
+    return leakage_not_excluded(replace(model, roc_auc_low=roc_auc_low, reference=None), limits) is None
+
+
+def _excused(roc_auc_low: float, model: EvaluatedModel, limits: PromotionLimits) -> Excuse | None:
+    if not roc_auc_low > limits.auc_ceiling:
         return None
     if model.attested:
         return "attested"

@@ -170,7 +170,9 @@ def verdict_section(figures: ReportFigures) -> Section:
 
 
 _COUNTED = ("rows", "defaults")
-_SIGNS = {"roc_auc_low": ">", "f1_better": ">", "ece": "≤", "leakage_excluded": "≤", "leakage_doubt": "<"}
+# Signs of required values other than "at least".
+_SIGNS = {"roc_auc_low": ">", "f1_better": ">", "leakage_doubt": "<"}
+_SIGNS |= dict.fromkeys(("ece", "leakage_excluded", "reference_leakage"), "≤")
 
 
 def _gate_row(gate: PromotionGate) -> tuple[Cell, ...]:
