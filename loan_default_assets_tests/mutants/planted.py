@@ -210,8 +210,8 @@ PLANTED: tuple[Mutant, ...] = (
     mutant(
         "near-perfect discrimination without attestation is rejected",
         f"{POLICY}/leakage_ceiling.py",
-        "if model.attested or not near_perfect:",
-        "if not near_perfect or model.attested is not None:",
+        "if model.attested or model.positives < limits.ceiling_positives:",
+        "if model.attested is not None or model.positives < limits.ceiling_positives:",
         "policy/test_promotion.py",
     ),
     mutant(
