@@ -19,6 +19,7 @@ from loan_default_assets.portfolio.profiling.draft_horizon import days_from
 from loan_default_assets.portfolio.profiling.draft_yaml import draft_yaml
 from loan_default_assets.portfolio.profiling.file_account import FileAccount, account_for, drafted_portfolio
 from loan_default_assets.portfolio.profiling.label_inference import confirmation
+from loan_default_assets.portfolio.profiling.outcome_columns import outcome_columns
 from loan_default_assets.portfolio.profiling.portfolio_draft import (
     DraftRequest,
     PortfolioDraft,
@@ -88,6 +89,8 @@ def accounted_draft(
         completed = complete_draft(draft, account, today)
     draft = completed
     draft, account = with_ordered_codes(draft, account)
+    outcomes = outcome_columns(draft)
+    draft = draft.with_known_after_outcome(outcomes)
     evidence = find_evidence(draft, account)
     draft = _with_shares(draft.with_known_after_outcome(evidence.reasons), account)
     draft = replace(
@@ -95,8 +98,8 @@ def accounted_draft(
         notes=(*draft.notes, f"{evidence.summary}."),
         decisions=(*draft.decisions, *evidence.decisions),
     )
-    if evidence.reasons:
-        listed = ", ".join(evidence.reasons)
+    if excluded := (*outcomes, *evidence.reasons):
+        listed = ", ".join(excluded)
         draft = replace(
             draft,
             decisions=(

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from loan_default_assets.commands.init import accounted_draft
+from loan_default_assets.portfolio.profiling.draft_yaml import draft_yaml
 from loan_default_assets.portfolio.profiling.portfolio_draft import DraftRequest, PortfolioDraft, draft_for
 from loan_default_assets_tests import small_bank
 
@@ -98,3 +99,26 @@ def test_a_number_whose_values_repeat_is_not_said_to_identify_the_loans(tmp_path
     assert draft.key is None
     assert "does not identify the rows" in "\n".join(draft.decisions)
     assert "identifies the loans" not in "\n".join(draft.notes)
+
+
+def test_further_outcomes_are_no_features_and_the_applicants_past_is(tmp_path: Path) -> None:
+    """Independent of the label: only their names and values tell what they are."""
+    further = {
+        "Bankrupt?": 0.02,
+        "Settled?": 0.05,
+        "previous_default": 0.1,
+        "bankruptcies_before_application": 0.1,
+    }
+
+    def change(rng: np.random.Generator, frame: pd.DataFrame, default: np.ndarray) -> pd.DataFrame:
+        return frame.assign(
+            **{name: np.where(rng.random(ROWS) < rate, "Yes", "No") for name, rate in further.items()}
+        )
+
+    draft = drafted(tmp_path, change)
+    used = {role.source_name: role.use for role in draft.roles if role.source_name in further}
+    outcome, past = "known_after_outcome", "feature"
+    assert used == dict(zip(further, (outcome, outcome, past, past), strict=True))
+    written = draft_yaml(draft)
+    assert "  - Bankrupt?  # its name and its values are those of an outcome" in written
+    assert "may exist only after the outcome: Bankrupt?, Settled?." in " ".join(draft.decisions)

@@ -57,6 +57,13 @@ _NAME_GOOD = re.compile(
     r"\b(?:re)?paid\b|\brepaid\b|\bgood\b|\bperforming\b|\bcurrent\b|\b(?:pay|paid) ?back\b|\brepay(?:ment|ed|s)?\b"
     r"|creditworth\w*|creditability|\bsettled\b|\bredeemed\b|상환|완납|정상|우량|양호|변제"
 )
+# What a name may say beside the outcome without saying that it is of another time, another loan or another person.
+_BESIDE_OUTCOME = re.compile(
+    r"\b(?:is|was|has|been|were|in|the|this|loan|account|acct|contract|credit|customer|client|borrower|debtor|flag|flg"
+    r"|ind|indicator|yn|y/n|y n|or|not|fully|final|payment)\b|대출|고객|차주|계좌|여부|구분|플래그|발생"
+)
+_DURATION = r"\b(?:\d+ ?)?(?:m|mths?|months?|y|yrs?|years?)\b"
+_HORIZON = re.compile(rf"\b(?:in|within|next|the| )+{_DURATION}")
 # Names of what a model is to predict, by convention 1 for the event; a status, class, result or flag may be either.
 _TARGET_NAME = re.compile(
     r"^(?:y|target|label|event|dependent|dep var|ground truth)"
@@ -132,6 +139,28 @@ def is_target_name(name: str) -> bool:
         [True, True, True, False, False, False]
     """
     return bool(_TARGET_NAME.search(words_of(name)))
+
+
+def names_outcome_alone(name: str) -> bool:
+    """Whether a name says nothing but the outcome of the loan itself.
+
+    Examples:
+        >>> [names_outcome_alone(name) for name in ("Charged off?", "is_bankrupt", "부실여부", "not.fully.paid")]
+        [True, True, True, True]
+        >>> [names_outcome_alone(name) for name in ("prior_default", "default_rate_region", "과거연체여부", "loan")]
+        [False, False, False, False]
+    """
+    text = words_of(name)
+    rest = text
+    for pattern in (_NEGATED_GOOD, _NEGATED_BAD, _STRONG_DEFAULT, _WEAK_DEFAULT, _STRONG_GOOD, _NAME_DEFAULT):
+        rest = pattern.sub(" ", rest)
+    if rest == text:
+        return False
+    # Delinquent within 12 months is an outcome; "delinquent 12 months" counts back from the application.
+    rest = _BESIDE_OUTCOME.sub(" ", _HORIZON.sub(" ", rest))
+    if _STRONG_DEFAULT.search(text):
+        rest = re.sub(_DURATION, " ", rest)
+    return not re.sub(r"[\W_]", "", rest)
 
 
 def later_event(name: str) -> str | None:
