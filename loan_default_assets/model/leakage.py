@@ -184,8 +184,10 @@ def assess_leakage(
     other_weight *= sampled_weight
     table, outcome = columns(rows.take(chosen)), outcome[chosen]
     fold = _stratified_folds(outcome, rng)
+    numerical = len(names) - len(cardinalities)
     alone = [
-        univariate_evidence(table[:, feature], outcome, fold, other_weight) for feature in range(len(names))
+        univariate_evidence(table[:, feature], outcome, fold, other_weight, codes=feature >= numerical)
+        for feature in range(len(names))
     ]
     attested = {index for index, name in enumerate(names) if name in known_at_application}
     defaults = int(outcome.sum())

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 QUANTILE_BINS = 20
+_QUANTILES = np.linspace(0, 1, QUANTILE_BINS + 1)[1:-1]
 # A value of at least this share of the rows, and of at least this many, is a bin of its own.
 POINT_MASS_SHARE = 0.01
 POINT_MASS_ROWS = 20
@@ -31,7 +33,8 @@ class UnivariateEvidence:
         roc_auc_low: Lower bound of it, so that one of 1,000 features without information exceeds 0.5.
         information_value: Information value over the bins, a missing value in a bin of its own.
         decided_share: Share of the rows in which presence or a single value decides the outcome.
-        marker_roc_auc: ROC-AUC of presence, or of the most frequent value against all others.
+        marker_roc_auc: ROC-AUC of presence, of the most frequent value against all others, or of the codes of high
+            default rates against all others.
     """
 
     roc_auc: float
@@ -42,15 +45,24 @@ class UnivariateEvidence:
 
 
 def univariate_evidence(
-    values: np.ndarray, outcome: np.ndarray, fold: np.ndarray, other_weight: float = 1.0
+    values: np.ndarray,
+    outcome: np.ndarray,
+    fold: np.ndarray,
+    other_weight: float = 1.0,
+    *,
+    codes: bool = False,
 ) -> UnivariateEvidence:
     """Examine one feature alone.
+
+    Codes of a category have no order: what they tell is the default rate of each code among the rows of other folds,
+    shrunk towards the overall rate (Micci-Barreca 2001), and rows of high rates count as a single value does.
 
     Args:
         values: (n,) values or codes, NaN for a missing one.
         outcome: (n,) bool, True for a default.
         fold: (n,) fold of each row, each with the same default rate: a bin's default rate is that of other folds.
         other_weight: Loans that a row without default stands for, where they were sampled.
+        codes: Whether the values are codes of a category.
 
     Examples:
         >>> outcome = np.arange(400) % 4 == 0
@@ -60,8 +72,19 @@ def univariate_evidence(
         (0.75, 0.125)
     """
     position, masses = _bins(values)
-    scores = [_ranked(values), _ranked(-values)]
-    scores.append(_out_of_fold_rates(position, outcome, fold))
+    marked = [position == mass for mass in masses]
+    marked += [position != mass for mass in _markers(position, masses)]
+    split = [position == mass for mass in _markers(position, masses)]
+    if codes:
+        rates = _out_of_fold_rates(np.unique(values, return_inverse=True)[1], outcome, fold)
+        scores = [rates]
+        # Bins of codes with like rates: a bin per code would make an information value of chance.
+        position, _ = _bins(rates)
+        tails = [rates >= edge for edge in np.unique(np.quantile(rates, _QUANTILES))]
+        marked += [*tails, *(~tail for tail in tails)]
+        split += tails
+    else:
+        scores = [_ranked(values), _ranked(-values), _out_of_fold_rates(position, outcome, fold)]
     found = [auc_with_error(outcome, score) for score in scores]
     auc, error = max(found, key=lambda pair: pair[0])
     size = int(position.max()) + 1
@@ -71,8 +94,8 @@ def univariate_evidence(
         auc,
         auc - Z * error,
         _information_value(defaults, others),
-        _decided_share(position, masses, outcome, other_weight),
-        _marker_auc(position, masses, outcome),
+        _decided_share(marked, outcome, other_weight),
+        _marker_auc(split, outcome),
     )
 
 
@@ -168,7 +191,7 @@ def _bins(values: np.ndarray) -> tuple[np.ndarray, list[int]]:
     rare = present[~np.isin(present, frequent)]
     edges = np.zeros(0)
     if len(rare):
-        edges = np.unique(np.quantile(rare, np.linspace(0, 1, QUANTILE_BINS + 1)[1:-1]))
+        edges = np.unique(np.quantile(rare, _QUANTILES))
     position = 1 + len(frequent) + np.searchsorted(edges, values)
     place = np.searchsorted(frequent, values).clip(0, max(len(frequent) - 1, 0))
     if len(frequent):
@@ -199,28 +222,19 @@ def _information_value(defaults: np.ndarray, others: np.ndarray) -> float:
     return float(((bad - good) * np.log(bad / good)).sum())
 
 
-def _decided_share(
-    position: np.ndarray, masses: list[int], outcome: np.ndarray, other_weight: float
-) -> float:
-    """Share of rows in the single values that decide the outcome, or outside the most frequent one."""
-    decided = np.zeros(len(position), bool)
-    for mass in masses:
-        inside = position == mass
+def _decided_share(parts: Sequence[np.ndarray], outcome: np.ndarray, other_weight: float) -> float:
+    """Share of rows in the parts (n,) that decide the outcome."""
+    decided = np.zeros(len(outcome), bool)
+    for inside in parts:
         if _decides(outcome, inside, other_weight):
             decided |= inside
-    for mass in _markers(position, masses):
-        outside = position != mass
-        if _decides(outcome, outside, other_weight):
-            decided |= outside
     return float(decided.mean())
 
 
-def _marker_auc(position: np.ndarray, masses: list[int], outcome: np.ndarray) -> float:
-    areas = [0.5]
-    for mass in _markers(position, masses):
-        inside = position == mass
-        areas.append(0.5 + abs(inside[outcome].mean() - inside[~outcome].mean()) / 2)
-    return float(max(areas))
+def _marker_auc(parts: Sequence[np.ndarray], outcome: np.ndarray) -> float:
+    """The highest ROC-AUC of a part (n,) against all other rows."""
+    areas = (0.5 + abs(inside[outcome].mean() - inside[~outcome].mean()) / 2 for inside in parts)
+    return float(max(areas, default=0.5))
 
 
 def _markers(position: np.ndarray, masses: list[int]) -> set[int]:

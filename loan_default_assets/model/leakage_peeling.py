@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from loan_default_assets.model.baseline import MAX_NATIVE_CATEGORIES
 from loan_default_assets.model.boosting import filled
 from loan_default_assets.model.leakage_evidence import auc_with_error, fall_with_error
+from loan_default_assets.model.target_statistics import fit_statistics
 
 ROUNDS = 40
 LEARNING_RATE = 0.15
@@ -40,8 +40,8 @@ class QuickBoosting:
             outcome: (n,) bool, True for a default.
             fold: (n,) fold of each row, 0 to 2, each with both classes.
         """
-        width = table.shape[1] - len(cardinalities)
-        self.native = np.array([False] * width + [size <= MAX_NATIVE_CATEGORIES for size in cardinalities])
+        self.width = table.shape[1] - len(cardinalities)
+        self.cardinalities = cardinalities
         self.table, self.outcome, self.fold = table, outcome, fold
         self._scores: dict[tuple[int, ...], np.ndarray] = {}
 
@@ -52,7 +52,7 @@ class QuickBoosting:
             score = np.zeros(len(self.outcome))
             for k in range(FOLDS) if chosen else ():
                 held = self.fold == k
-                score[held] = self._fit(chosen, ~held).decision_function(self.table[held][:, chosen])
+                score[held] = self._fit(chosen, ~held)(self.table[held][:, chosen])
             self._scores[chosen] = score
         return self._scores[chosen]
 
@@ -69,7 +69,7 @@ class QuickBoosting:
         held = np.flatnonzero(self.fold == FOLDS - 1)
         model = self._fit(tuple(features), self.fold != FOLDS - 1)
         inputs = self.table[held][:, features]
-        whole = auc_with_error(self.outcome[held], model.decision_function(inputs))[0]
+        whole = auc_with_error(self.outcome[held], model(inputs))[0]
         rng = np.random.default_rng(seed)
         outcome = self.outcome[held]
         if len(held) > PERMUTED_ROWS:
@@ -77,28 +77,41 @@ class QuickBoosting:
             order = np.argsort(~outcome + rng.random(len(held)) * 0.5)
             kept = np.union1d(order[: PERMUTED_ROWS // 2], rng.permutation(len(held))[: PERMUTED_ROWS // 2])
             inputs, outcome = inputs[kept], outcome[kept]
-        start = auc_with_error(outcome, model.decision_function(inputs))[0]
+        start = auc_with_error(outcome, model(inputs))[0]
         drops = np.empty(len(features))
         for column in range(len(features)):
             permuted = inputs.copy()
             permuted[:, column] = rng.permutation(permuted[:, column])
-            drops[column] = start - auc_with_error(outcome, model.decision_function(permuted))[0]
+            drops[column] = start - auc_with_error(outcome, model(permuted))[0]
         return whole, drops
 
-    def _fit(self, features: tuple[int, ...], rows: np.ndarray) -> Any:
+    def _fit(self, features: tuple[int, ...], rows: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """Log-odds (m,) of cells (m, k) of the features, by a model fitted on some rows, (n,) bool."""
         from sklearn.ensemble import HistGradientBoostingClassifier
         from threadpoolctl import threadpool_limits
 
+        cells, outcome = self.table[rows][:, features], self.outcome[rows]
+        width = sum(feature < self.width for feature in features)
+        sizes = [self.cardinalities[feature - self.width] for feature in features if feature >= self.width]
+        statistics, encoded = fit_statistics(cells[:, width:].astype(np.int64), outcome, sizes, seed=0)
+        native = (np.array(sizes, np.int64) <= MAX_NATIVE_CATEGORIES) & ~statistics.replaced()
         model = HistGradientBoostingClassifier(
             max_iter=ROUNDS,
             learning_rate=LEARNING_RATE,
             max_leaf_nodes=LEAVES,
             early_stopping=False,
-            categorical_features=self.native[list(features)],
+            categorical_features=[False] * width + native.tolist(),
             random_state=0,
         )
         with threadpool_limits(1):
-            return model.fit(filled(self.table[rows][:, features]), self.outcome[rows])
+            model.fit(filled(np.hstack([cells[:, :width], encoded])), outcome)
+
+        def log_odds(later: np.ndarray) -> np.ndarray:
+            codes = statistics.apply(later[:, width:].astype(np.int64))
+            found: np.ndarray = model.decision_function(np.hstack([later[:, :width], codes]))
+            return found
+
+        return log_odds
 
 
 def peel(

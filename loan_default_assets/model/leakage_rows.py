@@ -86,5 +86,9 @@ class ExaminedRows:
     def evidence_in(self, index: int, rows: np.ndarray) -> UnivariateEvidence:
         """Evidence of a feature in some rows, (n,) bool."""
         return univariate_evidence(
-            self.table[rows, index], self.outcome[rows], self.fold[rows], self.other_weight
+            self.table[rows, index],
+            self.outcome[rows],
+            self.fold[rows],
+            self.other_weight,
+            codes=index >= self.numerical,
         )

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from loan_default_assets.model.leakage import LeakageAssessment, assess_leakage, roc_auc_without
+from loan_default_assets.model.leakage_evidence import univariate_evidence
 from loan_default_assets.model.leakage_names import named_after_outcome
 from loan_default_assets.model.rows import Rows
 
@@ -210,3 +211,51 @@ def test_a_column_that_is_filled_once_a_loan_matured() -> None:
 )
 def test_words_for_what_happens_after_the_outcome(name: str, expected: bool) -> None:
     assert named_after_outcome(name) is expected
+
+
+def coded(rng: np.random.Generator, codes: np.ndarray, default: np.ndarray, count: int) -> LeakageAssessment:
+    """Applications with a category of `count` codes whose order says nothing."""
+    frame, _ = honest(rng, len(codes))
+    rows = Rows(
+        frame.to_numpy(np.float32),
+        (2 + rng.permutation(count)[codes])[:, None].astype(np.int16),
+        default.astype(np.int8),
+    )
+    return assess_leakage(rows, (count + 2,), (*frame.columns, "code"))
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("kind", ["noise", "effects", "strong effects", "few rows per code"])
+def test_an_honest_category_of_many_codes_is_not_accused(kind: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    count = 600 if kind == "few rows per code" else 300
+    codes = rng.integers(0, count, 2000)
+    spread = {"effects": 0.7, "strong effects": 1.2}.get(kind, 0.0)
+    default = rng.random(2000) < 1 / (1 + np.exp(1.6 - rng.normal(0, spread, count)[codes]))
+    found = coded(rng, codes, default, count)
+    assert blocking(found) == set()
+    assert not found.suspicion
+
+
+@pytest.mark.parametrize(
+    ("of_defaults", "of_others"), [(0.95, 0.05), (0.8, 0.05)], ids=["nearly all", "four in five"]
+)
+def test_a_list_of_codes_that_encodes_the_outcome_is_accused(of_defaults: float, of_others: float) -> None:
+    """Codes from 261 on are given after a default, such as those of the staff that handle it."""
+    rng = np.random.default_rng(3)
+    default = rng.random(2000) < 0.17
+    later = rng.random(2000) < np.where(default, of_defaults, of_others)
+    codes = np.where(later, rng.integers(261, 300, 2000), rng.integers(0, 261, 2000))
+    assert blocking(coded(rng, codes, default, 300)) == {"code"}
+
+
+def test_the_evidence_on_codes_does_not_depend_on_their_order() -> None:
+    rng = np.random.default_rng(4)
+    outcome, fold = rng.random(3000) < 0.2, np.arange(3000) % 3
+    codes = np.where(
+        outcome & (rng.random(3000) < 0.6), rng.integers(0, 40, 3000), rng.integers(0, 300, 3000)
+    )
+    first = univariate_evidence(codes.astype(float), outcome, fold, codes=True)
+    other = univariate_evidence(rng.permutation(300)[codes].astype(float), outcome, fold, codes=True)
+    assert first == other
+    assert first.roc_auc > 0.7
