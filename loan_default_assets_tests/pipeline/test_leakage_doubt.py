@@ -4,6 +4,8 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -13,6 +15,7 @@ from bento.console.overview_facts import OverviewReader
 from bento.console.overview_page import overview_page
 from bento.console.page_rendering import Visitor
 from bento.console.page_texts import Language
+from bento.operations.model_info import ModelInfo
 from loan_default_assets.commands import summary
 from loan_default_assets.commands.promote import promote
 from loan_default_assets.commands.retrain import retrain
@@ -111,6 +114,17 @@ def console(bank: Bank, language: Language) -> str:
     return page.decode()
 
 
+def model_info(bank: Bank) -> str:
+    """The content of /model-info of a worker that has not loaded the champion yet."""
+    session = bank.session
+    loader = SimpleNamespace(current=None, wanted=session.registry.champion(), error=None, files_problem=None)
+    link = SimpleNamespace(workers=(), polling=True, problem=None)
+    reports = SimpleNamespace(reports=lambda: ())
+    parts: tuple[Any, ...] = (loader, reports, link)
+    info = ModelInfo(session.portfolio, session.settings, *parts, session.database, dict).gather()
+    return json.dumps(info["evaluation"]["warnings"])
+
+
 def summary_sheet(bank: Bank) -> str:
     first, *_ = sheets(validation_figures(inputs_of(bank.session), serving(bank)))
     return " ".join(block.message.text("en") for block in first.blocks if isinstance(block, Paragraph))
@@ -143,6 +157,7 @@ PLACES: dict[str, tuple[Callable[[Bank], str], tuple[str, ...]]] = {
         lambda bank: console(bank, "ko"),
         ('<p class="notice warning">', "정보 누출 가능성이 배제되지 않았습니다", "정보 누출 미배제"),
     ),
+    "/model-info": (model_info, ('"kind": "leakage_doubt"', ENGLISH, "calls (0.")),
     "report": (
         lambda bank: render(report_figures(inputs_of(bank.session), serving(bank))),
         (ENGLISH, KOREAN, "calls (0.", "All figures hold only if", "신청 시점에 알려진 경우에만 유효합니다"),
