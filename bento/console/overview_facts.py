@@ -23,6 +23,7 @@ from loan_default_assets.warehouse.recent_activity import (
     DatedDecision,
     DayVolume,
     RegisteredVersion,
+    RejectedChallenger,
 )
 
 Row = TypeVar("Row")
@@ -46,6 +47,7 @@ class OverviewFacts:
     volumes: tuple[DayVolume, ...] | None = None
     versions: tuple[RegisteredVersion, ...] | None = None
     changes: tuple[DatedDecision, ...] | None = None
+    rejected: RejectedChallenger | None = None
     alerts: tuple[LoggedAlert, ...] | None = None
     retraining: RetrainingFacts | None = None
     drift: DriftState | None = None
@@ -91,8 +93,10 @@ class OverviewReader:
             with self._database.connected() as database:
                 with database.transaction() as cursor:
                     versions = recent_activity.newest_versions(cursor, SHOWN_VERSIONS)
+                    rejected = recent_activity.rejected_challenger(cursor)
                 return OverviewFacts(
                     versions=tuple(versions),
+                    rejected=rejected,
                     evaluations=_rows(database, recent_activity.champion_evaluations, SHOWN_EVALUATIONS),
                     changes=_rows(database, recent_activity.newest_changes, SHOWN_CHANGES),
                     alerts=_rows(database, newest_alerts, SHOWN_ALERTS),

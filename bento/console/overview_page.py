@@ -9,6 +9,7 @@ from bento.console.f1_chart import f1_chart
 from bento.console.overview_facts import OverviewFacts
 from bento.console.page_rendering import Visitor, minute, render
 from bento.console.page_texts import Language, Texts
+from bento.console.rejection_text import rejection_text
 from bento.console.retraining_text import Tone, retraining_text
 from bento.operations.request_latency import RouteLatency
 from loan_default_assets.policy.state import Limits
@@ -97,6 +98,7 @@ def overview_page(
         "chart": f1_chart(facts.evaluations or (), limits.f1_threshold),
         "retraining": retraining_text(facts.retraining, limits, texts) if facts.retraining else None,
         "champion_warnings": champion_warnings(facts, texts),
+        "rejection": rejection_text(facts.rejected, texts) if facts.rejected else None,
         "alerts": shown_alerts(service, facts, limits, texts),
         "most_predictions": max([1, *(day.predictions for day in facts.volumes or ())]),
         "latencies": service.latencies,

@@ -1,7 +1,9 @@
 """What the console shows of the tables: evaluations of champions, volumes per day, versions and decisions."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from psycopg2 import extensions
 
@@ -43,6 +45,24 @@ class RegisteredVersion:
     verdict: str | None
     f1: float | None
     warnings: tuple[VerdictWarning, ...] = ()
+
+
+@dataclass(frozen=True)
+class RejectedChallenger:
+    """The newest classifier, where it never served and was rejected.
+
+    Attributes:
+        rejected_at: When its rejection was recorded; None of an earlier release.
+        reason: The recorded reason of the rejection, in English.
+        verdict: The promotion verdict of its newest evaluation; None where it was not evaluated.
+        inputs: What that verdict was decided on; None where an earlier release evaluated.
+    """
+
+    version: str
+    rejected_at: datetime | None
+    reason: str
+    verdict: str | None
+    inputs: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -106,6 +126,22 @@ def newest_versions(cursor: extensions.cursor, most: int) -> list[RegisteredVers
         RegisteredVersion(version, status, created_at, promoted_at, verdict, f1, recorded_warnings(inputs))
         for version, status, created_at, promoted_at, verdict, f1, inputs in cursor.fetchall()
     ]
+
+
+def rejected_challenger(cursor: extensions.cursor) -> RejectedChallenger | None:
+    """The newest classifier, where it was rejected; None where it serves, served, or waits for its verdict."""
+    cursor.execute(
+        "SELECT m.version, (SELECT max(decided_at) FROM champion_decisions d "
+        "WHERE d.version = m.version AND action = 'rejected'), coalesce(m.reason, ''), p.verdict, p.inputs "
+        "FROM (SELECT version, status, promoted_at, reason FROM model_metadata WHERE kind = 'classifier' "
+        "ORDER BY created_at DESC, version LIMIT 1) m "
+        "LEFT JOIN LATERAL (SELECT verdict, inputs FROM model_performance "
+        "LEFT JOIN evaluation_inputs ON evaluation = id WHERE model_version = m.version "
+        "ORDER BY evaluated_at DESC, id DESC LIMIT 1) p ON true "
+        "WHERE m.status = 'rejected' AND m.promoted_at IS NULL"
+    )
+    found = cursor.fetchall()
+    return RejectedChallenger(*found[0]) if found else None
 
 
 def newest_changes(cursor: extensions.cursor, most: int) -> list[DatedDecision]:

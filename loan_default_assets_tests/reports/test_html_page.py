@@ -249,6 +249,19 @@ def test_the_verdict_comes_first(decision: str, role: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("role", "decision", "said"),
+    [("candidate", "rejected", 1), ("candidate", "approved", 0), ("champion", "rejected", 0)],
+)
+def test_a_rejected_challenger_leaves_the_champion(role: str, decision: str, said: int) -> None:
+    figures = report_figures()
+    changed: dict[str, Any] = {**vars(figures.evaluation), "verdict": decision, "role": role}
+    changed["compared_with"] = "c0champion"
+    shown = Page(render(report_figures(evaluation=type(figures.evaluation)(**changed)))).shown
+    assert shown["en"].count("Champion c0champion keeps serving") == said
+    assert shown["ko"].count("챔피언 c0champion 버전이 계속 운영됩니다") == said
+
+
+@pytest.mark.parametrize(
     ("verdict", "roc_auc_low", "shown", "hidden"),
     [
         ("approved_leakage_not_excluded", 0.996, "leakage is not excluded", "is below the F1 target on"),

@@ -13,16 +13,14 @@ from loan_default_assets.model.metrics import METRICS
 from loan_default_assets.policy.override_reasons import OVERRIDE_REASONS
 from loan_default_assets.policy.promotion import Decision
 from loan_default_assets.policy.promotion_figures import PromotionPolicy
+from loan_default_assets.policy.promotion_gates import Excuse, GateName
 from loan_default_assets.reports.figures.drift import Light
 from loan_default_assets.reports.figures.feature_effects import Direction
-from loan_default_assets.reports.figures.gate_figures import promotion_gates
 from loan_default_assets.reports.figures.group_figures import Role
-from loan_default_assets.reports.figures.model_facts import Excuse
 from loan_default_assets.reports.figures.oversight_figures import What
 from loan_default_assets.reports.figures.validation_tests import Subject, validation_tests
 from loan_default_assets.reports.rendering.messages import CATALOGUE, LANGUAGES, catalogue, message
 from loan_default_assets.warehouse.registry import Status
-from loan_default_assets_tests.reports.sample_figures import DOUBTED, HERE
 from loan_default_assets_tests.reports.sample_validation import validation_figures
 
 PACKAGE = Path(__file__).resolve().parents[2] / "loan_default_assets"
@@ -36,7 +34,7 @@ COMPOSED = {
     *(f"{kind}.{light}" for kind in ("light", "grade_light") for light in get_args(Light)),
     *(f"direction.{direction}" for direction in get_args(Direction)),
     *(f"groups.{role}" for role in get_args(Role)),
-    *(f"gate.{gate.name}" for gate in promotion_gates(DOUBTED, HERE).gates),
+    *(f"gate.{name}" for name in get_args(GateName)),
     *(f"gate.passed_{excuse}" for excuse in get_args(Excuse)),
     *(f"metric.{name}" for name in METRICS),
     *(f"metric.reference_{state}" for state in ("ahead", "alike", "behind")),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from loan_default_assets.model.omitted import Omitted as Omitted
 from loan_default_assets.policy.leakage_doubt import LeakageDoubt
 from loan_default_assets.policy.promotion_figures import PromotionLimits
 from loan_default_assets.policy.verdict_warnings import WarningKind
+from loan_default_assets.policy.promotion_gates import PromotionGate
 from loan_default_assets.reports.figures.proportions import FigureSource, Interval
 
 
@@ -182,30 +182,6 @@ class History:
     target: float | None
     live: LiveFigures | None
     source: FigureSource
-
-
-Excuse = Literal["attested", "few_defaults"]
-
-
-@dataclass(frozen=True)
-class PromotionGate:
-    """One rule of the promotion policy.
-
-    Attributes:
-        name: Key of the rule.
-        value: What was measured; a bool for a check that holds or not.
-        limit: What is required; None for such a check.
-        passed: Whether the rule is met.
-        decides: Whether a failure excludes a promotion by itself.
-        excused: Why the rule is met although the measured value is beyond the limit.
-    """
-
-    name: str
-    value: float | bool
-    limit: float | None
-    passed: bool
-    decides: bool
-    excused: Excuse | None = None
 
 
 @dataclass(frozen=True)

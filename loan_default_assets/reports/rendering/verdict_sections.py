@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from loan_default_assets.policy.promotion_gates import COUNTED, INTEGRITY, PromotionGate
 from loan_default_assets.reports.figures.drift import Light, StabilityIndex
-from loan_default_assets.reports.figures.gate_figures import INTEGRITY
-from loan_default_assets.reports.figures.model_facts import Omitted, PromotionGate
+from loan_default_assets.reports.figures.model_facts import Omitted
 from loan_default_assets.reports.figures.report_figures import ReportFigures
 from loan_default_assets.reports.figures.validation_tests import ROUNDING
 from loan_default_assets.reports.rendering.blocks import (
@@ -150,6 +150,8 @@ def verdict_section(figures: ReportFigures) -> Section:
         blocks.append(Paragraph(warning, "warning"))
     if evaluation.compared_with:
         blocks.append(Paragraph(message("verdict.compared", champion=evaluation.compared_with)))
+        if (evaluation.role, evaluation.verdict) == ("candidate", "rejected"):
+            blocks.append(Paragraph(message("verdict.stays", champion=evaluation.compared_with)))
     if isinstance(figures.gates, Omitted):
         blocks.append(omission(figures.gates))
     else:
@@ -169,12 +171,6 @@ def verdict_section(figures: ReportFigures) -> Section:
     return Section("verdict", message("section.verdict"), blocks)
 
 
-_COUNTED = ("rows", "defaults")
-# Signs of required values other than "at least".
-_SIGNS = {"roc_auc_low": ">", "f1_better": ">", "leakage_doubt": "<"}
-_SIGNS |= dict.fromkeys(("ece", "leakage_excluded", "reference_leakage"), "≤")
-
-
 def _gate_row(gate: PromotionGate) -> tuple[Cell, ...]:
     failed: Tone = "bad" if gate.decides else "warning"
     met = f"gate.passed_{gate.excused}" if gate.excused else "gate.passed"
@@ -186,8 +182,8 @@ def _gate_row(gate: PromotionGate) -> tuple[Cell, ...]:
     if gate.name in INTEGRITY or gate.limit is None:
         measured = message("word.yes" if gate.value else "word.no")
         return name, Words(measured), Words(message("word.yes")), result
-    kind: Format = "count" if gate.name in _COUNTED else "number"
-    required = Words(verbatim(f"{_SIGNS.get(gate.name, '≥')}\u00a0{_limit(gate.limit, kind)}"))
+    kind: Format = "count" if gate.name in COUNTED else "number"
+    required = Words(verbatim(f"{gate.relation}\u00a0{_limit(gate.limit, kind)}"))
     return name, Number(float(gate.value), kind), required, result
 
 

@@ -7,6 +7,8 @@ from bento.console.overview_facts import OverviewFacts
 from bento.console.overview_page import ServiceState
 from bento.operations.request_latency import RouteLatency
 from bento.operations.retraining_state import RetrainingFacts
+from loan_default_assets.policy.promotion_figures import Comparison, EvaluatedModel, PromotionLimits
+from loan_default_assets.policy.promotion_inputs import PromotionInputs
 from loan_default_assets.policy.retraining import Action
 from loan_default_assets.warehouse.alert_log import AlertKind, LoggedAlert
 from loan_default_assets.warehouse.drift_log import DriftCheck, DriftState, F1Block, StoredPsi
@@ -15,6 +17,7 @@ from loan_default_assets.warehouse.recent_activity import (
     DatedDecision,
     DayVolume,
     RegisteredVersion,
+    RejectedChallenger,
 )
 from loan_default_assets.warehouse.registry import ModelRecord
 
@@ -49,6 +52,7 @@ def facts(**changed: Any) -> OverviewFacts:
             DatedDecision(FORMER, "rolled back", NOW - timedelta(days=1)),
             DatedDecision("c000000000000", "rejected", NOW - timedelta(days=2)),
         ),
+        "rejected": rejected(),
         "alerts": (
             alert("run_failed", 5, failure="unreachable", failed_through="webhook"),
             alert("drift", 6, delivered_at=NOW, delivered_through="command"),
@@ -57,6 +61,23 @@ def facts(**changed: Any) -> OverviewFacts:
         "drift": drift(),
     }
     return OverviewFacts(**(values | changed))
+
+
+def rejected(**changed: Any) -> RejectedChallenger:
+    """A challenger that is worse than the champion, with a hostile reason."""
+    challenger = EvaluatedModel("c000000000000", 1234, 210, 0.327, 0.654, 0.03, True, True, True, True)
+    champion = EvaluatedModel(VERSION, 1234, 210, 0.925, 0.99, 0.01, True, True, True, True, attested=True)
+    inputs = PromotionInputs(
+        challenger, champion, Comparison(-0.634, -0.566, -0.342, -0.288), PromotionLimits()
+    )
+    values: dict[str, Any] = {
+        "version": "c000000000000",
+        "rejected_at": NOW - timedelta(days=2),
+        "reason": SCRIPT,
+        "verdict": "rejected",
+        "inputs": inputs.as_dict(),
+    }
+    return RejectedChallenger(**(values | changed))
 
 
 def alert(kind: AlertKind, days_ago: int, **changed: Any) -> LoggedAlert:

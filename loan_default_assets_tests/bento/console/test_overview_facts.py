@@ -32,7 +32,14 @@ def reader(database: Database, bank: ServedBank) -> OverviewReader:
     return OverviewReader(bank.portfolio, SETTINGS, database)
 
 
-def evaluate(bank: ServedBank, version: str, f1: float | None, day: int, role: Any = "champion") -> None:
+def evaluate(
+    bank: ServedBank,
+    version: str,
+    f1: float | None,
+    day: int,
+    role: Any = "champion",
+    inputs: dict[str, Any] | None = None,
+) -> None:
     EvaluationLog(bank.database).record(
         EvaluationRecord(
             model_version=version,
@@ -47,7 +54,8 @@ def evaluate(bank: ServedBank, version: str, f1: float | None, day: int, role: A
             snapshot_hash=f"snapshot-of-day-{day}",
             role=role,
             evaluated_at=datetime(2025, 3, day, tzinfo=UTC),
-        )
+        ),
+        inputs,
     )
 
 
@@ -119,6 +127,34 @@ def test_evaluations_are_those_of_champions_in_order(history: ServedBank) -> Non
     ]
     assert found.changes is not None
     assert [change.action for change in found.changes] == ["rejected", "promoted", "promoted"]
+
+
+def test_a_rejected_challenger_is_the_newest_model_that_never_served(
+    make_bank: Callable[[], ServedBank],
+) -> None:
+    bank = make_bank()
+
+    def found() -> Any:
+        return reader(bank.database, bank).read().rejected
+
+    first = bank.register(0)
+    assert found() is None
+    bank.promote(first)
+    second = bank.register(1)
+    evaluate(bank, second.version, 0.4, 1, "candidate", {"rules": 1})
+    evaluate(bank, second.version, 0.5, 2, "candidate", {"rules": 2})
+    assert found() is None
+    bank.registry.reject(second.version, "rejected: no better")
+    shown = found()
+    assert (shown.version, shown.reason, shown.verdict) == (second.version, "rejected: no better", "approved")
+    assert shown.inputs == {"rules": 2}
+    ((decided_at,),) = bank.rows("SELECT max(decided_at) FROM champion_decisions WHERE action = 'rejected'")
+    assert shown.rejected_at == decided_at
+    bank.promote(bank.register(2))
+    assert found() is None
+    bank.registry.rollback("worse")
+    # A champion that was rolled back has served.
+    assert found() is None
 
 
 def test_retraining_is_that_of_the_policy(history: ServedBank) -> None:

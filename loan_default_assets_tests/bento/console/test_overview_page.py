@@ -28,6 +28,7 @@ from loan_default_assets_tests.bento.console.overview_samples import (
     alert,
     evaluation,
     facts,
+    rejected,
     retraining,
     service,
 )
@@ -299,3 +300,54 @@ def test_the_policy_of_a_page_allows_nothing_but_its_own_files() -> None:
     # With `no-referrer` the browser would send its own forms with the origin `null`.
     assert SECURITY_HEADERS["referrer-policy"] == "same-origin"
     assert SECURITY_HEADERS["cache-control"] == "no-store"
+
+
+def section(text: str, name: str) -> str:
+    """The words of a section of the page."""
+    found = re.search(f'<section aria-labelledby="{name}">.*?</section>', text, re.DOTALL)
+    return " ".join(HtmlDocument(found.group()).text.split()) if found else ""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_rejected_challenger_is_shown_with_the_rules_it_misses(language: Language) -> None:
+    shown = section(page_of(reported=("c000000000000",), language=language), "challenger")
+    for figure in ("c000000000000", "2026-11-24 09:30 UTC", "0.327", VERSION, "0.925", "1,234", "210"):
+        assert figure in shown
+    # The rules that exclude the promotion; the missed target alone would be a warning.
+    assert re.findall(r"(-?[0-9.]+)([≥>≤]) (-?[0-9.]+)", shown) == [
+        ("-0.634", "≥", "-0.010"),
+        ("-0.342", "≥", "-0.005"),
+        ("-0.634", ">", "0.000"),
+    ]
+    assert Texts(language)("challenger.rule_df1_low") in shown
+    assert Texts(language)("challenger.next", version="c000000000000") in shown
+    assert Texts(language)("versions.open_report", version="c000000000000") in shown
+
+
+@pytest.mark.parametrize("inputs", [None, {"candidate": {}}, rejected().inputs | {"comparison": None}])
+def test_a_rejection_without_missed_rules_has_its_recorded_reason(inputs: Any) -> None:
+    if inputs and "limits" in inputs:
+        inputs = inputs | {"champion": None, "candidate": dict(inputs["candidate"], f1=0.9)}
+    found = facts(
+        rejected=rejected(inputs=inputs, reason="The parent is no longer champion.", rejected_at=None)
+    )
+    shown = section(page_of(found), "challenger")
+    assert "The parent is no longer champion." in shown
+    assert "Rule that is not met" not in shown
+    assert "was rejected and is not used" in shown
+
+
+def test_a_rejected_first_model_leaves_no_champion() -> None:
+    shown = section(page_of(state=service(champion=None, ready=False)), "challenger")
+    assert "no loan can be scored" in shown
+    assert "keeps serving" not in shown
+
+
+def test_no_challenger_is_shown_where_none_was_rejected() -> None:
+    assert section(page_of(facts(rejected=None)), "challenger") == ""
+
+
+def test_reports_of_a_challenger_are_offered_to_who_may_read_them() -> None:
+    for visitor, offered in ((ADMIN, True), (USER, False)):
+        text = page_of(visitor=visitor, reported=("c000000000000",))
+        assert ("report?version=c000000000000" in text) == offered

@@ -22,14 +22,16 @@ from bento.console.problem_page import explanation, problem_page
 from bento.schemas import problems
 from bento.schemas.problems import Problem
 from loan_default_assets.policy.promotion import Decision
+from loan_default_assets.policy.promotion_gates import GateName
 from loan_default_assets.policy.retraining import Reason
 from loan_default_assets.policy.state import Status
 from loan_default_assets.policy.verdict_warnings import WarningKind
+from loan_default_assets.reports.rendering import messages
 from loan_default_assets.warehouse.alert_log import ALERT_KINDS, FAILURES, Channel
 
 FOLDER = CATALOGUE.parent
 KEY = re.compile(
-    r"(page|login|status|champion|f1|retraining|volumes|latency|drift|alerts|versions|score|result|hint|fault|problem|database)\.[a-z_0-9A-Z]*[a-z0-9]"
+    r"(page|login|status|champion|challenger|f1|retraining|volumes|latency|drift|alerts|versions|score|result|hint|fault|problem|database)\.[a-z_0-9A-Z]*[a-z0-9]"
 )
 PROBLEMS = [value for value in vars(problems).values() if isinstance(value, Problem)]
 # Keys that are put together, with all values that the last part may have.
@@ -41,6 +43,7 @@ COMPOSED = {
     *(f"versions.status_{status}" for status in get_args(Status)),
     *(f"versions.verdict_{decision}" for decision in get_args(Decision)),
     *(f"{place}.{kind}" for place in ("alerts", "versions") for kind in get_args(WarningKind)),
+    *(f"challenger.rule_{gate}" for gate in get_args(GateName)),
     *(f"status.{status}" for status in ("ok", "degraded", "unavailable")),
     *(f"drift.{light}" for light in ("green", "amber", "red")),
     *(f"alerts.sent_{kind}" for kind in ALERT_KINDS),
@@ -114,6 +117,11 @@ def test_code_and_catalogue_name_the_same_keys() -> None:
     named = set(named_keys()) | COMPOSED | problems_with_page
     assert sorted(named - set(catalogue())) == []
     assert sorted(set(catalogue()) - named) == []
+
+
+def test_rules_have_the_names_of_the_model_report() -> None:
+    for gate in get_args(GateName):
+        assert catalogue()[f"challenger.rule_{gate}"] == messages.catalogue()[f"gate.{gate}"]
 
 
 def test_templates_hold_no_text_of_their_own() -> None:
