@@ -14,6 +14,7 @@ from loan_default_assets.orchestration.metric_tables import (
     metrics_table,
     recorded_metrics_table,
     reference_table,
+    sentences,
 )
 from loan_default_assets.pipeline.check_results import CheckResult
 from loan_default_assets.pipeline.decide_champion import ChampionDecision
@@ -119,7 +120,7 @@ def evaluation_metadata(evaluated: WindowEvaluation, report: StoredReport | None
     shown: Metadata = {
         "version": model.version,
         "verdict": evaluated.verdict.decision,
-        "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in evaluated.verdict.reasons)),
+        "reasons": sentences(*evaluated.verdict.reasons),
         "metrics": metrics_table(evaluated),
     }
     if model.probability is not None:
@@ -159,18 +160,16 @@ def f1_blocks(state: DriftState | None) -> Metadata:
 
 
 def champion_metadata(decision: ChampionDecision, report: StoredReport | None = None) -> Metadata:
-    """The champion, why it is champion, what its reader must know, its newest metrics and report; then its files."""
+    """The champion and why it is, the last decision, warnings, newest metrics and report; then files and training."""
     evaluation, files = decision.evaluation, _version(decision.champion)
     shown: Metadata = {
         "version": files.pop("version"),
         "verdict": evaluation.verdict if evaluation else "",
-        "reason": decision.champion.reason or "",
-        "outcome": decision.outcome,
+        "reason": sentences(decision.champion.reason or ""),
+        "outcome": sentences(decision.outcome, *([decision.rejection] if decision.rejection else [])),
     }
     if decision.warnings:
-        shown["warnings"] = dg.MetadataValue.md(
-            "\n".join(f"- {warning.text}" for warning in decision.warnings)
-        )
+        shown["warnings"] = sentences(*(warning.text for warning in decision.warnings))
     if evaluation is not None:
         shown["metrics"] = recorded_metrics_table(evaluation)
     return shown | _report(report) | defined_metrics(evaluation.metrics if evaluation else {}) | files

@@ -1,6 +1,7 @@
-"""Tables of metrics in Dagster's UI: values beside intervals and references, with three significant digits."""
+"""Metrics and sentences in Dagster's UI: tables with three significant digits, and lines that fit beside them."""
 
 import math
+import textwrap
 from collections.abc import Mapping
 
 import dagster as dg
@@ -11,6 +12,20 @@ from loan_default_assets.warehouse.evaluations import EvaluationRecord
 
 # In a window of 1,300 pixels, the page of an asset leaves 300 to a value: a plot or three short columns.
 _SHORT_NAMES = {"HistGradientBoosting": "boosting", "LogisticRegression": "logistic"}
+# Characters of a line there, beside the longest key of an asset. A hash, which cannot be broken, makes the column of
+# the values wider than the window, so that sentences without breaks would run out of it.
+_LINE = 34
+
+
+def sentences(*texts: str) -> dg.MarkdownMetadataValue:
+    """Paragraphs with lines short enough to be read without scrolling sideways."""
+    return dg.MetadataValue.md("\n\n".join("  \n".join(_lines(text)) for text in texts))
+
+
+def _lines(text: str) -> list[str]:
+    # A number stays with its sign, and a command with its options.
+    text = text.replace(" %", "\u00a0%")
+    return textwrap.wrap(text, _LINE, break_long_words=False, break_on_hyphens=False)
 
 
 def defined_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
@@ -30,16 +45,20 @@ def metrics_table(evaluated: WindowEvaluation) -> dg.MetadataValue:
 
 def recorded_metrics_table(evaluation: EvaluationRecord) -> dg.MetadataValue:
     """A table with one row per recorded metric: value, 95 % interval, and that of the best reference."""
+    from loan_default_assets.model.metrics import METRICS
+
     best = evaluation.baseline or {}
     names = ("metric", "value", "95 %", "reference")
     records = []
-    for metric, value in defined_metrics(evaluation.metrics).items():
-        low, high = (rounded(bound) for bound in evaluation.intervals.get(metric, (math.nan, math.nan)))
+    # PostgreSQL keeps the names of a document by their length.
+    shown = {name: evaluation.metrics[name] for name in METRICS if name in evaluation.metrics}
+    for metric, value in defined_metrics(shown).items():
+        low, high = evaluation.intervals.get(metric, (math.nan, math.nan))
         reference = best.get("metrics", {}).get(metric)
         cells: dict[str, str | float | None] = {
             "metric": metric,
             "value": value,
-            "95 %": None if math.isnan(low) else f"{low:g} – {high:g}",
+            "95 %": None if math.isnan(low) else f"{low:.3f}–{high:.3f}",
             "reference": None if reference is None or math.isnan(reference) else rounded(reference),
         }
         records.append(dg.TableRecord({name: cell for name, cell in cells.items() if cell is not None}))

@@ -21,12 +21,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ChampionDecision:
-    """The champion after the decision, why it is champion, its newest evaluation, and the warnings on it."""
+    """The champion after the decision, and its newest evaluation.
+
+    Attributes:
+        outcome: What was decided, in a line.
+        warnings: What a reader of the champion's verdict must know besides.
+        rejection: Why the challenger was rejected; empty where none was.
+    """
 
     champion: ModelRecord
     outcome: str
     evaluation: EvaluationRecord | None
     warnings: tuple[VerdictWarning, ...] = ()
+    rejection: str = ""
 
 
 def decide_champion(
@@ -69,9 +76,10 @@ def decide_champion(
             "where its window has few defaults, add loans with an outcome, then loan-default run"
         )
     log.info(f"champion: {champion.version}, {outcome}")
-    return ChampionDecision(
-        champion, outcome, evaluations.latest(champion.version), evaluations.warnings(champion.version)
-    )
+    decided = registry.get(challenger.version) if challenger is not None else None
+    rejection = decided.reason or "" if decided is not None and decided.status == "rejected" else ""
+    newest, warnings = evaluations.latest(champion.version), evaluations.warnings(champion.version)
+    return ChampionDecision(champion, outcome, newest, warnings, rejection)
 
 
 def _carry_out_verdict(

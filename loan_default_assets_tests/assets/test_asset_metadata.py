@@ -1,6 +1,7 @@
 """What a materialization shows: three digits, plots without a click, counts, lineage and data versions."""
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 import dagster as dg
@@ -9,6 +10,7 @@ import pytest
 from loan_default_assets.commands.materialize import materialize
 from loan_default_assets.commands.session import definitions
 from loan_default_assets.orchestration import jobs
+from loan_default_assets.orchestration.metric_tables import sentences
 from loan_default_assets.reports.plots import MOST_CHARACTERS
 from loan_default_assets.reports.rendering.number_format import rounded
 from loan_default_assets_tests import small_bank
@@ -66,14 +68,40 @@ def test_the_champion_begins_with_verdict_reason_and_metrics(good_bank: Bank) ->
     table = shown["metrics"]
     assert isinstance(table, dg.TableMetadataValue)
     [row] = [record.data for record in table.records if record.data["metric"] == "f1"]
-    low, high = (rounded(bound) for bound in evaluation.intervals["f1"])
+    low, high = evaluation.intervals["f1"]
     assert row == {
         "metric": "f1",
         "value": rounded(evaluation.metrics["f1"]),
-        "95 %": f"{low:g} – {high:g}",
+        "95 %": f"{low:.3f}–{high:.3f}",
         "reference": rounded(evaluation.baseline["metrics"]["f1"]),
     }
     assert table.schema.columns[3].description == evaluation.baseline["name"]
+
+
+@pytest.mark.parametrize(("asset", "name"), [("champion", "reason"), ("evaluation", "reasons")])
+def test_a_reason_is_read_without_scrolling_sideways(good_bank: Bank, asset: str, name: str) -> None:
+    [shown, *_] = [event.metadata for event in materializations(good_bank, asset)]
+    evaluation = good_bank.session.evaluations.latest()
+    assert evaluation
+    text = str(shown[name].value)
+    lines = text.splitlines()
+    assert len(lines) > 5
+    # Of the 300 pixels for a value, a character takes 8.4.
+    assert max(map(len, lines)) <= 36
+    # Two blanks are a break within a paragraph of Markdown.
+    assert all(line.endswith("  ") for line, after in pairwise(lines) if line and after)
+    assert " ".join(text.replace("\u00a0", " ").split()) == evaluation.reason
+
+
+def test_sentences_break_neither_numbers_nor_commands() -> None:
+    text = str(
+        sentences(
+            "waits for 1 of 2 approvals: loan-default approve", "is between -0.677 and -0.598 (95 %)"
+        ).value
+    )
+    assert text == (
+        "waits for 1 of 2 approvals:  \nloan-default approve\n\nis between -0.677 and -0.598  \n(95\u00a0%)"
+    )
 
 
 @pytest.mark.parametrize("asset", [*UNPARTITIONED, "raw_loans"])

@@ -53,7 +53,7 @@ def test_a_challenger_without_a_verdict_is_not_decided(steps: BankSteps) -> None
 def test_a_promoting_verdict_makes_the_challenger_champion(steps: BankSteps, verdict: str) -> None:
     evaluated(steps, "new", verdict)
     decision = steps.decide()
-    assert decision.outcome == f"promoted: {verdict}"
+    assert (decision.outcome, decision.rejection) == (f"promoted: {verdict}", "")
     assert (decision.champion.version, decision.champion.status) == ("new", "champion")
     assert (decision.champion.verdict, decision.champion.reason) == (verdict, "Because.")
     assert decision.evaluation is not None
@@ -68,6 +68,7 @@ def test_another_verdict_keeps_the_champion(steps: BankSteps, verdict: str) -> N
     evaluated(steps, "new", verdict, parent="old")
     decision = steps.decide()
     assert decision.outcome == f"kept: challenger new {verdict}"
+    assert decision.rejection == f"{verdict}: Because."
     assert decision.champion.version == "old"
     rejected = steps.registry.get("new")
     assert (rejected.status, rejected.reason) == ("rejected", f"{verdict}: Because.")
