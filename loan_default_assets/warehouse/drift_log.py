@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 from typing import Any, Literal
 
 from psycopg2 import extensions
@@ -182,6 +183,23 @@ class DriftLog:
         """Every compared partition of a model, in order of time."""
         with self._database.transaction() as cursor:
             return _checks(cursor, version, "ORDER BY partition_key")
+
+    def check_times(self, version: str) -> dict[str, tuple[datetime, datetime | None]]:
+        """When each partition was last compared, and when an alert of it was delivered, by its key."""
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                "SELECT partition_key, checked_at, alerted_at FROM drift_checks WHERE model_version = %s",
+                (version,),
+            )
+            return {key: (checked_at, alerted_at) for key, checked_at, alerted_at in cursor.fetchall()}
+
+    def block_times(self, version: str) -> dict[str, datetime]:
+        """When F1 of each block was last estimated, by its first partition."""
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                "SELECT first_partition, computed_at FROM f1_estimates WHERE model_version = %s", (version,)
+            )
+            return dict(cursor.fetchall())
 
     def mark_alerted(self, version: str, keys: Sequence[str]) -> None:
         """Record that an alert of these partitions was delivered."""

@@ -6,6 +6,7 @@ import logging
 import re
 import uuid
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ def record_drift(log: DriftLog, version: str) -> None:
     log.record_check(
         version, DriftCheck("2025-02-03", "2025-02-03", 62, (calm, replace(high, light="green")))
     )
+    log.mark_alerted(version, ["2025-02-02"])
     log.record_score(version, "2025-02-03", StoredPsi("pd", 0.031, 0.25, "green"))
     log.record_check("another", DriftCheck("2025-02-02", "2025-02-02", 99, (high,)))
     log.record_blocks(
@@ -149,8 +151,12 @@ def test_drift_is_that_of_the_newest_partition_and_of_those_that_drifted(found: 
     assert {name.split(".")[1] for name in named if name.startswith("2025-02-02")} == {
         "pooled_from",
         "rows",
+        "checked_at",
+        "alerted_at",
         "amount",
     }
+    assert "2025-02-03.checked_at" in named
+    assert "2025-02-03.alerted_at" not in named
     assert named["2025-02-02.amount.psi"] == 0.41
     assert named["2025-02-03.pd.light"] == "green"
     assert named["2025-02-03.income.limit"] == 0.3
@@ -158,6 +164,9 @@ def test_drift_is_that_of_the_newest_partition_and_of_those_that_drifted(found: 
 
 def test_expected_and_measured_f1_stand_by_block(found: DossierFacts, newest: str) -> None:
     facts = {fact.name: fact for fact in found.groups["f1_estimates"]}
+    computed = facts.pop("2025-02-01.computed_at")
+    assert datetime.fromisoformat(str(computed.value)).tzinfo is not None
+    assert str(computed.source).endswith("first_partition=2025-02-01].computed_at")
     assert {name: fact.value for name, fact in facts.items() if name.startswith("2025-02-01")} == {
         "2025-02-01.last_partition": "2025-02-02",
         "2025-02-01.rows": 121,
