@@ -1,22 +1,18 @@
 """Runs of the graph in this process, recorded in the Dagster instance that the UI opens."""
 
 from collections.abc import Mapping, Sequence
-from logging import getLogger
 from typing import Any
 
 import dagster as dg
 
+from loan_default_assets.commands import run_alerts
 from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.session import Session
 from loan_default_assets.orchestration import run_tracking
-from loan_default_assets.orchestration.alert_outbox import AlertOutbox
 from loan_default_assets.orchestration.dagster_internals import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
 )
-from loan_default_assets.orchestration.failure_alerts import send_failure
-from loan_default_assets.warehouse.alert_log import AlertLog
-from loan_default_assets.warehouse.database_errors import WarehouseError
 
 _INTERRUPTED = (dg.DagsterExecutionInterruptedError.__name__, KeyboardInterrupt.__name__)
 
@@ -36,7 +32,7 @@ def materialize(
     Raises: CommandError with the reason of the first failed step, where the run fails and ALERT_TO was told;
         KeyboardInterrupt after Ctrl-C in a step, which Dagster reports as a failed one.
     """
-    run_tracking.fail_abandoned(instance)
+    run_alerts.fail_dead(session, instance)
     tags = run_tracking.process_tags() | dict(tags or {})
     if len(partitions) > 1:
         tags |= {
@@ -56,23 +52,9 @@ def materialize(
     if not result.success:
         if any(_is_interrupted(event) for event in result.all_events):
             raise KeyboardInterrupt
-        _alert(result, session, instance)
+        run_alerts.alert_failed(result, session, instance)
         raise CommandError(_reason(result, session))
     return result
-
-
-def _alert(result: dg.ExecuteInProcessResult, session: Session, instance: dg.DagsterInstance) -> None:
-    """Tell ALERT_TO, where it is set, as the daemon does of its own runs; what stops that is logged."""
-    if session.settings.alert_to is None:
-        return
-    outbox = AlertOutbox(
-        lambda: AlertLog(session.database), session.portfolio, session.settings, getLogger("loan_default")
-    )
-    steps = [event.step_key for event in result.all_events if event.is_step_failure]
-    try:
-        send_failure(instance, result.dagster_run, steps, session.portfolio, session.settings, outbox)
-    except WarehouseError as error:
-        getLogger("loan_default").error(f"the alert cannot be recorded: {str(error).splitlines()[0]}")
 
 
 def _is_interrupted(event: dg.DagsterEvent) -> bool:

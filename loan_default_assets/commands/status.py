@@ -8,6 +8,7 @@ import dagster as dg
 from loan_default_assets.commands.alert_status import alert_lines, alerts
 from loan_default_assets.commands.drift_status import drift, drift_lines
 from loan_default_assets.commands.oversight_status import oversight, oversight_lines
+from loan_default_assets.commands.run_alerts import fail_dead
 from loan_default_assets.commands.service_status import replica_lines, replicas
 from loan_default_assets.commands.session import Session
 from loan_default_assets.commands.sizes import size_lines, sizes
@@ -35,6 +36,8 @@ def status(session: Session, instance: dg.DagsterInstance | None = None) -> dict
 
     Without an instance no training counts as queued or running.
     """
+    if instance is not None:
+        fail_dead(session, instance)
     champion = session.registry.champion()
     last = session.evaluations.latest()
     evaluated = session.evaluations.latest(champion.version) if champion else None

@@ -12,7 +12,7 @@ from types import FrameType
 
 import httpx
 
-from loan_default_assets.commands import child_processes
+from loan_default_assets.commands import child_processes, run_alerts
 from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.dagster_home import ROOT
 from loan_default_assets.commands.home_lock import home_lock
@@ -49,7 +49,7 @@ def up(settings: Settings, *, service: bool, say: Say) -> None:
             child_processes.end(mark)
             _require_free_ports(settings, service)
             with open_session(settings) as session, dagster_instance(session) as instance:
-                run_tracking.fail_abandoned(instance)
+                run_alerts.fail_dead(session, instance)
                 run_tracking.fail_unreachable(instance)
                 _serve(session, mark, service, say)
         except _Terminated:

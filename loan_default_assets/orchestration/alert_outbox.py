@@ -46,6 +46,15 @@ class AlertOutbox:
         if not self._log.is_delivered(alert.key):
             self._send(alert)
 
+    def send_once(self, alert: Alert) -> None:
+        """Record an alert and send it, unless it is recorded: then another process sends it, or it is due.
+
+        Raises:
+            WarehouseError: The alert or its outcome cannot be recorded.
+        """
+        if self._record(alert):
+            self._send(alert)
+
     def send_due(self, *kinds: AlertKind, new: Alert | None = None) -> None:
         """Record the alert `new`, and send what is due of these kinds, the newest first, for at most 40 seconds.
 
@@ -68,8 +77,8 @@ class AlertOutbox:
     def _log(self) -> AlertLog:
         return self._open_log()
 
-    def _record(self, alert: Alert) -> None:
-        self._log.record(alert.key, alert.kind, alert.subject, alert.title, alert.text)
+    def _record(self, alert: Alert) -> bool:
+        return self._log.record(alert.key, alert.kind, alert.subject, alert.title, alert.text)
 
     def _send(self, alert: Alert) -> None:
         error = self._attempt(alert)

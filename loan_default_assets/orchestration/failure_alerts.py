@@ -1,4 +1,7 @@
-"""The alert on a failed run: sent by a sensor for runs of the daemon, by the command for runs of its own process."""
+"""The alert on a failed run: sent by a sensor for runs of the daemon, by the command for runs of its own process.
+
+A command that is killed sends none; who finds its run dead does.
+"""
 
 from collections.abc import Iterable
 
@@ -55,19 +58,39 @@ def send_failure(
     Raises:
         WarehouseError: The outcome cannot be recorded; the alert may come twice.
     """
-    if not run_tracking.is_first_failure(instance, run):
-        return
-    names = sorted({step or "" for step in steps})
-    failed_steps = f" at {', '.join(names)}" if names else ""
+    if run_tracking.is_first_failure(instance, run):
+        names = sorted({step or "" for step in steps})
+        outbox.send(_alert(run, portfolio, settings, f"failed at {', '.join(names)}" if names else "failed"))
+
+
+def send_dead(
+    instance: dg.DagsterInstance, portfolio: Portfolio, settings: Settings, outbox: AlertOutbox
+) -> None:
+    """Send the alerts on runs of commands that were killed, each once, whichever process found them dead.
+
+    Args:
+        instance: Where the runs are recorded.
+        portfolio: Whose runs.
+        settings: The port of Dagster's page.
+        outbox: The way to ALERT_TO.
+
+    Raises:
+        WarehouseError: An alert cannot be recorded; it is sent at the next call.
+    """
+    for run in run_tracking.unannounced(instance, portfolio.name):
+        if run_tracking.is_first_failure(instance, run):
+            outbox.send_once(_alert(run, portfolio, settings, "ended with its process, which was killed"))
+        run_tracking.mark_announced(instance, run)
+
+
+def _alert(run: dg.DagsterRun, portfolio: Portfolio, settings: Settings, how: str) -> Alert:
     partitions, work = run_tracking.partitions_of(run), run_tracking.work_of(run)
-    outbox.send(
-        Alert(
-            key=f"run:{run.run_id}",
-            portfolio=portfolio.name,
-            title=f"{portfolio.name}: a run failed",
-            text=f"{work}{f', partition {partitions},' if partitions else ''} failed{failed_steps}; "
-            f"http://127.0.0.1:{settings.dagster_port}/runs/{run.run_id}",
-            kind="run_failed",
-            subject=f"{work} {partitions}" if partitions else work,
-        )
+    return Alert(
+        key=f"run:{run.run_id}",
+        portfolio=portfolio.name,
+        title=f"{portfolio.name}: a run failed",
+        text=f"{work}{f', partition {partitions},' if partitions else ''} {how}; "
+        f"http://127.0.0.1:{settings.dagster_port}/runs/{run.run_id}",
+        kind="run_failed",
+        subject=f"{work} {partitions}" if partitions else work,
     )

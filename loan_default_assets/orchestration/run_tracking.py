@@ -5,6 +5,7 @@ import os
 import socket
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import psutil
@@ -25,6 +26,8 @@ from loan_default_assets.orchestration.jobs import FINETUNE, PORTFOLIO, TRAIN
 # Tag of a retraining run: the key of its attempt.
 RETRAINING_TAG = "loan_default/retraining"
 _PROCESS_TAG = "loan_default/process"
+# Tag of a run whose process was found dead: whether its alert is still due.
+_DEAD_TAG = "loan_default/dead"
 # Runs of the last release keep the name of their job.
 _TRAINING_JOBS = (
     TRAIN,
@@ -41,6 +44,8 @@ FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 ENDED = [*FAILED, dg.DagsterRunStatus.SUCCESS]
 # An announced retry that has not begun within this time is not expected any more.
 _RETRY_SECONDS = 900
+# A run that has been dead for longer is no news.
+_NEWS = timedelta(days=7)
 # Ended runs per job that are read.
 _RECENT = 50
 
@@ -124,9 +129,26 @@ def fail_abandoned(instance: dg.DagsterInstance) -> int:
     for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
         name = run.tags.get(_PROCESS_TAG)
         if name is not None and name != _process_name() and not _process_exists(name):
+            instance.add_run_tags(run.run_id, {_DEAD_TAG: "due"})
             instance.report_run_failed(run, "the process that executed this run no longer exists")
             reported += 1
     return reported
+
+
+def unannounced(instance: dg.DagsterInstance, portfolio: str) -> list[dg.DagsterRun]:
+    """Runs of a portfolio whose process was found dead, whoever found it, without an alert; the first one first."""
+    fail_abandoned(instance)
+    dead = dg.RunsFilter(
+        tags={PORTFOLIO: portfolio, _DEAD_TAG: "due"},
+        statuses=[dg.DagsterRunStatus.FAILURE],
+        updated_after=datetime.now(UTC) - _NEWS,
+    )
+    return list(reversed(instance.get_runs(dead)))
+
+
+def mark_announced(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Record that the alert of a dead run is recorded, or not to be sent."""
+    instance.add_run_tags(run.run_id, {_DEAD_TAG: "announced"})
 
 
 def fail_unreachable(instance: dg.DagsterInstance) -> int:

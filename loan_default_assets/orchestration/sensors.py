@@ -120,6 +120,7 @@ def _retraining_sensor(
         action = decide(state, retraining_limits(settings))
         outbox = _outbox(warehouse, portfolio, settings, context.log)
         cursor = _alert_on_hold(context, portfolio, outbox, action, state.champion_version or "none")
+        failure_alerts.send_dead(context.instance, portfolio, settings, outbox)
         if action.retraining is None:
             return dg.SensorResult(skip_reason=f"{action.explanation} Next: {action.next}", cursor=cursor)
         return dg.SensorResult(run_requests=[run_request(action.retraining)], cursor=cursor)

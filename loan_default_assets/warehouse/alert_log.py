@@ -63,14 +63,15 @@ class AlertLog:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def record(self, key: str, kind: AlertKind, subject: str, title: str, text: str) -> None:
-        """Record an alert; nothing where there is one of the same key."""
+    def record(self, key: str, kind: AlertKind, subject: str, title: str, text: str) -> bool:
+        """Record an alert; nothing, and False, where there is one of the same key."""
         with self._database.transaction() as cursor:
             cursor.execute(
                 "INSERT INTO alerts (key, kind, subject, title, text) VALUES (%s, %s, %s, %s, %s) "
                 "ON CONFLICT (key) DO NOTHING",
                 (key, kind, subject, title, text),
             )
+            return cursor.rowcount == 1
 
     def record_delivery(self, key: str, channel: Channel, failure: Failure | None = None) -> None:
         """Record that an alert was delivered, or could not be; nothing where this outcome is recorded."""

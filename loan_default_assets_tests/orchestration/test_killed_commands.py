@@ -59,6 +59,10 @@ def test_a_killed_training_is_not_running_and_its_attempt_has_ended(
     [failed] = instance.get_runs()
     assert failed.status == dg.DagsterRunStatus.FAILURE
     assert failed.tags.get(jobs.PORTFOLIO) == "bank"
+    assert [each.run_id for each in run_tracking.unannounced(instance, "bank")] == [run.run_id]
+    assert run_tracking.unannounced(instance, "another") == []
+    run_tracking.mark_announced(instance, run)
+    assert run_tracking.unannounced(instance, "bank") == []
     if not omitted:
         assert failed.tags.get(WILL_RETRY_TAG) != "true"
         assert run_tracking.is_first_failure(instance, failed)
