@@ -10,7 +10,9 @@ import pytest
 from loan_default_assets.policy.promotion import Decision
 from loan_default_assets.policy.promotion_figures import Comparison, PromotionLimits
 from loan_default_assets.reports.figures.gate_figures import promotion_gates
+from loan_default_assets.reports.figures.group_figures import WeakSegment, WeakSegments
 from loan_default_assets.reports.figures.model_facts import Omitted
+from loan_default_assets.reports.figures.proportions import Interval
 from loan_default_assets.reports.figures.report_figures import ReportFigures
 from loan_default_assets.reports.rendering.blocks import NO_SHADE, Figures, HeatMap
 from loan_default_assets.reports.rendering.html_page import SECTIONS, render, sections
@@ -347,3 +349,35 @@ def test_a_near_perfect_model_is_met_only_with_its_reason(changed: dict[str, Any
     after = shown.partition("No unattested near-perfect discrimination")[2].partition("Matured loans")[0]
     assert said in after
     assert after.count("met") == said.count("met")
+
+
+def test_weak_segments_have_the_names_of_their_features_and_units() -> None:
+    segment = WeakSegment(
+        "income", "< 3", 200, Interval(0.2, 0.1, 0.3), 0.1, 0.001, Interval(0.6, 0.5, 0.7), 0.7, 0.2
+    )
+    found = WeakSegments(
+        3, (segment, replace(segment, column="branch"), replace(segment, name="missing")), HERE
+    )
+    shown = Page(render(report_figures(weak=found))).shown
+    after = {"en": "p-value of ROC-AUC", "ko": "ROC-AUC p값"}
+    rows = {language: text.rpartition(after[language])[2] for language, text in shown.items()}
+    assert "Income" in rows["en"]
+    assert "소득" in rows["ko"]
+    assert rows["en"].count("< 3 USD") == 1
+    assert "branch" in rows["en"]
+    assert "missing USD" not in rows["en"]
+
+
+def test_a_version_that_scored_nothing_and_waits_for_its_decision_says_so() -> None:
+    oversight = replace(report_figures().oversight, events=(), overrides=(), scored=0, rescorings=0)
+    shown = Page(render(report_figures(oversight=oversight))).shown
+    assert "no decision on this version was recorded yet" in shown["en"]
+    assert "This version has scored no application" in shown["en"]
+    assert " 0 applications" not in shown["en"]
+    assert "아직 기록되지 않았습니다" in shown["ko"]
+
+
+def test_times_are_read_to_the_minute_in_utc() -> None:
+    shown = Page(render(report_figures())).shown["en"]
+    assert "Evaluated 2026-05-02 00:00 UTC" in shown
+    assert "T00:00:00" not in shown

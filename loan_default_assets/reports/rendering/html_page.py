@@ -35,7 +35,7 @@ from loan_default_assets.reports.rendering.monitoring_sections import (
     drift_section,
     groups_section,
 )
-from loan_default_assets.reports.rendering.number_format import formatted
+from loan_default_assets.reports.rendering.number_format import formatted, minute
 from loan_default_assets.reports.rendering.oversight_section import oversight_section
 from loan_default_assets.reports.rendering.score_sections import calibration_section, discrimination_section
 from loan_default_assets.reports.rendering.shadow_section import shadow_section
@@ -121,7 +121,7 @@ def page_environment() -> Environment:
     def chart(block: Any, label: str) -> Markup:
         return Markup(svg(block, label))  # noqa: S704
 
-    environment.filters |= {"both": words, "chart": chart, "number": _shown, "kind": _kind}
+    environment.filters |= {"both": words, "chart": chart, "number": _shown, "kind": _kind, "minute": minute}
     environment.globals |= {"message": message, "cell_kind": _cell_kind}
     return environment
 

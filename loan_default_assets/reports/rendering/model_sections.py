@@ -24,7 +24,7 @@ from loan_default_assets.reports.rendering.blocks import (
     share_axis,
 )
 from loan_default_assets.reports.rendering.messages import Message, in_both, message, titled, verbatim
-from loan_default_assets.reports.rendering.number_format import formatted
+from loan_default_assets.reports.rendering.number_format import formatted, minute
 from loan_default_assets.reports.rendering.verdict_sections import omission
 
 _LIMITS = ("selection", "window", "label", "monotone", "references", "groups", "purpose")
@@ -214,7 +214,8 @@ def limits_section(figures: ReportFigures) -> Section:
 def lineage_section(figures: ReportFigures) -> Section:
     """Hashes and names by which everything can be found again."""
     model = figures.model
-    rows = tuple((Words(message(f"lineage.{name}")), Words(verbatim(value))) for name, value in model.lineage)
+    shown = ((name, minute(value) if name == "created_at" else value) for name, value in model.lineage)
+    rows = tuple((Words(message(f"lineage.{name}")), Words(verbatim(value))) for name, value in shown)
     table = Table(message("lineage.table"), titled("lineage.name", "lineage.value"), rows, model.source)
     verify = Paragraph(message("lineage.verify"))
     return Section("lineage", message("section.lineage"), [table, verify])

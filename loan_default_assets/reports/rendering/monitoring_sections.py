@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from loan_default_assets.reports.figures.drift import AMBER, RED
+from loan_default_assets.reports.figures.feature_table import Feature
 from loan_default_assets.reports.figures.group_figures import (
     WEAK_LEVEL,
     ColumnGroups,
@@ -30,7 +32,7 @@ from loan_default_assets.reports.rendering.blocks import (
     Words,
     share_axis,
 )
-from loan_default_assets.reports.rendering.messages import message, titled, verbatim
+from loan_default_assets.reports.rendering.messages import Message, message, titled, verbatim
 from loan_default_assets.reports.rendering.model_sections import feature_title, group_title
 from loan_default_assets.reports.rendering.number_format import formatted
 from loan_default_assets.reports.rendering.verdict_sections import light, omission
@@ -174,7 +176,11 @@ def groups_section(figures: ReportFigures) -> Section:
     if isinstance(figures.weak, Omitted):
         blocks.append(omission(figures.weak))
     else:
-        blocks += _weak(figures.weak)
+        drift = figures.drift
+        described = (
+            {} if isinstance(drift, Omitted) else {one.feature.name: one.feature for one in drift.features}
+        )
+        blocks += _weak(figures.weak, described)
     return Section("groups", message("section.groups"), blocks)
 
 
@@ -215,13 +221,14 @@ def _group_row(group: GroupFigures) -> tuple[Cell, ...]:
     )
 
 
-def _weak(found: WeakSegments) -> list[Block]:
+def _weak(found: WeakSegments, described: Mapping[str, Feature]) -> list[Block]:
+    """The weak segments, by what their columns are; a column that is no feature by its name."""
     if not found.found:
         return [Paragraph(message("weak.none", tested=str(found.tested)), "good")]
     rows: list[tuple[Cell, ...]] = [
         (
-            Words(verbatim(one.column)),
-            Words(group_title(one.name)),
+            Words(feature_title(described[one.column]) if one.column in described else verbatim(one.column)),
+            Words(_values(one.name, described.get(one.column))),
             Number(one.rows, "count"),
             Number(one.mean_pd, "percent"),
             Number(one.observed.value, "percent"),
@@ -247,3 +254,9 @@ def _weak(found: WeakSegments) -> list[Block]:
         Paragraph(message("weak.found", tested=str(found.tested), count=str(len(found.found))), "warning"),
         Table(message("weak.table"), columns, tuple(rows), found.source),
     ]
+
+
+def _values(name: str, feature: Feature | None) -> Message:
+    """The values of a segment, with the unit of the numbers."""
+    unit = feature.unit if feature is not None else ""
+    return verbatim(f"{name} {unit}") if unit and any(map(str.isdigit, name)) else group_title(name)

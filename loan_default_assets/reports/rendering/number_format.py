@@ -1,8 +1,9 @@
-"""Numbers as people read them: three significant digits, thousands separated, shares in percent."""
+"""Numbers and times as people read them: three significant digits, thousands separated, shares in percent, UTC."""
 
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from typing import Literal
 
 DIGITS = 3
@@ -34,6 +35,18 @@ def formatted(value: float, kind: Format = "number") -> str:
     if kind == "p_value" and value < 0.001:
         return "< 0.001"
     return _significant(value)
+
+
+def minute(recorded: str) -> str:
+    """A recorded time, in ISO 8601, in UTC and to the minute; a date, or nothing, as it is.
+
+    Examples:
+        >>> minute("2026-11-27T18:30:46+09:00"), minute("2026-11-27"), minute("")
+        ('2026-11-27 09:30 UTC', '2026-11-27', '')
+    """
+    if "T" not in recorded:
+        return recorded
+    return f"{datetime.fromisoformat(recorded).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def rounded(value: float) -> float:

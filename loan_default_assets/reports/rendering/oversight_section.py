@@ -7,6 +7,7 @@ from loan_default_assets.reports.figures.proportions import FigureSource
 from loan_default_assets.reports.figures.report_figures import ReportFigures
 from loan_default_assets.reports.rendering.blocks import Block, Cell, Number, Paragraph, Section, Table, Words
 from loan_default_assets.reports.rendering.messages import message, titled, verbatim
+from loan_default_assets.reports.rendering.number_format import minute
 
 
 def oversight_section(figures: ReportFigures) -> Section:
@@ -19,8 +20,7 @@ def oversight_section(figures: ReportFigures) -> Section:
             else message("oversight.required", required=str(found.required))
         )
     ]
-    if found.events:
-        blocks.append(_events(found))
+    blocks.append(_events(found) if found.events else Paragraph(message("oversight.undecided")))
     if found.policies:
         blocks.append(_policies(found))
     return Section("oversight", message("section.oversight"), [*blocks, *override_blocks(found)])
@@ -28,6 +28,8 @@ def oversight_section(figures: ReportFigures) -> Section:
 
 def override_blocks(found: OversightFigures) -> list[Paragraph | Table]:
     """Overrides of the decisions of one version by reason, and its rescorings."""
+    if not found.scored:
+        return [Paragraph(message("oversight.none_scored"))]
     rescorings = Paragraph(message("oversight.rescorings", count=f"{found.rescorings:,}"))
     if not found.overrides:
         return [Paragraph(message("oversight.no_overrides", scored=f"{found.scored:,}")), rescorings]
@@ -52,7 +54,7 @@ def override_blocks(found: OversightFigures) -> list[Paragraph | Table]:
 def _events(found: OversightFigures) -> Table:
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
-            Words(verbatim(each.recorded_at)),
+            Words(verbatim(minute(each.recorded_at))),
             Words(message(f"oversight.{each.what.replace(' ', '_')}")),
             Words(verbatim(each.actor)),
             Words(verbatim(each.reason)),
@@ -69,7 +71,7 @@ def _policies(found: OversightFigures) -> Table:
     first = Words(message("oversight.first_policy"))
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
-            Words(verbatim(each.recorded_at)),
+            Words(verbatim(minute(each.recorded_at))),
             Words(verbatim(each.changes)) if each.changes else first,
             Words(verbatim(each.actor)),
             Words(verbatim(each.reason)),
