@@ -195,6 +195,12 @@ class Settings(BaseSettings):
     service_header_seconds: float = Field(
         10.0, gt=0, description="Seconds in which a client must have sent its headers or gRPC handshake."
     )
+    service_keep_alive_seconds: int = Field(
+        75,
+        ge=1,
+        description="Seconds for which an HTTP connection without a request stays open: longer than clients and "
+        "proxies keep it, since one that ends while a request arrives loses that request.",
+    )
     service_max_message_bytes: int = Field(4 << 20, ge=1024, description="Largest gRPC message in bytes.")
     service_max_concurrency: int = Field(
         512, ge=1, description="Most requests in flight over all workers; beyond it: status 429."

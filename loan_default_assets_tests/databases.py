@@ -26,7 +26,8 @@ def fresh_database(postgres: LocalPostgres, template: str | None = None) -> Iter
     name = f"test_{os.getpid()}_{next(_number)}"
     server = _server(postgres)
     copied = "template1" if template is None else make_url(template).database or ""
-    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    # Copied files cost a server that does not flush them half of what copied pages do, and bring its caches with them.
+    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
     _execute(server, statement.format(sql.Identifier(name), sql.Identifier(copied)))
     yield server.replace(f"/{quote(postgres.database)}?", f"/{name}?")
     _execute(server, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -1,6 +1,7 @@
-"""The limits of a connection before its request reaches the middleware: bytes and seconds of the request's headers.
+"""The limits of a connection around its requests: bytes and seconds of a request's headers, seconds without a request.
 
-uvicorn has neither limit for its faster parser; see docs/decisions/http-header-limits.md.
+uvicorn has neither of the first two for its faster parser, and BentoML does not pass the third on; see
+docs/decisions/http-header-limits.md.
 """
 
 import asyncio
@@ -22,12 +23,14 @@ class HeaderLimitedProtocol(Base):
 
     max_bytes: ClassVar[int]
     seconds: ClassVar[float]
+    keep_alive_seconds: ClassVar[int]
     _unfinished = 0
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """The client has until then to send its first request's headers."""
         super().connection_made(transport)
+        self.timeout_keep_alive = self.keep_alive_seconds
         self._start_timer()
 
     def data_received(self, data: bytes) -> None:
@@ -75,5 +78,9 @@ class HeaderLimitedProtocol(Base):
 
 def protocol(settings: Settings) -> type[HeaderLimitedProtocol]:
     """The protocol with the limits of the settings."""
-    limits = {"max_bytes": settings.service_max_header_bytes, "seconds": settings.service_header_seconds}
+    limits = {
+        "max_bytes": settings.service_max_header_bytes,
+        "seconds": settings.service_header_seconds,
+        "keep_alive_seconds": settings.service_keep_alive_seconds,
+    }
     return type("ServiceProtocol", (HeaderLimitedProtocol,), limits)

@@ -112,6 +112,14 @@ def test_a_connection_with_a_request_per_second_stays_open(limited: Served) -> N
     assert len(ports) == 1
 
 
+def test_a_connection_without_a_request_outlasts_those_of_common_clients(limited: Served) -> None:
+    with connect(limited) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert not closed(connection, 7)
+        connection.sendall(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert connection.recv(12) == b"HTTP/1.1 200"
+
+
 def trickle(connection: socket.socket, seconds: float) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
