@@ -50,7 +50,7 @@ def shared_set(name: str, folder: Path, *, project_split: bool = False) -> Quali
     portfolio = load(described.portfolio, source=str(folder / described.file))
     if project_split:
         return portfolio_set(portfolio, name)
-    loans = _read(portfolio)
+    loans = read_loans(portfolio)
     if described.cutoffs is None:
         return _divided(name, STRATIFIED, loans, _stratified(loans.label), portfolio)
     first, second = (np.datetime64(day) for day in described.cutoffs)
@@ -66,7 +66,7 @@ def portfolio_set(portfolio: Portfolio, name: str | None = None) -> QualitySet:
     Raises:
         SourceError: The source cannot be read or does not fit the portfolio.
     """
-    loans = _read(portfolio)
+    loans = read_loans(portfolio)
     cutoff = None
     if portfolio.as_of is not None:
         newest = portfolio.partition_of(loans.as_of.max().astype(object))
@@ -102,7 +102,14 @@ def generated_set(name: str, unlabelled_per_row: int = 0) -> QualitySet:
 
 
 @dataclass(frozen=True)
-class _Loans:
+class DatedLoans:
+    """All loans of a portfolio's source, n of them, in its order.
+
+    Attributes:
+        as_of: (n,) datetime64[D], NaT without dates.
+        label_observed_at: (n,) datetime64[D].
+    """
+
     rows: Rows
     loan_id: np.ndarray
     as_of: np.ndarray
@@ -113,7 +120,13 @@ class _Loans:
         return self.rows.label
 
 
-def _read(portfolio: Portfolio) -> _Loans:
+def read_loans(portfolio: Portfolio) -> DatedLoans:
+    """The loans of a portfolio's source, to the end of the portfolio or until today.
+
+    Raises:
+        SourceError: The source cannot be read or does not fit the portfolio.
+        ValueError: A label is neither positive nor negative.
+    """
     today = date.today()
     first, last = portfolio.start or date(1900, 1, 1), portfolio.end or today
     keys = portfolio.partition_keys(first, last)
@@ -124,7 +137,7 @@ def _read(portfolio: Portfolio) -> _Loans:
         raise ValueError(
             f"{portfolio.name}: {int((label == -1).sum())} labels are neither positive nor negative"
         )
-    return _Loans(
+    return DatedLoans(
         Rows(features.numerical, features.categorical, np.where(np.isnan(label), -1, label).astype(np.int8)),
         frame["loan_id"].to_numpy().astype(str),
         frame["as_of"].to_numpy().astype("datetime64[D]"),
@@ -143,7 +156,7 @@ def _stratified(label: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _divided(
     name: str,
     described: str,
-    loans: _Loans,
+    loans: DatedLoans,
     parts: tuple[np.ndarray, ...],
     portfolio: Portfolio,
     more: np.ndarray | None = None,
