@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from loan_default_assets.model.omitted import Omitted as Omitted
 from loan_default_assets.policy.leakage_doubt import LeakageDoubt
 from loan_default_assets.policy.promotion_figures import PromotionLimits
-from loan_default_assets.policy.verdict_warnings import WarningKind
 from loan_default_assets.policy.promotion_gates import PromotionGate
+from loan_default_assets.policy.verdict_warnings import WarningKind
 from loan_default_assets.reports.figures.proportions import FigureSource, Interval
 
 
