@@ -48,6 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
         BENTOML_HOME=str(settings.bento_store),
         BENTOML_DO_NOT_TRACK="True",
     )
+    # Of glibc: its free memory grows with every burst of requests in as many arenas as there are threads.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     try:
         check(settings)
         portfolio = served_portfolio(settings)

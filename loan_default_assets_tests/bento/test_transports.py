@@ -242,6 +242,10 @@ def test_the_health_service_refuses_messages_that_cannot_be_parsed(locked: Serve
         assert status == "INVALID_ARGUMENT"
 
 
+def test_workers_share_few_arenas_of_memory(served: Served) -> None:
+    assert {worker.environ()["MALLOC_ARENA_MAX"] for worker in served.workers()} == {"2"}
+
+
 def test_reflection_names_the_services(served: Served) -> None:
     with grpc.insecure_channel(served.grpc) as channel:
         (response,) = calls(channel)["Reflection"](())
