@@ -23,7 +23,7 @@ ASSETS = (
     "classifier_bento",
     "scored_loans",
 )
-WARNINGS = ("f1_", "not_worse_", "no_feature_drift", "no_score_drift")
+WARNINGS = ("f1_", "not_worse_", "leakage_is_excluded", "no_feature_drift", "no_score_drift")
 FOLDER = Path(assets.__file__).parent
 
 

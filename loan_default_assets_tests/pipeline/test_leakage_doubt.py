@@ -93,7 +93,7 @@ def champion_page(bank: Bank, name: str) -> str:
     )
     assert event is not None
     assert event.asset_materialization is not None
-    return str(event.asset_materialization.metadata[name].value)
+    return " ".join(str(event.asset_materialization.metadata[name].value).split())
 
 
 def check_page(bank: Bank) -> str:
