@@ -1,5 +1,6 @@
 """What `demo` and `run` print at their end: the result, where it is stored, and what to run next."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from loan_default_assets.commands.status import champion_lines, status
 from loan_default_assets.portfolio.column_account import ColumnUse, column_account
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.report_files import find_report
+from loan_default_assets.settings import Settings
 
 
 def text(session: Session, outcome: Outcome, *more: Sequence[str]) -> str:
@@ -29,10 +31,35 @@ def text(session: Session, outcome: Outcome, *more: Sequence[str]) -> str:
         f"models      {session.settings.models_root}",
         *_report_lines(session, found["champion"]),
         *(line for lines in more for line in lines),
-        "next        loan-default status        the same figures, any time",
-        "            loan-default run --help    the same chain on your own loans",
+        *next_lines(session.settings, synthetic=session.portfolio.source.kind == "synthetic"),
     ]
     return "\n".join(lines)
+
+
+def next_lines(settings: Settings, *, synthetic: bool) -> list[str]:
+    """What to run next: generated loans lead to one's own, and own loans to applications.
+
+    Examples:
+        >>> print(*next_lines(Settings(portfolio="demo"), synthetic=True), sep="\\n")
+        next        loan-default status: the same figures, any time
+                    loan-default up: Dagster's UI, and the service with its console
+                    loan-default init FILE: the same chain on your own loans
+    """
+    options = "" if settings.portfolio == "demo" else f" --portfolio {shlex.quote(settings.portfolio)}"
+    source = ""
+    if settings.loan_source:
+        # A URL may hold a password.
+        source = f" --source {'URL' if '://' in settings.loan_source else shlex.quote(settings.loan_source)}"
+    own = (
+        "loan-default init FILE: the same chain on your own loans"
+        if synthetic
+        else f"loan-default score FILE{options}: PDs and reason codes of applications"
+    )
+    return [
+        f"next        loan-default status{options}: the same figures, any time",
+        f"            loan-default up{options}{source}: Dagster's UI, and the service with its console",
+        f"            {own}",
+    ]
 
 
 def _report_lines(session: Session, champion: Mapping[str, Any] | None) -> list[str]:
