@@ -41,6 +41,7 @@ class TrainingRows:
 
     Attributes:
         before_sampling: All rows, where those of the training are a sample of them; otherwise 0.
+        window_defaults: Defaults in the evaluation window; None until the loans are stored.
     """
 
     pretraining: int
@@ -48,6 +49,7 @@ class TrainingRows:
     validation: int
     window: int
     before_sampling: int = 0
+    window_defaults: int | None = None
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,7 @@ def plan_training(
         len(split.validation),
         len(split.window),
         snapshot.sampling.rows(before=True) if snapshot.sampling else 0,
+        int((snapshot.rows.label[split.window] == 1).sum()),
     )
     features = len(portfolio.features.numerical) + len(portfolio.features.categorical)
     settings = cost.config.for_rows(max(rows.training, 1)).as_dict()

@@ -36,8 +36,9 @@ def test_rows_are_planned_as_they_are_split_later(steps: BankSteps, planned: Cal
         len(split.train) + len(split.immature), len(split.train), len(split.validation), len(split.window)
     )
     # Splits are in whole days.
-    for name, found in vars(expected).items():
-        assert getattr(rows, name) == pytest.approx(found, rel=0.2), name
+    for name in ("pretraining", "training", "validation", "window"):
+        assert getattr(rows, name) == pytest.approx(getattr(expected, name), rel=0.2), name
+    assert (rows.before_sampling, rows.window_defaults) == (0, None)
 
 
 def test_the_training_costs_its_steps(planned: Callable[..., RunPlan]) -> None:

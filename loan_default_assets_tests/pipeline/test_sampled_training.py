@@ -127,8 +127,9 @@ def test_the_plan_reckons_with_the_sample(bank: BankSteps) -> None:
     assert rows_text(refreshed).startswith(
         f"sampled from {refreshed.rows.before_sampling:,} rows: pretrain on"
     )
-    for name, found in vars(refreshed.rows).items():
-        assert getattr(plan.rows, name) == pytest.approx(found, rel=0.25), name
+    for name in ("pretraining", "training", "validation", "window", "before_sampling"):
+        assert getattr(plan.rows, name) == pytest.approx(getattr(refreshed.rows, name), rel=0.25), name
+    assert refreshed.rows.window_defaults == (snapshot.rows.label[snapshot.split.window] == 1).sum() > 0
     assert refreshed.rows.training == len(snapshot.split.train)
 
 
