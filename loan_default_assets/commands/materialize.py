@@ -12,6 +12,7 @@ from loan_default_assets.orchestration import run_tracking
 from loan_default_assets.orchestration.dagster_internals import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
+    keep_interrupts_from_output_copiers,
 )
 
 _INTERRUPTED = (dg.DagsterExecutionInterruptedError.__name__, KeyboardInterrupt.__name__)
@@ -32,6 +33,7 @@ def materialize(
     Raises: CommandError with the reason of the first failed step, where the run fails and ALERT_TO was told;
         KeyboardInterrupt after Ctrl-C in a step, which Dagster reports as a failed one.
     """
+    #     keep_interrupts_from_output_copiers()
     run_alerts.fail_dead(session, instance)
     tags = run_tracking.process_tags() | dict(tags or {})
     if len(partitions) > 1:

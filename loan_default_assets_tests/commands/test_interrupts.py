@@ -1,12 +1,15 @@
 """Ctrl-C at any moment of a command: exit code 130 and one line."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from loan_default_assets.assets import pretrained_encoder
@@ -22,6 +25,7 @@ MOMENTS = {
     "while dagster is imported for a migration": ("migrate", "sqlalchemy"),
     "while PostgreSQL starts": ("run", "home/postgres/start.lock"),
     "while loans are loaded": ("run", "home/dagster/dagster.yaml"),
+    "while a step runs": ("run", "process watch_orphans"),
 }
 
 
@@ -46,7 +50,11 @@ def test_a_command_ends_with_one_line(name: str, tmp_path: Path) -> None:
         )  # fmt: skip
     try:
         end = time.monotonic() + 120
-        while f"{awaited}\n" not in imports.read_text() and not (tmp_path / awaited).exists():
+        while not (
+            f"{awaited}\n" in imports.read_text()
+            or (tmp_path / awaited).exists()
+            or runs(process.pid, awaited)
+        ):
             assert process.poll() is None, imports.read_text()[-2000:]
             assert time.monotonic() < end
             time.sleep(0.01)
@@ -59,6 +67,21 @@ def test_a_command_ends_with_one_line(name: str, tmp_path: Path) -> None:
     assert process.returncode == 130
     said = [line for line in imports.read_text().splitlines() if not line.startswith("import time:")]
     assert said == [LINE]
+
+
+def runs(parent: int, awaited: str) -> bool:
+    """Whether a child runs that script, far enough to notice an interrupt."""
+    script = awaited.removeprefix("process ")
+    if script == awaited:
+        return False
+    with suppress(psutil.NoSuchProcess, FileNotFoundError):
+        for child in psutil.Process(parent).children():
+            if script in " ".join(child.cmdline()):
+                caught = re.search(
+                    r"^SigCgt:\s*(\w+)", Path(f"/proc/{child.pid}/status").read_text(), re.MULTILINE
+                )
+                return caught is not None and bool(int(caught[1], 16) & 1 << signal.SIGINT - 1)
+    return False
 
 
 def test_a_step_that_is_interrupted_interrupts_the_command(
