@@ -33,7 +33,7 @@ def materialize(
     Raises: CommandError with the reason of the first failed step, where the run fails and ALERT_TO was told;
         KeyboardInterrupt after Ctrl-C in a step, which Dagster reports as a failed one.
     """
-    #     keep_interrupts_from_output_copiers()
+    keep_interrupts_from_output_copiers()
     run_alerts.fail_dead(session, instance)
     tags = run_tracking.process_tags() | dict(tags or {})
     if len(partitions) > 1:

@@ -77,10 +77,10 @@ def runs(parent: int, awaited: str) -> bool:
     with suppress(psutil.NoSuchProcess, FileNotFoundError):
         for child in psutil.Process(parent).children():
             if script in " ".join(child.cmdline()):
-                caught = re.search(
+                handled = re.search(
                     r"^SigCgt:\s*(\w+)", Path(f"/proc/{child.pid}/status").read_text(), re.MULTILINE
                 )
-                return caught is not None and bool(int(caught[1], 16) & 1 << signal.SIGINT - 1)
+                return handled is not None and bool(int(handled[1], 16) & 1 << signal.SIGINT - 1)
     return False
 
 
