@@ -136,8 +136,7 @@ def fail_abandoned(instance: dg.DagsterInstance) -> int:
 
 
 def unannounced(instance: dg.DagsterInstance, portfolio: str) -> list[dg.DagsterRun]:
-    """Runs of a portfolio whose process was found dead, whoever found it, without an alert; the first one first."""
-    fail_abandoned(instance)
+    """Runs of a portfolio that `fail_abandoned` found dead, in any process, without an alert; the first one first."""
     dead = dg.RunsFilter(
         tags={PORTFOLIO: portfolio, _DEAD_TAG: "due"},
         statuses=[dg.DagsterRunStatus.FAILURE],

@@ -54,14 +54,12 @@ class RejectedChallenger:
     Attributes:
         rejected_at: When its rejection was recorded; None of an earlier release.
         reason: The recorded reason of the rejection, in English.
-        verdict: The promotion verdict of its newest evaluation; None where it was not evaluated.
-        inputs: What that verdict was decided on; None where an earlier release evaluated.
+        inputs: What the verdict of its newest evaluation was decided on; None where an earlier release evaluated.
     """
 
     version: str
     rejected_at: datetime | None
     reason: str
-    verdict: str | None
     inputs: Mapping[str, Any] | None
 
 
@@ -132,10 +130,10 @@ def rejected_challenger(cursor: extensions.cursor) -> RejectedChallenger | None:
     """The newest classifier, where it was rejected; None where it serves, served, or waits for its verdict."""
     cursor.execute(
         "SELECT m.version, (SELECT max(decided_at) FROM champion_decisions d "
-        "WHERE d.version = m.version AND action = 'rejected'), coalesce(m.reason, ''), p.verdict, p.inputs "
+        "WHERE d.version = m.version AND action = 'rejected'), coalesce(m.reason, ''), p.inputs "
         "FROM (SELECT version, status, promoted_at, reason FROM model_metadata WHERE kind = 'classifier' "
         "ORDER BY created_at DESC, version LIMIT 1) m "
-        "LEFT JOIN LATERAL (SELECT verdict, inputs FROM model_performance "
+        "LEFT JOIN LATERAL (SELECT inputs FROM model_performance "
         "LEFT JOIN evaluation_inputs ON evaluation = id WHERE model_version = m.version "
         "ORDER BY evaluated_at DESC, id DESC LIMIT 1) p ON true "
         "WHERE m.status = 'rejected' AND m.promoted_at IS NULL"

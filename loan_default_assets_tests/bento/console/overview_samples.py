@@ -74,7 +74,6 @@ def rejected(**changed: Any) -> RejectedChallenger:
         "version": "c000000000000",
         "rejected_at": NOW - timedelta(days=2),
         "reason": SCRIPT,
-        "verdict": "rejected",
         "inputs": inputs.as_dict(),
     }
     return RejectedChallenger(**(values | changed))

@@ -146,7 +146,7 @@ def test_a_rejected_challenger_is_the_newest_model_that_never_served(
     assert found() is None
     bank.registry.reject(second.version, "rejected: no better")
     shown = found()
-    assert (shown.version, shown.reason, shown.verdict) == (second.version, "rejected: no better", "approved")
+    assert (shown.version, shown.reason) == (second.version, "rejected: no better")
     assert shown.inputs == {"rules": 2}
     ((decided_at,),) = bank.rows("SELECT max(decided_at) FROM champion_decisions WHERE action = 'rejected'")
     assert shown.rejected_at == decided_at
