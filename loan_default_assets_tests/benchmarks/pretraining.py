@@ -19,7 +19,7 @@ from loan_default_assets_tests.benchmarks.quality_jobs import run_all
 from loan_default_assets_tests.benchmarks.quality_rows import QualitySet
 from loan_default_assets_tests.benchmarks.quality_scores import read_fit
 
-# Changes of the default settings; the first is what the others are compared with.
+# Changes of the default settings; the others are compared with the first two.
 VARIANTS: dict[str, dict[str, Any]] = {
     "random weights": {"pretrain_epochs": 0},
     "contrastive": {},
@@ -79,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _config(options.config),
         command_line("pretraining", given),
         [condition for condition in CONDITIONS if condition not in [each.condition for each in reported]],
+        options.note,
     )
     if options.write:
         options.write.write_text(page, "utf-8")
@@ -122,6 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--stored", action="store_true", help="fit nothing: report the seeds of which all variants are stored"
     )
+    add("--note", default="", help="what else a reader should know of the fits, in sentences")
     add("--write", type=Path, help="file of the report, written whole; printed without it")
     return parser
 

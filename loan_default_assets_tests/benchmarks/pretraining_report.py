@@ -36,15 +36,16 @@ class MeasuredCondition:
         unlabelled = rows - labelled + len(self.data.unlabelled)
         return f"{self.data.name}, {labelled:,} labelled and {unlabelled:,} unlabelled rows"
 
-    def gains(self, part: str) -> dict[str, np.ndarray]:
-        """ROC-AUC of each variant but the first minus that of the first, (seeds,).
+    def gains(self, part: str, base: int = 0) -> dict[str, np.ndarray]:
+        """ROC-AUC of each variant after the base minus that of the base, (seeds,).
 
         Args:
             part: `validation` or `window`.
+            base: Number of the variant that the others are compared with.
         """
-        first, *others = self.variants
-        base = getattr(self.variants[first], part)["roc_auc"]
-        return {name: getattr(self.variants[name], part)["roc_auc"] - base for name in others}
+        first, *others = list(self.variants)[base:]
+        compared = getattr(self.variants[first], part)["roc_auc"]
+        return {name: getattr(self.variants[name], part)["roc_auc"] - compared for name in others}
 
 
 def interval(values: np.ndarray) -> tuple[float, float, float]:
@@ -69,20 +70,23 @@ def pretraining_report(
     config: ModelConfig,
     command: str,
     not_run: Sequence[Condition] = (),
+    note: str = "",
 ) -> str:
     """The whole page, Markdown.
 
     Args:
-        variants: The settings of each variant that differ from `config`; the first starts from random weights.
+        variants: The settings of each variant that differ from `config`; the first starts from random weights, the
+            second is the default.
         config: Settings of all variants.
         command: The command that repeats it.
         not_run: Conditions that the benchmark has and the page has not.
+        note: What else a reader should know of the fits.
     """
     return (
         "\n\n".join(
             [
                 "# Quality: what pretraining adds",
-                _introduction(variants, config),
+                "\n\n".join(filter(None, [_introduction(variants, config), note])),
                 "## How to repeat it",
                 f"```sh\npip install -e '.[dev,quality]'\n{command}\n```",
                 "Fits are cached: an interrupted run goes on where it stopped.",
@@ -121,19 +125,27 @@ def _settings(changes: Mapping[str, Any]) -> str:
 
 
 def _summary(found: Sequence[MeasuredCondition]) -> list[str]:
+    first, default, *_ = found[0].variants
+    return [
+        f"Mean gain over {first} in the conditions below ({len(found)}), and in how many of them the interval is above "
+        "/ below 0.",
+        _mean_gains(found, 0),
+        f"The same over {default}, the default.",
+        _mean_gains(found, 1),
+        _reading(found, default),
+    ]
+
+
+def _mean_gains(found: Sequence[MeasuredCondition], base: int) -> str:
     rows = []
-    for name in found[0].gains("validation"):
+    for name in found[0].gains("validation", base):
         cells = [name]
         for part in ("validation", "window"):
-            mean = np.mean([interval(measured.gains(part)[name])[0] for measured in found])
-            above, below = shown(found, name, part)
+            mean = np.mean([measured.gains(part, base)[name].mean() for measured in found])
+            above, below = shown(found, name, part, base)
             cells += [f"{mean:+.4f}", f"{len(above)} / {len(below)}"]
         rows.append(cells)
-    return [
-        f"Mean gain over the conditions below ({len(found)}), and in how many of them the interval is above / below 0.",
-        table(["variant", "validation", "above / below 0", "window", "above / below 0"], rows),
-        _reading(found),
-    ]
+    return table(["variant", "validation", "above / below 0", "window", "above / below 0"], rows)
 
 
 def _not_run(conditions: Sequence[Condition]) -> str:
@@ -145,36 +157,41 @@ def _not_run(conditions: Sequence[Condition]) -> str:
     return f"Conditions of the benchmark that were not run for this page: {'; '.join(titles) or 'none'}."
 
 
-def shown(found: Sequence[MeasuredCondition], name: str, part: str) -> tuple[list[str], list[str]]:
+def shown(
+    found: Sequence[MeasuredCondition], name: str, part: str, base: int = 0
+) -> tuple[list[str], list[str]]:
     """Titles of the conditions under which a variant is shown to gain, and of those under which it loses.
 
     Args:
         part: `validation` or `window`.
+        base: Number of the variant that it is compared with.
     """
-    intervals = {measured.title: interval(measured.gains(part)[name]) for measured in found}
+    intervals = {measured.title: interval(measured.gains(part, base)[name]) for measured in found}
     return (
         [title for title, (_, low, _) in intervals.items() if low > 0],
         [title for title, (_, _, high) in intervals.items() if high < 0],
     )
 
 
-def _reading(found: Sequence[MeasuredCondition]) -> str:
-    names = list(found[0].gains("validation"))
+def _reading(found: Sequence[MeasuredCondition], default: str) -> str:
+    first = next(iter(found[0].variants))
+    compared = [(default, 0, first), *((name, 1, default) for name in found[0].gains("validation", 1))]
     lines = []
-    for name in names:
-        above, below = shown(found, name, "validation")
+    for name, base, over in compared:
+        above, below = shown(found, name, "validation", base)
         verdict = [
             f"{word} ({'; '.join(titles)})"
             for word, titles in (("a gain", above), ("a loss", below))
             if titles
         ]
-        lines.append(f"- {name}: {' and '.join(verdict) or 'neither a gain nor a loss'} is shown.")
+        lines.append(
+            f"- {name} over {over}: {' and '.join(verdict) or 'neither a gain nor a loss'} is shown."
+        )
     return (
         "On the validation rows, which decide what is on by default:\n\n"
         + "\n".join(lines)
-        + f"\n\nOf these {len(names) * len(found)} intervals, one in forty is above 0 by chance and one in forty "
-        "below. A term that is not shown to gain stays off by default; `loan-default tune` can choose it on the "
-        "validation rows of a portfolio."
+        + f"\n\nOf these {len(compared) * len(found)} intervals, one in forty is above 0 by chance and one in forty "
+        "below. `loan-default tune` can choose a term that is off on the validation rows of a portfolio."
     )
 
 

@@ -81,15 +81,26 @@ def test_a_gain_is_the_difference_of_the_same_seed() -> None:
     assert list(found.gains("window")) == ["pretrained"]
 
 
+def test_a_gain_over_the_default_is_the_difference_to_the_second_variant() -> None:
+    found = of_gains(default=[0.01, -0.01], other=[0.03, 0.0])
+    assert list(found.gains("validation", 1)) == ["other"]
+    np.testing.assert_allclose(found.gains("validation", 1)["other"], [0.02, 0.01])
+
+
 def test_the_page_says_what_is_shown_and_what_is_not() -> None:
-    found = of_gains(up=[0.02, 0.021], down=[-0.02, -0.021], unsure=[0.02, -0.02])
-    names = ["random", "up", "down", "unsure"]
-    page = pretraining_report([found], {name: {} for name in names}, ModelConfig(), "the command")
+    found = of_gains(default=[0.01, -0.01], up=[0.03, 0.011], down=[-0.01, -0.031], unsure=[0.04, -0.04])
+    names = ["random", "default", "up", "down", "unsure"]
+    page = pretraining_report(
+        [found], {name: {} for name in names}, ModelConfig(), "the command", note="A note."
+    )
     title = "heavy_tails, 4,800 labelled and 0 unlabelled rows"
-    assert f"- up: a gain ({title}) is shown." in page
-    assert f"- down: a loss ({title}) is shown." in page
-    assert "- unsure: neither a gain nor a loss is shown." in page
+    assert "- default over random: neither a gain nor a loss is shown." in page
+    assert f"- up over default: a gain ({title}) is shown." in page
+    assert f"- down over default: a loss ({title}) is shown." in page
+    assert "- unsure over default: neither a gain nor a loss is shown." in page
+    assert "| up | +0.0205 | 0 / 0 | +0.0205 | 0 / 0 |" in page
     assert "| up | +0.0205 | 1 / 0 | +0.0205 | 1 / 0 |" in page
+    assert "\n\nA note.\n\n## How to repeat it" in page
 
 
 def test_the_page_has_every_variant_and_its_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
