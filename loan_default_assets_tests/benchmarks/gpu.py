@@ -5,9 +5,12 @@ GPU, the same with `--device cpu` on one that does nothing else; the page of the
 """
 
 import argparse
+import multiprocessing
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -46,14 +49,17 @@ _ROUNDS, _WARM_UP = 3, 1
 Run = Callable[[], object]
 
 
-def findings(device: str, epoch_rows: int, sets: list[str], seeds: list[int]) -> Iterator[Finding]:
-    """Measure one after the other.
+def findings(
+    device: str, epoch_rows: int, sets: list[str], seeds: list[int], processes: int
+) -> Iterator[Finding]:
+    """Measure one after the other, whole trainings side by side where asked.
 
     Args:
         device: `cpu` or `cuda`.
         epoch_rows: Rows of the epochs over many rows; 0 for none.
         sets: Generated sets of the quality benchmark, or files of stored ones.
         seeds: Seeds of the trainings on each set.
+        processes: Trainings side by side.
     """
     torch.set_num_threads(1)
     machine = torch.cuda.get_device_name() if device == "cuda" else "CPU"
@@ -61,9 +67,14 @@ def findings(device: str, epoch_rows: int, sets: list[str], seeds: list[int]) ->
     if epoch_rows:
         yield _pretraining(device, machine, epoch_rows)
         yield _fine_tuning(device, machine, epoch_rows)
-    for data in map(_read_set, sets):
-        for seed in seeds:
-            yield _fit(device, machine, data, seed)
+    fits = [(name, seed) for name in sets for seed in seeds]
+    beside = min(processes, len(fits)) - 1
+    if beside < 1:
+        yield from (_fit(device, machine, 0, *each) for each in fits)
+        return
+    # A process that was forked cannot use the GPU.
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(_fit, repeat(device), repeat(machine), repeat(beside), *zip(*fits, strict=True))
 
 
 def _steps(device: str, machine: str) -> Iterator[StepSpeed]:
@@ -188,14 +199,16 @@ def _read_set(name: str) -> QualitySet:
     return generated_set(name)
 
 
-def _fit(device: str, machine: str, data: QualitySet, seed: int) -> DeviceFit:
+def _fit(device: str, machine: str, beside: int, name: str, seed: int) -> DeviceFit:
     """Fit the classifier as the chain does, boosting and additive models included, and score the window."""
-    scored = []
+    torch.set_num_threads(1)
+    data, scored = _read_set(name), []
     settings = {"device": device, "threads": 1}
     seconds = _seconds(lambda: scored.append(fit_transformer(data, settings, seed)), device)
     scores = scored[0]()
     found = measures(data.window.outcome(), scores.window, scores.threshold)
-    return DeviceFit(machine, data.name, seed, seconds, {name: float(value) for name, value in found.items()})
+    values = {measure: float(value) for measure, value in found.items()}
+    return DeviceFit(machine, data.name, seed, seconds, values, beside)
 
 
 def main() -> None:
@@ -207,12 +220,13 @@ def main() -> None:
     )
     parser.add_argument("--sets", default="many_categories", help="generated or stored sets; empty for none")
     parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--processes", type=int, default=1, help="whole trainings side by side")
     parser.add_argument("--write", type=Path, required=True, help="file that findings are appended to")
     asked = parser.parse_args()
     seeds = [int(seed) for seed in asked.seeds.split(",")]
     sets = [name for name in asked.sets.split(",") if name]
     record = GpuRecord(asked.write)
-    for finding in findings(asked.device, asked.rows, sets, seeds):
+    for finding in findings(asked.device, asked.rows, sets, seeds, asked.processes):
         record.append(finding)
         print(finding, flush=True)
 

@@ -57,6 +57,7 @@ class DeviceFit:
         seed: Seed of the training.
         seconds: Wall seconds from encoding to threshold; on a CPU processor seconds.
         measures: ROC-AUC and other measures by name.
+        beside: Other trainings that the GPU did at the same time.
     """
 
     machine: str
@@ -64,6 +65,7 @@ class DeviceFit:
     seed: int
     seconds: float
     measures: Mapping[str, float]
+    beside: int = 0
 
 
 Finding = StepSpeed | EpochCost | DeviceFit

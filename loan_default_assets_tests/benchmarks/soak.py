@@ -1,11 +1,12 @@
 """The service under steady load while champions change, PostgreSQL stops and the disk fills up.
 
 python -m loan_default_assets_tests.benchmarks.soak [--minutes 60] [--per-second 50]
-    [--promotion-seconds 60] [--stop-seconds 300] [--fillings 2] [--samples FILE]
+    [--promotion-seconds 60] [--stop-seconds 300] [--fillings 2] [--in-flight 256] [--samples FILE]
 
 0 seconds, or 0 fillings, leave a disturbance out, which tells what the memory grows by. At the end every acknowledged
 prediction must be in the table exactly once, as it was answered. Memory and file handles of the workers are sampled;
-their growth is the slope of a line through the samples after the first sixth of the time.
+their growth is the slope of a line through the samples after the first sixth of the time. Beside other programs, whose
+bursts let requests pile up, few in flight keep the largest number at once, and with it memory and handles, the same.
 """
 
 import argparse
@@ -39,8 +40,6 @@ from loan_default_assets_tests.bento.tiny_models import ServedBank
 DISK_BYTES = 64 << 20
 SAMPLE_SECONDS = 5.0
 DOWN_SECONDS = 10.0
-# Requests without an answer after which the next one waits: more of them measure the client's queue, not the service.
-IN_FLIGHT = 256
 MEGABYTE = 1 << 20
 
 _ACT = """
@@ -81,10 +80,12 @@ class Soak:
     Attributes:
         seconds: Length of the run.
         per_second: Requests per second, half by HTTP and half by gRPC, sent whether or not earlier ones are answered,
-            up to `IN_FLIGHT` of them.
+            up to `in_flight` of them.
         promotion_seconds: Between two promotions; 0 for none.
         stop_seconds: Between two stops of PostgreSQL; 0 for none.
         fillings: How often the disk is filled.
+        in_flight: Requests without an answer after which the next one waits: more of them measure the client's queue,
+            not the service.
         disk: The disk that is filled; None where none could be mounted.
     """
 
@@ -97,6 +98,7 @@ class Soak:
     promotion_seconds: float
     stop_seconds: float
     fillings: int
+    in_flight: int
     account: Account = field(default_factory=Account)
 
     async def run(self) -> None:
@@ -111,7 +113,7 @@ class Soak:
                 asyncio.create_task(each)
                 for each in (self._promotions(), self._stops(), self._fillings(), self._samples())
             ]
-            requests, free = set(), asyncio.Semaphore(IN_FLIGHT)
+            requests, free = set(), asyncio.Semaphore(self.in_flight)
             started = time.monotonic()
             for number, loan in enumerate(itertools.cycle(loans)):
                 due = started + number / self.per_second
@@ -281,6 +283,7 @@ def main() -> None:
     parser.add_argument("--promotion-seconds", type=float, default=60)
     parser.add_argument("--stop-seconds", type=float, default=300)
     parser.add_argument("--fillings", type=int, default=2)
+    parser.add_argument("--in-flight", type=int, default=256)
     parser.add_argument("--samples", type=Path, help="file for the samples, one JSON array per line")
     options = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="loan-default-soak-"))
@@ -307,6 +310,7 @@ def main() -> None:
                 promotion_seconds=options.promotion_seconds,
                 stop_seconds=options.stop_seconds,
                 fillings=options.fillings,
+                in_flight=options.in_flight,
             )
             asyncio.run(soak.run())
         if options.samples:

@@ -218,7 +218,7 @@ def test_the_section_on_gpus_is_computed_from_the_findings() -> None:
             StepSpeed("GPU A", "fine-tuning", 256, 8000.0, 0.004, 0.25),
             StepSpeed("CPU", "fine-tuning", 256, 2000.0, 0.28, None),
             EpochCost("GPU A", "pretraining", 100_000, 3.0, 10**9),
-            DeviceFit("GPU A", "loans", 0, 50.0, measured_values),
+            DeviceFit("GPU A", "loans", 0, 50.0, measured_values, beside=13),
             *(
                 DeviceFit("CPU", "loans", seed, 70.0, {**measured_values, "roc_auc": 0.80 + seed / 100})
                 for seed in (0, 1)
@@ -229,6 +229,8 @@ def test_the_section_on_gpus_is_computed_from_the_findings() -> None:
     assert "| fine-tuning | 256 | 8,000 | 2,000 | 4.00 | 25% | 0.4% | 28% |" in page
     # 2,000,000 rows, two epochs, 30 microseconds per row.
     assert "pretraining 2.00 minutes" in page
-    assert "differs by +0.01000 between the devices" in page
+    assert "| loans | CPU | 2 | 70.0 | 0 | 0.8050 ± 0.0071 | 0.5000 ± 0.0000 |" in page
+    assert "| loans | GPU | 1 | 50.0 | 13 | 0.8100 | 0.5000 |" in page
+    assert "differs by at most +0.01000 between the devices" in page
     assert "standard deviation of 0.00707" in page
     assert "Not measured: no machine with a GPU" in accelerators([], "shares")

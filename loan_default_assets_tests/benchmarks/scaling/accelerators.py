@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import groupby
-from statistics import stdev
+from statistics import mean, stdev
 
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets_tests.benchmarks.gpu_record import DeviceFit, EpochCost, Finding, StepSpeed
@@ -117,22 +117,37 @@ def _fits(fits: Sequence[DeviceFit]) -> str:
         return ""
     rows, said = [], []
     for name, group in groupby(sorted(fits, key=lambda each: each.name), key=lambda each: each.name):
-        ordered = sorted(group, key=lambda each: (each.machine != "CPU", each.machine, each.seed))
-        rows += [
-            [
-                f"{name}, seed {each.seed}, {'CPU' if each.machine == 'CPU' else 'GPU'}",
-                figure(each.seconds),
-                *(f"{each.measures[measure]:.4f}" for measure in _MEASURES),
-            ]
-            for each in ordered
-        ]
-        said += _noise(name, ordered)
-    heads = ["classifier with the default settings", "seconds", "ROC-AUC", "PR-AUC", "log loss", "F1"]
-    return f"""Whole trainings, boosting and additive models included, measured on the window:
+        of_set = list(group)
+        for on_cpu in (True, False):
+            trained = [each for each in of_set if (each.machine == "CPU") == on_cpu]
+            if trained:
+                rows.append(_trainings(name, "CPU" if on_cpu else "GPU", trained))
+        said += _noise(name, of_set)
+    heads = ["set", "device", "seeds", "seconds", "beside", "ROC-AUC", "PR-AUC", "log loss", "F1"]
+    return f"""Whole trainings with the default settings, boosting and additive models included, measured on the window:
+mean and standard deviation over the seeds. *Beside* is how many other trainings the same GPU did at the same time.
 
 {table(heads, rows)}
 
-{" ".join(said)} On sets of this size a GPU saves little or nothing."""
+{chr(10).join(said)}
+
+On sets of this size a GPU does not make one training much shorter; it does many at once."""
+
+
+def _trainings(name: str, device: str, fits: Sequence[DeviceFit]) -> list[str]:
+    beside = {each.beside for each in fits}
+    return [
+        name,
+        device,
+        count(len(fits)),
+        figure(mean(each.seconds for each in fits)),
+        " to ".join(str(number) for number in sorted({min(beside), max(beside)})),
+        *(_spread([each.measures[measure] for each in fits]) for measure in _MEASURES),
+    ]
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{mean(values):.4f}" + (f" ± {stdev(values):.4f}" if len(values) > 1 else "")
 
 
 def _noise(name: str, fits: Sequence[DeviceFit]) -> list[str]:
@@ -147,6 +162,7 @@ def _noise(name: str, fits: Sequence[DeviceFit]) -> list[str]:
         return []
     largest = max((gpu - cpu for gpu, cpu in pairs), key=abs)
     return [
-        f"On `{name}` the ROC-AUC of the same seed differs by {largest:+.5f} between the devices; that of "
-        f"{len(on_cpu)} seeds on the CPU has a standard deviation of {stdev(on_cpu.values()):.5f}."
+        f"- On `{name}` the ROC-AUC of the same seed differs by at most {largest:+.5f} between the devices "
+        f"({len(pairs)} seeds); that of {len(on_cpu)} seeds on the CPU has a standard deviation of "
+        f"{stdev(on_cpu.values()):.5f}."
     ]
