@@ -117,6 +117,16 @@ def test_windows_without_dates_are_not_given_the_day_of_the_evaluation(text: str
     assert message("history.window").text("en") in _axis_titles(text)
 
 
+@pytest.mark.parametrize("window_from", ["2026-02-02", ""])
+def test_a_window_without_dates_is_said_to_be_no_later_period(window_from: str) -> None:
+    figures = report_figures()
+    dated = replace(figures.evaluation, window_from=window_from)
+    shown = Page(render(replace(figures, evaluation=dated))).shown
+    assert ("no later period" in shown["en"]) == (not window_from)
+    assert ("이후 기간이 아니라" in shown["ko"]) == (not window_from)
+    assert ("window is one period" in shown["en"]) == bool(window_from)
+
+
 def test_a_period_with_too_few_loans_is_not_drawn_as_stable() -> None:
     drift = report_figures().drift
     assert not isinstance(drift, Omitted)

@@ -27,7 +27,7 @@ from loan_default_assets.reports.rendering.messages import Message, in_both, mes
 from loan_default_assets.reports.rendering.number_format import formatted, minute
 from loan_default_assets.reports.rendering.verdict_sections import omission
 
-_LIMITS = ("selection", "window", "label", "monotone", "references", "groups", "purpose")
+_LIMITS = ("intervals", "selection", "label", "monotone", "references", "groups", "purpose")
 
 
 def feature_title(feature: Feature) -> Message:
@@ -205,7 +205,8 @@ def _sign_row(found: Dependence) -> tuple[Cell, ...]:
 
 def limits_section(figures: ReportFigures) -> Section:
     """What the figures do not say."""
-    blocks = [Paragraph(message(f"limits.{name}")) for name in _LIMITS]
+    window = message("limits.window" if figures.evaluation.window_from else "limits.window_undated")
+    blocks = [Paragraph(window), *(Paragraph(message(f"limits.{name}")) for name in _LIMITS)]
     if not isinstance(figures.gates, Omitted) and figures.gates.warning is not None:
         blocks.insert(0, Paragraph(message("limits.leakage"), "warning"))
     return Section("limits", message("section.limits"), blocks)
