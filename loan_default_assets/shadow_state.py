@@ -62,7 +62,7 @@ def shadow_lines(found: Mapping[str, Any] | None) -> list[str]:
         return [f"shadow      {found['error']}"]
     lines = [f"shadow      {found['version']}: {found['state']}"]
     if "scored" in found:
-        lines[0] += f", {found['scored']:,} predictions scored, {found['waiting']:,} wait"
+        lines[0] += f", predictions scored {found['scored']:,}, waiting {found['waiting']:,}"
     if found["error"]:
         lines.append(f"  {found['error']}")
     if comparison := found.get("comparison"):

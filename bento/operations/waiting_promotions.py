@@ -70,4 +70,5 @@ def _values(promotion: WaitingPromotion) -> dict[str, Any]:
         "proposed_at": promotion.proposed_at.isoformat(),
         "approved_by": list(promotion.approved_by),
         "missing": promotion.missing,
+        "warnings": [warning.as_dict() for warning in promotion.warnings],
     }

@@ -19,6 +19,13 @@ class ApprovalRequest(Strict):
     )
 
 
+class WarningResponse(Strict):
+    """What a reader of a verdict must know besides."""
+
+    kind: str
+    text: str = Field(description="The recorded sentence, with its figures and the next step.")
+
+
 class PromotionResponse(Strict):
     """A promotion that waits, or that has its approvals and is carried out by the chain within a minute."""
 
@@ -33,6 +40,7 @@ class PromotionResponse(Strict):
     missing: int = Field(description="People who are still to approve; at 0 the chain promotes.")
     verdict: str | None = Field(description="Of the newest evaluation.")
     f1: float | None = Field(description="Of the newest evaluation.")
+    warnings: list[WarningResponse] = Field(description="On that verdict; as in GET /model-info.")
 
 
 class PromotionsResponse(Strict):

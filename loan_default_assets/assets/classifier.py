@@ -6,7 +6,7 @@ import dagster as dg
 
 from loan_default_assets.assets.metadata import classifier_result
 from loan_default_assets.limits import split_limits
-from loan_default_assets.orchestration import jobs
+from loan_default_assets.orchestration import jobs, run_tracking
 from loan_default_assets.orchestration.asset_checks import asset_check_result, blocking_checks
 from loan_default_assets.orchestration.resources import Attempt, ModelStore, Warehouse
 from loan_default_assets.orchestration.retry_policy import retried
@@ -20,8 +20,8 @@ from loan_default_assets.settings import Settings
 
 def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
     """The asset, with the checks that the training rows must pass before a model is trained on them."""
-    key, rows = (dg.AssetKey([portfolio.name, name]) for name in ("classifier", "processed_features"))
-    encoder = dg.AssetKey([portfolio.name, "pretrained_encoder"])
+    names = ("classifier", "processed_features", "pretrained_encoder")
+    key, rows, encoder = (dg.AssetKey([portfolio.name, name]) for name in names)
 
     @dg.asset(
         key=key,
@@ -49,6 +49,7 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
                 attempt=attempt.training_attempt(),
                 measure_pretraining=settings.measure_pretraining,
                 parallelism=parallelism(settings),
+                doubt_is_logged=run_tracking.made_in(context.run, encoder, context.instance),
                 log=context.log,
             )
         except ChecksFailedError as error:

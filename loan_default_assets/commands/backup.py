@@ -102,8 +102,8 @@ def backup(settings: Settings, target: Path, *, allow_missing: bool = False) -> 
         "            installation generates another one, and trusts both",
         "contains    applicants' data: keep it as safe as the database",
         f"check       cd {shlex.quote(str(target))} && sha256sum --check --quiet {backup_archive.SUMS}",
-        f"restore     loan-default restore {shlex.quote(str(target))}",
-        "            with LOAN_DEFAULT_HOME an empty folder, and DATABASE_URL an empty database or unset",
+        f"restore     LOAN_DEFAULT_HOME=NEW_HOME loan-default restore {shlex.quote(str(target))}",
+        "            NEW_HOME: an empty folder, or none yet; with DATABASE_URL an empty database, or unset",
     ]
     return "\n".join(lines)
 

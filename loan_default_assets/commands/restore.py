@@ -176,6 +176,8 @@ def _add_models(models: Path, settings: Settings) -> None:
 def _report(settings: Settings, source: Path, details: Mapping[str, Any], aside: Path | None) -> str:
     with open_session(settings) as session:
         found = status(session)
+    # A command without it would begin another installation in the default home.
+    program = f"LOAN_DEFAULT_HOME={shlex.quote(str(settings.home))} loan-default"
     option = f"--portfolio {shlex.quote(settings.portfolio)}"
     source_option = details["portfolio"]["source"]
     run_options = f"{option} --source {shlex.quote(source_option)}" if source_option else option
@@ -187,8 +189,8 @@ def _report(settings: Settings, source: Path, details: Mapping[str, Any], aside:
         f"spool       {details['spooled_files']} files, delivered when the service starts",
         *([f"put aside   predictions that were spooled here before: {aside}"] if aside else []),
         "next        with the settings, keys and passwords of before; on the same loans, run trains nothing:",
-        f"            loan-default doctor {option}",
-        f"            loan-default run {run_options}",
-        f"            loan-default up {run_options}",
+        f"            {program} doctor {option}",
+        f"            {program} run {run_options}",
+        f"            {program} up {run_options}",
     ]
     return "\n".join(lines)

@@ -59,7 +59,7 @@ def replica_lines(workers: list[dict[str, Any]]) -> list[str]:
         return []
     alive = [worker for worker in workers if worker["state"] != "lost"]
     count = len({worker["replica"] for worker in alive})
-    lines = [f"service     {count} replicas with {len(alive)} workers"]
+    lines = [f"service     {_counted(count, 'replica')} with {_counted(len(alive), 'worker')}"]
     for worker in workers:
         name = f"  {worker['replica']} (pid {worker['pid']})"
         if worker["state"] == "lost":
@@ -69,3 +69,7 @@ def replica_lines(workers: list[dict[str, Any]]) -> list[str]:
         elif worker["state"] == "outdated":
             lines.append(f"{name}: serves {worker['loaded'] or 'no model'}: {worker['error'] or 'reloading'}")
     return lines
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

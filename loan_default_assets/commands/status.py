@@ -161,15 +161,23 @@ def text(found: dict[str, Any]) -> str:
     lines += champion_lines(found["champion"], found["evaluation"])
     lines += drift_lines(found.get("drift"))
     if retraining := found.get("retraining"):
-        lines.append(f"retraining  {retraining['state']}: {retraining['reason']}")
-        if retraining["next"]:
-            lines.append(f"            next: {retraining['next']}")
+        lines += retraining_lines(retraining)
     lines += oversight_lines(found)
     lines += alert_lines(found["alerts"])
     lines += replica_lines(found["replicas"])
     lines += shadow_lines(found["shadow"])
     lines += size_lines(found["sizes"])
     return "\n".join(lines)
+
+
+def retraining_lines(retraining: dict[str, Any]) -> list[str]:
+    """State and reason, the failed attempts of the episode, and when the next retraining starts, as lines."""
+    lines = [f"retraining  {retraining['state']}: {retraining['reason']}"]
+    if retraining["attempts"]:
+        lines.append(f"            failed attempts of the episode: {retraining['attempts']}")
+    if retraining["next"]:
+        lines.append(f"            next: {retraining['next']}")
+    return lines
 
 
 def _members_text(members: list[dict[str, Any]]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,6 +26,7 @@ from loan_default_assets.model.decision_explanation import (
     DecisionGrade,
     ManualDecision,
     ModelVerdict,
+    ModelWarning,
     Value,
     ValueChange,
     category_shares,
@@ -34,6 +35,7 @@ from loan_default_assets.model.decision_explanation import (
 from loan_default_assets.model.nearest_changes import nearest_changes
 from loan_default_assets.model.omitted import Omitted
 from loan_default_assets.model.reason_codes import ReasonCode, ReasonRanking
+from loan_default_assets.policy.verdict_warnings import recorded_warnings
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.chain_links import StoredPrediction
 from loan_default_assets.warehouse.database import Database
@@ -113,7 +115,7 @@ def explain_decision(
         request_id=request_id,
         position=position,
         loan_id=row.loan_id,
-        scored_at=datetime.fromisoformat(json.loads(row.created_at)),
+        scored_at=datetime.fromisoformat(json.loads(row.created_at)).replace(tzinfo=UTC),
         decision=row.decision,
         pd=row.probability,
         threshold=row.threshold,
@@ -247,7 +249,12 @@ def _verdict(record: ModelRecord, found: EvaluationInputs | None) -> ModelVerdic
     if found is None:
         return ModelVerdict(record.version, record.status)
     return ModelVerdict(
-        record.version, record.status, found.evaluation.role, found.evaluation.verdict, found.id
+        record.version,
+        record.status,
+        found.evaluation.role,
+        found.evaluation.verdict,
+        found.id,
+        tuple(ModelWarning(each.kind, each.text) for each in recorded_warnings(found.inputs)),
     )
 
 

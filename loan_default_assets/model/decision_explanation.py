@@ -88,6 +88,14 @@ class DecisionGrade:
 
 
 @dataclass(frozen=True)
+class ModelWarning:
+    """What a reader of the verdict on a model must know besides: its key, and the recorded sentence in English."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
 class ModelVerdict:
     """The model, and what its newest evaluation decided on it.
 
@@ -97,6 +105,7 @@ class ModelVerdict:
         role: What it was when it was evaluated; empty where it never was.
         verdict: The verdict; empty where it was never evaluated.
         evaluation: Number in `model_performance`; 0 where there is none.
+        warnings: What a reader of the verdict must know besides.
     """
 
     version: str
@@ -104,6 +113,7 @@ class ModelVerdict:
     role: str = ""
     verdict: str = ""
     evaluation: int = 0
+    warnings: tuple[ModelWarning, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,12 @@ def work_of(run: dg.DagsterRun) -> str:
     return ", ".join(sorted(key.path[-1] for key in run.asset_selection))
 
 
+def made_in(run: dg.DagsterRun, asset: dg.AssetKey, instance: dg.DagsterInstance) -> bool:
+    """Whether this run has materialized an asset."""
+    newest = instance.get_latest_materialization_event(asset)
+    return newest is not None and newest.run_id == run.run_id
+
+
 def process_tags() -> dict[str, str]:
     """Tags of a run that this process executes. Nothing but this process can retry it, so no retry is announced."""
     return {_PROCESS_TAG: _process_name(), MAX_RETRIES_TAG: "0"}

@@ -56,6 +56,7 @@ def train_classifier(
     attempt: TrainingAttempt,
     measure_pretraining: bool = False,
     parallelism: Parallelism,
+    doubt_is_logged: bool = False,
     log: Logger,
 ) -> TrainedClassifier:
     """Fine-tune, calibrate and register a classifier, unless the same training was made before.
@@ -66,6 +67,7 @@ def train_classifier(
     Args:
         measure_pretraining: Fit a second time from random weights and record the gain of pretraining.
         parallelism: How the transformers are fitted.
+        doubt_is_logged: Whether the pretraining of this training has logged the doubt of leakage.
         store: Where the files of the models are.
         leakage_limit: Fall in ROC-AUC that is acceptable when features with a high ROC-AUC alone are removed.
 
@@ -78,7 +80,9 @@ def train_classifier(
     snapshot = read_snapshot(loans, limits, attempt.cutoff)
     if snapshot.sampling is not None:
         log.info(f"classifier: {snapshot.sampling.sentence()}")
-    checks = require_readiness(portfolio, snapshot, leakage_limit, log.warning)
+    checks = require_readiness(
+        portfolio, snapshot, leakage_limit, log.debug if doubt_is_logged else log.warning
+    )
     champion = registry.champion()
     config = config.for_rows(len(snapshot.split.train))
     encoder = select_encoder(registry, portfolio, snapshot, config, store, log)

@@ -7,6 +7,7 @@ from typing import Literal
 from psycopg2 import extensions
 
 from loan_default_assets.policy.promotion import PROMOTING
+from loan_default_assets.policy.verdict_warnings import VerdictWarning, recorded_warnings
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.oversight import append_record
 from loan_default_assets.warehouse.promotions import PROMOTION_POLICY, ApprovalRefused, proposals_of
@@ -35,6 +36,7 @@ class WaitingPromotion:
         champion: The present champion; None without one.
         verdict: Of the newest evaluation of the version; None where there is none.
         f1: Of that evaluation.
+        warnings: On that verdict.
         required: People that it needs.
     """
 
@@ -48,6 +50,7 @@ class WaitingPromotion:
     required: int
     verdict: str | None
     f1: float | None
+    warnings: tuple[VerdictWarning, ...]
     portfolio_hash: str
 
     @property
@@ -133,12 +136,12 @@ def _waiting(cursor: extensions.cursor) -> list[WaitingPromotion]:
     waiting = []
     for each in proposals_of(cursor):
         cursor.execute(
-            "SELECT m.portfolio_hash, p.verdict, p.f1 FROM model_metadata m LEFT JOIN LATERAL (SELECT verdict, f1 "
-            "FROM model_performance WHERE model_version = m.version ORDER BY evaluated_at DESC, id DESC LIMIT 1) p "
-            "ON true WHERE m.version = %s",
+            "SELECT m.portfolio_hash, p.verdict, p.f1, i.inputs FROM model_metadata m LEFT JOIN LATERAL (SELECT id, "
+            "verdict, f1 FROM model_performance WHERE model_version = m.version ORDER BY evaluated_at DESC, id DESC "
+            "LIMIT 1) p ON true LEFT JOIN evaluation_inputs i ON i.evaluation = p.id WHERE m.version = %s",
             (each.version,),
         )
-        [(portfolio_hash, verdict, f1)] = cursor.fetchall()
+        [(portfolio_hash, verdict, f1, inputs)] = cursor.fetchall()
         waiting.append(
             WaitingPromotion(
                 each.id,
@@ -151,6 +154,7 @@ def _waiting(cursor: extensions.cursor) -> list[WaitingPromotion]:
                 required,
                 verdict,
                 f1,
+                recorded_warnings(inputs),
                 portfolio_hash,
             )
         )

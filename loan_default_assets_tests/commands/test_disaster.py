@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -14,10 +15,10 @@ from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests import small_bank
 
 
-def printed_commands(text: str) -> list[list[str]]:
-    """The commands in an output, without the name of the program."""
-    lines = [line.strip().removeprefix("restore").strip() for line in text.splitlines()]
-    return [shlex.split(line)[1:] for line in lines if line.startswith("loan-default ")]
+def printed_commands(text: str) -> list[tuple[str, list[str]]]:
+    """The home and the arguments of every command in an output."""
+    lines = re.findall(r"(?<=\s)LOAN_DEFAULT_HOME=.*", text)
+    return [(words[0].partition("=")[2], words[2:]) for words in map(shlex.split, lines)]
 
 
 @pytest.mark.slow
@@ -65,10 +66,12 @@ def test_destroyed_and_restored_by_the_printed_commands(
     shutil.rmtree(former)
     (tmp_path / "small_bank.yaml").unlink()
 
-    [restoring] = printed_commands(said)
-    assert restoring == ["restore", str(tmp_path / "backups" / "monday")]
-    doctor, run, up = printed_commands(command(home, *restoring))
+    [(placeholder, restoring)] = printed_commands(said)
+    assert (placeholder, restoring) == ("NEW_HOME", ["restore", str(tmp_path / "backups" / "monday")])
+    assert not home.parent.exists()
+    homes, (doctor, run, up) = zip(*printed_commands(command(home, *restoring)), strict=True)
     assert (doctor[0], run[0], up[0]) == ("doctor", "run", "up")
+    assert set(homes) == {str(home)}
     assert state(home, doctor[2]) == before
     assert "loads and scores" in command(home, *doctor)
     assert "changed     nothing: every row was there already" in command(home, *run)

@@ -5,6 +5,7 @@ import logging
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -239,6 +240,7 @@ def test_both_languages_say_everything(explanations: list[DecisionExplanation]) 
         assert "Rating grade: " in english
         assert "신용등급: " in korean
         found = json.loads(json.dumps(explanation_object(each)))
+        assert datetime.fromisoformat(found["scored_at"]) == MARCH
         assert found["text"] == {"en": english, "ko": korean}
         assert found["values"][1]["column"]["ko"] == "신청 금액"
 

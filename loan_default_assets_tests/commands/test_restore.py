@@ -43,6 +43,11 @@ def test_a_restored_backup_is_the_installation_again(
 ) -> None:
     said = restore(empty.settings, archive)
     assert CHAMPION in said
+    # The next commands name the home, which may have been given to this one alone.
+    *_, doctor, run, up = said.splitlines()
+    home = f"LOAN_DEFAULT_HOME={empty.settings.home} loan-default"
+    for line, verb in ((doctor, "doctor"), (run, "run"), (up, "up")):
+        assert line.strip().startswith(f"{home} {verb} --portfolio ")
     assert empty.contents() == former.contents()
     service = empty.settings.home / "service"
     assert (service / SPOOLED).read_bytes() == (FILES / "undelivered.jsonl").read_bytes()
@@ -132,11 +137,15 @@ def test_the_commands_end_with_their_code_and_say_what_is_next(
     monkeypatch.setenv("DATABASE_URL", occupied.url)
     target, portfolio = str(tmp_path / "my backup"), occupied.settings.portfolio
     cases: list[tuple[list[str], int, str]] = [
-        (["backup", target, "--portfolio", portfolio], 0, f"restore     loan-default restore '{target}'"),
+        (
+            ["backup", target, "--portfolio", portfolio],
+            0,
+            f"restore     LOAN_DEFAULT_HOME=NEW_HOME loan-default restore '{target}'",
+        ),
         (["backup", target, "--portfolio", portfolio], 1, "exists and is not empty\nNext: "),
         (["backup"], 2, "Missing argument 'DIR'"),
         (["restore", target], 1, "Next: set LOAN_DEFAULT_HOME to an empty folder"),
-        (["restore", target, "--replace"], 0, "            loan-default run --portfolio "),
+        (["restore", target, "--replace"], 0, " loan-default run --portfolio "),
         (["restore", str(tmp_path / "nowhere"), "--replace"], 1, "SHA256SUMS: No such file or directory"),
     ]
     for arguments, code, named in cases:

@@ -41,5 +41,6 @@ def test_workers_are_current_outdated_or_lost(database_url: str, tmp_path: Path)
             f"  pod-2:8000 (pid 7): lost, last seen {found[3]['seen_at']}; its spool may hold predictions until it "
             "is back",
         ]
+        assert replica_lines(found[:1]) == ["service     1 replica with 1 worker"]
         assert {each["state"] for each in replicas(session, None)} == {"outdated", "lost"}
         assert "service     2 replicas with 3 workers" in text(status(session))

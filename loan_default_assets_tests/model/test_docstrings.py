@@ -42,6 +42,7 @@ RESULTS = {
     "decision_explanation.DecisionGrade",
     "decision_explanation.ManualDecision",
     "decision_explanation.ModelVerdict",
+    "decision_explanation.ModelWarning",
     "decision_explanation.ScoredValue",
     "decision_explanation.ValueChange",
     "expected_f1.ExpectedF1",

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 import pytest
@@ -16,9 +16,12 @@ from bento.console.overview_page import overview_page
 from bento.console.page_rendering import Visitor
 from bento.console.page_texts import Language
 from bento.operations.model_info import ModelInfo
+from bento.operations.recorded_decisions import RecordedDecisions
 from loan_default_assets.commands import summary
+from loan_default_assets.commands.explain import explain
 from loan_default_assets.commands.promote import promote
 from loan_default_assets.commands.retrain import retrain
+from loan_default_assets.commands.score import score_file
 from loan_default_assets.commands.session import Session
 from loan_default_assets.commands.status import status, text
 from loan_default_assets.limits import split_limits
@@ -28,6 +31,7 @@ from loan_default_assets.pipeline.model_report import report_figures
 from loan_default_assets.pipeline.validation_workbook import validation_figures
 from loan_default_assets.policy.state import Limits
 from loan_default_assets.reports.rendering.blocks import Paragraph
+from loan_default_assets.reports.rendering.explanation_text import explanation_text
 from loan_default_assets.reports.rendering.html_page import render
 from loan_default_assets.reports.rendering.workbook_sheets import sheets
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
@@ -42,6 +46,15 @@ from loan_default_assets_tests.pipeline.bank_steps import BankSteps
 def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
     found = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     caplog.clear()
+    return [message for message in found if message.startswith("leakage check: ")]
+
+
+def logged_by(bank: Bank, asset: str) -> list[str]:
+    """The warnings on leakage of the newest run that materialized an asset."""
+    event = bank.instance.get_latest_materialization_event(dg.AssetKey([bank.session.portfolio.name, asset]))
+    assert event is not None
+    entries = bank.instance.all_logs(event.run_id)
+    found = [entry.user_message for entry in entries if entry.level == logging.WARNING]
     return [message for message in found if message.startswith("leakage check: ")]
 
 
@@ -66,6 +79,12 @@ def bank(postgres: LocalPostgres, tmp_path_factory: pytest.TempPathFactory) -> I
         bank = opened(doubtful_bank.loans(), **doubtful_bank.CHANGES)
         bank.first = bank.run()
         yield bank
+
+
+def test_a_run_that_also_pretrains_logs_the_doubt_once(bank: Bank) -> None:
+    (message,) = logged_by(bank, "classifier")
+    assert "calls (0." in message
+    assert logged_by(bank, "pretrained_encoder") == [message]
 
 
 def serving(bank: Bank) -> str:
@@ -130,6 +149,28 @@ def summary_sheet(bank: Bank) -> str:
     return " ".join(block.message.text("en") for block in first.blocks if isinstance(block, Paragraph))
 
 
+def scored_application(bank: Bank) -> str:
+    """The request of one application that the champion scored."""
+    file = bank.folder / "application.csv"
+    doubtful_bank.loans().head(1).to_csv(file, index=False)
+    score_file(bank.session, str(file), str(bank.folder / "scored.csv"))
+    with bank.session.database.transaction() as cursor:
+        cursor.execute("SELECT request_id FROM predictions ORDER BY created_at DESC LIMIT 1")
+        [(name,)] = cursor.fetchall()
+    return str(name)
+
+
+def explanation(bank: Bank, language: Literal["en", "ko"]) -> str:
+    return explanation_text(explain(bank.session, scored_application(bank), 0), language)
+
+
+def explanation_over_http(bank: Bank) -> str:
+    """The content of /predictions/{id}."""
+    session = bank.session
+    decisions = RecordedDecisions(session.portfolio, session.database, session.artifacts)
+    return json.dumps(decisions.explain(scored_application(bank), 0)["model"]["warnings"])
+
+
 def dossier(bank: Bank, group: str) -> str:
     found = dossier_facts(inputs_of(bank.session), serving(bank), bank.folder / "small_bank.yaml")
     return " ".join(f"{fact.name}={fact.value}" for fact in found.groups[group])
@@ -158,6 +199,9 @@ PLACES: dict[str, tuple[Callable[[Bank], str], tuple[str, ...]]] = {
         ('<p class="notice warning">', "정보 누출 가능성이 배제되지 않았습니다", "정보 누출 미배제"),
     ),
     "/model-info": (model_info, ('"kind": "leakage_doubt"', ENGLISH, "calls (0.")),
+    "explain": (lambda bank: explanation(bank, "en"), ("Warning on the verdict: leakage is not excluded",)),
+    "explain in Korean": (lambda bank: explanation(bank, "ko"), ("판정에 대한 경고", "배제되지 않았습니다")),
+    "/predictions/{id}": (explanation_over_http, ('"kind": "leakage_doubt"', ENGLISH, "calls (0.")),
     "report": (
         lambda bank: render(report_figures(inputs_of(bank.session), serving(bank))),
         (ENGLISH, KOREAN, "calls (0.", "All figures hold only if", "신청 시점에 알려진 경우에만 유효합니다"),
@@ -181,6 +225,7 @@ def test_the_doubt_is_shown(bank: Bank, place: str) -> None:
 def test_a_retraining_and_a_promotion_by_an_operator_end_with_the_doubt(bank: Bank) -> None:
     session, first = bank.session, serving(bank)
     retrained = retrain(session, bank.instance)
+    assert len(logged_by(bank, "classifier")) == 1
     newest = next(record for record in session.registry.history() if record.kind == "classifier")
     other = newest.version if serving(bank) == first else first
     for said, begin in (

@@ -14,6 +14,7 @@ from loan_default_assets.policy.override_reasons import OVERRIDE_REASONS
 from loan_default_assets.policy.promotion import Decision
 from loan_default_assets.policy.promotion_figures import PromotionPolicy
 from loan_default_assets.policy.promotion_gates import Excuse, GateName
+from loan_default_assets.policy.verdict_warnings import WarningKind
 from loan_default_assets.reports.figures.drift import Light
 from loan_default_assets.reports.figures.feature_effects import Direction
 from loan_default_assets.reports.figures.group_figures import Role
@@ -44,6 +45,7 @@ COMPOSED = {
     *(f"validation.{test.name}_means" for test in TESTS),
     *(f"group.{name}" for name in ("missing", "unknown", "other", "all")),
     *(f"explanation.status_{status}" for status in get_args(Status)),
+    *(f"explanation.{kind}" for kind in get_args(WarningKind)),
     *(f"override_reason.{code}" for code in OVERRIDE_REASONS),
     *(f"{kind}_{decision}" for kind in ("override.decision", "oversight.override") for decision in (0, 1)),
     *(f"oversight.{what.replace(' ', '_')}" for what in get_args(What)),

@@ -152,7 +152,14 @@ def _model(model: ModelVerdict) -> list[Message]:
     if not model.verdict:
         return [named, message("explanation.no_verdict")]
     verdict = message(f"verdict.{model.role}.{model.verdict}", version=model.version)
-    return [named, message("explanation.verdict", evaluation=str(model.evaluation), verdict=verdict)]
+    # The word of this verdict has its warning already.
+    told = model.verdict == "approved_leakage_not_excluded"
+    warnings = () if told else (message(f"explanation.{warning.kind}") for warning in model.warnings)
+    return [
+        named,
+        message("explanation.verdict", evaluation=str(model.evaluation), verdict=verdict),
+        *warnings,
+    ]
 
 
 def _direction(contribution: float) -> Message:

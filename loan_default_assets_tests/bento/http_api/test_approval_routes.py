@@ -15,6 +15,10 @@ from bento.http_api.approval_routes import approval_routes
 from bento.http_api.endpoints import read_only_app
 from bento.http_api.middleware import HttpMiddleware
 from bento.operations.waiting_promotions import WaitingPromotions
+from bento.schemas.approval_requests import PromotionResponse
+from loan_default_assets.policy.leakage_doubt import LeakageDoubt
+from loan_default_assets.policy.promotion_figures import EvaluatedModel, PromotionLimits
+from loan_default_assets.policy.promotion_inputs import PromotionInputs
 from loan_default_assets.settings import Settings
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.evaluations import EvaluationLog
@@ -26,6 +30,15 @@ from loan_default_assets_tests.warehouse.samples import performance
 ROLES = ("user", "admin", "explain", "override")
 KEYS = {role: f"{role}-key-0123456789" for role in ROLES}
 PEOPLE = {name: f"{name}-key-0123456789" for name in ("alice", "bob")}
+
+
+DOUBT = LeakageDoubt(0.912, 0.88, (("letters", 0.74), ("visits", 0.71)))
+DOUBTFUL = PromotionInputs(
+    EvaluatedModel("new", 1000, 150, 0.85, 0.7, 0.03, True, True, True, True, doubt=DOUBT),
+    None,
+    None,
+    PromotionLimits(),
+)
 
 
 @dataclass(frozen=True)
@@ -72,7 +85,7 @@ def routes(make_bank: Callable[[], ServedBank]) -> Routes:
     bank = make_bank()
     champion, candidate = bank.register(0), bank.register(1)
     bank.promote(champion)
-    EvaluationLog(bank.database).record(performance(candidate.version, 0.85))
+    EvaluationLog(bank.database).record(performance(candidate.version, 0.85), DOUBTFUL.as_dict())
     Promotions(bank.database, {"APPROVALS": 2}).promote(
         candidate.version,
         expected=champion.version,
@@ -107,9 +120,12 @@ def test_two_people_approve_and_nothing_is_promoted_by_the_service(routes: Route
         "approved",
     )
     assert (shown["reason"], shown["approved_by"], shown["missing"]) == ("F1 0.85", [], 2)
+    assert shown["warnings"] == [{"kind": "leakage_doubt", "text": DOUBT.sentence()}]
     assert routes.approve(PEOPLE["alice"]).json()["missing"] == 1
     done = routes.approve(PEOPLE["bob"]).json()
     assert (done["approved_by"], done["missing"]) == (["alice", "bob"], 0)
+    PromotionResponse.model_validate(done)
+    assert done["warnings"] == shown["warnings"]
     assert routes.bank.registry.champion() == champion
     records = OversightLog(routes.bank.database).records()
     assert [each.details for each in records if each.action == "promotion approved"] == [

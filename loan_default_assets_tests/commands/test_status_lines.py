@@ -1,10 +1,10 @@
-"""What `status` says of the champion's verdict."""
+"""What `status` says of the champion's verdict and of retraining."""
 
 from typing import Any
 
 import pytest
 
-from loan_default_assets.commands.status import champion_lines
+from loan_default_assets.commands.status import champion_lines, retraining_lines
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,16 @@ def test_the_warnings_of_the_verdict_follow_the_version(warnings: list[str], lin
         "signature": {"key": None, "warning": None},
     }
     assert champion_lines(champion, None) == ["champion    c1 (provisional), threshold 0.500", *lines]
+
+
+@pytest.mark.parametrize(
+    ("attempts", "then", "lines"),
+    [
+        (0, "", []),
+        (0, "Tomorrow.", ["            next: Tomorrow."]),
+        (2, "Tomorrow.", ["            failed attempts of the episode: 2", "            next: Tomorrow."]),
+    ],
+)
+def test_the_failed_attempts_of_the_episode_are_shown(attempts: int, then: str, lines: list[str]) -> None:
+    found = {"state": "WAITING", "reason": "F1 is low.", "attempts": attempts, "next": then}
+    assert retraining_lines(found) == ["retraining  WAITING: F1 is low.", *lines]
