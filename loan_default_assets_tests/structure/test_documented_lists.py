@@ -1,0 +1,229 @@
+"""Lists and tables of the documents name what the code has: states, roles, keys, reasons, checks, limits."""
+
+import re
+from collections.abc import Iterable
+from typing import get_args
+
+import pytest
+from pydantic import BaseModel
+
+from bento.access.api_keys import Role
+from bento.access.permissions import PUBLIC, ROUTES
+from bento.operations.prometheus_metrics import RETRAINING_STATES
+from loan_default_assets.limits import decision_policy
+from loan_default_assets.model import reference_rows, score_comparison
+from loan_default_assets.model.config import PRESETS
+from loan_default_assets.model.leakage_search import ORDINARY
+from loan_default_assets.pipeline.deviations import Check
+from loan_default_assets.policy.override_reasons import OVERRIDE_REASONS
+from loan_default_assets.policy.promotion import Decision
+from loan_default_assets.policy.promotion_figures import PromotionLimits
+from loan_default_assets.policy.promotion_inputs import RULES
+from loan_default_assets.policy.state import Limits
+from loan_default_assets.portfolio.description import Column, Description, LoanEconomics
+from loan_default_assets.portfolio.documentation import Topic
+from loan_default_assets.portfolio.label_options import Label
+from loan_default_assets.portfolio.source_options import Source
+from loan_default_assets.reports.rendering.messages import catalogue
+from loan_default_assets.settings import Settings
+from loan_default_assets.warehouse import shadow_models, shadow_pairs
+from loan_default_assets.warehouse.chain_links import RECORD_COLUMNS
+from loan_default_assets_tests.structure.documents import ROOT
+
+NAME = re.compile(r"`([A-Za-z][\w/{}-]*|/[\w/{}-]*)`")
+
+
+def section(document: str, heading: str = "") -> str:
+    """A document, or its text from a heading to the next one of the same rank or above."""
+    text = "\n" + (ROOT / "docs" / document).read_text("utf-8")
+    if not heading:
+        return text
+    rank = len(heading) - len(heading.lstrip("#"))
+    _, _, after = text.partition(f"\n{heading}\n")
+    assert after, f"{document} has no {heading!r}"
+    return re.split(rf"\n#{{1,{rank}}} ", after)[0]
+
+
+def named(text: str) -> set[str]:
+    """What stands between backticks, and the words of code in it."""
+    return set(NAME.findall(text))
+
+
+def first_column(text: str) -> list[str]:
+    """The names in the first column of the tables of a text, before a remark on them."""
+    rows = [re.split(r" \| | \(|: ", line)[0] for line in text.splitlines() if line.startswith("| `")]
+    return [name for row in rows for name in NAME.findall(row)]
+
+
+def roles(text: str) -> dict[str, set[str]]:
+    """The roles by path, of tables with a column of paths and a column of roles."""
+    found = {}
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+        if not line.startswith("| `"):
+            continue
+        for path in re.findall(r"`(?:[A-Z]+ )?(/[^`?]*)[^`]*`", cells[0]):
+            named_roles = next(cell for cell in cells[1:] if set(cell.split(", ")) <= {*ROLES, "everyone"})
+            found[path.replace("{id}", "{request_id}")] = set(named_roles.split(", "))
+    return found
+
+
+ROLES = {role.value for role in Role}
+POLICY = decision_policy(Settings())
+LISTS: dict[str, tuple[Iterable[str], Iterable[str]]] = {
+    "settings of the policy": (
+        re.findall(
+            r"`([A-Z_0-9]+)`", section("approvals.md", "## The policy").split("`loan-default policy`")[0]
+        ),
+        POLICY,
+    ),
+    "reasons of overrides": (
+        named(re.findall(r"\| `reason` \|(.*)", section("approvals.md", "## Overrides"))[0]),
+        OVERRIDE_REASONS,
+    ),
+    "roles": (
+        named(
+            re.findall(r"the roles ([^:]*?) are\s+separate", section("approvals.md").replace("\n", " "))[0]
+        ),
+        ROLES,
+    ),
+    "states of retraining": (
+        first_column(section("operators.md", "## What a state of retraining means")),
+        RETRAINING_STATES,
+    ),
+    "states in the diagram": (
+        set(re.findall(r"\b[A-Z][A-Z_]+\b", section("retraining.md", "## States").split("## An episode")[0]))
+        & {*RETRAINING_STATES},
+        RETRAINING_STATES,
+    ),
+    "checks of verify": (first_column(section("verification.md", "## What is checked")), get_args(Check)),
+    "chained tables": (
+        first_column(section("verification.md", "## How the records are chained")),
+        {*RECORD_COLUMNS, "predictions", "shadow_predictions"},
+    ),
+    "keys of documentation": (
+        re.findall(
+            r"`(\w+)`",
+            section("portfolio-file.md", "## Statements for the dossier: `documentation`").split(
+                "keys are optional"
+            )[1],
+        ),
+        get_args(Topic),
+    ),
+    "presets": (
+        re.findall(r"`preset` \(([^)]*)\)", section("portfolio-file.md"))[0].replace("`", "").split(", "),
+        PRESETS,
+    ),
+    "sheets of the workbook": (
+        re.findall(
+            r"^\| ([A-Z][a-z ]+) \|", section("model-report.md", "## Validation workbook"), re.MULTILINE
+        )[:9],
+        [text["en"] for key, text in catalogue().items() if key.startswith("sheet.")],
+    ),
+    "rules of the promotion": (
+        re.findall(
+            r"^\| (\d) \|",
+            section("retraining.md").split("what they changed")[1].split("\n\n")[0],
+            re.MULTILINE,
+        ),
+        map(str, range(1, RULES + 1)),
+    ),
+}
+
+
+@pytest.mark.parametrize("subject", LISTS)
+def test_a_list_is_that_of_the_code(subject: str) -> None:
+    documented, known = LISTS[subject]
+    assert sorted(documented) == sorted(known)
+
+
+@pytest.mark.parametrize(("document", "least"), [("console.md", 6), ("explanation.md", 2)])
+def test_a_table_names_the_roles_of_each_path(document: str, least: int) -> None:
+    found = roles(section(document))
+    assert len(found) >= least
+    for path, documented in found.items():
+        allowed = ROUTES[path]
+        assert documented == ({"everyone"} if allowed is PUBLIC else {role.value for role in allowed}), path
+
+
+@pytest.mark.parametrize("verdict", get_args(Decision))
+def test_every_verdict_is_explained(verdict: str) -> None:
+    assert f"`{verdict}`" in section("retraining.md", "## The promotion verdict")
+
+
+@pytest.mark.parametrize("model", [Description, Column, Label, Source, LoanEconomics])
+def test_every_key_of_the_portfolio_file_is_explained(model: type[BaseModel]) -> None:
+    text = section("portfolio-file.md")
+    words = set(re.findall(r"\w+", " ".join(re.findall(r"```.*?```|`[^`\n]*`", text, re.DOTALL))))
+    # Read from the mapping under `ignore`.
+    assert [key for key in model.model_fields if key not in words | {"ignored_because"}] == []
+
+
+LIMITS, RETRAINING = PromotionLimits(), Limits()
+FIGURES = [
+    (
+        "retraining.md",
+        "## The promotion verdict",
+        f"at least {LIMITS.sample_threshold:,} matured rows with {LIMITS.positive_threshold} defaults",
+    ),
+    (
+        "retraining.md",
+        "## The promotion verdict",
+        f"ROC-AUC above {LIMITS.auc_floor}; expected calibration error (ECE) at most {LIMITS.max_ece}",
+    ),
+    (
+        "retraining.md",
+        "## The promotion verdict",
+        f"difference in F1 at least -{LIMITS.f1_margin}, in ROC-AUC at least -{LIMITS.auc_margin}",
+    ),
+    (
+        "retraining.md",
+        "## The promotion verdict",
+        f"lower 95 % bound of ROC-AUC above {LIMITS.auc_ceiling}, from {LIMITS.ceiling_positives} defaults on",
+    ),
+    ("retraining.md", "## The promotion verdict", f"reaches a ROC-AUC of {ORDINARY}"),
+    (
+        "validators.md",
+        "## Questions, and where the answer is",
+        f"ROC-AUC above {LIMITS.auc_ceiling} without an attestation",
+    ),
+    ("validators.md", "## Questions, and where the answer is", f"refuses below -{LIMITS.auc_margin}"),
+    ("retraining.md", "## HOLD", f"more than {RETRAINING.hold_sds} standard deviations"),
+    (
+        "drift.md",
+        "## When a feature drifts",
+        f"above both {reference_rows.LEAST_PSI:.2f} and the *limit*, the quantile of that distribution at "
+        f"{reference_rows.FALSE_ALARM}",
+    ),
+    ("drift.md", "## When a feature drifts", f"Above {reference_rows.GREAT_PSI} the light is red"),
+    (
+        "drift.md",
+        "## When a feature drifts",
+        f"fewer than {reference_rows.FEWEST_ROWS} rows is compared together",
+    ),
+    ("shadow.md", "## The comparison", f"the newest {shadow_pairs.MOST_PAIRS:,}"),
+    (
+        "shadow.md",
+        "## The comparison",
+        f"at least {score_comparison.FEWEST_ROWS} rows and {score_comparison.FEWEST_DEFAULTS} defaults",
+    ),
+    ("shadow.md", "## Off the request path", f"{shadow_models.LOST_AFTER_SECONDS} seconds after it is lost"),
+]
+
+
+@pytest.mark.parametrize(("document", "heading", "phrase"), FIGURES)
+def test_a_limit_is_that_of_the_code(document: str, heading: str, phrase: str) -> None:
+    assert phrase in " ".join(section(document, heading).split())
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("| `/a`, `/b` | what | user |\n", {"/a": {"user"}, "/b": {"user"}}),
+        ("| `GET /a/{id}` | user, admin | what |", {"/a/{request_id}": {"user", "admin"}}),
+        ("| `/a?x=Y` | what | everyone |", {"/a": {"everyone"}}),
+        ("| page | what | roles |", {}),
+    ],
+)
+def test_roles_are_read_from_a_table(text: str, found: dict[str, set[str]]) -> None:
+    assert roles(text) == found
