@@ -65,7 +65,11 @@ for _verb in (*DECISION_VERBS, *UPKEEP_VERBS):
 @loan_default.command()
 @verb
 def demo() -> None:
-    """Run the whole chain on generated loans, with nothing configured; print what to run next."""
+    """Run the whole chain on generated loans.
+
+    Then score the refused application nearest to the threshold over HTTP and gRPC, with its reason codes.
+    Repeated, it changes nothing.
+    """
     from loan_default_assets.commands import run as chain
     from loan_default_assets.commands import summary
     from loan_default_assets.commands.first_score import first_score
@@ -91,7 +95,10 @@ def demo() -> None:
 )
 @verb
 def run(portfolio: str | None, source: str | None, first: datetime | None, last: datetime | None) -> None:
-    """Run the same chain on your loans: load, check, train, evaluate, promote."""
+    """Run the chain on your loans.
+
+    Load, check, train, evaluate, promote, and write the model report.
+    """
     _run_chain(portfolio, source, first, last)
 
 
@@ -120,7 +127,10 @@ def _run_chain(
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @verb
 def status(portfolio: str | None, source: str | None, as_json: bool) -> None:
-    """Show tables, champion, last evaluation, and the retraining state with its reason."""
+    """Show tables, champion, evaluation, retraining and sizes.
+
+    Also drift, what waits for approval, the replicas of the service, and the last alerts.
+    """
     import json
 
     from loan_default_assets.commands import status as report
@@ -136,7 +146,11 @@ def status(portfolio: str | None, source: str | None, as_json: bool) -> None:
 @init_options
 @verb
 def init(file: str, output: str | None, yes: bool, **decided: Any) -> None:
-    """Profile a file of loans, say what each column becomes, and write a first portfolio to edit."""
+    """Describe a file of loans as a first portfolio.
+
+    Say what each column becomes, ask on a terminal what the file does not tell, and write a file to edit.
+    With --yes, run the chain on it.
+    """
     from loan_default_assets.commands.init import write
     from loan_default_assets.commands.init_questions import ask_on_terminal, request_of
     from loan_default_assets.private_files import give_users_mode
@@ -165,7 +179,10 @@ def backfill(
     last: datetime,
     cutoff: datetime | None,
 ) -> None:
-    """Load past partitions again or for the first time; then train or evaluate once."""
+    """Load past partitions again, or for the first time.
+
+    Then train or evaluate once. With --as-of, use only what was known on that day.
+    """
     from loan_default_assets.commands import backfill as past_partitions
     from loan_default_assets.commands import summary
     from loan_default_assets.commands.session import dagster_instance, open_session
@@ -186,7 +203,10 @@ def backfill(
 @portfolio_options
 @verb
 def retrain(portfolio: str | None, source: str | None) -> None:
-    """Start a retraining attempt now, regardless of target, cooldown and HOLD."""
+    """Start a retraining attempt now.
+
+    It overrides target, labels, cooldown and HOLD.
+    """
     from loan_default_assets.commands import retrain as training
     from loan_default_assets.commands.session import dagster_instance, open_session
     from loan_default_assets.commands.sole_command import sole_command
@@ -211,7 +231,11 @@ def retrain(portfolio: str | None, source: str | None) -> None:
 @click.option("--write", is_flag=True, help="Write the best settings into the portfolio file.")
 @verb
 def tune(portfolio: str | None, source: str | None, trials: int, write: bool) -> None:
-    """Try settings of the model on training and validation rows; show the best as a change of the portfolio."""
+    """Try settings of the model.
+
+    Trials use training and validation rows. The best settings are shown as a change of the portfolio file,
+    and --write makes it.
+    """
     from loan_default_assets.commands.session import open_session
     from loan_default_assets.commands.tune import tune as try_settings
 
@@ -227,7 +251,10 @@ def tune(portfolio: str | None, source: str | None, trials: int, write: bool) ->
 )
 @verb
 def score(file: str, portfolio: str | None, source: str | None, output: str | None) -> None:
-    """Score a file of applications with the champion, with reason codes; kept in the prediction log."""
+    """Score a file of applications with the champion.
+
+    Reason codes included; the predictions are kept in the prediction log.
+    """
     from loan_default_assets.commands.score import score_file
     from loan_default_assets.commands.session import open_session
 
@@ -240,7 +267,10 @@ def score(file: str, portfolio: str | None, source: str | None, output: str | No
 @click.option("--rows", type=click.IntRange(1, 1_000_000), default=6000, show_default=True, help="Loans.")
 @verb
 def sample(file: Path, rows: int) -> None:
-    """Write a CSV of generated loans with outcomes, to try init and run without data of your own."""
+    """Write a CSV of generated loans with outcomes.
+
+    It serves to try init and run without data of your own.
+    """
     from loan_default_assets.commands.sample import write_sample
 
     click.echo(write_sample(file, rows))
@@ -258,7 +288,10 @@ def sample(file: Path, rows: int) -> None:
 def score_loans(
     portfolio: str | None, source: str | None, first: datetime | None, last: datetime | None
 ) -> None:
-    """Score stored loans with the champion, into the table scored_loans; a repetition replaces the scores."""
+    """Score stored loans with the champion.
+
+    The scores go into the table scored_loans; a repetition replaces them.
+    """
     from loan_default_assets.commands import score_loans as batch_scoring
     from loan_default_assets.commands.session import dagster_instance, open_session
 
@@ -274,7 +307,10 @@ def score_loans(
 @click.option("--no-service", is_flag=True, help="Without the prediction service.")
 @verb
 def up(portfolio: str | None, source: str | None, no_service: bool) -> None:
-    """Serve Dagster's UI, its daemon (sensors, freshness, backfills) and the prediction service until Ctrl-C."""
+    """Serve Dagster and the prediction service until Ctrl-C.
+
+    Dagster's UI, its daemon (sensors, freshness, backfills), and predictions over HTTP and gRPC.
+    """
     from loan_default_assets.commands.up import up as start
 
     start(settings_of(portfolio, source), service=not no_service, say=click.echo)

@@ -15,7 +15,10 @@ from loan_default_assets.commands.command_errors import verb
 @click.option("--reason", default="promoted by an operator", show_default=True, help="Kept with the version.")
 @verb
 def promote(version: str, portfolio: str | None, source: str | None, reason: str) -> None:
-    """Make an evaluated version the champion by an operator's decision; with APPROVALS=2, propose it."""
+    """Make an evaluated version the champion.
+
+    This is an operator's decision, recorded with its reason. With APPROVALS=2, propose it.
+    """
     from loan_default_assets.commands import promote as promotion
     from loan_default_assets.commands.session import open_session
 
@@ -28,7 +31,11 @@ def promote(version: str, portfolio: str | None, source: str | None, reason: str
 @portfolio_options
 @verb
 def shadow(version: str | None, portfolio: str | None, source: str | None) -> None:
-    """Compare the shadow with the champion on known outcomes; a named VERSION is signed, to be one."""
+    """Compare the shadow with the champion on known outcomes.
+
+    The shadow is the model of SHADOW, which scores what the champion has scored. A named VERSION is signed,
+    to be one.
+    """
     from loan_default_assets.commands import shadow as shadowing
     from loan_default_assets.commands.session import open_session
 
@@ -42,7 +49,10 @@ def shadow(version: str | None, portfolio: str | None, source: str | None) -> No
 @click.option("--reason", required=True, help="Kept with the approval.")
 @verb
 def approve(version: str, portfolio: str | None, source: str | None, reason: str) -> None:
-    """Approve a promotion that waits for several people (APPROVALS); the last one makes the version champion."""
+    """Approve a promotion that waits for several people.
+
+    The last approval that APPROVALS requires makes the version champion.
+    """
     from loan_default_assets.commands import promote as promotion
     from loan_default_assets.commands.session import open_session
 
@@ -56,7 +66,10 @@ def approve(version: str, portfolio: str | None, source: str | None, reason: str
 @click.option("--reason", required=True, help="Kept with the refusal.")
 @verb
 def decline(version: str, portfolio: str | None, source: str | None, reason: str) -> None:
-    """End a promotion that waits for approvals; the champion stays, and a candidate is rejected."""
+    """End a promotion that waits for approvals.
+
+    The champion stays, and a candidate is rejected.
+    """
     from loan_default_assets.commands import promote as promotion
     from loan_default_assets.commands.session import open_session
 
@@ -69,7 +82,10 @@ def decline(version: str, portfolio: str | None, source: str | None, reason: str
 @click.option("--reason", help="Record the present settings as policy, with this reason.")
 @verb
 def policy(portfolio: str | None, source: str | None, reason: str | None) -> None:
-    """Show the settings that decide on models beside the recorded policy, or record a change of them."""
+    """Show the settings that decide on models.
+
+    They stand beside the recorded policy; --reason records a change.
+    """
     from loan_default_assets.commands.policy import policy as show_or_record
     from loan_default_assets.commands.session import open_session
 
@@ -98,7 +114,11 @@ def rollback(portfolio: str | None, source: str | None, reason: str) -> None:
 @click.option("--all", "everything", is_flag=True, help="All predictions, models and decisions.")
 @verb
 def verify(request_id: str | None, portfolio: str | None, source: str | None, everything: bool) -> None:
-    """Verify recorded predictions: chain, score, model, verdict; exit code 1 and the first deviation otherwise."""
+    """Verify that the records are as they were written.
+
+    Predictions with their scores, models, verdicts, decisions, erasures, batch and shadow scores and refused
+    records. Exit code 1 where one deviates.
+    """
     from loan_default_assets.commands import verify as verification
     from loan_default_assets.commands.session import open_session
 
@@ -141,7 +161,11 @@ def explain(
     corrections: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Explain a recorded decision to its applicant: result, grade, reasons, data as scored, what would alter it."""
+    """Explain a recorded decision to its applicant.
+
+    In English or Korean: result, grade, reasons, data as scored, and the nearest changes that would alter it.
+    With --correct, also score corrected data.
+    """
     import json
 
     from loan_default_assets.commands.explain import explain as explain_decision
@@ -159,7 +183,10 @@ def explain(
 @click.command("key-id")
 @verb
 def key_id() -> None:
-    """Ask for an API key of the service and print its name in the records of overrides and rescorings."""
+    """Print the name of an API key in the records.
+
+    Ask for the key; the records of overrides and rescorings have its name.
+    """
     from loan_default_assets.commands.key_id import recorded_name
 
     click.echo(recorded_name(click.prompt("Key", hide_input=True, err=True)))
@@ -182,7 +209,10 @@ def erase(
     backups: tuple[str, ...],
     yes: bool,
 ) -> None:
-    """Show what is stored of the loan LOAN_ID; with --yes, destroy its features for good."""
+    """Show what is stored of a loan, or erase it.
+
+    With --yes, destroy its features everywhere, in the named backups too.
+    """
     from loan_default_assets.commands import erase as erasure
     from loan_default_assets.commands.session import open_session
 
@@ -217,7 +247,11 @@ def report(
     dossier: bool,
     output: str | None,
 ) -> None:
-    """Write the model report of an evaluated version (HTML, English and Korean); of the champion by default."""
+    """Write the model report of an evaluated version.
+
+    Of the champion by default: one HTML file in English and Korean. With --workbook, the validation workbook
+    (XLSX); with --dossier, the dossier of recorded facts.
+    """
     from loan_default_assets.commands import report as reports
     from loan_default_assets.commands.session import open_session
 
@@ -236,7 +270,10 @@ def report(
 )
 @verb
 def sbom(version: str | None, portfolio: str | None, source: str | None, output: str | None) -> None:
-    """Write a model's bill of materials (CycloneDX): files, data, metrics, libraries; of the champion by default."""
+    """Write the bill of materials of a model (CycloneDX).
+
+    Of the champion by default: files, data, metrics and libraries.
+    """
     from loan_default_assets.commands.sbom import sbom as bill
     from loan_default_assets.commands.session import open_session
     from loan_default_assets.private_files import write_for_user

@@ -15,7 +15,10 @@ from loan_default_assets.commands.command_errors import verb
 @click.option("--unmatured", is_flag=True, help="Also predictions whose outcome has not matured.")
 @verb
 def prune(portfolio: str | None, source: str | None, apply: bool, unmatured: bool) -> None:
-    """Show what the settings RETENTION_* let go, with counts and sizes; delete it with --apply."""
+    """Show what the settings RETENTION_* let go.
+
+    With counts and sizes; --apply deletes it.
+    """
     from loan_default_assets.commands import prune as retention
     from loan_default_assets.commands.session import dagster_instance, open_session
 
@@ -28,7 +31,10 @@ def prune(portfolio: str | None, source: str | None, apply: bool, unmatured: boo
 @portfolio_options
 @verb
 def doctor(portfolio: str | None, source: str | None) -> None:
-    """Check Python, PostgreSQL, ports, memory, torch and portfolio; say how to fix what is wrong."""
+    """Check this machine's set-up, and say how to fix it.
+
+    Python, PostgreSQL, ports, memory, torch, the portfolio, and whether the champion can be loaded.
+    """
     from loan_default_assets.commands import doctor as checks
 
     findings = checks.run_checks(settings_of(portfolio, source))
@@ -40,7 +46,10 @@ def doctor(portfolio: str | None, source: str | None) -> None:
 @click.command("hash-password")
 @verb
 def hash_password() -> None:
-    """Ask for a password and print its hash, for DAGSTER_UI_PASSWORD in place of the password itself."""
+    """Print a hash for DAGSTER_UI_PASSWORD.
+
+    Ask for the password; the setting takes its hash in place of it.
+    """
     from loan_default_assets.commands.command_errors import CommandError
     from loan_default_assets.orchestration.ui import passwords
 
@@ -59,7 +68,10 @@ def hash_password() -> None:
 )
 @verb
 def backup(folder: str, portfolio: str | None, source: str | None, allow_missing: bool) -> None:
-    """Write database, models, portfolio and undelivered predictions to the folder DIR, verified, while all goes on."""
+    """Write the installation to the folder DIR, verified.
+
+    Database, models, portfolio and undelivered predictions, while everything goes on.
+    """
     from loan_default_assets.commands.backup import backup as write
 
     click.echo(write(settings_of(portfolio, source), Path(folder), allow_missing=allow_missing))
@@ -70,7 +82,10 @@ def backup(folder: str, portfolio: str | None, source: str | None, allow_missing
 @click.option("--replace", is_flag=True, help="Also where the database has rows, which are deleted.")
 @verb
 def restore(folder: str, replace: bool) -> None:
-    """Verify the backup DIR and restore it into LOAN_DEFAULT_HOME and the database; what fails changes nothing."""
+    """Restore a backup into LOAN_DEFAULT_HOME and the database.
+
+    It is verified first; what fails changes nothing.
+    """
     from loan_default_assets.commands.restore import restore as read
 
     click.echo(read(settings_of(None, None), Path(folder), replace=replace))
@@ -80,7 +95,10 @@ def restore(folder: str, replace: bool) -> None:
 @portfolio_options
 @verb
 def migrate(portfolio: str | None, source: str | None) -> None:
-    """Bring the database up to this release: tables, the portfolio's columns, Dagster's history."""
+    """Bring the database up to this release.
+
+    Tables, the portfolio's columns, Dagster's history; repeated, it changes nothing.
+    """
     from loan_default_assets.commands.migrate import migrate as upgrade
     from loan_default_assets.commands.session import dagster_instance, open_session
 

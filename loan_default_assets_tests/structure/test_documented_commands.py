@@ -4,6 +4,7 @@ import re
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from loan_default_assets.cli import loan_default
 from loan_default_assets_tests.structure.documents import ROOT, commands
@@ -40,10 +41,34 @@ def test_there_are_commands_to_look_at() -> None:
     assert len(NAMED) > 60
 
 
-def test_the_table_of_commands_is_complete() -> None:
+def table_of_commands() -> dict[str, tuple[str, str]]:
+    """Arguments and description by command, as docs/commands.md has them."""
     text = (ROOT / "docs" / "commands.md").read_text("utf-8")
-    missing = [name for name in loan_default.commands if not re.search(rf"`(loan-default )?{name}[ `]", text)]
-    assert not missing
+    rows = re.findall(r"^\| `loan-default ([a-z-]+) ?([^`]*)` \| (.*?) \|", text, re.MULTILINE)
+    return {name: (arguments, description.replace("`", "")) for name, arguments, description in rows}
+
+
+TABLE = table_of_commands()
+
+
+def test_the_table_of_commands_is_complete() -> None:
+    assert sorted(TABLE) == sorted(loan_default.commands)
+
+
+@pytest.mark.parametrize("name", loan_default.commands)
+def test_the_table_of_commands_says_what_the_help_says(name: str) -> None:
+    command = loan_default.commands[name]
+    context = click.Context(command, info_name=name)
+    arguments = [piece for piece in command.collect_usage_pieces(context) if piece != "[OPTIONS]"]
+    assert TABLE[name] == (" ".join(arguments), " ".join((command.help or "").split()))
+
+
+def test_the_list_of_commands_has_whole_sentences_on_a_narrow_terminal() -> None:
+    listed = (
+        CliRunner().invoke(loan_default, ["--help"], terminal_width=80).output.partition("Commands:\n")[2]
+    )
+    assert len(listed.splitlines()) == len(loan_default.commands)
+    assert [line for line in listed.splitlines() if not line.endswith(".") or line.endswith("...")] == []
 
 
 @pytest.mark.parametrize("arguments", [("walk",), ("score", "file", "--outputs", "x"), ("status", "now")])
