@@ -146,6 +146,26 @@ def test_a_table_names_the_roles_of_each_path(document: str, least: int) -> None
         assert documented == ({"everyone"} if allowed is PUBLIC else {role.value for role in allowed}), path
 
 
+def test_every_table_of_the_schema_is_named_in_what_is_verified() -> None:
+    created = {
+        name
+        for path in (ROOT / "sql").glob("*.sql")
+        for name in re.findall(r"^CREATE TABLE (\w+)", path.read_text("utf-8"), re.MULTILINE)
+    }
+    assert len(created) > 25
+    # A partition of its table.
+    created = {name for name in created if not name.endswith("_undated")}
+    assert sorted(created - named(section("verification.md"))) == []
+
+
+def test_validators_are_led_to_sections_that_exist() -> None:
+    titles = {text["en"] for text in catalogue().values()}
+    table = section("validators.md", "## Questions, and where the answer is")
+    led = {phrase for line in table.splitlines() for phrase in re.findall(r'"([^"]+)"', line)}
+    assert len(led) > 8
+    assert led - titles == set()
+
+
 @pytest.mark.parametrize("verdict", get_args(Decision))
 def test_every_verdict_is_explained(verdict: str) -> None:
     assert f"`{verdict}`" in section("retraining.md", "## The promotion verdict")
