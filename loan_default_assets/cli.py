@@ -129,7 +129,8 @@ def _run_chain(
 def status(portfolio: str | None, source: str | None, as_json: bool) -> None:
     """Show tables, champion, evaluation, retraining and sizes.
 
-    Also drift, what waits for approval, the replicas of the service, and the last alerts.
+    Also the newest models, drift, what waits for approval, the replicas of the service, and the last
+    alerts.
     """
     import json
 

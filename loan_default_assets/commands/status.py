@@ -12,6 +12,7 @@ from loan_default_assets.commands.run_alerts import fail_dead
 from loan_default_assets.commands.service_status import replica_lines, replicas
 from loan_default_assets.commands.session import Session
 from loan_default_assets.commands.sizes import size_lines, sizes
+from loan_default_assets.commands.version_status import version_lines, versions
 from loan_default_assets.commands.warning_lines import warning_lines
 from loan_default_assets.limits import retraining_limits
 from loan_default_assets.model.artifact_files import ArtifactRootError
@@ -47,6 +48,7 @@ def status(session: Session, instance: dg.DagsterInstance | None = None) -> dict
         "database": session.database_label,
         "tables": session.loans.counts(),
         "champion": _champion(champion, evaluated, warnings, _files(session, champion)) if champion else None,
+        "versions": versions(session),
         "evaluation": _evaluation(last) if last else None,
         "drift": drift(session, champion),
         "retraining": retraining.status(retraining_action(session, instance)),
@@ -159,6 +161,7 @@ def text(found: dict[str, Any]) -> str:
     lines = [f"portfolio   {found['portfolio']}", f"database    {found['database']}", "tables"]
     lines += [f"  {table:18}{rows:>10,} rows" for table, rows in found["tables"].items()]
     lines += champion_lines(found["champion"], found["evaluation"])
+    lines += version_lines(found["versions"])
     lines += drift_lines(found.get("drift"))
     if retraining := found.get("retraining"):
         lines += retraining_lines(retraining)

@@ -59,6 +59,8 @@ def test_two_people_promote_and_every_step_is_seen(session: Session, two_champio
     assert (waiting["version"], waiting["approved_by"], waiting["missing"]) == (former, ["alice"], 1)
     assert f"approval    {former} waits for 1 of 2 people" in text(found)
     assert found["champion"]["version"] == serving
+    assert [each["version"] for each in found["versions"]] == [serving, former]
+    assert f"models      {former} of " in text(found)
     assert found["retraining"]["state"] == "WAITING"
     json.dumps(found)
     with acting("bob"):

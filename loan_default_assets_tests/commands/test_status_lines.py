@@ -1,10 +1,11 @@
-"""What `status` says of the champion's verdict and of retraining."""
+"""What `status` says of the champion's verdict, of other models and of retraining."""
 
 from typing import Any
 
 import pytest
 
 from loan_default_assets.commands.status import champion_lines, retraining_lines
+from loan_default_assets.commands.version_status import version_lines
 
 
 @pytest.mark.parametrize(
@@ -40,3 +41,21 @@ def test_the_warnings_of_the_verdict_follow_the_version(warnings: list[str], lin
 def test_the_failed_attempts_of_the_episode_are_shown(attempts: int, then: str, lines: list[str]) -> None:
     found = {"state": "WAITING", "reason": "F1 is low.", "attempts": attempts, "next": then}
     assert retraining_lines(found) == ["retraining  WAITING: F1 is low.", *lines]
+
+
+def test_the_models_beside_the_champion_are_listed() -> None:
+    one: dict[str, Any] = {
+        "version": "c2",
+        "status": "candidate",
+        "verdict": None,
+        "warnings": [],
+        "f1": None,
+        "created_at": "2026-11-27T12:31:42+00:00",
+    }
+    doubtful = {"verdict": "rejected", "f1": 0.56, "warnings": [{"kind": "leakage_doubt", "text": "Doubt."}]}
+    found = [one | {"version": "c1", "status": "champion"}, one, one | doubtful | {"version": "c3"}]
+    assert version_lines(found) == [
+        "models      c2 of 2026-11-27: candidate",
+        "            c3 of 2026-11-27: candidate; verdict rejected, F1 0.560; leakage not excluded",
+    ]
+    assert version_lines(found[:1]) == []
