@@ -7,6 +7,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def section(document: str, heading: str = "") -> str:
+    """A document, or its text from a heading to the next one of the same rank or above."""
+    text = "\n" + (ROOT / "docs" / document).read_text("utf-8")
+    if not heading:
+        return text
+    rank = len(heading) - len(heading.lstrip("#"))
+    _, _, after = text.partition(f"\n{heading}\n")
+    assert after, f"{document} has no {heading!r}"
+    return re.split(rf"\n#{{1,{rank}}} ", after)[0]
+
+
 def code_blocks(text: str) -> list[tuple[str, str]]:
     """Language and content of every fenced block."""
     return re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)

@@ -1,4 +1,4 @@
-"""Lists and tables of the documents name what the code has: states, roles, keys, reasons, checks, limits."""
+"""Lists and tables of the documents name what the code has: states, roles, keys, reasons, checks, tables."""
 
 import re
 from collections.abc import Iterable
@@ -11,37 +11,21 @@ from bento.access.api_keys import Role
 from bento.access.permissions import PUBLIC, ROUTES
 from bento.operations.prometheus_metrics import RETRAINING_STATES
 from loan_default_assets.limits import decision_policy
-from loan_default_assets.model import reference_rows, score_comparison
 from loan_default_assets.model.config import PRESETS
-from loan_default_assets.model.leakage_search import ORDINARY
 from loan_default_assets.pipeline.deviations import Check
 from loan_default_assets.policy.override_reasons import OVERRIDE_REASONS
 from loan_default_assets.policy.promotion import Decision
-from loan_default_assets.policy.promotion_figures import PromotionLimits
 from loan_default_assets.policy.promotion_inputs import RULES
-from loan_default_assets.policy.state import Limits
 from loan_default_assets.portfolio.description import Column, Description, LoanEconomics
 from loan_default_assets.portfolio.documentation import Topic
 from loan_default_assets.portfolio.label_options import Label
 from loan_default_assets.portfolio.source_options import Source
 from loan_default_assets.reports.rendering.messages import catalogue
 from loan_default_assets.settings import Settings
-from loan_default_assets.warehouse import shadow_models, shadow_pairs
 from loan_default_assets.warehouse.chain_links import RECORD_COLUMNS
-from loan_default_assets_tests.structure.documents import ROOT
+from loan_default_assets_tests.structure.documents import ROOT, section
 
 NAME = re.compile(r"`([A-Za-z][\w/{}-]*|/[\w/{}-]*)`")
-
-
-def section(document: str, heading: str = "") -> str:
-    """A document, or its text from a heading to the next one of the same rank or above."""
-    text = "\n" + (ROOT / "docs" / document).read_text("utf-8")
-    if not heading:
-        return text
-    rank = len(heading) - len(heading.lstrip("#"))
-    _, _, after = text.partition(f"\n{heading}\n")
-    assert after, f"{document} has no {heading!r}"
-    return re.split(rf"\n#{{1,{rank}}} ", after)[0]
 
 
 def named(text: str) -> set[str]:
@@ -177,63 +161,6 @@ def test_every_key_of_the_portfolio_file_is_explained(model: type[BaseModel]) ->
     words = set(re.findall(r"\w+", " ".join(re.findall(r"```.*?```|`[^`\n]*`", text, re.DOTALL))))
     # Read from the mapping under `ignore`.
     assert [key for key in model.model_fields if key not in words | {"ignored_because"}] == []
-
-
-LIMITS, RETRAINING = PromotionLimits(), Limits()
-FIGURES = [
-    (
-        "retraining.md",
-        "## The promotion verdict",
-        f"at least {LIMITS.sample_threshold:,} matured rows with {LIMITS.positive_threshold} defaults",
-    ),
-    (
-        "retraining.md",
-        "## The promotion verdict",
-        f"ROC-AUC above {LIMITS.auc_floor}; expected calibration error (ECE) at most {LIMITS.max_ece}",
-    ),
-    (
-        "retraining.md",
-        "## The promotion verdict",
-        f"difference in F1 at least -{LIMITS.f1_margin}, in ROC-AUC at least -{LIMITS.auc_margin}",
-    ),
-    (
-        "retraining.md",
-        "## The promotion verdict",
-        f"lower 95 % bound of ROC-AUC above {LIMITS.auc_ceiling}, from {LIMITS.ceiling_positives} defaults on",
-    ),
-    ("retraining.md", "## The promotion verdict", f"reaches a ROC-AUC of {ORDINARY}"),
-    (
-        "validators.md",
-        "## Questions, and where the answer is",
-        f"ROC-AUC above {LIMITS.auc_ceiling} without an attestation",
-    ),
-    ("validators.md", "## Questions, and where the answer is", f"refuses below -{LIMITS.auc_margin}"),
-    ("retraining.md", "## HOLD", f"more than {RETRAINING.hold_sds} standard deviations"),
-    (
-        "drift.md",
-        "## When a feature drifts",
-        f"above both {reference_rows.LEAST_PSI:.2f} and the *limit*, the quantile of that distribution at "
-        f"{reference_rows.FALSE_ALARM}",
-    ),
-    ("drift.md", "## When a feature drifts", f"Above {reference_rows.GREAT_PSI} the light is red"),
-    (
-        "drift.md",
-        "## When a feature drifts",
-        f"fewer than {reference_rows.FEWEST_ROWS} rows is compared together",
-    ),
-    ("shadow.md", "## The comparison", f"the newest {shadow_pairs.MOST_PAIRS:,}"),
-    (
-        "shadow.md",
-        "## The comparison",
-        f"at least {score_comparison.FEWEST_ROWS} rows and {score_comparison.FEWEST_DEFAULTS} defaults",
-    ),
-    ("shadow.md", "## Off the request path", f"{shadow_models.LOST_AFTER_SECONDS} seconds after it is lost"),
-]
-
-
-@pytest.mark.parametrize(("document", "heading", "phrase"), FIGURES)
-def test_a_limit_is_that_of_the_code(document: str, heading: str, phrase: str) -> None:
-    assert phrase in " ".join(section(document, heading).split())
 
 
 @pytest.mark.parametrize(
