@@ -12,6 +12,12 @@ from bento.access.permissions import PUBLIC, ROUTES
 from bento.operations.prometheus_metrics import RETRAINING_STATES
 from loan_default_assets.limits import decision_policy
 from loan_default_assets.model.config import PRESETS
+from loan_default_assets.orchestration.approval_sensor import APPROVAL_SENSOR
+from loan_default_assets.orchestration.drift_alerts import DRIFT_SENSOR
+from loan_default_assets.orchestration.failure_alerts import FAILURE_SENSOR
+from loan_default_assets.orchestration.new_rows_sensor import NEW_ROWS_SENSOR
+from loan_default_assets.orchestration.sensors import AUTOMATION_SENSOR, RETRAINING_SENSOR
+from loan_default_assets.pipeline.check_results import F1_AS_ESTIMATED, NO_FEATURE_DRIFT, NO_SCORE_DRIFT
 from loan_default_assets.pipeline.deviations import Check
 from loan_default_assets.policy.override_reasons import OVERRIDE_REASONS
 from loan_default_assets.policy.promotion import Decision
@@ -103,6 +109,24 @@ LISTS: dict[str, tuple[Iterable[str], Iterable[str]]] = {
             r"^\| ([A-Z][a-z ]+) \|", section("model-report.md", "## Validation workbook"), re.MULTILINE
         )[:9],
         [text["en"] for key, text in catalogue().items() if key.startswith("sheet.")],
+    ),
+    "sensors": (
+        {
+            RETRAINING_SENSOR,
+            *re.findall(r"^- `(\w+)`", section("retraining.md", "## Other sensors"), re.MULTILINE),
+        },
+        {
+            APPROVAL_SENSOR,
+            AUTOMATION_SENSOR,
+            DRIFT_SENSOR,
+            FAILURE_SENSOR,
+            NEW_ROWS_SENSOR,
+            RETRAINING_SENSOR,
+        },
+    ),
+    "checks of drift": (
+        re.findall(r"check `(\w+)`", section("drift.md", "## What is shown where")),
+        (NO_FEATURE_DRIFT, NO_SCORE_DRIFT, F1_AS_ESTIMATED),
     ),
     "rules of the promotion": (
         re.findall(
