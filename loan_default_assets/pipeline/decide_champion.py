@@ -113,10 +113,14 @@ def _carry_out_verdict(
             automatic=True,
         )
         if outcome.champion is None:
-            return (
-                f"kept: challenger {challenger.version} is {evaluation.verdict} and waits for {outcome.missing} of "
-                f"{outcome.required} approvals: loan-default approve {challenger.version} --reason TEXT"
+            waits = (
+                f"challenger {challenger.version} is {evaluation.verdict} and waits for {outcome.missing} of "
+                f"{outcome.required} approvals"
             )
+            step = f"loan-default approve {challenger.version} --reason TEXT"
+            if serving is None:
+                raise NoModelError(f"no model serves yet: {waits}\nNext: {step}")
+            return f"kept: {waits}: {step}"
         return f"promoted: {evaluation.verdict}"
     registry.reject(challenger.version, f"{evaluation.verdict}: {evaluation.reason}")
     return f"kept: challenger {challenger.version} {evaluation.verdict}"
