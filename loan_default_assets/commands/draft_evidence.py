@@ -43,7 +43,8 @@ def find_evidence(draft: PortfolioDraft, account: FileAccount) -> DraftEvidence:
     from loan_default_assets.model.splits import one_row_per_loan
 
     p, frame = drafted_portfolio(draft), account.sample
-    if draft.key and account.keys is not None:
+    # Also of a key that the draft dropped because it repeats: rows of one loan are no evidence of their own.
+    if account.keys is not None:
         loans, outcome = account.keys.hashes[account.sampled], account.keys.outcome[account.sampled]
         frame = frame.iloc[one_row_per_loan(loans, outcome)]
     label = frame["label"].to_numpy()

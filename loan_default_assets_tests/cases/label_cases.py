@@ -49,6 +49,7 @@ LABEL_CASES = [
         "lc_status_iso", "loan_status", _STATUSES, said=["default = Charged Off", "without an outcome yet"]
     ),
     _label("label_korean", "상태", {"부도": 1.0, "상환": 0.0, "진행중": None}),
+    _label("label_korean_have", "연체사실", {"있음": 1.0, "없음": 0.0}),
     _label("label_truth", "defaulted", {"TRUE": 1.0, "FALSE": 0.0}),
     _label("label_letters", "default", {"Y": 1.0, "N": 0.0}),
     _label("label_floats", "bad", {"1.0": 1.0, "0.0": 0.0}),

@@ -122,3 +122,15 @@ def test_further_outcomes_are_no_features_and_the_applicants_past_is(tmp_path: P
     written = draft_yaml(draft)
     assert "  - Bankrupt?  # its name and its values are those of an outcome" in written
     assert "may exist only after the outcome: Bankrupt?, Settled?." in " ".join(draft.decisions)
+
+
+def test_rows_of_one_loan_are_no_evidence_against_what_it_had_at_application(tmp_path: Path) -> None:
+    """A model recognises a loan by its score and income where each of its payments is a row."""
+
+    def payments(rng: np.random.Generator, frame: pd.DataFrame, default: np.ndarray) -> pd.DataFrame:
+        some = frame.head(300).assign(loan_id=[f"K{n}" for n in range(300)])
+        return pd.concat([some.assign(instalment=n) for n in range(1, 13)])
+
+    draft = drafted(tmp_path, payments)
+    assert draft.key is None
+    assert {"score", "income", "rate"} <= {role.name for role in draft.roles if role.use == "feature"}

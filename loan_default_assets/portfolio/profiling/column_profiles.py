@@ -1,6 +1,7 @@
 """Profiles of the columns of a file: how often each text occurs, from one pass over its cells."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -9,11 +10,12 @@ import numpy as np
 import pyarrow as pa
 
 from loan_default_assets.portfolio.description import Column, Label
-from loan_default_assets.portfolio.errors import SourceError
+from loan_default_assets.portfolio.errors import SourceError, row_list
 from loan_default_assets.portfolio.features import category_text
 from loan_default_assets.portfolio.ingest.file_inspection import FileLayout, inspect_file
 from loan_default_assets.portfolio.ingest.file_readers import file_chunks
 from loan_default_assets.portfolio.ingest.missing_values import DEFAULT_MARKS, is_usual_missing
+from loan_default_assets.portfolio.profiling.label_words import denies
 from loan_default_assets.portfolio.spec import Portfolio
 
 MOST_VALUES = 20_000
@@ -40,7 +42,11 @@ class ColumnProfile:
     @property
     def present(self) -> dict[str, int]:
         """The counts without usual spellings of a missing value."""
-        return {text: count for text, count in self.counts.items() if not is_usual_missing(text)}
+        return {
+            text: count
+            for text, count in self.counts.items()
+            if not is_usual_missing(text) or denies(text, self.counts)
+        }
 
 
 @dataclass(frozen=True)
@@ -81,14 +87,31 @@ def profile_file(
         ignore=tuple(skipped),
     )
     profiles = {name: ColumnProfile() for name in names}
-    rows = 0
+    rows, headers = 0, []
     for chunk in file_chunks(everything):
+        headers += [rows + row for row in _repeated_headers(chunk)]
         rows += len(next(iter(chunk.values())))
         for name, cells in chunk.items():
             _add_cells(profiles[name], cells)
+    if headers:
+        raise SourceError(
+            f"{path}: {len(headers)} {'row repeats' if len(headers) == 1 else 'rows repeat'} the header "
+            f"({row_list(headers, len(headers))}, counted from the first line after it): files were put together with "
+            "their header lines, or a report has one on every page. Next: delete these lines, then draft again"
+        )
     if not rows:
         raise SourceError(f"{path}: the file has a header and no rows")
     return FileProfile(path, layout, rows, profiles)
+
+
+def _repeated_headers(chunk: Mapping[str, pa.Array]) -> list[int]:
+    """The rows of a chunk, 1 for the first, in which most columns hold their own name."""
+    found: Counter[int] = Counter()
+    for name, cells in chunk.items():
+        coded = cells if pa.types.is_dictionary(cells.type) else cells.dictionary_encode()
+        if pa.types.is_string(coded.type.value_type) and (place := coded.dictionary.index(name).as_py()) >= 0:
+            found.update((np.flatnonzero(coded.indices.fill_null(-1).to_numpy() == place) + 1).tolist())
+    return sorted(row for row, count in found.items() if count > 1 and 2 * count > len(chunk))
 
 
 def _add_cells(profile: ColumnProfile, cells: pa.Array) -> None:

@@ -133,8 +133,8 @@ def as_of_reading(name: str, column: ColumnProfile, date_format: str | None) -> 
     return readings[0] if readings else None
 
 
-def key_candidate(profile: FileProfile, taken: set[str], *, dated: bool) -> str | None:
-    """The column that identifies a loan: a unique one, or with dates one that is named so and has several rows each."""
+def key_candidate(profile: FileProfile, taken: set[str]) -> str | None:
+    """The column that identifies a loan: a unique one, or one that is named so and has several rows each."""
     found = []
     for name, column in profile.columns.items():
         unique = not column.empty and max(column.counts.values(), default=0) == 1
@@ -146,8 +146,7 @@ def key_candidate(profile: FileProfile, taken: set[str], *, dated: bool) -> str 
         name for name, column in profile.columns.items() if name not in taken and names_loans(name, column)
     ]
     loans = [name for name in several if not _PERSON.search(words_of(name))]
-    repeated = (loans or several) if dated else []
-    return next(iter(named or found or repeated), None)
+    return next(iter(named or found or loans or several), None)
 
 
 def _numbers_loans(name: str) -> bool:

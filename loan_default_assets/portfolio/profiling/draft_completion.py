@@ -1,12 +1,12 @@
 """What the account of a file adds to a draft: calendar, horizon, ranges, and what a human must correct or decide."""
 
 from collections import Counter
+from collections.abc import Container
 from dataclasses import replace
 from datetime import date
 
 from loan_default_assets.portfolio.calendar import Cadence
 from loan_default_assets.portfolio.errors import row_list
-from loan_default_assets.portfolio.ingest.cell_errors import CellErrors
 from loan_default_assets.portfolio.ingest.missing_values import propose_sentinels
 from loan_default_assets.portfolio.profiling.column_roles import ColumnRole
 from loan_default_assets.portfolio.profiling.draft_calendar import (
@@ -15,10 +15,14 @@ from loan_default_assets.portfolio.profiling.draft_calendar import (
     finer_cadence,
 )
 from loan_default_assets.portfolio.profiling.draft_horizon import draft_horizon
-from loan_default_assets.portfolio.profiling.file_account import FileAccount
+from loan_default_assets.portfolio.profiling.file_account import NO_KEY, FileAccount
 from loan_default_assets.portfolio.profiling.key_hashes import KeyHashes
 from loan_default_assets.portfolio.profiling.panel_data import panel_of
 from loan_default_assets.portfolio.profiling.portfolio_draft import PortfolioDraft, key_note
+
+_ROW_HINTS = {NO_KEY: "; a line of totals or remarks is no loan: delete it"}
+# A key that more rows lack is not corrected row by row.
+_MOST_WITHOUT_KEY = 0.05
 
 
 def complete_draft(draft: PortfolioDraft, account: FileAccount, today: date) -> PortfolioDraft:
@@ -31,14 +35,15 @@ def complete_draft(draft: PortfolioDraft, account: FileAccount, today: date) -> 
     """
     problems = [_problem(key, account) for key in account.errors.counts]
     if draft.as_of:
-        problems += _date_problems(account.unusable_dates)
         draft = replace(draft, calendar=draft_calendar(account.dates, today))
     panel = None
     key, keys = draft.key, account.keys
-    if key and keys is not None and (repeated := keys.repeats()):
+    if key and keys is not None and _often_without(key, account):
+        draft = _without_key(draft, key, f"{account.unusable_rows.counts[key, NO_KEY]:,} rows have no {key}")
+    elif key and keys is not None and (repeated := keys.repeats()):
         finer = _finer(draft.calendar, account, keys)
         if finer is None:
-            draft = _without_key(draft, key, keys, repeated)
+            draft = _without_key(draft, key, _repeats(draft, key, keys, repeated))
         else:
             draft = replace(draft, calendar=draft_calendar(account.dates, today, finer))
             panel = panel_of(keys.hashes, keys.days, keys.outcome)
@@ -62,6 +67,7 @@ def complete_draft(draft: PortfolioDraft, account: FileAccount, today: date) -> 
             "over; `run` loads them when it is."
         )
     decisions += _late_sentinels(draft, account)
+    problems += _row_problems(account, {draft.key, draft.as_of})
     decisions += [f"{problem}. `run` refuses the file until this is corrected." for problem in problems]
     for role in draft.roles:
         decisions += [
@@ -90,12 +96,21 @@ def _problem(key: tuple[str, str], account: FileAccount) -> str:
     return f"column {name}: {problem}: {count} {cells} ({row_list(account.errors.rows[key], count)}){hint}"
 
 
-def _date_problems(unusable: CellErrors) -> list[str]:
+def _row_problems(account: FileAccount, columns: Container[str | None]) -> list[str]:
+    """Rows that lack a value that every loan needs; cells that cannot be converted are problems of their own."""
+    unusable = account.unusable_rows
     return [
         f"column {name}: {count} {'row has' if count == 1 else 'rows have'} {problem} "
-        f"({row_list(unusable.rows[name, problem], count)})"
+        f"({row_list(unusable.rows[name, problem], count)}){_ROW_HINTS.get(problem, '')}"
         for (name, problem), count in unusable.counts.items()
+        if name in columns and (problem != NO_KEY or count > account.unconverted.get(name, 0))
     ]
+
+
+def _often_without(key: str, account: FileAccount) -> bool:
+    """Whether many cells of the key are empty; those that cannot be converted are problems of their own."""
+    bad = account.unconverted.get(key, 0)
+    return account.unusable_rows.counts.get((key, NO_KEY), 0) - bad > _MOST_WITHOUT_KEY * account.rows
 
 
 def _one_date(draft: PortfolioDraft, account: FileAccount) -> list[str]:
@@ -127,18 +142,15 @@ def _late_sentinels(draft: PortfolioDraft, account: FileAccount) -> list[str]:
     return found
 
 
-def _without_key(draft: PortfolioDraft, key: str, keys: KeyHashes, repeated: int) -> PortfolioDraft:
-    """The draft with numbered rows, as the key's values repeat."""
-    problem = f"{repeated:,} rows repeat a value of {key}{_repeats(keys, repeated)}"
-    if draft.calendar:
-        problem += f" within one {draft.calendar.cadence} partition"
+def _without_key(draft: PortfolioDraft, key: str, problem: str) -> PortfolioDraft:
+    """The draft with numbered rows, as the key does not tell them apart."""
     decision = (
         f"{problem}: it does not identify the rows, so the draft numbers them instead (no `key`). Where they are "
-        "several rows per loan, evaluation sees loans that training saw: give their period as --date, or keep one "
-        "row per loan, such as the last before the outcome."
+        "several rows per loan, evaluation sees loans that training saw: give their period as --date, written as a "
+        "date where it is a number, or keep one row per loan, such as the last before the outcome."
     )
     name = draft.profile.layout.portfolio_names[key]
-    role = ColumnRole(key, name, "ignored", reason="an identifier whose values repeat")
+    role = ColumnRole(key, name, "ignored", reason="an identifier whose values repeat or are missing")
     return replace(
         draft,
         key=None,
@@ -148,5 +160,7 @@ def _without_key(draft: PortfolioDraft, key: str, keys: KeyHashes, repeated: int
     )
 
 
-def _repeats(keys: KeyHashes, repeated: int) -> str:
-    return f" ({row_list(keys.first_repeats(), repeated)})"
+def _repeats(draft: PortfolioDraft, key: str, keys: KeyHashes, repeated: int) -> str:
+    rows = row_list(keys.first_repeats(), repeated)
+    within = f" within one {draft.calendar.cadence} partition" if draft.calendar else ""
+    return f"{repeated:,} rows repeat a value of {key} ({rows}){within}"

@@ -27,6 +27,7 @@ from loan_default_assets.portfolio.profiling.portfolio_draft import PortfolioDra
 from loan_default_assets.portfolio.spec import Portfolio, load
 
 SAMPLE_ROWS = 50_000
+NO_KEY = "no value, and cannot be told from others"
 
 
 @dataclass
@@ -38,7 +39,7 @@ class FileAccount:
         converted: Number of cells with a value, by column.
         errors: The cells that do not convert.
         dates: The loans' dates; empty without dates.
-        unusable_dates: Rows without a date, or with one in the future.
+        unusable_rows: Rows without a key, without a date, or with one in the future.
         keys: The loans' keys; None without a key.
         ranges: The smallest and the largest value of each column.
         defaults: Number of loans whose outcome is a default.
@@ -51,7 +52,7 @@ class FileAccount:
     converted: Counter[str]
     errors: CellErrors
     dates: DayCounts
-    unusable_dates: CellErrors
+    unusable_rows: CellErrors
     keys: KeyHashes | None
     ranges: ColumnRanges
     defaults: int
@@ -122,6 +123,7 @@ def account_for(draft: PortfolioDraft, today: date) -> FileAccount:
             late = np.flatnonzero(days > np.datetime64(today)) + rows + 1
             unusable.add(p.as_of, f"a date after today, {today}", late)
         if p.key and keys is not None:
+            unusable.add(p.key, NO_KEY, np.flatnonzero(~_present(typed[p.key])) + rows + 1)
             keys.add(typed[p.key].to_numpy(zero_copy_only=False), days, _outcomes(typed[p.label.column]))
         chosen = pa.array(np.arange((-rows) % stride, count, stride))
         for name, cells in typed.items():

@@ -41,7 +41,11 @@ class KeyHashes:
             outcome: (n,) 1 for a default, 0 for none, -1 for an outcome that is not known.
         """
         place = slice(self.count, self.count + len(keys))
-        self._keys[place] = pd.util.hash_array(np.where(keys == None, "", keys).astype(object))  # noqa: E711
+        missing = pd.isna(keys)
+        hashes = pd.util.hash_array(np.where(missing, "", keys).astype(object))
+        # Rows without a key are not rows of one loan.
+        hashes[missing] = (np.flatnonzero(missing) + self.count + 1).astype(np.uint64) * _ODD
+        self._keys[place] = hashes
         self._days[place] = 0 if days is None else days.astype(np.int64)
         self._outcome[place] = outcome
         self.count += len(keys)

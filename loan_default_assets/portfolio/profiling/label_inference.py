@@ -11,6 +11,8 @@ from loan_default_assets.portfolio.profiling.label_reading import LabelReading
 from loan_default_assets.portfolio.profiling.label_words import (
     Meaning,
     counts_days_past_due,
+    counts_time_until,
+    denies,
     is_target_name,
     meaning_of,
     yes_is_default,
@@ -35,6 +37,7 @@ def infer_label(
     complete: bool,
     positive: Sequence[str] = (),
     pending: Sequence[str] = (),
+    empty: int = 0,
 ) -> LabelReading:
     """Decide which values of the label are a default.
 
@@ -44,6 +47,7 @@ def infer_label(
         complete: Whether `counts` has all values.
         positive: The values that the user says are a default, one by one or with commas, or a threshold such as `>=90`.
         pending: The values that the user says are no outcome yet, one by one or with commas.
+        empty: Number of loans without a value.
 
     Raises:
         UndecidedError: A human must say which value is the default.
@@ -53,18 +57,28 @@ def infer_label(
     if not counts:
         raise PortfolioError(f"the label {name!r} has no values")
     waiting = _named_values("--pending", name, counts, pending)
+    if counts_time_until(name) and len(counts) > 2:
+        raise PortfolioError(
+            f"the label {name!r} holds the time until an event, which is short where a loan defaults: a threshold from "
+            "which on a number is a default does not fit it. Next: add a column to the file that is 1 where the event "
+            "is a default within the horizon and 0 in the other rows, and name it with --label"
+        )
     if len(positive) == 1 and positive[0].strip().startswith(">"):
         return _threshold(name, counts, positive[0], waiting)
     if positive:
         return _given(name, counts, positive, waiting)
-    outcomes = [value for value in counts if not _is_unknown(value) and value not in waiting]
+    outcomes = [value for value in counts if not _is_unknown(value, counts) and value not in waiting]
     numbers = all(is_number(value) for value in outcomes)
     if not complete or len(outcomes) > MOST_VALUES or (numbers and len(outcomes) > 4):
         return _many_numbers(name, counts, waiting) if numbers else _refused(name, counts, complete)
     if len(outcomes) < 2:
-        raise PortfolioError(
-            f"the label {name!r} has {len(outcomes)} distinct value{'s' if len(outcomes) != 1 else ''}; it needs two"
+        found = f"{len(outcomes)} distinct value{'s' if len(outcomes) != 1 else ''}"
+        blank = (
+            f", and {empty:,} cells are empty. Next: where an empty cell is a loan without default, write 0 into it"
+            if empty
+            else ""
         )
+        raise PortfolioError(f"the label {name!r} has {found}; it needs two{blank}")
     meanings = {value: Meaning.PENDING if value in waiting else meaning_of(value) for value in counts}
     reading = _by_words(name, counts, meanings) or _by_yes_and_no(name, counts, waiting)
     if reading is None:
@@ -87,7 +101,7 @@ def _by_words(
     """The reading by the words in the values; None where they do not tell both outcomes apart."""
     of: dict[Meaning | None, list[str]] = {}
     for value, meaning in meanings.items():
-        of.setdefault(Meaning.PENDING if _is_unknown(value) else meaning, []).append(value)
+        of.setdefault(Meaning.PENDING if _is_unknown(value, counts) else meaning, []).append(value)
     without = of.get(None, [])
     bad, late = of.get(Meaning.STRONG_DEFAULT, []), of.get(Meaning.WEAK_DEFAULT, [])
     good, performing = of.get(Meaning.STRONG_GOOD, []), of.get(Meaning.WEAK_GOOD, [])
@@ -111,13 +125,13 @@ def _by_words(
     if not positive or not negative:
         return None
     pending += [value for value in (*late, *performing) if value not in positive and value not in negative]
-    why = "the words in the values" if not _is_unknown(positive[0]) else "the values"
+    why = "the words in the values" if not _is_unknown(positive[0], counts) else "the values"
     return LabelReading(name, counts, tuple(positive), tuple(negative), tuple(pending), why=why)
 
 
 def _by_yes_and_no(name: str, counts: Mapping[str, int], waiting: Sequence[str]) -> LabelReading | None:
     """The reading of a yes/no column by its name; that of a target without a direction where "yes" is the rarer."""
-    pending = tuple(value for value in counts if _is_unknown(value) or value in waiting)
+    pending = tuple(value for value in counts if _is_unknown(value, counts) or value in waiting)
     answers = {value: yes_or_no(value) for value in counts if value not in pending}
     yes, no = ([value for value, answer in answers.items() if answer is wanted] for wanted in (True, False))
     if not yes or not no or None in answers.values():
@@ -165,7 +179,7 @@ def _given(
     if both := set(bad) & set(waiting):
         raise PortfolioError(f"--pending: {min(both)!r} is given with --positive too")
     rest = [value for value in counts if value not in bad and value not in waiting]
-    meanings = {value: Meaning.PENDING if _is_unknown(value) else meaning_of(value) for value in rest}
+    meanings = {value: Meaning.PENDING if _is_unknown(value, counts) else meaning_of(value) for value in rest}
     good = [value for value in rest if meanings[value] is Meaning.STRONG_GOOD]
     if not good or len(rest) == 1:
         unfinal = (Meaning.PENDING, Meaning.WEAK_DEFAULT) if len(rest) > 1 else ()
@@ -181,7 +195,7 @@ def _threshold(name: str, counts: Mapping[str, int], text: str, waiting: Sequenc
     if not is_number(number):
         raise PortfolioError(f"--positive: {text!r} is not a threshold; write it as --positive '>=90'")
     others = tuple(value for value in counts if not is_number(value) or value in waiting)
-    if any(not _is_unknown(value) and value not in waiting for value in others):
+    if any(not _is_unknown(value, counts) and value not in waiting for value in others):
         raise PortfolioError(f"--positive {text}: the label {name!r} has values that are not numbers")
     return LabelReading(name, counts, pending=others, at_least=float(number), why="--positive")
 
@@ -263,5 +277,5 @@ def _hardly_repeat(counts: Mapping[str, int]) -> bool:
     return sum(count < 3 for count in counts.values()) > len(counts) / 2
 
 
-def _is_unknown(value: str) -> bool:
-    return is_usual_missing(value)
+def _is_unknown(value: str, counts: Mapping[str, int]) -> bool:
+    return is_usual_missing(value) and not denies(value, counts)

@@ -1,6 +1,7 @@
 """Words for the outcome of a loan in values and in names of columns, English and Korean."""
 
 import re
+from collections.abc import Collection
 from enum import Enum
 
 
@@ -28,7 +29,8 @@ _NEGATED_GOOD = re.compile(
 )
 _NEGATED_BAD = re.compile(
     rf"\b{_NO}(?:in |a |been )*(?:default\w*|bad|late|delinquen\w*|overdue|past due|charged? ?off|loss)"
-    r"|\b(?:nondefault\w*|notdefault\w*|good standing)\b|미연체|무연체|비연체|부도아님|연체없음|연체 없음|무부도"
+    r"|\b(?:nondefault\w*|notdefault\w*|good standing|(?:default|delinquency|arrears|loss) ?free|ausfallfrei)\b"
+    r"|미연체|무연체|비연체|부도아님|연체없음|연체 없음|무부도"
 )
 _WEAK_DEFAULT = re.compile(
     r"\b(?:late(?:ness|d)?|delinq\w*|dlq\w*|overdue|past ?due|arrears?|serious|dpd|in grace period|grace|dunning"
@@ -47,8 +49,16 @@ _PENDING = re.compile(
     r"|not available|n/?a|none|null|not applicable|approved|disbursed|funded|new|in funding|unresolved|censored)\b"
     r"|미정|심사|진행중|진행 중|대기|미상|모름|신규|실행"
 )
-_YES = frozenset({"1", "y", "yes", "true", "t", "예", "네", "o", "여", "+1", "ja", "si", "해당"})
-_NO_VALUES = frozenset({"0", "n", "no", "false", "f", "아니오", "아니요", "x", "부", "nein", "미해당", "-1"})
+_YES = frozenset({
+    "1", "y", "yes", "true", "t", "예", "네", "o", "여", "+1", "해당", "있음", "유", "ja", "wahr", "oui", "vrai", "s",
+    "si", "sí", "sim", "verdadero", "verdadeiro", "vero", "да", "有",
+})  # fmt: skip
+_NO_VALUES = frozenset({
+    "0", "n", "no", "false", "f", "아니오", "아니요", "x", "부", "-1", "미해당", "없음", "해당없음", "해당 없음", "무",
+    "nein", "falsch", "non", "faux", "não", "nao", "falso", "нет", "无", "無",
+})  # fmt: skip
+# Answers no that alone are a usual spelling of a missing value, with the yes that makes them one.
+_DENIED = {"없음": "있음", "해당없음": "해당", "해당 없음": "해당"}
 # Names: words that only a column's name uses.
 _NAME_DEFAULT = re.compile(
     r"(?:default|delinq|dlq|chargeoff|charged?off|badloan|npl|ausfall|ausgefallen|연체|부도|불량)"
@@ -79,6 +89,11 @@ _LATER_EVENT = re.compile(
 _DATE_WORD = re.compile(r" ?(?:date|dt|d|day|time|on|일자|일|날짜)$")
 _THRESHOLD = re.compile(
     r"days? (?:past due|late|overdue|delinquent|in arrears)|\bdpd\b|\bpast due days\b|연체 ?일수"
+)
+
+_TIME_UNTIL = re.compile(
+    r"\b(?:time|days?|weeks?|months?|mths?|years?|yrs?|periods?) ?(?:to|till|until|before) (?:the |first )*"
+    r"(?:event|default\w*|charge ?off|failure|bad|delinq\w*|arrears|loss|churn|death|ausfall)\b|까지"
 )
 
 
@@ -112,6 +127,16 @@ def yes_or_no(value: str) -> bool | None:
     """Whether a value says yes (1, Y, true, 예) or no (0, -1, N, false, 아니오); None for another value."""
     text = value.strip().casefold()
     return True if text in _YES else False if text in _NO_VALUES else None
+
+
+def denies(text: str, texts: Collection[str]) -> bool:
+    """Whether a text is the answer no beside a yes, as 없음 ("none") beside 있음; alone it stands for a missing value.
+
+    Examples:
+        >>> denies("없음", ["있음", "없음"]), denies("없음", ["없음", "1"]), denies("none", ["yes", "none"])
+        (True, False, False)
+    """
+    return _DENIED.get(text) in texts
 
 
 def yes_is_default(name: str) -> bool | None:
@@ -177,6 +202,16 @@ def later_event(name: str) -> str | None:
 def counts_days_past_due(name: str) -> bool:
     """Whether a column of this name holds the number of days that a payment is late."""
     return bool(_THRESHOLD.search(words_of(name)))
+
+
+def counts_time_until(name: str) -> bool:
+    """Whether a column of this name holds the time until an event, which is short where the loan defaults.
+
+    Examples:
+        >>> [counts_time_until(name) for name in ("months_to_default", "TimeToEvent", "부도까지개월", "months_on_book")]
+        [True, True, True, False]
+    """
+    return bool(_TIME_UNTIL.search(words_of(name)))
 
 
 def words_of(text: str) -> str:

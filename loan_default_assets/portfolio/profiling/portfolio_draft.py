@@ -133,14 +133,16 @@ def draft_portfolio(profile: FileProfile, request: DraftRequest) -> PortfolioDra
         raise ask_label(profile)
     label = request.label
     column = profile.columns[label]
-    reading = infer_label(label, column.counts, column.complete, request.positive, request.pending)
+    reading = infer_label(
+        label, column.counts, column.complete, request.positive, request.pending, column.empty
+    )
     as_of, dates = _dates(profile, request, label)
     if as_of is None and request.horizon_days is not None:
         raise PortfolioError(
             "--horizon-days counts days from the loan's date: give the column with --date too"
         )
     taken = {name for name in (label, as_of) if name is not None}
-    key = request.key or key_candidate(profile, taken, dated=as_of is not None)
+    key = request.key or key_candidate(profile, taken)
     notes = list(profile.layout.notes)
     if key and not request.key:
         notes.append(key_note(key))
@@ -221,6 +223,11 @@ def _decisions(label: LabelReading, empty: int, dates: DateFormat | None) -> lis
     found = []
     if label.why != "--positive":
         found.append(f"label: {label.text}, by {label.why}. If that is wrong: --positive VALUE.")
+    elif label.rate > 0.5:
+        found.append(
+            f"label: {label.text}, more than half, by --positive. Where that is the value of a loan without default, "
+            "name the other."
+        )
     if label.pending:
         rows = sum(label.counts[value] for value in label.pending)
         found.append(

@@ -33,7 +33,7 @@ def test_a_date_of_default_as_the_label_is_said_to_be_one(tmp_path: Path, writte
         draft_for(path, DraftRequest("ausfall", undated=True))
 
 
-@pytest.mark.parametrize("values", [("si", "no"), ("impago", "pagado"), ("A", "B")])
+@pytest.mark.parametrize("values", [("si", "no"), ("impago", "pagado"), ("있음", "없음"), ("A", "B")])
 def test_a_column_of_two_values_in_another_language_is_offered_as_the_label(
     tmp_path: Path, values: tuple[str, str]
 ) -> None:

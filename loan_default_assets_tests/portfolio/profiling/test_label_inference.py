@@ -15,6 +15,12 @@ YES_NO = [
     ("true", "false"),
     ("T", "F"),
     ("예", "아니오"),
+    ("있음", "없음"),
+    ("유", "무"),
+    ("WAHR", "FALSCH"),
+    ("oui", "non"),
+    ("S", "N"),
+    ("да", "нет"),
 ]
 BAD_NAMES = (
     "default",
@@ -38,6 +44,8 @@ GOOD_NAMES = (
     "is_current",
     "fully_paid",
     "creditability",
+    "default_free",
+    "Ausfallfrei (12M)",
     "상환여부",
     "정상여부",
     "완납",
@@ -219,6 +227,25 @@ def test_of_several_values_without_words_each_is_listed_with_the_options_that_an
     assert "Next: the same command with --positive VALUE, several with commas" in str(error.value)
     assert "--pending VALUE" in str(error.value)
     assert "A row must be one loan" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["months_to_default", "TimeToEvent", "days until charge-off", "부도까지 개월수"]
+)
+@pytest.mark.parametrize("positive", [(), (">=12",)])
+def test_the_time_until_an_event_is_no_label(name: str, positive: tuple[str, ...]) -> None:
+    """A threshold would take the loans without default for defaults."""
+    with pytest.raises(PortfolioError, match=r"time until an event.*\n?.*add a column to the file that is 1"):
+        reading(name, {str(number): 5 for number in range(1, 36)} | {"999": 800}, *positive)
+
+
+def test_a_flag_of_a_time_until_an_event_is_one() -> None:
+    assert reading("months_to_default_known", {"1": 20, "0": 80}, "1").positive == ("1",)
+
+
+def test_defaults_alone_are_no_label_until_the_empty_cells_have_a_value() -> None:
+    with pytest.raises(PortfolioError, match=r"80 cells are empty. Next: .* write 0 into it"):
+        infer_label("default", {"1": 20}, True, empty=80)
 
 
 def test_values_that_hardly_repeat_are_not_shown() -> None:

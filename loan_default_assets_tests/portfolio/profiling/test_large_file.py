@@ -91,7 +91,9 @@ def test_rows_that_repeat_a_key(different: int, cadence: Cadence, monkeypatch: p
         hashes.add(keys[some], days[some], outcome[some])
     assert (hashes.outcome == outcome).all()
     assert (hashes.days == days).all()
-    frame = pd.DataFrame({"key": pd.Series(keys).fillna(""), "start": partition_starts(days, cadence)})
+    # A row without a key repeats no other.
+    alone = pd.Series([key or f"row {row}" for row, key in enumerate(keys)])
+    frame = pd.DataFrame({"key": alone, "start": partition_starts(days, cadence)})
     again = frame["key"].duplicated()
     assert hashes.repeats() == again.sum()
     assert hashes.first_repeats() == (np.flatnonzero(again)[:ROWS_SHOWN] + 1).tolist()

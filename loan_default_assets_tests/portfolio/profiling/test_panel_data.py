@@ -109,14 +109,13 @@ def test_dates_within_the_month_make_a_panel_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("decided", [{"undated": True}, {"undated": True, "key": "loan_id"}])
-def test_without_dates_the_loan_is_no_feature_and_a_given_key_is_said_to_repeat(
+def test_without_dates_the_loan_is_no_feature_and_is_said_to_repeat(
     tmp_path: Path, decided: dict[str, object]
 ) -> None:
     draft = drafted(tmp_path, panel("loan"), **decided)
     p = drafted_portfolio(draft)
     assert (p.key, "loan_id" in p.ignore) == (None, True)
-    said = any("evaluation sees loans that training saw" in text for text in draft.decisions)
-    assert said == ("key" in decided)
+    assert any("evaluation sees loans that training saw" in text for text in draft.decisions)
 
 
 def test_a_unique_key_is_preferred_to_the_customer(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Drafted portfolios: accepted by `load`, fitting their file, and naming what was done with each column and row."""
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -213,3 +214,45 @@ def test_a_key_that_repeats_is_dropped_or_the_partitions_are_made_finer(tmp_path
     _, p, draft, _ = drafted(tmp_path, path, label="defaulted", date="issued", key="loan")
     assert (p.key, p.ignore[0]) == (None, "loan")
     assert any("200 rows repeat a value of loan (rows 2, 4" in text for text in draft.decisions)
+
+
+@pytest.mark.parametrize(
+    ("without", "key", "said"),
+    [
+        ((), "loan", ""),
+        (
+            (7, 50),
+            "loan",
+            "column loan: 2 rows have no value, and cannot be told from others (rows 8, 51); a line of",
+        ),
+        (range(0, ROWS, 10), None, "40 rows have no loan: it does not identify the rows"),
+    ],
+)
+def test_rows_without_a_key_are_named_and_repeat_none(
+    tmp_path: Path, without: Sequence[int], key: str | None, said: str
+) -> None:
+    numbers = ["" if n in without else f"{n:07d}" for n in range(ROWS)]
+    path = stored(tmp_path, loan=numbers)
+    _, p, draft, _ = drafted(tmp_path, path, label="defaulted", date="issued", key="loan")
+    decided = "\n".join(draft.decisions)
+    assert p.key == key
+    assert said in decided
+    assert ("have no" in decided, "repeat a value" in decided) == (bool(without), False)
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_files_put_together_with_their_headers_are_refused(tmp_path: Path, mark: str) -> None:
+    path = stored(tmp_path)
+    text = path.read_text("utf-8")
+    path.write_text(mark + text + mark + text, "utf-8")
+    with pytest.raises(
+        SourceError, match=rf"1 row repeats the header \(row {ROWS + 1}, .*delete these lines"
+    ):
+        draft_for(path, DraftRequest(label="defaulted", date="issued"))
+
+
+def test_more_defaults_than_other_loans_are_asked_about(tmp_path: Path) -> None:
+    *_, draft, _ = drafted(tmp_path, stored(tmp_path), label="defaulted", date="issued", positive=("N",))
+    assert any("more than half, by --positive" in text for text in draft.decisions)
+    *_, draft, _ = drafted(tmp_path, stored(tmp_path), label="defaulted", date="issued", positive=("Y",))
+    assert not any("more than half" in text for text in draft.decisions)
