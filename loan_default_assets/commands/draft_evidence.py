@@ -1,5 +1,6 @@
 """The evidence of leakage for a drafted portfolio: which columns of the file may exist only after the outcome."""
 
+import re
 from collections.abc import Container
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _MOSTLY = 0.5
 _FEWEST_REPEATED = 10
+_SHORTEST_SERIES = 4
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ def find_evidence(draft: PortfolioDraft, account: FileAccount) -> DraftEvidence:
         return DraftEvidence({}, f"leakage was not examined: {error}")
     reasons = {entry.feature: ", ".join(entry.reasons) for entry in assessment.blocking}
     reasons |= later_events(draft, frame, reasons)
+    reasons |= of_a_series(draft, reasons)
     decisions = (*_on_telling_features(assessment), *_on_repeated_rows(rows(matured), p))
     if not reasons:
         return DraftEvidence({}, f"leakage: {assessment.message()}", decisions)
@@ -138,4 +141,26 @@ def later_events(draft: PortfolioDraft, frame: pd.DataFrame, excluded: Container
             same = words_of(role.source_name).startswith(f"{event} " if event.isascii() else event)
             if same and role.use == "feature" and role.name not in excluded:
                 found[role.name] = f"of the event of {dated.name}, whose dates lie after as_of"
+    return found
+
+
+def of_a_series(draft: PortfolioDraft, excluded: Container[str]) -> dict[str, str]:
+    """Features of a series, such as dpd_m01 to dpd_m24, most of which the evidence excludes, and why.
+
+    The first months after a loan is granted tell little of its outcome, but are known no earlier than the others.
+
+    Args:
+        draft: The draft before the evidence is applied.
+        excluded: Features that the evidence excludes.
+    """
+    series: dict[str, list[str]] = {}
+    for role in draft.roles:
+        if role.use == "feature":
+            series.setdefault(re.sub(r"\d+", "#", role.source_name), []).append(role.name)
+    found: dict[str, str] = {}
+    for written, names in series.items():
+        rest = [name for name in names if name not in excluded]
+        if len(names) >= _SHORTEST_SERIES and 2 * len(rest) <= len(names):
+            reason = f"of the series {written}, of which the evidence excludes {len(names) - len(rest)} of {len(names)}"
+            found |= dict.fromkeys(rest, reason)
     return found

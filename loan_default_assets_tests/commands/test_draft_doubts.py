@@ -65,6 +65,16 @@ def _alike(rng: np.random.Generator, frame: pd.DataFrame, default: np.ndarray) -
     )
 
 
+def _closed_alone(rng: np.random.Generator, frame: pd.DataFrame, default: np.ndarray) -> pd.DataFrame:
+    """Outcomes of loans that have ended: of those without default every second is still repaid."""
+    open_ = ~default & (rng.random(ROWS) < 0.5)
+    return frame.assign(bad=np.where(open_, "", frame["bad"].astype(str)))
+
+
+def _scored(rng: np.random.Generator, frame: pd.DataFrame, default: np.ndarray) -> pd.DataFrame:
+    return frame.assign(pd_v2=(1 / (1 + np.exp(2 + (frame["score"] - 700) / 60))).round(4))
+
+
 def _twice_by_applicant(rng: np.random.Generator, frame: pd.DataFrame, default: np.ndarray) -> pd.DataFrame:
     return _twice(rng, frame.assign(applicant=300_000 + rng.permutation(ROWS)), default)
 
@@ -77,6 +87,8 @@ def _twice_by_applicant(rng: np.random.Generator, frame: pd.DataFrame, default: 
         (_missing, ["reach (", "known_after_outcome"], ["usually reach"]),
         (_twice, ["repeated rows: 6,000 rows", "--key"], ["usually reach"]),
         (_alike, [], ["repeated rows"]),
+        (_closed_alone, ["older than 365 days have no outcome"], ["pd_v2"]),
+        (_scored, ["pd_v2: by its name and values the prediction of another model"], ["have no outcome"]),
         (_twice_by_applicant, ["several rows per loan"], ["repeated rows"]),
     ],
 )

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from loan_default_assets.commands.draft_evidence import later_events
+from loan_default_assets.commands.draft_evidence import later_events, of_a_series
 from loan_default_assets.commands.init import accounted_draft
 from loan_default_assets.model.splits import split
 from loan_default_assets.portfolio.profiling.file_account import account_for, drafted_portfolio
@@ -105,3 +105,32 @@ def test_an_amount_of_a_later_event_is_excluded_with_its_date(
     found = later_events(draft, account.sample, [date_name])
     assert list(found) == ([amount_name] if excluded else [])
     assert later_events(draft, account.sample, []) == {}
+
+
+@pytest.mark.parametrize(
+    ("names", "excluded", "found"),
+    [
+        (["dpd_m01", "dpd_m02", "dpd_m03", "dpd_m04"], ["dpd_m03", "dpd_m04"], ["dpd_m01", "dpd_m02"]),
+        (["dpd_m01", "dpd_m02", "dpd_m03", "dpd_m04"], ["dpd_m04"], []),
+        (["dpd_m01", "dpd_m02", "dpd_m03"], ["dpd_m02", "dpd_m03"], []),
+        (["dpd_m01", "dpd_m02", "due_m03", "due_m04"], ["due_m03", "due_m04"], []),
+    ],
+)
+def test_the_rest_of_a_series_is_excluded_with_most_of_it(
+    tmp_path: Path, names: list[str], excluded: list[str], found: list[str]
+) -> None:
+    frame = loans().assign(**{name: np.arange(ROWS) * 7.5 + n for n, name in enumerate(names)})
+    path = tmp_path / "loans.csv"
+    frame.to_csv(path, index=False)
+    draft = draft_for(path, DraftRequest("defaulted", undated=True))
+    assert list(of_a_series(draft, excluded)) == found
+
+
+def test_a_history_of_payments_after_the_loan_is_excluded_as_a_whole(tmp_path: Path) -> None:
+    frame, rng = loans(), np.random.default_rng(6)
+    default = frame["defaulted"] == 1
+    for month in range(1, 9):
+        late = rng.random(ROWS) < np.where(default & (month > 3), 0.15 * month - 0.3, 0.03)
+        frame[f"dpd_m{month}"] = np.where(late, 30, 0) * rng.integers(1, 4, ROWS)
+    p = drafted_portfolio(drafted(tmp_path, frame))
+    assert [name for name in p.features.numerical if name.startswith("dpd")] == []

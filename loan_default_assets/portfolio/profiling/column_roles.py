@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Literal
 
@@ -32,9 +32,16 @@ from loan_default_assets.portfolio.profiling.code_columns import (
 from loan_default_assets.portfolio.profiling.column_profiles import MOST_VALUES, ColumnProfile
 from loan_default_assets.portfolio.profiling.label_words import words_of
 from loan_default_assets.portfolio.profiling.sensitive_columns import is_protected, personal_data
+from loan_default_assets.portfolio.profiling.study_columns import (
+    MODEL_PREDICTION,
+    is_prediction,
+    study_reason,
+)
 
 _FREE_TEXT_WORDS, _FREE_TEXT_SHARE = 4, 0.2
 _SAMPLE = 500
+# A column with a value in fewer rows tells a model nothing, and hides a value that only the outcome brings.
+_FEWEST_FILLED, _LEAST_FILLED = 20, 0.01
 _CATEGORY_CAP, _ROWS_PER_CATEGORY, _MOST_UNKNOWN = 1000, 20, 0.7
 
 # 1,200.00 CR, $5 or 7 pcs, but no code such as 00100, 12-34 or 0x1F.
@@ -102,14 +109,18 @@ def role_of(
         return ignored("empty")
     if len(present) == 1 and profile.complete and not profile.empty and len(profile.counts) == 1:
         return ignored("the same value in every row")
+    if (filled := sum(present.values())) < _FEWEST_FILLED and filled < _LEAST_FILLED * profile.rows:
+        return ignored(f"hardly ever filled: in {filled} of {profile.rows:,} rows")
     if kind := personal_data(source_name, present):
         return ignored(f"personal data: {kind}")
-    if reason := identifier_reason(source_name, profile):
+    if reason := identifier_reason(source_name, profile) or study_reason(source_name, profile):
         return ignored(reason)
     role = _date(source_name, name, words, profile, dated) or _number(
         source_name, name, words, profile, present, decimal
     )
     role = role or _category(source_name, name, profile, present)
+    if role.use == "feature" and is_prediction(source_name, present):
+        role = replace(role, remarks=(*role.remarks, MODEL_PREDICTION))
     if is_protected(source_name) and role.use == "feature":
         return ColumnRole(
             source_name,

@@ -19,6 +19,7 @@ from loan_default_assets.portfolio.profiling.file_account import NO_KEY, FileAcc
 from loan_default_assets.portfolio.profiling.key_hashes import KeyHashes
 from loan_default_assets.portfolio.profiling.panel_data import panel_of
 from loan_default_assets.portfolio.profiling.portfolio_draft import PortfolioDraft, key_note
+from loan_default_assets.portfolio.profiling.study_columns import MODEL_PREDICTION
 
 _ROW_HINTS = {NO_KEY: "; a line of totals or remarks is no loan: delete it"}
 # A key that more rows lack is not corrected row by row.
@@ -60,6 +61,7 @@ def complete_draft(draft: PortfolioDraft, account: FileAccount, today: date) -> 
             horizon = draft_horizon(account.dates, calendar.cutoff if calendar else None, given)
             one_date = _one_date(draft, account)
             decisions += one_date or [horizon.text]
+        decisions += horizon.gaps
         draft = replace(draft, horizon=horizon)
     if draft.calendar and draft.calendar.end is None:
         decisions.append(
@@ -71,7 +73,9 @@ def complete_draft(draft: PortfolioDraft, account: FileAccount, today: date) -> 
     decisions += [f"{problem}. `run` refuses the file until this is corrected." for problem in problems]
     for role in draft.roles:
         decisions += [
-            f"{role.source_name}: {text}." for text in role.remarks if text.startswith("could also be")
+            f"{role.source_name}: {text}."
+            for text in role.remarks
+            if text.startswith("could also be") or text == MODEL_PREDICTION
         ]
     return replace(
         draft,

@@ -15,6 +15,7 @@ _OFFERED_DAYS = (365, 180, 90, 60, 30)
 # A usual window that leaves fewer of the loans with an outcome is a question for the user.
 _LEAST_MATURE = 0.5
 _LEAST_GAP = 28
+_MOST_WITHOUT = 0.1
 _SURE = 0.95
 
 
@@ -28,6 +29,7 @@ class Horizon:
         certain: Whether the file shows it or the user gave it.
         mature: Number of loans with an outcome that are old enough by the data cutoff.
         known: Number of loans with an outcome.
+        without: Number of loans that old without an outcome.
         asked: The question, where the usual horizon does not fit the file; None where nothing is to be asked.
     """
 
@@ -36,6 +38,7 @@ class Horizon:
     certain: bool
     mature: int = 0
     known: int = 0
+    without: int = 0
     asked: UndecidedError | None = None
 
     @property
@@ -46,6 +49,19 @@ class Horizon:
             f"label.horizon_days: {self.days} ({self.why}). {self.mature:,} of {self.known:,} loans with an outcome "
             f"are that old at the end of the file and count; {young:,} are immature, neither trained nor evaluated on. "
             "Another number of days: --horizon-days DAYS."
+        )
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """What to decide where loans are old enough for an outcome and have none: those that do default have one."""
+        old = self.mature + self.without
+        if not self.mature or self.without < _MOST_WITHOUT * old:
+            return ()
+        return (
+            f"label: {self.without:,} of the {old:,} loans that are older than {self.days} days have no outcome. Where "
+            "an outcome is entered only when a loan ends, loans that are still repaid as agreed are missing among "
+            "those without default, so that every PD is too high: write the value of a loan without default for each "
+            f"loan that was in none {self.days} days after its date.",
         )
 
 
@@ -61,7 +77,9 @@ def draft_horizon(counts: DayCounts, cutoff: date | None, given: int | None = No
     outcomes = int(known.sum())
 
     def made(length: int, why: str, *, certain: bool, asked: UndecidedError | None = None) -> Horizon:
-        return Horizon(length, why, certain, _mature(counts, length, cutoff), outcomes, asked)
+        old = _mature(counts, length, cutoff, with_outcome=False)
+        mature = _mature(counts, length, cutoff)
+        return Horizon(length, why, certain, mature, outcomes, old - mature, asked)
 
     if given is not None:
         return made(given, "--horizon-days", certain=True)
@@ -93,12 +111,14 @@ def days_from(answer: str) -> int:
     return int(answer)
 
 
-def _mature(counts: DayCounts, horizon: int, cutoff: date | None) -> int:
-    """Loans with an outcome whose horizon is over by the data cutoff."""
+def _mature(counts: DayCounts, horizon: int, cutoff: date | None, *, with_outcome: bool = True) -> int:
+    """Loans whose horizon is over by the data cutoff, those with an outcome or all."""
     if cutoff is None:
         return 0
-    days, _, known = counts.table()
-    return int(known[days + np.timedelta64(horizon, "D") <= np.datetime64(cutoff)].sum())
+    days, rows, known = counts.table()
+    return int(
+        (known if with_outcome else rows)[days + np.timedelta64(horizon, "D") <= np.datetime64(cutoff)].sum()
+    )
 
 
 def _question(counts: DayCounts, cutoff: date | None, known: int, span: int) -> UndecidedError:

@@ -6,6 +6,7 @@ import pytest
 
 from loan_default_assets.portfolio.profiling.column_profiles import ColumnProfile
 from loan_default_assets.portfolio.profiling.column_roles import ColumnRole, role_of
+from loan_default_assets.portfolio.profiling.study_columns import MODEL_PREDICTION
 
 ROWS = 300
 
@@ -50,6 +51,14 @@ def thinning(most: int) -> list[str]:
         ("policy_code", ["1"] * ROWS, "the same value"),
         ("annual_inc_joint", [""] * ROWS, "empty"),
         ("marks", ["n/a", "-"] * 150, "empty"),
+        ("remark", [*["A", "B"] * 8, *[""] * 1985], "hardly ever filled: in 16 of 2,001 rows"),
+        ("part", repeated(["Train", "Test", "OOT"]), "sample of a former study"),
+        ("구분", repeated(["개발", "검증"]), "sample of a former study"),
+        ("cv_fold", repeated(["1", "2", "3", "4", "5"]), "sample of a former study"),
+        ("is_holdout", repeated(["0", "1", "0"]), "sample of a former study"),
+        ("sample_weight", [str(1 + n % 40 / 8) for n in range(ROWS)], "weight of a row"),
+        ("가중치", repeated(["1", "4.5"]), "weight of a row"),
+        ("rand_no", [f"0.{7919 * n % 1000:03d}" for n in range(ROWS)], "random number"),
     ],
 )
 def test_a_column_that_is_no_feature_is_ignored_with_the_reason(
@@ -158,3 +167,32 @@ def test_a_date_without_as_of_is_ignored() -> None:
 )
 def test_another_reading_is_shown_by_what_it_makes_of_a_number(cells: list[str], said: str) -> None:
     assert said in role("x", repeated(cells)).remarks
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "asked"),
+    [
+        ("PD_model_v2", [f"0.{n:03d}" for n in range(1, ROWS)], True),
+        ("predicted_prob", [f"0.{n:03d}" for n in range(1, ROWS)], True),
+        ("부도확률", [f"0.{n:03d}" for n in range(1, ROWS)], True),
+        ("utilisation", [f"0.{n:03d}" for n in range(1, ROWS)], False),
+        ("pd_months", [str(2 * n) for n in range(1, ROWS)], False),
+    ],
+)
+def test_a_prediction_of_another_model_is_asked_about(name: str, cells: list[str], asked: bool) -> None:
+    found = role(name, cells)
+    assert (found.use, MODEL_PREDICTION in found.remarks) == ("feature", asked)
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("purpose", repeated(["training", "car", "home"])),
+        ("test_score", [str(300 + 2 * n) for n in range(ROWS)]),
+        ("loan_split_months", repeated(["1", "2", "3", "4", "5"])),
+        ("income_weight_pct", [str(1 + n % 40 / 8) for n in range(ROWS)]),
+        ("spouse_job", [*["clerk", "nurse"] * 10, *[""] * 3980]),
+    ],
+)
+def test_a_column_that_only_sounds_like_one_of_a_study_stays_a_feature(name: str, cells: list[str]) -> None:
+    assert role(name, cells).use == "feature"

@@ -83,3 +83,16 @@ def test_loans_of_one_date_and_loans_without_any_outcome_leave_nothing_to_ask() 
 def test_an_answer_that_is_no_number_of_days_is_refused(answer: str) -> None:
     with pytest.raises(PortfolioError, match="--horizon-days DAYS"):
         days_from(answer)
+
+
+@pytest.mark.parametrize(
+    ("every", "said"),
+    [(2, "label: 5,555 of the 11,110 loans that are older than 365 days have no outcome"), (20, ""), (0, "")],
+)
+def test_loans_that_are_old_enough_and_have_no_outcome_are_asked_about(every: int, said: str) -> None:
+    """Outcomes of closed loans alone: those that are still repaid are no defaults, and are missing."""
+    days = FIRST + np.repeat(np.arange(1475), 10)
+    counts = DayCounts()
+    counts.add(days, np.arange(len(days)) % every > 0 if every else np.ones(len(days), bool))
+    text = "".join(draft_horizon(counts, (FIRST + 1475).item()).gaps)
+    assert (said in text, bool(said)) == (True, bool(text))
