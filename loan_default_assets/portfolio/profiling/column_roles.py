@@ -158,9 +158,14 @@ def _date(source_name: str, name: str, words: str, profile: ColumnProfile, dated
     return ColumnRole(source_name, name, "feature", "date", keys | {"nullable": True}, remarks=tuple(remarks))
 
 
+def names_date(source_name: str) -> bool:
+    """Whether a column of this name may hold dates."""
+    return bool(_DATE_NAME.search(words_of(source_name)))
+
+
 def date_readings(source_name: str, profile: ColumnProfile) -> tuple[DateFormat, ...]:
     """The formats in which a column's cells are dates; plain numbers only where the column's name is one of a date."""
-    named = bool(_DATE_NAME.search(words_of(source_name)))
+    named = names_date(source_name)
     if profile.typed == "number" and not named:
         return ()
     # A sample rules out most columns of something else, which would be read in every format in vain.

@@ -5,8 +5,10 @@ from collections.abc import Container
 from dataclasses import replace
 from datetime import date
 
+import numpy as np
+
 from loan_default_assets.portfolio.calendar import Cadence
-from loan_default_assets.portfolio.errors import row_list
+from loan_default_assets.portfolio.errors import PortfolioError, row_list
 from loan_default_assets.portfolio.ingest.missing_values import propose_sentinels
 from loan_default_assets.portfolio.profiling.column_roles import ColumnRole
 from loan_default_assets.portfolio.profiling.draft_calendar import (
@@ -36,6 +38,7 @@ def complete_draft(draft: PortfolioDraft, account: FileAccount, today: date) -> 
     """
     problems = [_problem(key, account) for key in account.errors.counts]
     if draft.as_of:
+        _refuse_later_dates(draft.as_of, account, today)
         draft = replace(draft, calendar=draft_calendar(account.dates, today))
     panel = None
     key, keys = draft.key, account.keys
@@ -115,6 +118,16 @@ def _often_without(key: str, account: FileAccount) -> bool:
     """Whether many cells of the key are empty; those that cannot be converted are problems of their own."""
     bad = account.unconverted.get(key, 0)
     return account.unusable_rows.counts.get((key, NO_KEY), 0) - bad > _MOST_WITHOUT_KEY * account.rows
+
+
+def _refuse_later_dates(as_of: str, account: FileAccount, today: date) -> None:
+    """Raise PortfolioError where every date lies in the future: no loan of the file could be loaded."""
+    days = account.dates.table()[0]
+    if len(days) and days[0] > np.datetime64(today):
+        raise PortfolioError(
+            f"every date in {as_of} lies after today, {today}: {days[0]} to {days[-1]}. Next: write them by the "
+            "Gregorian calendar, or name the column of another date with --date"
+        )
 
 
 def _one_date(draft: PortfolioDraft, account: FileAccount) -> list[str]:

@@ -12,6 +12,7 @@ from loan_default_assets.portfolio.ingest.date_formats import DateFormat
 from loan_default_assets.portfolio.ingest.number_formats import propose_number_format
 from loan_default_assets.portfolio.profiling.column_profiles import FileProfile, profile_file
 from loan_default_assets.portfolio.profiling.column_roles import ColumnRole, role_of
+from loan_default_assets.portfolio.profiling.date_faults import date_fault, without_dates
 from loan_default_assets.portfolio.profiling.draft_calendar import DraftCalendar
 from loan_default_assets.portfolio.profiling.draft_candidates import (
     as_of_reading,
@@ -153,7 +154,10 @@ def draft_portfolio(profile: FileProfile, request: DraftRequest) -> PortfolioDra
     return PortfolioDraft(
         profile, _portfolio_name(request.name or profile.path.name.split(".")[0]), reading, roles, key, as_of, dates,
         given_horizon=request.horizon_days, notes=tuple(notes),
-        decisions=tuple(_decisions(reading, column.empty, dates)),
+        decisions=(
+            *_decisions(reading, column.empty, dates),
+            *([] if as_of or request.undated else [without_dates(profile.columns)]),
+        ),
     )  # fmt: skip
 
 
@@ -180,9 +184,10 @@ def _dates(profile: FileProfile, request: DraftRequest, label: str) -> tuple[str
     column = profile.columns[request.date]
     reading = as_of_reading(request.date, column, request.date_format)
     if reading is None:
+        fault = date_fault(column.present)
         raise PortfolioError(
-            f"{profile.path}: {request.date!r} is not a date in every row, so it cannot be as_of; give another --date, "
-            "or --date-format FORMAT such as '%d.%m.%Y'"
+            f"{profile.path}: {request.date!r} is not a date in every row, so it cannot be as_of; "
+            + (fault or "give another --date, or --date-format FORMAT such as '%d.%m.%Y'")
         )
     return request.date, reading
 
