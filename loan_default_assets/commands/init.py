@@ -24,6 +24,7 @@ from loan_default_assets.portfolio.profiling.portfolio_draft import (
     DraftRequest,
     PortfolioDraft,
     draft_portfolio,
+    refuse_without_features,
 )
 from loan_default_assets.portfolio.profiling.undecided import UndecidedError
 
@@ -92,7 +93,9 @@ def accounted_draft(
     outcomes = outcome_columns(draft)
     draft = draft.with_known_after_outcome(outcomes)
     evidence = find_evidence(draft, account)
-    draft = _with_shares(draft.with_known_after_outcome(evidence.reasons), account)
+    draft = draft.with_known_after_outcome(evidence.reasons)
+    refuse_without_features(draft)
+    draft = _with_shares(draft, account)
     draft = replace(
         draft,
         notes=(*draft.notes, f"{evidence.summary}."),

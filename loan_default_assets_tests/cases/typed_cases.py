@@ -121,6 +121,16 @@ TYPED_CASES = [
         said=["several sheets; 'Loans' is read, not 'Info'"],
     ),
     Case(
+        "xlsx_a_sheet_per_year",
+        file(
+            workbook(
+                {"2017": [["Loans"], [], _HEADER, *_ROWS], "2018": [_HEADER, *_ROWS], "Sums": [["a"], [1]]}
+            ),
+            "l.xlsx",
+        ),
+        said=["sheets: '2018' has the same columns as '2017', and only that one is read"],
+    ),
+    Case(
         "xlsx_hidden_first",
         file(workbook({"Old": [_HEADER], "Loans": [_HEADER, *_ROWS]}, hidden=["Old"]), "l.xlsx"),
         cells=_CELLS,

@@ -22,6 +22,7 @@ from loan_default_assets.portfolio.source_options import Source
 
 _MOST_CELLS = 20_000_000
 _ROWS = 20_000
+_HEAD_ROWS = 20
 _FAR_SMALLER = 5
 # Excel keeps 15 digits of a number.
 _EXACT = 1e15
@@ -47,6 +48,17 @@ def sheets_by_table(path: Path) -> tuple[str, ...]:
         cells = [sheet.height * sheet.width for sheet in sheets]
     first = next((i for i, count in enumerate(cells) if count >= max(cells) / _FAR_SMALLER), 0)
     return names[first : first + 1] + names[:first] + names[first + 1 :]
+
+
+def sheets_alike(path: Path, columns: Sequence[str], sheets: Sequence[str]) -> tuple[str, ...]:
+    """Those of the sheets that have the given columns among their first rows, as one of several years has."""
+    wanted, found = {name for name in columns if name.strip()}, []
+    with _workbook(path) as book:
+        for name in sheets:
+            rows = book.get_sheet_by_name(name).to_python(nrows=_HEAD_ROWS)
+            if len(wanted) > 1 and any(wanted <= {str(cell).strip() for cell in row} for row in rows):
+                found.append(name)
+    return tuple(found)
 
 
 def sheet_rows(path: Path, sheet: str | None) -> list[ExcelRow]:

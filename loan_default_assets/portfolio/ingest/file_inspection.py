@@ -16,7 +16,12 @@ from loan_default_assets.portfolio.errors import SourceError
 from loan_default_assets.portfolio.ingest.column_names import names_as_read, usable_names
 from loan_default_assets.portfolio.ingest.compression import Compression, compression_of
 from loan_default_assets.portfolio.ingest.excel_blanks import tells_errors
-from loan_default_assets.portfolio.ingest.excel_reader import as_texts, sheet_rows, sheets_by_table
+from loan_default_assets.portfolio.ingest.excel_reader import (
+    as_texts,
+    sheet_rows,
+    sheets_alike,
+    sheets_by_table,
+)
 from loan_default_assets.portfolio.ingest.file_signatures import FileKind, kind_by_content
 from loan_default_assets.portfolio.ingest.json_reader import json_rows
 from loan_default_assets.portfolio.ingest.parquet_reader import parquet_columns
@@ -54,6 +59,7 @@ class FileLayout:
         columns: The names of the columns as read, each once.
         not_needed: Why a column is no column of loans (row numbers, empty, nested), by its name.
         notes: What was decided, for the user.
+        decisions: What the user must decide or correct.
     """
 
     kind: FileKind
@@ -70,6 +76,7 @@ class FileLayout:
     fill_short_rows: bool = False
     not_needed: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    decisions: tuple[str, ...] = ()
 
     @cached_property
     def portfolio_names(self) -> dict[str, str]:
@@ -154,6 +161,13 @@ def _of_workbook(path: Path) -> FileLayout:
     if sheet is not None:
         others = ", ".join(map(repr, sheets[1:20]))
         notes.append(f"The workbook has several sheets; {sheet!r} is read, not {others} (key source.sheet).")
+    decisions = []
+    if alike := sheets_alike(path, columns, sheets[1:]) if sheet is not None else ():
+        listed = ", ".join(map(repr, alike[:20]))
+        decisions.append(
+            f"sheets: {listed} {'has' if len(alike) == 1 else 'have'} the same columns as {sheet!r}, and only that one "
+            "is read. Put the rows of all of them into one sheet, or save them as one CSV."
+        )
     if not tells_errors(path):
         notes.append(
             "In this format an error such as #N/A is read as an empty cell; an .xlsx file tells them apart."
@@ -175,6 +189,7 @@ def _of_workbook(path: Path) -> FileLayout:
         sheet=sheet,
         not_needed=_not_needed(names or columns, rows[(place.header or 0) + 1 : _SAMPLE_ROWS]),
         notes=tuple(notes),
+        decisions=tuple(decisions),
     )
 
 

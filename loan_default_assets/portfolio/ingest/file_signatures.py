@@ -1,6 +1,7 @@
 """What a file is by its content: one of the kinds that can be read, or a format that is named in the error."""
 
 import json
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -34,6 +35,28 @@ _OTHER_FORMATS: tuple[tuple[bytes, str, str], ...] = (
 )
 _LIKE_TEXT = (b"RDX", b"ORC", b"ARROW1")
 _SAS = b"\x00" * 12 + b"\xc2\xea\x81\x60"
+# Texts that hold a table in another way: what they begin with, name, and what the user can do.
+_OTHER_TEXTS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
+    (
+        re.compile(rb"(?:%[^\n]*\n|\s)*@relation\b", re.IGNORECASE),
+        "an ARFF file (Weka, OpenML)",
+        "save it as CSV, for example in Weka, or download the same table as CSV or Parquet",
+    ),
+    (
+        re.compile(
+            rb"(?:--[^\n]*\n|/\*.*?\*/;?|\s|(?:set|begin|use|drop|start|lock|alter|select)\b[^;]*;)*"
+            rb"(?:create table\s[^;(]{1,200}\(|insert into\s+\S+\s*(?:\(|values\b))",
+            re.IGNORECASE | re.DOTALL,
+        ),
+        "a script of SQL statements (a dump)",
+        "load it into a database and use source.kind: sql, or export the table as CSV",
+    ),
+    (
+        re.compile(rb"\+(?:[-=]+\+)+\r?\n|[^\n]*\|[^\n]*\n-+(?:\+-+)+\r?\n"),
+        "a table as a database client prints it",
+        "let the client write it as CSV: psql --csv, mysql --batch (tabs), SET MARKUP CSV ON in SQL*Plus",
+    ),
+)
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
@@ -55,6 +78,10 @@ def kind_by_content(path: Path) -> FileKind:
     for signature, name, remedy in _OTHER_FORMATS:
         if first.startswith(signature) and (signature not in _LIKE_TEXT or b"\x00" in first):
             raise SourceError(f"{path}: the file is {name}, not a table of text; {remedy}")
+    if _is_dbase(first):
+        raise SourceError(
+            f"{path}: the file is a dBase file (DBF); open it in a spreadsheet and save it as CSV"
+        )
     if first.startswith(_SAS):
         raise SourceError(f"{path}: the file is a SAS data set; save it as CSV or Parquet (pandas.read_sas)")
     return _kind_of_text(path, first)
@@ -79,6 +106,9 @@ def _kind_of_text(path: Path, first: bytes) -> FileKind:
                 f"{path}: the file is an HTML page, not a table of text or an Excel workbook; "
                 "open it in Excel and save it as .xlsx or CSV, or download the data themselves"
             )
+    for pattern, name, remedy in _OTHER_TEXTS:
+        if pattern.match(text):
+            raise SourceError(f"{path}: the file is {name}, not a table of text; {remedy}")
     if text.startswith(b"{") and _is_object(text.split(b"\n", 1)[0], complete=b"\n" in text):
         return "jsonl"
     if text.startswith(b"{") and text[1:].lstrip()[:1] in (b'"', b"}"):
@@ -100,3 +130,15 @@ def _is_object(line: bytes, *, complete: bool) -> bool:
     except ValueError:
         # A first line longer than the bytes that were read.
         return not complete and len(line) > _FIRST_BYTES // 2
+
+
+def _is_dbase(first: bytes) -> bool:
+    """Whether the bytes begin with a header of dBase: its date, and field descriptions of 32 bytes that end in 0x0D."""
+    if (
+        len(first) < 65
+        or first[0] not in b"\x03\x30\x83\x8b\xf5"
+        or not (0 < first[2] < 13 and 0 < first[3] < 32)
+    ):
+        return False
+    length = int.from_bytes(first[8:10], "little")
+    return length > 64 and b"\r" in first[length - 2 : length]

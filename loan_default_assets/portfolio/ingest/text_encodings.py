@@ -20,6 +20,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 # Decided without a key in the portfolio: Unicode, and the encoding that Korean files without a mark are in.
+_MOST_LINES, _FEWEST_LINES, _LEAST_UTF8 = 200_000, 3, 0.3
 _WITHOUT_KEY = ("utf-8", "cp949")
 
 
@@ -72,6 +73,7 @@ def detect(path: Path) -> TextEncoding:
     line = _first_line_not_utf8(path)
     if line is None:
         return TextEncoding("utf-8")
+    _refuse_two_encodings(path)
     estimate = _estimate(path)
     if estimate.encoding is not None and _decodes(path, estimate.encoding):
         return TextEncoding(
@@ -141,6 +143,35 @@ def _first_line_not_utf8(path: Path) -> int | None:
     except UnicodeDecodeError:
         return lines
     return None
+
+
+def _refuse_two_encodings(path: Path) -> None:
+    """Raise SourceError where some lines are UTF-8 and others are not: files of two encodings were put together."""
+    in_utf8, others, first = 0, [], 0
+    with open_decompressed(path) as file:
+        for number, line in enumerate(file, start=1):
+            if line.isascii():
+                continue
+            try:
+                line.decode("utf-8")
+                in_utf8 += 1
+            except UnicodeDecodeError:
+                first = first or number
+                others.append(line)
+            if in_utf8 + len(others) == _MOST_LINES:
+                break
+    # Single lines are damaged, and short words of another encoding are UTF-8 by chance.
+    if len(others) < _FEWEST_LINES or in_utf8 < _LEAST_UTF8 * (in_utf8 + len(others)):
+        return
+    found = estimate_encoding(b"".join(others))
+    if found.likely == ("utf-8",):
+        return
+    likely = found.encoding or ", ".join(found.likely)
+    raise SourceError(
+        f"{path}: some lines are in UTF-8 and others, the first of them line {first}, in another encoding"
+        f"{f' (likely: {likely})' if likely else ''}: files of two encodings were put together, and neither reads "
+        "both. Next: save each of them as UTF-8, put them together again, and draft again"
+    )
 
 
 def _estimate(path: Path) -> EncodingEstimate:

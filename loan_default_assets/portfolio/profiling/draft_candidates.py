@@ -87,7 +87,16 @@ def ask_label(profile: FileProfile) -> UndecidedError:
     )
     what = "which column is the outcome of a loan (the label)?"
     if not choices:
-        what += f" None looks like one: it needs two values, or a few of a status. {ONE_LOAN_PER_ROW}"
+        what += (
+            f" None looks like one: it needs two values, or a few of a status. {ONE_LOAN_PER_ROW} Where the outcomes "
+            "are in another file, join them to this one by the number of the loan first."
+        )
+        for name, column in profile.columns.items():
+            if yes_is_default(name) and column.empty and date_readings(name, column):
+                what += (
+                    f" {name} holds dates: where one there is a default, add a column that is 1 in rows with a date "
+                    "and 0 in the others."
+                )
     return UndecidedError("label", what, choices, hint="--label COLUMN")
 
 

@@ -25,6 +25,10 @@ from loan_default_assets.portfolio.profiling.draft_horizon import Horizon
 from loan_default_assets.portfolio.profiling.draft_training import DraftTraining, draft_training
 from loan_default_assets.portfolio.profiling.label_inference import LabelReading, infer_label
 
+JOIN_THE_DATA = (
+    "A file of outcomes alone predicts nothing: join it with the file of the applications by the number of the loan, "
+    "one row per loan"
+)
 _SYSTEM_NAMES = ("public", "information_schema", "loan_default", "dagster")
 
 
@@ -150,11 +154,14 @@ def draft_portfolio(profile: FileProfile, request: DraftRequest) -> PortfolioDra
     taken |= {key} if key else set()
     roles = _roles(profile, taken, dated=as_of is not None)
     if not any(role.use == "feature" for role in roles):
-        raise PortfolioError(f"{profile.path}: no column remains as a feature; {_why_none(roles)}")
+        raise PortfolioError(
+            f"{profile.path}: no column remains as a feature; {_why_none(roles)}. {JOIN_THE_DATA}"
+        )
     return PortfolioDraft(
         profile, _portfolio_name(request.name or profile.path.name.split(".")[0]), reading, roles, key, as_of, dates,
         given_horizon=request.horizon_days, notes=tuple(notes),
         decisions=(
+            *profile.layout.decisions,
             *_decisions(reading, column.empty, dates),
             *([] if as_of or request.undated else [without_dates(profile.columns)]),
         ),
@@ -263,5 +270,13 @@ def _portfolio_name(text: str) -> str:
     return plain
 
 
+def refuse_without_features(draft: PortfolioDraft) -> None:
+    """Raise PortfolioError where no feature remains."""
+    if not draft.derived and not any(role.use == "feature" for role in draft.roles):
+        raise PortfolioError(
+            f"{draft.profile.path}: no column remains as a feature; {_why_none(draft.roles)}. {JOIN_THE_DATA}"
+        )
+
+
 def _why_none(roles: tuple[ColumnRole, ...]) -> str:
-    return "; ".join(f"{role.source_name}: {role.reason}" for role in roles[:20])
+    return "; ".join(f"{role.source_name}: {role.reason}" for role in roles[:20]) or "it has no other column"

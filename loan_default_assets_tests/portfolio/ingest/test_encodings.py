@@ -105,3 +105,23 @@ def test_a_mark_is_stronger_than_the_key(tmp_path: Path) -> None:
 def test_an_unknown_encoding_is_refused(encoding: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Source(kind="csv", path="x", encoding=encoding)
+
+
+@pytest.mark.parametrize(
+    ("words", "encoding", "likely"),
+    [(KOREAN, "cp949", "cp949"), (WESTERN, "cp1252", "cp1252"), (RUSSIAN, "cp1251", "cp1251")],
+)
+@pytest.mark.parametrize("first", [0, 1])
+def test_files_of_two_encodings_put_together_are_refused(
+    tmp_path: Path, words: tuple[str, ...], encoding: str, likely: str, first: int
+) -> None:
+    """One of the two would decode the other's lines to other words, as every byte is a letter in cp1252."""
+    text, _ = text_of(words)
+    parts = [text.encode("utf-8"), text.partition("\n")[2].encode(encoding)]
+    path = tmp_path / "loans.csv"
+    path.write_bytes(parts[first] + parts[1 - first])
+    with pytest.raises(
+        SourceError, match=r"two encodings were put together.*save each of them as UTF-8"
+    ) as error:
+        inspect_file(path)
+    assert f"in another encoding (likely: {likely})" in str(error.value)

@@ -228,3 +228,48 @@ def test_another_format_is_named(tmp_path: Path, name: str) -> None:
 def test_the_kind_is_that_of_the_content(tmp_path: Path, name: str, data: bytes, kind: str) -> None:
     (tmp_path / name).write_bytes(data)
     assert file_format(tmp_path / name) == kind
+
+
+_ROWS = "1,car,0\n2,home,1\n" * 30
+_DBASE = b"\x03\x7c\x01\x1f" + (60).to_bytes(4, "little") + (65).to_bytes(2, "little") + bytes(22)
+_DBASE += b"LOANID".ljust(32, b"\x00") + b"\r" + b" 100".ljust(20) * 60
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (f"% credit\n@RELATION credit\n@attribute n numeric\n@data\n{_ROWS}", "an ARFF file"),
+        (
+            "-- dump\nDROP TABLE IF EXISTS `x`;\nCREATE TABLE `x` (n int);\nINSERT INTO `x` VALUES (1);\n",
+            "dump",
+        ),
+        ("/*!40101 SET NAMES utf8 */;\nINSERT INTO loans VALUES ('K1',1,0);\n", "use source.kind: sql"),
+        (" id | purpose | bad\n----+---------+-----\n  1 | car     |   0\n(1 row)\n", "psql --csv"),
+        ("+----+-----+\n| id | bad |\n+----+-----+\n|  1 |   0 |\n+----+-----+\n", "mysql --batch"),
+        (_DBASE, "a dBase file"),
+    ],
+)
+def test_a_table_in_another_writing_is_named_with_what_to_do(
+    tmp_path: Path, data: str | bytes, said: str
+) -> None:
+    path = tmp_path / "loans.txt"
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    with pytest.raises(SourceError, match=said):
+        inspect_file(path)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "relation,purpose,bad",
+        "select,create table,bad",
+        "use;insert into;bad",
+        "id|purpose|bad\n--|--|--",
+        "-,+,bad",
+    ],
+)
+def test_a_header_that_only_resembles_such_a_writing_is_read(tmp_path: Path, head: str) -> None:
+    path = tmp_path / "loans.csv"
+    mark = next(mark for mark in "|;," if mark in head)
+    path.write_text(head + "\n" + _ROWS.replace(",", mark))
+    assert inspect_file(path).kind == "csv"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from loan_default_assets.commands.init import accounted_draft
 from loan_default_assets.portfolio.errors import PortfolioError
 from loan_default_assets.portfolio.profiling.draft_completion import complete_draft
 from loan_default_assets.portfolio.profiling.file_account import account_for
@@ -73,3 +74,34 @@ def test_consecutive_numbers_are_the_key_where_they_are_a_banks_own(
     bad = [int(n % 5 == 0) for n in range(ROWS)]
     path = stored(tmp_path, **{name: [7001 + n for n in range(ROWS)], "bad": bad})
     assert draft_for(path, DraftRequest("bad", undated=True)).key == (name if is_key else None)
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"score": [600 + n for n in range(ROWS)]}, "join them to this one by the number of the loan"),
+        (
+            {"default_date": [f"2020-01-{1 + n % 28:02d}" if n % 5 == 0 else "" for n in range(ROWS)]},
+            "default_date holds dates: where one there is a default, add a column",
+        ),
+    ],
+)
+def test_without_a_label_the_file_of_outcomes_is_asked_for(
+    tmp_path: Path, columns: dict[str, Sequence[object]], said: str
+) -> None:
+    with pytest.raises(UndecidedError) as asked:
+        draft_for(stored(tmp_path, **columns), DraftRequest())
+    assert said in asked.value.question
+
+
+@pytest.mark.parametrize("column", [{}, {"dpd_max": [95 if n % 5 == 0 else n % 60 for n in range(ROWS)]}])
+def test_a_file_of_outcomes_alone_is_said_to_lack_the_applications(
+    tmp_path: Path, column: dict[str, Sequence[object]]
+) -> None:
+    path = tmp_path / "outcomes.csv"
+    bad = [int(n % 5 == 0) for n in range(ROWS)]
+    pd.DataFrame({"loan_id": [f"K{n}" for n in range(ROWS)], "bad": bad} | column).to_csv(path, index=False)
+    with pytest.raises(
+        PortfolioError, match=r"outcomes\.csv: no column remains.*join it with the file of the"
+    ):
+        accounted_draft(draft_for(path, DraftRequest("bad")), TODAY)
