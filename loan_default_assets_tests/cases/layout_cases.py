@@ -114,6 +114,18 @@ LAYOUT_CASES = [
         source={"header": 2, "skip_footer": 2},
         said=["The header is line 2"],
     ),
+    _same(
+        "units_with_codes",
+        _PLAIN.replace("\n", "\n-,yyyy-mm-dd,EUR,-,0/1\n", 1),
+        source={"header": 2},
+        said=["second header row (units or remarks)"],
+    ),
+    _same(
+        "three_headers",
+        _PLAIN.replace("\n", "\nVARCHAR,DATE,DECIMAL,VARCHAR,INT\n,,EUR,,flag\n", 1),
+        source={"header": 3},
+        said=["Header rows after the second: 1, omitted"],
+    ),
     _same("two_headers", "X1,X2,X3,X4,Y\n" + _PLAIN, source={"header": 2}, said=["two header rows"]),
     Case(
         "ws_aligned",

@@ -131,8 +131,18 @@ def locate_table(rows: Sequence[Row]) -> TableLocation:
         return TableLocation(first - 1 if first else None, tuple(f"x{i}" for i in range(1, width + 1)), ())
     if len(body) < 2 or not _is_second_header(body[0], body[1:], rows[first]):
         return TableLocation(first, None, ())
-    second = next(i for i in range(first + 1, len(rows)) if len(rows[i]) >= width)
-    return _of_two_headers(rows[first], body[0], second)
+    lines = [i for i in range(first + 1, len(rows)) if len(rows[i]) >= width]
+    # A line of types may follow one of units.
+    further = 0
+    while len(body) > further + 2 and _is_second_header(body[further + 1], body[further + 2 :], rows[first]):
+        further += 1
+    place = _of_two_headers(rows[first], body[0], lines[further])
+    if not further:
+        return place
+    names = place.names or tuple(rows[lines[0]])
+    return TableLocation(
+        lines[further], names, (*place.notes, f"Header rows after the second: {further}, omitted.")
+    )
 
 
 def _of_two_headers(upper: Row, lower: Row, second: int) -> TableLocation:
@@ -170,13 +180,13 @@ def _number_columns(body: Sequence[Row]) -> list[int]:
 def _words_and_numbers(row: Row, body: Sequence[Row], columns: Sequence[int]) -> tuple[int, int]:
     """How many cells of the row are words, and how many are numbers as those below them are.
 
-    `30DPD` above plain numbers is a word, `36 months` above `60 months` is a number.
+    `30DPD` and `0/1` above plain numbers are words, `36 months` above `60 months` is a number.
     """
     words = numbers = 0
     for index in columns:
         cell = row[index].strip()
-        below = {c for other in body for c in other[index].lower() if c.isalpha()}
-        if is_number_like(cell) and {c for c in cell.lower() if c.isalpha()} <= below:
+        below = {c for other in body for c in other[index].lower() if c.isalpha() or c == "/"}
+        if is_number_like(cell) and {c for c in cell.lower() if c.isalpha() or c == "/"} <= below:
             numbers += 1
         elif cell.lower() not in _MISSING:
             words += 1
