@@ -26,7 +26,7 @@ from loan_default_assets_tests.bento.database_proxy import proxied
 from loan_default_assets_tests.bento.running_replicas import replica, replicas, served_by_all, until
 from loan_default_assets_tests.bento.tiny_models import ServedBank
 from loan_default_assets_tests.databases import fresh_database
-from loan_default_assets_tests.warehouse.embedded.homes import accessible_folder, small_server
+from loan_default_assets_tests.warehouse.embedded.homes import accessible_folder, small_server, start_apart
 
 
 @pytest.fixture(scope="module")
@@ -395,7 +395,7 @@ def _crash(bank: ServedBank, server: Any, tmp_path: Path) -> None:
             os.kill(server.pid(), signal.SIGKILL)
             await until(lambda: all(each.replicas.problem for each in both))
             assert all(each.ready for each in both)
-            await asyncio.to_thread(server.start)
+            await asyncio.to_thread(start_apart, server.folder.parent)
             await until(lambda: not any(each.replicas.problem for each in both))
             await asyncio.to_thread(bank.promote, second)
             await served_by_all(both, second.version)
