@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _MOSTLY = 0.5
 _FEWEST_REPEATED = 10
 _SHORTEST_SERIES = 4
+# Names with numbers that stand for no series: columns whose names were removed.
+_NAMELESS = re.compile(
+    r"(?:x|v|f|c|var|variable|attr|attribute|feat|feature|col|column|field)[ _-]?#", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,7 @@ def of_a_series(draft: PortfolioDraft, excluded: Container[str]) -> dict[str, st
     """Features of a series, such as dpd_m01 to dpd_m24, most of which the evidence excludes, and why.
 
     The first months after a loan is granted tell little of its outcome, but are known no earlier than the others.
+    Columns that have a number for a name are no series.
 
     Args:
         draft: The draft before the evidence is applied.
@@ -159,6 +164,8 @@ def of_a_series(draft: PortfolioDraft, excluded: Container[str]) -> dict[str, st
             series.setdefault(re.sub(r"\d+", "#", role.source_name), []).append(role.name)
     found: dict[str, str] = {}
     for written, names in series.items():
+        if _NAMELESS.fullmatch(written):
+            continue
         rest = [name for name in names if name not in excluded]
         if len(names) >= _SHORTEST_SERIES and 2 * len(rest) <= len(names):
             reason = f"of the series {written}, of which the evidence excludes {len(names) - len(rest)} of {len(names)}"

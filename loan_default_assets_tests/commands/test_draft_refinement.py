@@ -114,6 +114,8 @@ def test_an_amount_of_a_later_event_is_excluded_with_its_date(
         (["dpd_m01", "dpd_m02", "dpd_m03", "dpd_m04"], ["dpd_m04"], []),
         (["dpd_m01", "dpd_m02", "dpd_m03"], ["dpd_m02", "dpd_m03"], []),
         (["dpd_m01", "dpd_m02", "due_m03", "due_m04"], ["due_m03", "due_m04"], []),
+        (["x1", "x2", "x3", "x4"], ["x3", "x4"], []),
+        (["Attr_1", "Attr_2", "Attr_3", "Attr_4"], ["Attr_3", "Attr_4"], []),
     ],
 )
 def test_the_rest_of_a_series_is_excluded_with_most_of_it(

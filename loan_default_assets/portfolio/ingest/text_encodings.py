@@ -19,8 +19,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# Decided without a key in the portfolio: Unicode, and the encoding that Korean files without a mark are in.
 _MOST_LINES, _FEWEST_LINES, _LEAST_UTF8 = 200_000, 3, 0.3
+# Decided without a key in the portfolio: Unicode, and the encoding that Korean files without a mark are in.
 _WITHOUT_KEY = ("utf-8", "cp949")
 
 

@@ -153,11 +153,7 @@ def draft_portfolio(profile: FileProfile, request: DraftRequest) -> PortfolioDra
         notes.append(key_note(key))
     taken |= {key} if key else set()
     roles = _roles(profile, taken, dated=as_of is not None)
-    if not any(role.use == "feature" for role in roles):
-        raise PortfolioError(
-            f"{profile.path}: no column remains as a feature; {_why_none(roles)}. {JOIN_THE_DATA}"
-        )
-    return PortfolioDraft(
+    draft = PortfolioDraft(
         profile, _portfolio_name(request.name or profile.path.name.split(".")[0]), reading, roles, key, as_of, dates,
         given_horizon=request.horizon_days, notes=tuple(notes),
         decisions=(
@@ -166,6 +162,8 @@ def draft_portfolio(profile: FileProfile, request: DraftRequest) -> PortfolioDra
             *([] if as_of or request.undated else [without_dates(profile.columns)]),
         ),
     )  # fmt: skip
+    refuse_without_features(draft)
+    return draft
 
 
 def draft_for(path: Path | str, request: DraftRequest) -> PortfolioDraft:
