@@ -39,7 +39,7 @@ from loan_default_assets.policy.verdict_warnings import recorded_warnings
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.chain_links import StoredPrediction
 from loan_default_assets.warehouse.database import Database
-from loan_default_assets.warehouse.evaluations import EvaluationInputs, EvaluationLog
+from loan_default_assets.warehouse.evaluations import EvaluationInputs, EvaluationLog, newest_counted
 from loan_default_assets.warehouse.oversight import OversightLog, Rescoring
 from loan_default_assets.warehouse.recorded_predictions import find_prediction
 from loan_default_assets.warehouse.registry import ModelRecord, Registry
@@ -108,7 +108,7 @@ def explain_decision(
     portfolio = inputs.portfolio
     contributions = scorer.contributions(values)
     history = inputs.evaluations.history(record.version)
-    newest = history[-1] if history else None
+    newest = newest_counted(history) if history else None
     bounds = inputs.grade_bounds(newest, scorer) if newest else Omitted("explanation.not_evaluated")
     actionable = actionable_columns(portfolio, scorer.predictor.model.encoding)
     explanation = DecisionExplanation(

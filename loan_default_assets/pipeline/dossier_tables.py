@@ -11,7 +11,7 @@ from loan_default_assets.pipeline.evaluated_version import ReportInputs
 from loan_default_assets.reports.figures.dossier_facts import FactSource, RecordedFact, facts_of, row
 from loan_default_assets.warehouse.champion_decisions import RecordedDecision
 from loan_default_assets.warehouse.drift_log import DriftLog
-from loan_default_assets.warehouse.evaluations import EvaluationInputs
+from loan_default_assets.warehouse.evaluations import EvaluationInputs, newest_counted
 from loan_default_assets.warehouse.registry import ModelRecord, RegistryError
 
 Groups = dict[str, tuple[RecordedFact, ...]]
@@ -60,7 +60,7 @@ def facts_of_tables(inputs: ReportInputs, record: ModelRecord) -> Groups:
         "training_rows": _columns(model, record, _TRAINING),
         "settings": facts_of(model.at("hyper_parameters"), record.hyper_parameters),
         "encoder": _encoder(inputs, record),
-        **_of_evaluation(history[-1] if history else None),
+        **_of_evaluation(newest_counted(history) if history else None),
         "evaluations": _numbered(
             (row("model_performance", id=each.id), each.id, _outcome(each)) for each in history
         ),

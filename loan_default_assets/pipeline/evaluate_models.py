@@ -112,7 +112,8 @@ def evaluate_models(
     for evaluation in (model, *others):
         if evaluation.failure:
             log.warning(f"evaluation: {evaluation.version} cannot be served: {evaluation.failure}")
-    inputs = _inputs(model, compared if challenger else model, limits, snapshot)
+    as_of = cutoff if _is_replay(loans, split_limits, cutoff, snapshot) else None
+    inputs = _inputs(model, compared if challenger else model, limits, snapshot, as_of)
     if challenger is not None:
         inputs = replace(inputs, comparison=compare(model, compared, window))
     verdict = _with_sampling(inputs.verdict(), window)
@@ -123,7 +124,7 @@ def evaluate_models(
     elif not _evaluated_before(evaluations, model.version, snapshot.digest):
         entries.append((model, "champion", inputs))
     if compared is not None and compared.policy_input.artifact_matches:
-        entries.append((compared, "champion", _inputs(compared, compared, limits, snapshot)))
+        entries.append((compared, "champion", _inputs(compared, compared, limits, snapshot, as_of)))
     recorded = []
     for evaluation, role, decided_on in entries:
         compared_with = compared.version if compared and role == "candidate" else None
@@ -180,16 +181,30 @@ def _inputs(
     champion: ModelEvaluation | None,
     limits: PromotionLimits,
     snapshot: TrainingSnapshot,
+    as_of: date | None,
 ) -> PromotionInputs:
     """What is decided on, without a comparison; a champion beside itself is neither promoted nor rejected."""
     return PromotionInputs(
-        model.policy_input, champion.policy_input if champion else None, None, limits, snapshot.cutoff
+        model.policy_input,
+        champion.policy_input if champion else None,
+        None,
+        limits,
+        snapshot.cutoff,
+        as_of=as_of,
     )
 
 
 def _with_sampling(verdict: Verdict, window: EvaluationWindow) -> Verdict:
     """The verdict, with a sentence where the window is a sample."""
     return replace(verdict, reasons=(*verdict.reasons, window.sampling)) if window.sampling else verdict
+
+
+def _is_replay(loans: Loans, limits: "SplitLimits", cutoff: date | None, snapshot: TrainingSnapshot) -> bool:
+    """Whether more is known by now than by the cutoff that was asked for."""
+    if cutoff is None:
+        return False
+    with loans.snapshot_rows() as stored:
+        return stored.digest(limits.max_rows) != snapshot.digest
 
 
 def _evaluated_before(evaluations: EvaluationLog, version: str, snapshot: str) -> bool:

@@ -14,7 +14,7 @@ from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.reports.figures.model_facts import Omitted
 from loan_default_assets.warehouse.database import Database
-from loan_default_assets.warehouse.evaluations import EvaluationInputs, EvaluationLog
+from loan_default_assets.warehouse.evaluations import EvaluationInputs, EvaluationLog, newest_counted
 from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.predictions import PredictionLog
 from loan_default_assets.warehouse.registry import ModelRecord, Registry, RegistryError
@@ -69,7 +69,8 @@ def evaluated_version(inputs: ReportInputs, version: str) -> EvaluatedVersion:
     record, history = inputs.registry.get(version), inputs.evaluations.history(version)
     if not history:
         raise NoModelError(f"{version} has no recorded evaluation; materialize evaluation first")
-    return EvaluatedVersion(record, history[-1], history, _rows(inputs, record, history[-1]))
+    found = newest_counted(history)
+    return EvaluatedVersion(record, found, history, _rows(inputs, record, found))
 
 
 def previous_champion(

@@ -22,6 +22,7 @@ class PromotionInputs:
 
     Attributes:
         cutoff: Data cutoff of the rows that the figures are of; None for rows without dates.
+        as_of: The earlier cutoff that a replay asked for; None where all that is known counted.
         rules: Number of the rules that decide; a recorded verdict keeps the word that its rules gave.
     """
 
@@ -31,6 +32,7 @@ class PromotionInputs:
     limits: PromotionLimits
     cutoff: date | None = None
     rules: int = RULES
+    as_of: date | None = None
 
     def verdict(self) -> Verdict:
         """The verdict on these figures under the rules they were recorded with; for errors see `decide_promotion`."""
@@ -41,7 +43,8 @@ class PromotionInputs:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON values, but for NaN."""
-        return asdict(self) | {"cutoff": None if self.cutoff is None else self.cutoff.isoformat()}
+        dates = {"cutoff": self.cutoff, "as_of": self.as_of}
+        return asdict(self) | {name: None if day is None else day.isoformat() for name, day in dates.items()}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> "PromotionInputs":
@@ -64,11 +67,16 @@ class PromotionInputs:
                 None if champion is None else _model(champion),
                 None if comparison is None else Comparison(**_numbers(comparison, Comparison)),
                 PromotionLimits(**_known(stored["limits"], PromotionLimits)),
-                None if stored["cutoff"] is None else date.fromisoformat(stored["cutoff"]),
+                _day(stored["cutoff"]),
                 int(stored.get("rules", 1)),
+                _day(stored.get("as_of")),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"the recorded inputs are incomplete ({type(error).__name__})") from None
+
+
+def _day(stored: str | None) -> date | None:
+    return None if stored is None else date.fromisoformat(stored)
 
 
 def _model(stored: Mapping[str, Any]) -> EvaluatedModel:

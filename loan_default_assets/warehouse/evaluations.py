@@ -81,10 +81,10 @@ class EvaluationLog:
             return appended
 
     def latest(self, version: str | None = None, *, role: str | None = None) -> EvaluationRecord | None:
-        """The newest evaluation, optionally of one version or one role."""
+        """The newest evaluation, optionally of one version or one role; a replay only where there is no other."""
         with self._database.transaction() as cursor:
             cursor.execute(
-                f"SELECT {', '.join(_COLUMNS)} FROM model_performance "
+                f"SELECT {', '.join(_COLUMNS)} FROM counted_evaluations "
                 "WHERE (%(version)s::text IS NULL OR model_version = %(version)s) "
                 "AND (%(role)s::text IS NULL OR role = %(role)s) ORDER BY evaluated_at DESC, id DESC LIMIT 1",
                 {"version": version, "role": role},
@@ -96,7 +96,7 @@ class EvaluationLog:
         """What a reader of the newest verdict on a version must know besides; none where it was never evaluated."""
         with self._database.transaction() as cursor:
             cursor.execute(
-                "SELECT inputs FROM model_performance LEFT JOIN evaluation_inputs ON evaluation = id "
+                "SELECT inputs FROM counted_evaluations LEFT JOIN evaluation_inputs ON evaluation = id "
                 "WHERE model_version = %s ORDER BY evaluated_at DESC, id DESC LIMIT 1",
                 (version,),
             )
@@ -136,6 +136,20 @@ class EvaluationInputs:
     id: int
     evaluation: EvaluationRecord
     inputs: Mapping[str, Any] | None
+
+    @property
+    def replayed(self) -> bool:
+        """Whether it used what was known on an earlier day."""
+        return bool(self.inputs and self.inputs.get("as_of"))
+
+
+def newest_counted(history: Sequence[EvaluationInputs]) -> EvaluationInputs:
+    """The newest of the evaluations of a version, no replay of an earlier data cutoff unless there are only such.
+
+    Args:
+        history: Evaluations of one version, at least one, the first one first.
+    """
+    return next((each for each in reversed(history) if not each.replayed), history[-1])
 
 
 def evaluations_with_inputs(cursor: extensions.cursor, version: str | None = None) -> list[EvaluationInputs]:

@@ -137,7 +137,7 @@ def _waiting(cursor: extensions.cursor) -> list[WaitingPromotion]:
     for each in proposals_of(cursor):
         cursor.execute(
             "SELECT m.portfolio_hash, p.verdict, p.f1, i.inputs FROM model_metadata m LEFT JOIN LATERAL (SELECT id, "
-            "verdict, f1 FROM model_performance WHERE model_version = m.version ORDER BY evaluated_at DESC, id DESC "
+            "verdict, f1 FROM counted_evaluations WHERE model_version = m.version ORDER BY evaluated_at DESC, id DESC "
             "LIMIT 1) p ON true LEFT JOIN evaluation_inputs i ON i.evaluation = p.id WHERE m.version = %s",
             (each.version,),
         )

@@ -77,7 +77,7 @@ def champion_evaluations(cursor: extensions.cursor, most: int) -> list[ChampionE
     cursor.execute(
         "SELECT model_version, evaluated_at, p.window_from, p.window_to, rows, positives, f1, "
         "(intervals -> 'f1' ->> 0)::double precision, (intervals -> 'f1' ->> 1)::double precision "
-        "FROM model_performance p JOIN model_metadata m ON m.version = model_version "
+        "FROM counted_evaluations p JOIN model_metadata m ON m.version = model_version "
         "WHERE m.promoted_at IS NOT NULL ORDER BY evaluated_at DESC, id DESC LIMIT %s",
         (most,),
     )
@@ -114,7 +114,7 @@ def newest_versions(cursor: extensions.cursor, most: int) -> list[RegisteredVers
     """The newest classifiers, the newest first; the champion is always among them."""
     cursor.execute(
         "SELECT version, status, created_at, promoted_at, p.verdict, f1, inputs FROM model_metadata m "
-        "LEFT JOIN LATERAL (SELECT verdict, f1, inputs FROM model_performance "
+        "LEFT JOIN LATERAL (SELECT verdict, f1, inputs FROM counted_evaluations "
         "LEFT JOIN evaluation_inputs ON evaluation = id WHERE model_version = m.version "
         "ORDER BY evaluated_at DESC, id DESC LIMIT 1) p ON true "
         "WHERE kind = 'classifier' ORDER BY status = 'champion' DESC, created_at DESC, version LIMIT %s",
@@ -133,7 +133,7 @@ def rejected_challenger(cursor: extensions.cursor) -> RejectedChallenger | None:
         "WHERE d.version = m.version AND action = 'rejected'), coalesce(m.reason, ''), p.inputs "
         "FROM (SELECT version, status, promoted_at, reason FROM model_metadata WHERE kind = 'classifier' "
         "ORDER BY created_at DESC, version LIMIT 1) m "
-        "LEFT JOIN LATERAL (SELECT inputs FROM model_performance "
+        "LEFT JOIN LATERAL (SELECT inputs FROM counted_evaluations "
         "LEFT JOIN evaluation_inputs ON evaluation = id WHERE model_version = m.version "
         "ORDER BY evaluated_at DESC, id DESC LIMIT 1) p ON true "
         "WHERE m.status = 'rejected' AND m.promoted_at IS NULL"

@@ -18,6 +18,7 @@ from loan_default_assets_tests.mutants.planted_new_rows import NEW_ROWS_FAULTS
 from loan_default_assets_tests.mutants.planted_object_store import OBJECT_STORE_FAULTS
 from loan_default_assets_tests.mutants.planted_oversight import OVERSIGHT_FAULTS
 from loan_default_assets_tests.mutants.planted_record_chains import RECORD_CHAIN_FAULTS
+from loan_default_assets_tests.mutants.planted_replays import REPLAY_FAULTS
 from loan_default_assets_tests.mutants.planted_replicas import REPLICA_FAULTS
 from loan_default_assets_tests.mutants.planted_retention import RETENTION_FAULTS
 from loan_default_assets_tests.mutants.planted_shadow import SHADOW_FAULTS
@@ -344,6 +345,7 @@ PLANTED: tuple[Mutant, ...] = (
     *RECORD_CHAIN_FAULTS,
     *DOSSIER_FAULTS,
     *ERASURE_FAULTS,
+    *REPLAY_FAULTS,
     *REPLICA_FAULTS,
     *NEW_ROWS_FAULTS,
     *OBJECT_STORE_FAULTS,

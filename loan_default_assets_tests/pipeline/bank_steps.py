@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ class BankSteps:
             log=LOG,
         )
 
-    def evaluate(self) -> WindowEvaluation:
+    def evaluate(self, cutoff: date | None = None) -> WindowEvaluation:
         return evaluate_models(
             self.portfolio,
             self.loans,
@@ -124,6 +125,7 @@ class BankSteps:
             limits=promotion_limits(self.settings),
             split_limits=split_limits(self.settings),
             seed=self.settings.seed,
+            cutoff=cutoff,
             log=LOG,
         )
 
