@@ -160,7 +160,8 @@ def text(found: dict[str, Any]) -> str:
     """The status as text."""
     lines = [f"portfolio   {found['portfolio']}", f"database    {found['database']}", "tables"]
     lines += [f"  {table:18}{rows:>10,} rows" for table, rows in found["tables"].items()]
-    lines += champion_lines(found["champion"], found["evaluation"])
+    waiting = [each["version"] for each in found["approvals"]["waiting"]]
+    lines += champion_lines(found["champion"], found["evaluation"], waiting)
     lines += version_lines(found["versions"])
     lines += drift_lines(found.get("drift"))
     if retraining := found.get("retraining"):
@@ -192,8 +193,16 @@ def _members_text(members: list[dict[str, Any]]) -> str:
     return f"members and weights: {', '.join(shares)}"
 
 
-def champion_lines(champion: dict[str, Any] | None, evaluation: dict[str, Any] | None) -> list[str]:
-    """The champion and the last evaluation, as lines."""
+def champion_lines(
+    champion: dict[str, Any] | None, evaluation: dict[str, Any] | None, waiting: Sequence[str] = ()
+) -> list[str]:
+    """The champion and the last evaluation, as lines.
+
+    Args:
+        waiting: Versions whose promotion waits for approvals.
+    """
+    if champion is None and waiting:
+        return [f"champion    none yet: the promotion of {', '.join(waiting)} is proposed"]
     if champion is None:
         return ["champion    none yet: loan-default run"]
     lines = [

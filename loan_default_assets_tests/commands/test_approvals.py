@@ -13,7 +13,7 @@ from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.policy import policy
 from loan_default_assets.commands.promote import approve, decline, promote, rollback
 from loan_default_assets.commands.session import Session
-from loan_default_assets.commands.status import status, text
+from loan_default_assets.commands.status import champion_lines, status, text
 from loan_default_assets.commands.verify import text as verification_text
 from loan_default_assets.commands.verify import verify
 from loan_default_assets.definitions import build_definitions
@@ -112,6 +112,11 @@ def test_the_job_promotes_and_signs_what_a_key_approved_last(
     verified = verify(session, None)
     assert not verified.deviations
     assert "1 with the required approvals" in verification_text(verified)
+
+
+def test_a_first_model_that_waits_for_approval_is_no_missing_model() -> None:
+    assert champion_lines(None, None, ["c1"]) == ["champion    none yet: the promotion of c1 is proposed"]
+    assert champion_lines(None, None) == ["champion    none yet: loan-default run"]
 
 
 def test_a_declined_promotion_leaves_the_champion(session: Session, two_champions: TwoChampions) -> None:
