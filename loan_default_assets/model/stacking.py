@@ -33,13 +33,19 @@ class Stack:
         trees: The kinds of boosting, weighted; None where their share is too small.
         additive: The additive models, weighted; None where their share is too small.
         trees_share: Share of the trees; that of the additive models is the rest.
-        out_of_fold: (n,) float64 PDs of the training rows, each by parts that were not fitted on that row.
+        log_odds: (n,) float64 log-odds of the rows it was fitted on, each by parts that were not fitted on that row.
     """
 
     trees: BoostedTrees | None
     additive: AdditiveModel | None
     trees_share: float
-    out_of_fold: np.ndarray
+    log_odds: np.ndarray
+
+    @property
+    def out_of_fold(self) -> np.ndarray:
+        """(n,) float64 PDs of the rows it was fitted on, each by parts that were not fitted on that row."""
+        found: np.ndarray = 1 / (1 + np.exp(-self.log_odds))
+        return found
 
     def logits(self, rows: EncodedRows) -> np.ndarray:
         """(n,) float64 log-odds of n encoded rows."""
@@ -105,7 +111,7 @@ def fit_stack(
         if second.any()
         else None,
         total,
-        1 / (1 + np.exp(-(shares @ log_odds))),
+        shares @ log_odds,
     )
 
 

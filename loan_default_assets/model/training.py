@@ -12,14 +12,14 @@ from loan_default_assets.model.additive_model import AdditiveModel
 from loan_default_assets.model.boosted_trees import BoostedTrees
 from loan_default_assets.model.calibration import Calibration, expected_f1_threshold, platt
 from loan_default_assets.model.config import ConfigError, ModelConfig
-from loan_default_assets.model.encoding import Encoding
+from loan_default_assets.model.encoding import EncodedRows, Encoding
 from loan_default_assets.model.fine_tuning import LabelledRows, StartingWeights
 from loan_default_assets.model.member_processes import RunTasks, fit_members
 from loan_default_assets.model.member_weights import Member, combine, weigh_members
 from loan_default_assets.model.network import TabTransformer
 from loan_default_assets.model.pretraining_objective import PretrainingObjective
-from loan_default_assets.model.rows import Rows
-from loan_default_assets.model.stacking import fit_stack, stacked_logits
+from loan_default_assets.model.rows import Rows, concatenate
+from loan_default_assets.model.stacking import Stack, fit_stack
 from loan_default_assets.model.training_loop import (
     Epoch,
     EpochReports,
@@ -144,12 +144,15 @@ def fit(
 
     Every transformer starts from the same pretrained encoder and has a seed of its own. Where a teacher is configured,
     part of the target is the out-of-fold PD of the stack of gradient boosting and additive models (Hinton et al. 2015);
-    the teacher never sees the row it teaches, nor a validation row.
+    the teacher never sees the row it teaches, nor a validation row. The stack that is a member of the classifier is
+    fitted on training and validation rows, the newest loans with an outcome among them; weights, calibration and
+    threshold take its out-of-fold log-odds of the validation rows.
 
     Args:
         encoder: Pretrained encoder to start from.
         train: Rows to fit on.
-        validation: Rows that decide when to stop and that calibration and threshold are fitted on.
+        validation: Rows that decide when to stop and that calibration and threshold are fitted on; the stack is fitted
+            on them too.
         config: Settings; the shape must be that of the weights to start from.
         head_only: Leave the encoder's weights unchanged.
         warm_start: Fitted model to continue from, with its encoding, in place of `encoder`.
@@ -179,17 +182,9 @@ def fit(
     train_rows = encoding.transform(train.numerical, train.categorical)
     validation_rows = encoding.transform(validation.numerical, validation.categorical)
     target = train_outcome.astype(np.float64)
-    stack = None
-    if config.boosting or config.teacher:
-        stack = fit_stack(
-            train_rows,
-            train_outcome,
-            encoding.cardinalities,
-            config.seed,
-            max_rounds=config.boosting_rounds,
-            folds=config.boosting_folds,
-        )
-        target = (1 - config.teacher) * target + config.teacher * stack.out_of_fold
+    if config.teacher:
+        teacher = _fit_stack(train_rows, train_outcome, encoding, config)
+        target = (1 - config.teacher) * target + config.teacher * teacher.out_of_fold
     rows = LabelledRows(
         train_rows.to(device),
         torch.from_numpy(target.astype(np.float32)).to(device),
@@ -206,14 +201,19 @@ def fit(
     ]
     fitted, history = fit_members(starts, rows, encoding, config, on_epoch, processes, run_tasks)
     parts = [member.validation_logits.astype(np.float64) for member in fitted]
-    if stack is None or not config.boosting:
-        members = weigh_members(np.stack(parts), None, validation_outcome)
-        trees, additive = None, None
-    else:
-        stacked = stack.logits(validation_rows)
+    trees = additive = None
+    if config.boosting:
+        both = concatenate([train, validation])
+        every_row = encoding.transform(both.numerical, both.categorical)
+        stack = _fit_stack(every_row, both.outcome(), encoding, config)
+        stacked = stack.log_odds[len(train) :]
         members = weigh_members(np.stack(parts), stacked, validation_outcome, stack.trees_share)
         trees, additive = stack.trees, stack.additive
-    logits = combine(members, [*parts, *stacked_logits(trees, additive, validation_rows)])
+        # The factors of the stack's members sum to that of the whole stack.
+        parts += [stacked] * (len(members) - len(parts))
+    else:
+        members = weigh_members(np.stack(parts), None, validation_outcome)
+    logits = combine(members, parts)
     calibration = platt(logits, validation_outcome)
     threshold = expected_f1_threshold(calibration.probability(logits))
     return FittedModel(
@@ -226,6 +226,17 @@ def fit(
         calibration,
         threshold,
         tuple(history),
+    )
+
+
+def _fit_stack(rows: EncodedRows, outcome: np.ndarray, encoding: Encoding, config: ModelConfig) -> Stack:
+    return fit_stack(
+        rows,
+        outcome,
+        encoding.cardinalities,
+        config.seed,
+        max_rounds=config.boosting_rounds,
+        folds=config.boosting_folds,
     )
 
 

@@ -71,20 +71,46 @@ def test_the_settings_limit_rounds_and_folds_of_boosting(model: FittedModel) -> 
     assert not same(fitted(boosting_folds=3).states[0], model.states[0]), "other out-of-fold PDs teach"
 
 
-def test_the_teacher_changes_the_target_of_training_rows_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    taught: list[tuple[EncodedRows, np.ndarray]] = []
+@pytest.fixture
+def stacks(monkeypatch: pytest.MonkeyPatch) -> list[tuple[np.ndarray, Stack]]:
+    """The outcomes that stacks are fitted on, and the stacks, in the order of their fits."""
+    found: list[tuple[np.ndarray, Stack]] = []
 
     def recorded(rows: EncodedRows, outcome: np.ndarray, *others: Any, **limits: int) -> Stack:
-        taught.append((rows, outcome))
-        return fit_stack(rows, outcome, *others, **limits)
+        assert len(rows) == len(outcome)
+        found.append((outcome, fit_stack(rows, outcome, *others, **limits)))
+        return found[-1][1]
 
     monkeypatch.setattr(training, "fit_stack", recorded)
-    by_teacher, by_label = fitted(teacher=0.5), fitted(teacher=0.0)
+    return found
+
+
+def test_the_teacher_is_fitted_on_training_rows_only(stacks: list[tuple[np.ndarray, Stack]]) -> None:
+    by_teacher = fitted(teacher=0.5, boosting=False)
+    ((outcome, _),) = stacks
+    assert (outcome == loans(300).outcome()).all()
+    by_label = fitted(teacher=0.0, boosting=False)
+    assert len(stacks) == 1
     assert not same(by_teacher.states[0], by_label.states[0])
-    train = loans(300)
-    for rows, outcome in taught:
-        assert len(rows) == 300
-        assert (outcome == train.outcome()).all()
+
+
+def test_the_stack_of_the_classifier_is_fitted_on_validation_rows_too(
+    stacks: list[tuple[np.ndarray, Stack]],
+) -> None:
+    model = fitted(teacher=0.0)
+    ((outcome, stack),) = stacks
+    validation = loans(200, seed=1)
+    assert (outcome == np.concatenate([loans(300).outcome(), validation.outcome()])).all()
+    assert model.trees is stack.trees
+    # Weights, calibration and threshold are those of rows that the parts of the stack were not fitted on.
+    rows = model.encoding.transform(validation.numerical, validation.categorical)
+    factor = sum(member.factor for member in model.members if member.kind != "transformer")
+    out_of_fold = stack.log_odds[300:]
+    logits = Ensemble(model).transformer_logits(rows) + factor * out_of_fold
+    assert model.calibration.slope == pytest.approx(platt(logits, validation.outcome()).slope)
+    assert model.threshold == pytest.approx(expected_f1_threshold(model.calibration.probability(logits)))
+    seen = Ensemble(model).transformer_logits(rows) + factor * stack.logits(rows)
+    assert platt(seen, validation.outcome()).slope > 1.05 * model.calibration.slope, "a row that was seen"
 
 
 def test_the_process_keeps_its_own_seed_and_threads() -> None:
@@ -105,7 +131,8 @@ def test_the_best_epoch_is_returned(model: FittedModel) -> None:
 
 
 def test_patience_ends_the_training() -> None:
-    model = fitted(max_epochs=50, patience=2, learning_rate=0.05, min_steps=1, schedule="constant")
+    settings = {"max_epochs": 50, "patience": 2, "learning_rate": 0.05, "min_steps": 1}
+    model = fitted(**settings, schedule="constant", boosting=False)
     found = aucs(model)
     assert len(found) < 50
     assert int(np.argmax(found)) == len(found) - 3
