@@ -1,7 +1,8 @@
 """A model as a folder of safetensors and JSON, named by its content; loading it executes nothing in it.
 
-`<root>/<version>/` holds weights.safetensors, encoding.safetensors, model.json, portfolio.json and manifest.json, and
-trees.safetensors and additive.safetensors where gradient boosting and an additive model are members.
+`<root>/<version>/` holds weights.safetensors, encoding.safetensors, model.json, portfolio.json and manifest.json; of a
+classifier also validation.safetensors, and trees.safetensors and additive.safetensors where gradient boosting and an
+additive model are members.
 The manifest has the SHA-256 of the others, the artifact's SHA-256 is that of the manifest, and the version is c
 (classifier) or e (encoder) and the first 12 digits of it. No file holds a time, so the same model gives the same
 version. docs/decisions/no-pickle.md has the reasons.
@@ -25,6 +26,7 @@ from loan_default_assets.model.artifact_files import (
     ADDITIVE,
     MANIFEST,
     TREES,
+    VALIDATION,
     VERSION,
     ArtifactError,
     digest_of,
@@ -41,6 +43,7 @@ from loan_default_assets.model.encoding import Encoding
 from loan_default_assets.model.member_weights import Member
 from loan_default_assets.model.training import Encoder, FittedModel
 from loan_default_assets.model.training_loop import Epoch
+from loan_default_assets.model.validation_scores import ValidationScores
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ def save(
         "portfolio.json": to_json(dict(portfolio)),
     }
     if isinstance(model, FittedModel):
-        parts = {TREES: model.trees, ADDITIVE: model.additive}
+        parts = {TREES: model.trees, ADDITIVE: model.additive, VALIDATION: model.validation}
         files |= {name: safetensors.numpy.save(part.arrays()) for name, part in parts.items() if part}
     files[MANIFEST] = to_json({name: digest_of(content) for name, content in files.items()})
     digest = digest_of(files[MANIFEST])
@@ -275,6 +278,11 @@ def _model(details: Mapping[str, Any], files: Mapping[str, bytes]) -> FittedMode
     additive = (
         AdditiveModel.from_arrays(safetensors.numpy.load(files[ADDITIVE])) if "additive" in kinds else None
     )
+    validation = (
+        ValidationScores.from_arrays(safetensors.numpy.load(files[VALIDATION]))
+        if VALIDATION in files
+        else None
+    )
     return FittedModel(
         config=config,
         encoding=encoding,
@@ -285,4 +293,5 @@ def _model(details: Mapping[str, Any], files: Mapping[str, bytes]) -> FittedMode
         calibration=Calibration(**details["calibration"]),
         threshold=details["threshold"],
         history=history,
+        validation=validation,
     )

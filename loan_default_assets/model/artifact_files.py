@@ -19,6 +19,9 @@ MANIFEST = "manifest.json"
 SIGNATURE = "model.sig"
 CONTENT = ("weights.safetensors", "encoding.safetensors", "model.json", "portfolio.json")
 TREES, ADDITIVE = "trees.safetensors", "additive.safetensors"
+VALIDATION = "validation.safetensors"
+# Not of every model: which there are, its kind, its members and the release that wrote it decide.
+OPTIONAL = (TREES, ADDITIVE, VALIDATION)
 
 
 ArtifactState = Literal[
@@ -58,7 +61,7 @@ def read(path: Path) -> dict[str, bytes]:
     """
     try:
         files = {name: (path / name).read_bytes() for name in (*CONTENT, MANIFEST)}
-        files |= {name: (path / name).read_bytes() for name in (TREES, ADDITIVE) if (path / name).exists()}
+        files |= {name: (path / name).read_bytes() for name in OPTIONAL if (path / name).exists()}
     except FileNotFoundError as error:
         name = "the folder" if not path.exists() else Path(str(error.filename)).name
         raise ArtifactError(f"{path}: {name} does not exist", "missing") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from loan_default_assets.model.boosting import MAX_NATIVE_CATEGORIES, filled
 from loan_default_assets.model.calibration import best_f1_threshold
-from loan_default_assets.model.row_sampling import with_prior
-from loan_default_assets.model.rows import Rows
+from loan_default_assets.model.row_sampling import as_sampled, with_prior
+from loan_default_assets.model.rows import Rows, concatenate
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,12 @@ def baselines(
 ) -> tuple[BaselineScores, ...]:
     """Fit the references, with their defaults, and score the evaluation window.
 
+    Thresholds are chosen by models of the training rows alone; what scores the window is then fitted on training and
+    validation rows, as the classifier's boosting is.
+
     Args:
         train: Rows to fit on.
-        validation: Rows that the thresholds are chosen on.
+        validation: Rows that the thresholds are chosen on, and that are then fitted on too.
         window: Rows to score, labels unused.
         cardinalities: Number of codes of each categorical feature.
         seed: Seed of the models.
@@ -60,17 +63,22 @@ def baselines(
         [('HistGradientBoosting', (50,)), ('LogisticRegression', (50,))]
     """
     outcome = validation.outcome()
-    models = {
-        "HistGradientBoosting": boosting(train, cardinalities, seed=seed),
-        "LogisticRegression": logistic_regression(train, seed=seed),
+    both = concatenate([train, validation.take(as_sampled(outcome, prior_odds, seed))])
+    kinds: dict[str, Callable[[Rows], Any]] = {
+        "HistGradientBoosting": lambda rows: boosting(rows, cardinalities, seed=seed),
+        "LogisticRegression": lambda rows: logistic_regression(rows, seed=seed),
     }
 
     def scores(model: Any, rows: Rows) -> np.ndarray:
         return with_prior(model.predict_proba(columns(rows))[:, 1], prior_odds)
 
     return tuple(
-        BaselineScores(name, scores(model, window), best_f1_threshold(outcome, scores(model, validation)))
-        for name, model in models.items()
+        BaselineScores(
+            name,
+            scores(fitted(both), window),
+            best_f1_threshold(outcome, scores(fitted(train), validation)),
+        )
+        for name, fitted in kinds.items()
     )
 
 

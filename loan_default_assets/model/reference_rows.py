@@ -175,7 +175,7 @@ class ReferenceRows:
 
     Attributes:
         features: Numerical, then categorical features of the training rows.
-        score: PDs of the validation rows; those of training rows were fitted.
+        score: PDs of the validation rows, each by members that were not fitted on that row.
         declined: Validation rows with a PD at or above the threshold.
         approved: Those below it.
     """

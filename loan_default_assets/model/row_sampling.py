@@ -210,6 +210,30 @@ class RowSampling:
         return f"a sample of {self.rows():,} of {self.rows(before=True):,} rows: {', '.join(parts)}"
 
 
+def as_sampled(outcome: np.ndarray, odds: float, seed: int) -> np.ndarray:
+    """Positions of rows of a uniform sample, thinned so that their classes are sampled as those of the training rows.
+
+    Otherwise a model of both samples would take whatever tells the one from the other for what causes a default.
+
+    Args:
+        outcome: (n,) bool, True for a default.
+        odds: `RowSampling.prior_odds`; with 1, all rows.
+        seed: Seed of the sample.
+
+    Returns:
+        Ascending positions.
+
+    Examples:
+        >>> index = as_sampled(np.arange(1000) < 100, 0.5, seed=0)
+        >>> int((index < 100).sum()), int((index >= 100).sum())
+        (100, 450)
+    """
+    others, defaults = np.flatnonzero(~outcome), np.flatnonzero(outcome)
+    kept = (round(len(others) * min(odds, 1.0)), round(len(defaults) * min(1 / odds, 1.0)))
+    draw = np.random.default_rng(seed).permutation
+    return np.sort(np.concatenate([draw(others)[: kept[0]], draw(defaults)[: kept[1]]]))
+
+
 def with_prior(probability: np.ndarray, odds: float) -> np.ndarray:
     """Probabilities of a model of sampled rows as those of all rows.
 

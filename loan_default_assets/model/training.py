@@ -18,6 +18,7 @@ from loan_default_assets.model.member_processes import RunTasks, fit_members
 from loan_default_assets.model.member_weights import Member, combine, weigh_members
 from loan_default_assets.model.network import TabTransformer
 from loan_default_assets.model.pretraining_objective import PretrainingObjective
+from loan_default_assets.model.row_sampling import as_sampled
 from loan_default_assets.model.rows import Rows, concatenate
 from loan_default_assets.model.stacking import Stack, fit_stack
 from loan_default_assets.model.training_loop import (
@@ -30,6 +31,7 @@ from loan_default_assets.model.training_loop import (
     pick_device,
     reproducible,
 )
+from loan_default_assets.model.validation_scores import ValidationScores
 
 SHAPE = ("d_model", "nhead", "num_layers", "dim_feedforward", "activation", "bins", "token_width")
 # What a fitted model must have in common with the configuration to continue from it.
@@ -67,6 +69,8 @@ class FittedModel:
         calibration: From the ensemble's log-odds to PD.
         threshold: PD from which a decision is adverse.
         history: Reports of the epochs of all transformers.
+        validation: Scores of the validation rows; None for a model of a release that kept none. To score those rows
+            with the model itself would measure what it was fitted on.
     """
 
     config: ModelConfig
@@ -78,6 +82,7 @@ class FittedModel:
     calibration: Calibration
     threshold: float
     history: tuple[Epoch, ...]
+    validation: ValidationScores | None = None
 
 
 def pretrain(
@@ -139,6 +144,7 @@ def fit(
     on_epoch: OnEpoch | None = None,
     processes: int = 1,
     run_tasks: RunTasks | None = None,
+    prior_odds: float = 1.0,
 ) -> FittedModel:
     """Fit the members of a classifier, weigh and calibrate them, and choose the threshold.
 
@@ -160,6 +166,8 @@ def fit(
         processes: Most processes that fit transformers side by side, which changes no bit of the result; 0 for as many
             as are worthwhile on this machine.
         run_tasks: Fits transformers as tasks of a cluster instead, which changes no bit of the result either.
+        prior_odds: `RowSampling.prior_odds`, where the training rows are a case-control sample and the validation rows
+            are a uniform one: the stack is then fitted on a like sample of the validation rows.
 
     Raises:
         RowsError: Training or validation rows lack a class or a label.
@@ -203,10 +211,13 @@ def fit(
     parts = [member.validation_logits.astype(np.float64) for member in fitted]
     trees = additive = None
     if config.boosting:
-        both = concatenate([train, validation])
-        every_row = encoding.transform(both.numerical, both.categorical)
-        stack = _fit_stack(every_row, both.outcome(), encoding, config)
-        stacked = stack.log_odds[len(train) :]
+        more = as_sampled(validation_outcome, prior_odds, config.seed)
+        both = concatenate([train, validation.take(more)])
+        stack = _fit_stack(
+            encoding.transform(both.numerical, both.categorical), both.outcome(), encoding, config
+        )
+        stacked = stack.logits(validation_rows) if len(more) < len(validation) else np.empty(len(validation))
+        stacked[more] = stack.log_odds[len(train) :]
         members = weigh_members(np.stack(parts), stacked, validation_outcome, stack.trees_share)
         trees, additive = stack.trees, stack.additive
         # The factors of the stack's members sum to that of the whole stack.
@@ -226,6 +237,7 @@ def fit(
         calibration,
         threshold,
         tuple(history),
+        ValidationScores.of(logits, validation_outcome),
     )
 
 

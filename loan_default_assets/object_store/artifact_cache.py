@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loan_default_assets.model.artifact_files import (
-    ADDITIVE,
     CONTENT,
     MANIFEST,
+    OPTIONAL,
     SIGNATURE,
-    TREES,
     VERSION,
     ArtifactError,
     ArtifactRootError,
@@ -204,7 +203,7 @@ class ArtifactCache:
         self.objects.delete([*self.objects.sizes(version)])
 
     def _read_objects(self, version: str) -> dict[str, bytes]:
-        names = (*CONTENT, TREES, ADDITIVE, MANIFEST)
+        names = (*CONTENT, *OPTIONAL, MANIFEST)
         found = self.objects.read([f"{version}/{name}" for name in names])
         files = {name: found[f"{version}/{name}"] for name in names if f"{version}/{name}" in found}
         where = f"{self.url}/{version}"

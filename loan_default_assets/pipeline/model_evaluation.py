@@ -135,7 +135,7 @@ def compare(
 def evaluate_references(
     portfolio: Portfolio, snapshot: TrainingSnapshot, window: EvaluationWindow, seed: int
 ) -> References:
-    """The references fitted on the snapshot's training rows, their thresholds from the validation rows."""
+    """The references fitted on the snapshot's training and validation rows; the latter choose their thresholds."""
     from loan_default_assets.model.baseline import baselines
     from loan_default_assets.model.metrics import evaluate
 
@@ -145,7 +145,7 @@ def evaluate_references(
         window.rows,
         portfolio.features.cardinalities,
         seed,
-        prior_odds=snapshot.sampling.prior_odds if snapshot.sampling else 1.0,
+        prior_odds=snapshot.prior_odds,
     )
     evaluated = [
         BaselineEvaluation(

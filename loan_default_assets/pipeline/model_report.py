@@ -223,11 +223,14 @@ def _of_rows(
         ),
         "swaps": _unless(without, "swaps", lambda: _swaps(inputs, record, found, rows)),
         "grades": rating_grades(
-            rows.label(rows.validation),
-            rows.pd[rows.validation],
+            rows.development.label,
+            rows.development.pd,
             label,
             pd,
-            FigureSource("processed_data", f"{window.row}; part=validation, rows={len(rows.validation)}"),
+            FigureSource(
+                window.table,
+                f"{window.row}; bounds: {rows.development.source.table}, {rows.development.source.row}",
+            ),
         ),
         "effects": _unless(without, "effects", lambda: _effects(rows, features, window)),
         "drift": _drift(record, rows, features, snapshot),
@@ -252,7 +255,7 @@ def _effects(rows: ReportRows, features: list[Any], source: FigureSource) -> Fea
 
 def _drift(record: ModelRecord, rows: ReportRows, features: list[Any], snapshot: str) -> Drift:
     stored = rows.snapshot.rows
-    expected = rows.pd[rows.reference]
+    expected = rows.expected_pd
     part = "validation" if rows.snapshot.sampling else "training"
     return Drift(
         window_score=stability_index(expected, rows.pd[rows.window]),

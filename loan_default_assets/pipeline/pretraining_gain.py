@@ -3,8 +3,6 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from loan_default_assets.pipeline.training_settings import Parallelism
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
 
@@ -15,31 +13,33 @@ if TYPE_CHECKING:
 def pretraining_gain(model: "FittedModel", snapshot: TrainingSnapshot, parallelism: Parallelism) -> float:
     """ROC-AUC on the validation rows minus that of the same training whose transformers start from random weights.
 
-    Both stop on these rows. The evaluation window is not used.
+    Both stop on these rows, and are measured by members that were not fitted on them. The evaluation window is not
+    used.
 
     Args:
+        model: As its training returned it.
         parallelism: How the transformers are fitted.
     """
-    from loan_default_assets.model.metrics import roc_auc
-    from loan_default_assets.model.predictor import Predictor
     from loan_default_assets.model.training import fit, pretrain
 
     train = snapshot.select(snapshot.split.train)
-    validation = snapshot.select(snapshot.split.validation)
     config = replace(model.config, pretrain_epochs=0)
     untrained = fit(
         pretrain(train, model.encoding, config),
         train,
-        validation,
+        snapshot.select(snapshot.split.validation),
         config,
         processes=parallelism.processes,
         run_tasks=parallelism.run_tasks,
+        prior_odds=snapshot.prior_odds,
     )
-    with_pretraining, without = (
-        roc_auc(
-            np.asarray(validation.label),
-            Predictor(fitted, "", {}).predict(validation.numerical, validation.categorical).pd,
-        )
-        for fitted in (model, untrained)
-    )
-    return with_pretraining - without
+    return _roc_auc(model) - _roc_auc(untrained)
+
+
+def _roc_auc(model: "FittedModel") -> float:
+    from loan_default_assets.model.metrics import roc_auc
+
+    scores = model.validation
+    if scores is None:
+        raise ValueError("the model must be as its training returns it, with scores of its validation rows")
+    return roc_auc(scores.outcome, scores.log_odds)

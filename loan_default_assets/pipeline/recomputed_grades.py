@@ -1,4 +1,4 @@
-"""Rating grades computed again from the rows of an evaluation, as its model report shows them."""
+"""Rating grades computed again from the validation rows of a training, as the model report shows them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from loan_default_assets.decisions.explain_decision import GradeBounds
 from loan_default_assets.decisions.model_scorers import ModelScorer
+from loan_default_assets.pipeline.development_sample import development_sample, stored_sample
 from loan_default_assets.pipeline.evaluated_snapshot import evaluated_snapshot
-from loan_default_assets.pipeline.report_rows import validation_sample
 from loan_default_assets.reports.figures.model_facts import Omitted
 from loan_default_assets.reports.figures.rating_grades import grade_bounds
 from loan_default_assets.warehouse.evaluations import EvaluationInputs
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def recomputed_grade_bounds(loans: Loans, limits: SplitLimits) -> GradeBounds:
-    """Gives the bounds of an evaluation, or why its rows are no longer there.
+    """Gives the bounds of an evaluation, or why the rows of a model that kept no scores are no longer there.
 
     Args:
         loans: Where to read.
@@ -28,11 +28,12 @@ def recomputed_grade_bounds(loans: Loans, limits: SplitLimits) -> GradeBounds:
     """
 
     def bounds(found: EvaluationInputs, scorer: ModelScorer) -> np.ndarray | Omitted:
-        snapshot = evaluated_snapshot(loans, limits, found)
-        if isinstance(snapshot, Omitted):
-            return snapshot
-        index, rows = validation_sample(snapshot), snapshot.rows
-        predicted = scorer.predictor.predict(rows.numerical[index], rows.categorical[index])
-        return grade_bounds(rows.label[index], predicted.pd)
+        sample = stored_sample(scorer.predictor)
+        if sample is None:
+            snapshot = evaluated_snapshot(loans, limits, found)
+            if isinstance(snapshot, Omitted):
+                return snapshot
+            sample = development_sample(scorer.predictor, snapshot)
+        return grade_bounds(sample.label, sample.pd)
 
     return bounds

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from loan_default_assets.pipeline.development_sample import DevelopmentSample, development_sample
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.reports.figures.drift import PeriodRows, periods
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 # Rows that are scored besides those of the window; more would cost time, and change no figure visibly.
 REFERENCE_ROWS = 2_000
-VALIDATION_ROWS = 5_000
 PERIOD_ROWS = 400
 
 
@@ -39,7 +39,7 @@ class ReportRows:
 
     Attributes:
         window: Positions of the evaluated rows.
-        validation: Positions of validation rows, at most VALIDATION_ROWS.
+        development: PDs and outcomes of the validation rows of the model's training.
         reference: Positions of the rows with which drift is compared: of the training, or of the validation where the
             training rows are a case-control sample.
         as_of: (n,) day of each row; NaT for the rows of a case-control sample, which stand for no period.
@@ -51,13 +51,18 @@ class ReportRows:
 
     snapshot: TrainingSnapshot
     window: np.ndarray
-    validation: np.ndarray
+    development: DevelopmentSample
     reference: np.ndarray
     as_of: np.ndarray
     by_period: PeriodRows
     matured: np.ndarray
     pd: np.ndarray
     predictor: Predictor
+
+    @property
+    def expected_pd(self) -> np.ndarray:
+        """PDs of the rows with which drift is compared; of validation rows by what was not fitted on them."""
+        return self.development.pd if self.snapshot.sampling else self.pd[self.reference]
 
     def label(self, index: np.ndarray) -> np.ndarray:
         """Labels at positions."""
@@ -74,15 +79,15 @@ def window_of(snapshot: TrainingSnapshot, evaluation: EvaluationRecord) -> np.nd
 
 
 def report_rows(snapshot: TrainingSnapshot, evaluation: EvaluationRecord, predictor: Predictor) -> ReportRows:
-    """Score the window, and samples of validation rows, reference rows and every period."""
+    """Score the window, and samples of reference rows and of every period."""
     rng = np.random.default_rng(1)
 
     def some(index: np.ndarray, most: int) -> np.ndarray:
-        return _some(index, most, rng)
+        return index if len(index) <= most else np.sort(rng.choice(index, most, replace=False))
 
     rows, split = snapshot.rows, snapshot.split
     window = window_of(snapshot, evaluation)
-    validation = validation_sample(snapshot)
+    development = development_sample(predictor, snapshot)
     whole_reference = split.validation if snapshot.sampling else split.train
     reference = some(whole_reference, REFERENCE_ROWS)
     as_of = rows.as_of.copy()
@@ -93,22 +98,11 @@ def report_rows(snapshot: TrainingSnapshot, evaluation: EvaluationRecord, predic
     for part in (split.train, split.validation, split.window, split.excluded):
         matured[part] = True
     scored = np.unique(
-        np.concatenate(
-            [window, validation, reference, *(some(index, PERIOD_ROWS) for index in by_period.index)]
-        )
+        np.concatenate([window, reference, *(some(index, PERIOD_ROWS) for index in by_period.index)])
     )
     pd = np.full(len(rows), np.nan)
     pd[scored] = predictor.predict(rows.numerical[scored], rows.categorical[scored]).pd
-    return ReportRows(snapshot, window, validation, reference, as_of, by_period, matured, pd, predictor)
-
-
-def validation_sample(snapshot: TrainingSnapshot) -> np.ndarray:
-    """Positions of the validation rows that `report_rows` scores."""
-    return _some(snapshot.split.validation, VALIDATION_ROWS, np.random.default_rng(0))
-
-
-def _some(index: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
-    return index if len(index) <= most else np.sort(rng.choice(index, most, replace=False))
+    return ReportRows(snapshot, window, development, reference, as_of, by_period, matured, pd, predictor)
 
 
 def features_of(portfolio: Portfolio) -> list[Feature]:

@@ -206,4 +206,5 @@ def _fit(
         on_epoch=log_epochs(log),
         processes=parallelism.processes,
         run_tasks=parallelism.run_tasks,
+        prior_odds=snapshot.prior_odds,
     )

@@ -56,6 +56,11 @@ class TrainingSnapshot:
         return Rows(self.rows.numerical[index], self.rows.categorical[index], label)
 
     @property
+    def prior_odds(self) -> float:
+        """`RowSampling.prior_odds` of the training rows, 1 where they are all there are."""
+        return 1.0 if self.sampling is None else self.sampling.prior_odds
+
+    @property
     def matured(self) -> int:
         """Rows whose outcome is known by the cutoff, also those that were not sampled."""
         if self.sampling is not None:

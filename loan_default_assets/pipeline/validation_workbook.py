@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
+
 from loan_default_assets.pipeline.evaluated_version import (
     EvaluatedVersion,
     ReportInputs,
@@ -54,8 +56,11 @@ def validation_figures(inputs: ReportInputs, version: str) -> ValidationFigures:
     if isinstance(rows, Omitted):
         now = development = profiles = rows
     else:
-        now = _discrimination(rows, "window", version)
-        development = _discrimination(rows, "validation", version)
+        window, sample = rows.window, rows.development
+        now = _discrimination(
+            rows.label(window), rows.pd[window], _source(rows, "window", len(window), version)
+        )
+        development = _discrimination(sample.label, sample.pd, sample.source)
         profiles = _profiles(inputs, rows)
     return ValidationFigures(
         report=report,
@@ -69,12 +74,12 @@ def validation_figures(inputs: ReportInputs, version: str) -> ValidationFigures:
     )
 
 
-def _discrimination(rows: ReportRows, part: str, version: str) -> SampleDiscrimination | Omitted:
-    index = rows.window if part == "window" else rows.validation
-    label = rows.label(index)
+def _discrimination(
+    label: np.ndarray, pd: np.ndarray, source: FigureSource
+) -> SampleDiscrimination | Omitted:
     if not 0 < (label == 1).sum() < len(label):
         return Omitted("omitted.one_class")
-    return sample_discrimination(label, rows.pd[index], _source(rows, part, len(index), version))
+    return sample_discrimination(label, pd, source)
 
 
 def _profiles(inputs: ReportInputs, rows: ReportRows) -> FeatureProfiles:

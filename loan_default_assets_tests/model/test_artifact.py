@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,10 @@ def test_a_classifier_is_loaded_as_it_was_saved(tmp_path: Path, model: FittedMod
     assert loaded.extra == {"rows": 300}
     assert saved.path.name == saved.version == loaded.version == "c" + saved.sha256[:12]
     assert [e.validation_auc for e in again.history] == [e.validation_auc for e in model.history]
+    assert again.validation is not None
+    assert model.validation is not None
+    for name, values in model.validation.arrays().items():
+        assert np.array_equal(again.validation.arrays()[name], values)
     rows = loans(50, seed=4)
     ours, theirs = (
         Ensemble(m).logits(m.encoding.transform(rows.numerical, rows.categorical)) for m in (model, again)
@@ -61,6 +66,12 @@ def test_any_ensemble_is_loaded_as_it_was_saved(tmp_path: Path, settings: dict[s
     rows = loans(50, seed=4)
     encoded = model.encoding.transform(rows.numerical, rows.categorical)
     assert np.array_equal(Ensemble(model).logits(encoded), Ensemble(again).logits(encoded))
+
+
+def test_a_model_that_kept_no_scores_of_validation_rows_is_loaded(tmp_path: Path, model: FittedModel) -> None:
+    saved = put(tmp_path, replace(model, validation=None))
+    assert not (saved.path / "validation.safetensors").exists()
+    assert load(saved.path, sha256=saved.sha256).classifier().validation is None
 
 
 def test_an_encoder_is_loaded_and_cannot_score(tmp_path: Path) -> None:
@@ -92,6 +103,7 @@ def test_the_same_model_is_one_version(tmp_path: Path, model: FittedModel) -> No
         "weights.safetensors",
         "trees.safetensors",
         "additive.safetensors",
+        "validation.safetensors",
         "encoding.safetensors",
         "model.json",
         "portfolio.json",
@@ -155,4 +167,4 @@ def test_nothing_in_the_folder_is_a_pickle_or_a_time(tmp_path: Path, model: Fitt
     for name in ("model.json", "portfolio.json", "manifest.json"):
         json.loads((saved.path / name).read_bytes())
     assert "seconds" not in (saved.path / "model.json").read_text()
-    assert sorted(path.suffix for path in saved.path.iterdir()) == [".json"] * 3 + [".safetensors"] * 4
+    assert sorted(path.suffix for path in saved.path.iterdir()) == [".json"] * 3 + [".safetensors"] * 5

@@ -31,7 +31,7 @@ from loan_default_assets_tests.damages import DAMAGES, WEIGHTS
 from loan_default_assets_tests.model.test_artifact_store import Registered, put
 from loan_default_assets_tests.object_store.hosts import Host
 
-FILES = 5
+FILES = 6
 
 
 @pytest.fixture
