@@ -64,6 +64,19 @@ class EncodedRows:
         """
         return EncodedRows(self.numerical[index], self.categorical[index])
 
+    def split(self, position: int) -> tuple[EncodedRows, EncodedRows]:
+        """The rows before a position, and those from it on, which are not copied.
+
+        Examples:
+            >>> rows = EncodedRows(torch.zeros(5, 3), torch.zeros(5, 2, dtype=torch.int64))
+            >>> [len(part) for part in rows.split(2)]
+            [2, 3]
+        """
+        return (
+            EncodedRows(self.numerical[:position], self.categorical[:position]),
+            EncodedRows(self.numerical[position:], self.categorical[position:]),
+        )
+
 
 @dataclass(frozen=True)
 class Encoding:

@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.encoding import EncodedRows, Encoding
+from loan_default_assets.model.labelled_rows import LabelledRows
 from loan_default_assets.model.metrics import roc_auc
 from loan_default_assets.model.network import Classifier
 from loan_default_assets.model.training_loop import (
@@ -31,29 +32,12 @@ SCORING_TOKENS = 4096
 
 
 @dataclass(frozen=True)
-class LabelledRows:
-    """What a member is fitted on and stopped by, on the training device.
-
-    Attributes:
-        train: N encoded training rows.
-        target: (n,) float32 target probabilities: the label, or a mixture of label and teacher.
-        validation: M encoded validation rows.
-        outcome: (m,) bool, True for a default.
-    """
-
-    train: EncodedRows
-    target: Tensor
-    validation: EncodedRows
-    outcome: np.ndarray
-
-
-@dataclass(frozen=True)
 class FittedMember:
     """One fitted transformer.
 
     Attributes:
         state: Weights by name, on the CPU.
-        validation_logits: (m,) float32 log-odds of the validation rows, before calibration.
+        validation_logits: (k,) float32 log-odds, before calibration, of the validation rows that it was stopped by.
     """
 
     state: dict[str, Tensor]
@@ -97,14 +81,17 @@ def fine_tune(
         epochs: Receives the reports.
     """
     device = rows.target.device
+    held_out, fitted = rows.held_out(member), rows.fitted(member)
+    outcome = rows.outcome[held_out]
+    validation = rows.encoded.take(torch.from_numpy(rows.training + held_out).to(device))
     with reproducible(config, stream=1, member=member) as (generator, noise):
         model = Classifier(encoding, config).to(device)
         (model if start.whole else model.encoder).load_state_dict(dict(start.state))
         frozen = start.head_only or bool(config.frozen_epochs)
         if frozen:
-            pooled_train = blockwise(model.encoder, rows.train)
-            pooled_validation = blockwise(model.encoder, rows.validation)
-        per_epoch = steps_per_epoch(len(rows.target), config)
+            pooled = blockwise(model.encoder, rows.encoded)
+            pooled_validation = blockwise(model.encoder, validation)
+        per_epoch = steps_per_epoch(len(fitted), config)
         trained = model.head if start.head_only else model
         step = OptimizerStep([trained], config.learning_rate, config, per_epoch * config.max_epochs)
         average = (
@@ -116,30 +103,30 @@ def fine_tune(
 
         def logits(index: Tensor) -> Tensor:
             if frozen:
-                return model.classify(pooled_train[index], noise)
-            return model(rows.train.take(index), noise)
+                return model.classify(pooled[index], noise)
+            return model(rows.encoded.take(index), noise)
 
         def validation_logits() -> np.ndarray:
             with torch.inference_mode():
                 if frozen:
                     return kept.classify(pooled_validation).cpu().numpy()
-                return blockwise(kept, rows.validation).cpu().numpy()
+                return blockwise(kept, validation).cpu().numpy()
 
         best_auc, best_state, epochs_without_gain = -1.0, cpu_state(kept), 0
         if start.whole:
-            best_auc = roc_auc(rows.outcome, validation_logits())
+            best_auc = roc_auc(outcome, validation_logits())
             epochs.report(0, float("nan"), best_auc)
         for number in epochs:
             frozen = start.head_only or number <= config.frozen_epochs
             total, seen = 0.0, 0
-            for index in batches(len(rows.target), config.batch_size, config.min_steps, generator):
-                index = index.to(device)
+            for index in batches(len(fitted), config.batch_size, config.min_steps, generator):
+                index = fitted[index.to(device)]
                 loss = F.binary_cross_entropy_with_logits(logits(index), rows.target[index])
                 total += step(loss) * len(index)
                 seen += len(index)
                 if average is not None:
                     average.update_parameters(model)
-            auc = roc_auc(rows.outcome, validation_logits())
+            auc = roc_auc(outcome, validation_logits())
             epochs.report(number, total / seen, auc)
             epochs_without_gain += 1
             if auc > best_auc:

@@ -18,7 +18,8 @@ from typing import Any, cast
 from loan_default_assets.garbage import collect_rarely
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.encoding import Encoding
-from loan_default_assets.model.fine_tuning import FittedMember, LabelledRows, StartingWeights, fine_tune
+from loan_default_assets.model.fine_tuning import FittedMember, StartingWeights, fine_tune
+from loan_default_assets.model.labelled_rows import LabelledRows
 from loan_default_assets.model.member_tasks import (
     MemberTask,
     RunTasks,
@@ -64,8 +65,8 @@ def fit_members(
     """
     if run_tasks is not None and rows.target.device.type == "cpu":
         return fit_as_tasks(starts, rows, encoding, config, on_epoch, run_tasks)
-    tokens = rows.train.numerical.shape[1] + rows.train.categorical.shape[1]
-    count = processes_for(config, len(starts), estimated_seconds(config, len(rows.train), tokens), processes)
+    tokens = rows.encoded.numerical.shape[1] + rows.encoded.categorical.shape[1]
+    count = processes_for(config, len(starts), estimated_seconds(config, rows.training, tokens), processes)
     # A daemonic process may not have children.
     if count > 1 and rows.target.device.type == "cpu" and not multiprocessing.current_process().daemon:
         shared = _shared(rows)

@@ -12,7 +12,8 @@ import torch
 
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.encoding import EncodedRows, Encoding
-from loan_default_assets.model.fine_tuning import FittedMember, LabelledRows, StartingWeights, fine_tune
+from loan_default_assets.model.fine_tuning import FittedMember, StartingWeights, fine_tune
+from loan_default_assets.model.labelled_rows import LabelledRows
 from loan_default_assets.model.training_loop import Epoch, EpochReports, OnEpoch
 
 # `run_tasks` of an engine: function, what all calls share, items, and a callback for what a call reports by position.
@@ -75,12 +76,13 @@ def fit_in_task(
         >>> config = ModelConfig(num_layers=1, max_epochs=1, min_steps=1).for_rows(6)
         >>> encoding = Encoding.fit(loans, (4, 4), config)
         >>> encoded, target = encoding.transform(loans.numerical, loans.categorical), torch.tensor([0.0, 1.0] * 3)
-        >>> rows = row_arrays(LabelledRows(encoded, target, encoded, target.numpy() > 0.5))
+        >>> outcome, fold = np.array([False, True]), np.full(2, -1)
+        >>> rows = row_arrays(LabelledRows(encoded, target, outcome, fold))
         >>> start = StartingWeights(TabTransformer(encoding, config).state_dict())
         >>> epochs = []
         >>> _, logits = fit_in_task(rows, MemberTask.of(start, encoding, config, 0, 1), epochs.append)
         >>> logits.shape, len(epochs)
-        ((6,), 1)
+        ((2,), 1)
     """
     start = replace(task.start, state=tensors(task.start.state))
     epochs = EpochReports("fit", task.config.max_epochs, report, task.member + 1, task.last)
@@ -114,7 +116,7 @@ def fit_as_tasks(
         >>> def run_tasks(function, shared, items, on_report):
         ...     return [({"w": np.zeros(2)}, np.ones(6)) for _ in items]
         >>> encoded = EncodedRows(torch.zeros(6, 3), torch.zeros(6, 2, dtype=torch.int64))
-        >>> rows = LabelledRows(encoded, torch.zeros(6), encoded, np.zeros(6, bool))
+        >>> rows = LabelledRows(encoded, torch.zeros(6), np.zeros(2, bool), np.full(2, -1))
         >>> starts = [StartingWeights({"w": torch.zeros(2)})] * 2
         >>> len(fit_as_tasks(starts, rows, None, ModelConfig(), None, run_tasks)[0])
         2
@@ -145,27 +147,23 @@ def row_arrays(rows: LabelledRows) -> dict[str, np.ndarray]:
 
     Examples:
         >>> encoded = EncodedRows(torch.zeros(6, 3), torch.zeros(6, 2, dtype=torch.int64))
-        >>> row_arrays(LabelledRows(encoded, torch.zeros(6), encoded, np.zeros(6, bool)))["target"].shape
+        >>> row_arrays(LabelledRows(encoded, torch.zeros(6), np.zeros(2, bool), np.full(2, -1)))["target"].shape
         (6,)
     """
     found = {
-        "train_numerical": rows.train.numerical,
-        "train_categorical": rows.train.categorical,
+        "numerical": rows.encoded.numerical,
+        "categorical": rows.encoded.categorical,
         "target": rows.target,
-        "validation_numerical": rows.validation.numerical,
-        "validation_categorical": rows.validation.categorical,
     }
-    return {name: tensor.numpy() for name, tensor in found.items()} | {"outcome": rows.outcome}
+    arrays = {name: tensor.numpy() for name, tensor in found.items()}
+    return arrays | {"outcome": rows.outcome, "fold": rows.fold}
 
 
 def _rows(arrays: dict[str, np.ndarray]) -> LabelledRows:
-    found = {name: _tensor(values) for name, values in arrays.items() if name != "outcome"}
-    return LabelledRows(
-        EncodedRows(found["train_numerical"], found["train_categorical"]),
-        found["target"],
-        EncodedRows(found["validation_numerical"], found["validation_categorical"]),
-        arrays["outcome"],
+    numerical, categorical, target = (
+        _tensor(arrays[name]) for name in ("numerical", "categorical", "target")
     )
+    return LabelledRows(EncodedRows(numerical, categorical), target, arrays["outcome"], arrays["fold"])
 
 
 def _numpy(state: Mapping[str, Any]) -> dict[str, Any]:

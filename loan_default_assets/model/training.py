@@ -13,7 +13,8 @@ from loan_default_assets.model.boosted_trees import BoostedTrees
 from loan_default_assets.model.calibration import Calibration, expected_f1_threshold, platt
 from loan_default_assets.model.config import ConfigError, ModelConfig
 from loan_default_assets.model.encoding import EncodedRows, Encoding
-from loan_default_assets.model.fine_tuning import LabelledRows, StartingWeights
+from loan_default_assets.model.fine_tuning import StartingWeights
+from loan_default_assets.model.labelled_rows import LabelledRows, folds_of
 from loan_default_assets.model.member_processes import RunTasks, fit_members
 from loan_default_assets.model.member_weights import Member, combine, weigh_members
 from loan_default_assets.model.network import TabTransformer
@@ -187,17 +188,19 @@ def fit(
     config = config.for_rows(len(train))
     train_outcome, validation_outcome = train.outcome(), validation.outcome()
     device, encoding = pick_device(config), start.encoding
-    train_rows = encoding.transform(train.numerical, train.categorical)
-    validation_rows = encoding.transform(validation.numerical, validation.categorical)
-    target = train_outcome.astype(np.float64)
+    every_row = concatenate([train, validation])
+    encoded = encoding.transform(every_row.numerical, every_row.categorical)
+    training_rows, validation_rows = encoded.split(len(train))
+    target = every_row.outcome().astype(np.float64)
     if config.teacher:
-        teacher = _fit_stack(train_rows, train_outcome, encoding, config)
-        target = (1 - config.teacher) * target + config.teacher * teacher.out_of_fold
+        teacher = _fit_stack(training_rows, train_outcome, encoding, config)
+        target[: len(train)] *= 1 - config.teacher
+        target[: len(train)] += config.teacher * teacher.out_of_fold
     rows = LabelledRows(
-        train_rows.to(device),
+        encoded.to(device),
         torch.from_numpy(target.astype(np.float32)).to(device),
-        validation_rows.to(device),
         validation_outcome,
+        folds_of(validation, config.members),
     )
     starts = [
         StartingWeights(
@@ -208,22 +211,31 @@ def fit(
         for number in range(config.members)
     ]
     fitted, history = fit_members(starts, rows, encoding, config, on_epoch, processes, run_tasks)
-    parts = [member.validation_logits.astype(np.float64) for member in fitted]
+    transformers = np.empty((config.members, len(validation)))
+    for number, member in enumerate(fitted):
+        held_out = rows.held_out(number)
+        # A row that one member alone was not fitted on has the log-odds of that member.
+        shown = number if len(held_out) == len(validation) else slice(None)
+        transformers[shown, held_out] = member.validation_logits
+    parts = list(transformers)
     trees = additive = None
     if config.boosting:
         more = as_sampled(validation_outcome, prior_odds, config.seed)
-        both = concatenate([train, validation.take(more)])
-        stack = _fit_stack(
-            encoding.transform(both.numerical, both.categorical), both.outcome(), encoding, config
-        )
-        stacked = stack.logits(validation_rows) if len(more) < len(validation) else np.empty(len(validation))
-        stacked[more] = stack.log_odds[len(train) :]
-        members = weigh_members(np.stack(parts), stacked, validation_outcome, stack.trees_share)
+        if len(more) == len(validation):
+            stack = _fit_stack(encoded, every_row.outcome(), encoding, config)
+            stacked = stack.log_odds[len(train) :]
+        else:
+            index = np.concatenate([np.arange(len(train)), len(train) + more])
+            sampled, outcome = encoded.take(torch.from_numpy(index)), every_row.outcome()[index]
+            stack = _fit_stack(sampled, outcome, encoding, config)
+            stacked = stack.logits(validation_rows)
+            stacked[more] = stack.log_odds[len(train) :]
+        members = weigh_members(transformers, stacked, validation_outcome, stack.trees_share)
         trees, additive = stack.trees, stack.additive
         # The factors of the stack's members sum to that of the whole stack.
         parts += [stacked] * (len(members) - len(parts))
     else:
-        members = weigh_members(np.stack(parts), None, validation_outcome)
+        members = weigh_members(transformers, None, validation_outcome)
     logits = combine(members, parts)
     calibration = platt(logits, validation_outcome)
     threshold = expected_f1_threshold(calibration.probability(logits))
@@ -237,7 +249,7 @@ def fit(
         calibration,
         threshold,
         tuple(history),
-        ValidationScores.of(logits, validation_outcome),
+        ValidationScores(logits, validation_outcome),
     )
 
 

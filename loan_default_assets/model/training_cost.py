@@ -43,7 +43,7 @@ class StepCost:
     Examples:
         >>> config = ModelConfig(pretrain_epochs=2, max_epochs=3, min_steps=1, members=2)
         >>> cost = StepCost(config, 0.5, 0.25, 0.0)
-        >>> cost.pretraining(512), cost.fine_tuning(64, 100)
+        >>> cost.pretraining(512), cost.fine_tuning(64, 0)
         (2.0, 96.0)
     """
 
@@ -65,14 +65,17 @@ class StepCost:
         """Seconds of fine-tuning all transformers without early stopping, which can only shorten it.
 
         Args:
-            rows: Rows to fit on.
-            validation_rows: Rows that are scored after every epoch.
+            rows: Training rows.
+            validation_rows: Rows of which each transformer holds out its part, scored after every epoch, and is fitted
+                on the others.
         """
         if not rows:
             return 0.0
         config = self.config.for_rows(rows)
-        trained = steps_per_epoch(rows, config) / math.ceil(rows / config.batch_size) * rows
-        epoch = trained * self.fit_row + validation_rows * self.scored_row
+        scored = validation_rows / config.members
+        fitted = rows + round(validation_rows - scored)
+        trained = steps_per_epoch(fitted, config) / math.ceil(fitted / config.batch_size) * fitted
+        epoch = trained * self.fit_row + scored * self.scored_row
         member = config.max_epochs * epoch
         count = processes_for(config, config.members, member, self.processes)
         return config.members * member if count == 1 else self._side_by_side(config.members, member, count)

@@ -30,7 +30,7 @@ class Epoch:
         number: From 1; 0 is the model that a warm start begins with.
         total: Epochs of the phase without early stopping.
         loss: Mean loss per row; NaN for number 0.
-        validation_auc: ROC-AUC on the validation rows; None in pretraining.
+        validation_auc: ROC-AUC on the validation rows that the member is stopped by; None in pretraining.
         seconds_left: Time that the remaining epochs of the phase, of all transformers, take at the present rate.
         member: Number of the transformer, from 1; 0 where there is one encoder only.
 
@@ -86,7 +86,7 @@ class EpochReports:
         Args:
             number: Number of the epoch.
             loss: Mean loss per row.
-            validation_auc: ROC-AUC on the validation rows, None in pretraining.
+            validation_auc: ROC-AUC on the validation rows that the member is stopped by, None in pretraining.
         """
         elapsed = time.monotonic() - self.started
         left = elapsed / max(number, 1) * (self.total - number + self.later_epochs)

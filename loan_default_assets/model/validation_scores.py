@@ -10,34 +10,26 @@ import numpy as np
 
 @dataclass(frozen=True)
 class ValidationScores:
-    """What calibration and threshold were fitted on; ascending, so that the order says nothing of the loans.
+    """What calibration and threshold were fitted on.
 
     Attributes:
-        log_odds: (m,) float64 log-odds of the ensemble before calibration.
+        log_odds: (m,) float64 log-odds of the ensemble before calibration, each row's by members that were not fitted
+            on it; in the order of the rows where the model was just fitted, ascending where it was stored.
         outcome: (m,) bool, True for a default.
     """
 
     log_odds: np.ndarray
     outcome: np.ndarray
 
-    @classmethod
-    def of(cls, log_odds: np.ndarray, outcome: np.ndarray) -> ValidationScores:
-        """Sort the scores.
-
-        Args:
-            log_odds: (m,) log-odds of the ensemble before calibration.
-            outcome: (m,) bool, True for a default.
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The scores by name, for a file: ascending, so that their order says nothing of the loans.
 
         Examples:
-            >>> ValidationScores.of(np.array([0.5, -1.0]), np.array([True, False])).log_odds.tolist()
-            [-1.0, 0.5]
+            >>> ValidationScores(np.array([0.5, -1.0]), np.array([True, False])).arrays()["outcome"].tolist()
+            [False, True]
         """
-        order = np.lexsort((outcome, log_odds))
-        return cls(log_odds[order], outcome[order])
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """The scores by name, for a file."""
-        return {"log_odds": self.log_odds, "outcome": self.outcome}
+        order = np.lexsort((self.outcome, self.log_odds))
+        return {"log_odds": self.log_odds[order], "outcome": self.outcome[order]}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> ValidationScores:

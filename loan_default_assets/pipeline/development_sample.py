@@ -12,6 +12,7 @@ from loan_default_assets.reports.figures.proportions import FigureSource
 
 if TYPE_CHECKING:
     from loan_default_assets.model.predictor import Predictor
+    from loan_default_assets.model.training import FittedModel
 
 # Of a model that kept no scores, so many validation rows are scored; more would cost time, and move no bound visibly.
 SCORED_ROWS = 5_000
@@ -33,6 +34,23 @@ class DevelopmentSample:
 
     def __len__(self) -> int:
         return len(self.pd)
+
+
+def validation_roc_auc(model: FittedModel) -> float:
+    """ROC-AUC on the validation rows, each scored by members that were not fitted on it.
+
+    Args:
+        model: As its training returned it.
+
+    Raises:
+        ValueError: The model is of a release that kept no scores of these rows.
+    """
+    from loan_default_assets.model.metrics import roc_auc
+
+    kept = model.validation
+    if kept is None:
+        raise ValueError("the model kept no scores of its validation rows; train it again")
+    return roc_auc(kept.outcome, kept.log_odds)
 
 
 def stored_sample(predictor: Predictor) -> DevelopmentSample | None:

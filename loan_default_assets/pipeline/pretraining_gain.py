@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from loan_default_assets.pipeline.development_sample import validation_roc_auc
 from loan_default_assets.pipeline.training_settings import Parallelism
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
 
@@ -33,13 +34,4 @@ def pretraining_gain(model: "FittedModel", snapshot: TrainingSnapshot, paralleli
         run_tasks=parallelism.run_tasks,
         prior_odds=snapshot.prior_odds,
     )
-    return _roc_auc(model) - _roc_auc(untrained)
-
-
-def _roc_auc(model: "FittedModel") -> float:
-    from loan_default_assets.model.metrics import roc_auc
-
-    scores = model.validation
-    if scores is None:
-        raise ValueError("the model must be as its training returns it, with scores of its validation rows")
-    return roc_auc(scores.outcome, scores.log_odds)
+    return validation_roc_auc(model) - validation_roc_auc(untrained)

@@ -7,6 +7,7 @@ from logging import Logger
 from typing import TYPE_CHECKING, Any, Literal
 
 from loan_default_assets.pipeline.check_results import CheckResult
+from loan_default_assets.pipeline.development_sample import validation_roc_auc
 from loan_default_assets.pipeline.epoch_log import log_epochs
 from loan_default_assets.pipeline.model_storage import load_classifier, load_encoder, register, save
 from loan_default_assets.pipeline.pipeline_errors import ModelFilesError
@@ -102,7 +103,7 @@ def train_classifier(
     warm_start = registry.get(parent) if mode == "head" and parent else None
     model = _fit(portfolio, snapshot, config, encoder, warm_start, parallelism, store, log)
     metrics = {
-        "validation_roc_auc": max(epoch.validation_auc or 0.0 for epoch in model.history),
+        "validation_roc_auc": validation_roc_auc(model),
         **{
             f"{kind}_weight": sum(member.weight for member in model.members if member.kind == kind)
             for kind in ("boosting", "additive")

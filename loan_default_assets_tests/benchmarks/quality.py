@@ -201,7 +201,7 @@ def _ensembles(options: argparse.Namespace) -> list[tuple[str, tuple[str, ...]]]
 
 
 def _described(options: argparse.Namespace) -> dict[str, str]:
-    described = {name: _first_line(REFERENCES[name].fit.__doc__) for name in options.references}
+    described = {name: REFERENCES[name].title for name in options.references}
     for name, settings in options.config:
         changed = ", ".join(f"{key} {value}" for key, value in settings.items() if key != "name")
         described[name] = f"preset `{settings['name']}`" + (f", {changed}" if changed else "")
@@ -213,10 +213,6 @@ def _described(options: argparse.Namespace) -> dict[str, str]:
             f"per set the one of {listed} with the highest mean validation ROC-AUC; its cost is the sum of theirs"
         )
     return described
-
-
-def _first_line(text: str | None) -> str:
-    return (text or "").strip().splitlines()[0]
 
 
 def command_line(benchmark: str, given: Sequence[str]) -> str:

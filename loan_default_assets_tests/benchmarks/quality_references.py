@@ -1,13 +1,14 @@
 """The models that the transformer is compared with, on the same rows, one thread each."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from loan_default_assets.model.baseline import boosting, columns
 from loan_default_assets.model.calibration import best_f1_threshold
-from loan_default_assets.model.rows import Rows
+from loan_default_assets.model.rows import Rows, concatenate
 from loan_default_assets_tests.benchmarks.quality_rows import QualitySet
 from loan_default_assets_tests.benchmarks.quality_scores import FittedScores
 
@@ -16,8 +17,27 @@ Score = Callable[[Rows], np.ndarray]
 MAX_TREES, PATIENCE, LEARNING_RATE = 4000, 100, 0.05
 
 
-def logistic(data: QualitySet, seed: int) -> Score:
+@dataclass(frozen=True)
+class FittedReference:
+    """A fitted model.
+
+    Attributes:
+        score: Scores rows.
+        again: Fits other rows in the same way, with as many trees, and returns what scores rows.
+    """
+
+    score: Score
+    again: Callable[[Rows], Score]
+
+    @classmethod
+    def of(cls, fitted: Callable[[Rows], Score], rows: Rows) -> "FittedReference":
+        """A model that no other rows stop."""
+        return cls(fitted(rows), fitted)
+
+
+def logistic(data: QualitySet, seed: int) -> FittedReference:
     """Logistic regression on standardised numbers with flags of missing values, and one-hot categories."""
+    from sklearn.base import clone
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
@@ -25,7 +45,7 @@ def logistic(data: QualitySet, seed: int) -> Score:
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
     numerical = data.train.numerical.shape[1]
-    table = columns(data.train)
+    width = numerical + data.train.categorical.shape[1]
     inputs = ColumnTransformer(
         [
             (
@@ -33,50 +53,66 @@ def logistic(data: QualitySet, seed: int) -> Score:
                 make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler()),
                 list(range(numerical)),
             ),
-            ("categories", OneHotEncoder(handle_unknown="ignore"), list(range(numerical, table.shape[1]))),
+            ("categories", OneHotEncoder(handle_unknown="ignore"), list(range(numerical, width))),
         ]
     )
-    model = make_pipeline(inputs, LogisticRegression(max_iter=2000, random_state=seed))
-    model.fit(table, data.train.outcome())
-    return lambda rows: model.predict_proba(columns(rows))[:, 1]
+
+    def fitted(rows: Rows) -> Score:
+        model = make_pipeline(clone(inputs), LogisticRegression(max_iter=2000, random_state=seed))
+        model.fit(columns(rows), rows.outcome())
+        return lambda others: model.predict_proba(columns(others))[:, 1]
+
+    return FittedReference.of(fitted, data.train)
 
 
-def histogram_boosting(data: QualitySet, seed: int) -> Score:
+def histogram_boosting(data: QualitySet, seed: int) -> FittedReference:
     """HistGradientBoosting with its defaults, the reference of every evaluation of the product."""
-    model = boosting(data.train, data.cardinalities, seed=seed)
-    return lambda rows: model.predict_proba(columns(rows))[:, 1]
+
+    def fitted(rows: Rows) -> Score:
+        model = boosting(rows, data.cardinalities, seed=seed)
+        return lambda others: model.predict_proba(columns(others))[:, 1]
+
+    return FittedReference.of(fitted, data.train)
 
 
-def lightgbm(data: QualitySet, seed: int) -> Score:
+def lightgbm(data: QualitySet, seed: int) -> FittedReference:
     """LightGBM on 80 % of rows and columns per tree, stopped by the ROC-AUC of the validation rows."""
     import lightgbm as library
 
     numerical = data.train.numerical.shape[1]
-    model = library.LGBMClassifier(
-        n_estimators=MAX_TREES,
-        learning_rate=LEARNING_RATE,
-        subsample=0.8,
-        subsample_freq=1,
-        colsample_bytree=0.8,
-        random_state=seed,
-        n_jobs=1,
-        deterministic=True,
-        force_row_wise=True,
-        verbose=-1,
-    )
-    model.fit(
-        columns(data.train),
-        data.train.outcome(),
+
+    def fitted(rows: Rows, trees: int, **stopping: Any) -> library.LGBMClassifier:
+        model = library.LGBMClassifier(
+            n_estimators=trees,
+            learning_rate=LEARNING_RATE,
+            subsample=0.8,
+            subsample_freq=1,
+            colsample_bytree=0.8,
+            random_state=seed,
+            n_jobs=1,
+            deterministic=True,
+            force_row_wise=True,
+            verbose=-1,
+        )
+        categories = list(range(numerical, numerical + len(data.cardinalities)))
+        return model.fit(columns(rows), rows.outcome(), categorical_feature=categories, **stopping)
+
+    def scoring(model: library.LGBMClassifier, trees: int) -> Score:
+        # Not model.predict_proba: scikit-learn's check of column names warns about arrays.
+        return lambda rows: model.booster_.predict(columns(rows), num_iteration=trees)
+
+    model = fitted(
+        data.train,
+        MAX_TREES,
         eval_set=[(columns(data.validation), data.validation.outcome())],
         eval_metric="auc",
-        categorical_feature=list(range(numerical, numerical + len(data.cardinalities))),
         callbacks=[library.early_stopping(PATIENCE, first_metric_only=True, verbose=False)],
     )
-    # Not model.predict_proba: scikit-learn's check of column names warns about arrays.
-    return lambda rows: model.booster_.predict(columns(rows), num_iteration=model.best_iteration_)
+    trees = model.best_iteration_
+    return FittedReference(scoring(model, trees), lambda rows: scoring(fitted(rows, trees), trees))
 
 
-def catboost(data: QualitySet, seed: int) -> Score:
+def catboost(data: QualitySet, seed: int) -> FittedReference:
     """CatBoost with its own treatment of categories, stopped by the ROC-AUC of the validation rows."""
     from catboost import CatBoostClassifier, FeaturesData, Pool
 
@@ -90,18 +126,23 @@ def catboost(data: QualitySet, seed: int) -> Score:
         )
         return Pool(given, None if rows.label is None else rows.label.astype(int))
 
-    model = CatBoostClassifier(
-        iterations=MAX_TREES,
-        learning_rate=LEARNING_RATE,
-        early_stopping_rounds=PATIENCE,
-        eval_metric="AUC",
-        random_seed=seed,
-        thread_count=1,
-        allow_writing_files=False,
-        verbose=False,
-    )
-    model.fit(pool(data.train), eval_set=pool(data.validation))
-    return lambda rows: model.predict_proba(pool(rows.without_label()), thread_count=1)[:, 1]
+    def fitted(rows: Rows, trees: int, **stopping: Any) -> CatBoostClassifier:
+        model = CatBoostClassifier(
+            iterations=trees,
+            learning_rate=LEARNING_RATE,
+            eval_metric="AUC",
+            random_seed=seed,
+            thread_count=1,
+            allow_writing_files=False,
+            verbose=False,
+        )
+        return model.fit(pool(rows), **stopping)
+
+    def scoring(model: CatBoostClassifier) -> Score:
+        return lambda rows: model.predict_proba(pool(rows.without_label()), thread_count=1)[:, 1]
+
+    model = fitted(data.train, MAX_TREES, eval_set=pool(data.validation), early_stopping_rounds=PATIENCE)
+    return FittedReference(scoring(model), lambda rows: scoring(fitted(rows, model.tree_count_)))
 
 
 @dataclass(frozen=True)
@@ -112,14 +153,25 @@ class QualityReference:
         fit: Fits it and returns what scores rows.
         distribution: Package whose version the fit depends on.
         modules: Modules that `fit` uses, so that loading them can be kept out of a measurement.
+        again: Whether what scores the window is then fitted on training and validation rows.
     """
 
-    fit: Callable[[QualitySet, int], Score]
+    fit: Callable[[QualitySet, int], FittedReference]
     distribution: str
     modules: tuple[str, ...]
+    again: bool = False
+
+    @property
+    def title(self) -> str:
+        """What it is, in one sentence."""
+        text = (self.fit.__doc__ or "").partition("\n")[0]
+        more = (
+            " Fitted again on training and validation rows, with as many trees, before the window is scored."
+        )
+        return text + more if self.again else text
 
 
-REFERENCES = {
+_ONCE = {
     "logistic": QualityReference(
         logistic, "scikit-learn", ("sklearn.compose", "sklearn.impute", "sklearn.linear_model")
     ),
@@ -127,6 +179,7 @@ REFERENCES = {
     "lightgbm": QualityReference(lightgbm, "lightgbm", ("lightgbm",)),
     "catboost": QualityReference(catboost, "catboost", ("catboost",)),
 }
+REFERENCES = _ONCE | {f"{name}-refit": replace(one, again=True) for name, one in _ONCE.items()}
 
 
 def fit_reference(data: QualitySet, name: str, seed: int) -> Callable[[], FittedScores]:
@@ -135,11 +188,13 @@ def fit_reference(data: QualitySet, name: str, seed: int) -> Callable[[], Fitted
     Returns:
         What scores validation and window rows.
     """
-    score = REFERENCES[name].fit(data, seed)
+    reference = REFERENCES[name]
+    fitted = reference.fit(data, seed)
+    final = fitted.again(concatenate([data.train, data.validation])) if reference.again else fitted.score
 
     def scores() -> FittedScores:
-        validation = score(data.validation)
+        validation = fitted.score(data.validation)
         threshold = best_f1_threshold(data.validation.outcome(), validation)
-        return FittedScores(validation, score(data.window), threshold)
+        return FittedScores(validation, final(data.window), threshold)
 
     return scores

@@ -28,10 +28,10 @@ def fit_transformer(data: QualitySet, settings: Mapping[str, Any], seed: int) ->
     model = fit(encoder, data.train, data.validation, config)
 
     def scores() -> FittedScores:
-        predictor = Predictor(model, "benchmark", {})
-        validation, window = (
-            predictor.predict(rows.numerical, rows.categorical).pd for rows in (data.validation, data.window)
-        )
-        return FittedScores(validation, window, float(predictor.threshold))
+        # The model itself is fitted on validation rows too.
+        assert model.validation is not None
+        validation = model.calibration.probability(model.validation.log_odds)
+        window = Predictor(model, "benchmark", {}).predict(data.window.numerical, data.window.categorical).pd
+        return FittedScores(validation, window, model.threshold)
 
     return scores

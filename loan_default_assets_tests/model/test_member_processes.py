@@ -13,8 +13,10 @@ import torch
 
 from loan_default_assets.model import member_processes
 from loan_default_assets.model.config import ModelConfig
-from loan_default_assets.model.fine_tuning import LabelledRows, StartingWeights
+from loan_default_assets.model.fine_tuning import StartingWeights
+from loan_default_assets.model.labelled_rows import LabelledRows, folds_of
 from loan_default_assets.model.member_processes import fit_members, processes_for, rounds_after
+from loan_default_assets.model.rows import concatenate
 from loan_default_assets.model.shared_arrays import SharedArrays
 from loan_default_assets.model.training import FittedModel, fit
 from loan_default_assets.model.training_loop import Epoch
@@ -80,11 +82,10 @@ def test_a_warm_start_of_the_head_is_the_same_too() -> None:
 def rows_and_starts(**changes: Any) -> tuple[list[StartingWeights], LabelledRows, Any, ModelConfig]:
     rows, validation, config = loans(200), loans(100, seed=1), tiny(**changes).for_rows(200)
     encoder = pretrained(rows, config)
-    encoded, held_out = (
-        encoder.encoding.transform(part.numerical, part.categorical) for part in (rows, validation)
-    )
-    target = torch.from_numpy(rows.outcome().astype(np.float32))
-    labelled = LabelledRows(encoded, target, held_out, validation.outcome())
+    both = concatenate([rows, validation])
+    encoded = encoder.encoding.transform(both.numerical, both.categorical)
+    target = torch.from_numpy(both.outcome().astype(np.float32))
+    labelled = LabelledRows(encoded, target, validation.outcome(), folds_of(validation, config.members))
     return [StartingWeights(encoder.state)] * config.members, labelled, encoder.encoding, config
 
 

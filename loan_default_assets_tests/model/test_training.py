@@ -13,6 +13,7 @@ from loan_default_assets.model.calibration import expected_f1_threshold, platt
 from loan_default_assets.model.config import ConfigError
 from loan_default_assets.model.encoding import EncodedRows
 from loan_default_assets.model.ensemble import Ensemble
+from loan_default_assets.model.labelled_rows import folds_of
 from loan_default_assets.model.member_weights import Member
 from loan_default_assets.model.metrics import roc_auc
 from loan_default_assets.model.rows import Rows, RowsError, concatenate
@@ -44,6 +45,20 @@ def alone(model: FittedModel, member: int) -> FittedModel:
     return replace(
         model, states=(model.states[member - 1],), trees=None, additive=None, members=(Member("transformer"),)
     )
+
+
+def held_out(validation: Rows, member: int) -> np.ndarray:
+    """Positions of the validation rows that one of two transformers is stopped by."""
+    return np.flatnonzero(folds_of(validation, 2) == member - 1)
+
+
+def out_of_fold(model: FittedModel, validation: Rows) -> np.ndarray:
+    """Log-odds of validation rows, each by the transformer that was not fitted on it."""
+    found = np.full(len(validation), np.nan)
+    for member in (1, 2):
+        index = held_out(validation, member)
+        found[index] = scores(alone(model, member), validation.take(index))
+    return found
 
 
 def test_the_same_rows_and_seed_give_the_same_weights(model: FittedModel) -> None:
@@ -94,6 +109,20 @@ def test_the_teacher_is_fitted_on_training_rows_only(stacks: list[tuple[np.ndarr
     assert not same(by_teacher.states[0], by_label.states[0])
 
 
+def test_a_transformer_is_fitted_on_the_validation_rows_that_others_hold_out() -> None:
+    validation = loans(200, seed=1)
+    config = tiny(teacher=0.0, boosting=False, max_epochs=1)
+    encoder = pretrained(loans(300), config)
+    plain = fit(encoder, loans(300), validation, config)
+    for member in (1, 2):
+        label = np.array(validation.label)
+        label[held_out(validation, member)] ^= 1
+        changed = fit(encoder, loans(300), replace(validation, label=label), config)
+        other = 3 - member
+        assert same(plain.states[member - 1], changed.states[member - 1]), "it held these rows out"
+        assert not same(plain.states[other - 1], changed.states[other - 1]), "it was fitted on them"
+
+
 def test_the_stack_of_the_classifier_is_fitted_on_validation_rows_too(
     stacks: list[tuple[np.ndarray, Stack]],
 ) -> None:
@@ -105,12 +134,16 @@ def test_the_stack_of_the_classifier_is_fitted_on_validation_rows_too(
     # Weights, calibration and threshold are those of rows that the parts of the stack were not fitted on.
     rows = model.encoding.transform(validation.numerical, validation.categorical)
     factor = sum(member.factor for member in model.members if member.kind != "transformer")
-    out_of_fold = stack.log_odds[300:]
-    logits = Ensemble(model).transformer_logits(rows) + factor * out_of_fold
+    share = sum(member.factor for member in model.members if member.kind == "transformer")
+    of_transformers = share * out_of_fold(model, validation)
+    logits = of_transformers + factor * stack.log_odds[300:]
     assert model.calibration.slope == pytest.approx(platt(logits, validation.outcome()).slope)
     assert model.threshold == pytest.approx(expected_f1_threshold(model.calibration.probability(logits)))
-    seen = Ensemble(model).transformer_logits(rows) + factor * stack.logits(rows)
+    seen = of_transformers + factor * stack.logits(rows)
     assert platt(seen, validation.outcome()).slope > 1.05 * model.calibration.slope, "a row that was seen"
+    assert model.validation is not None
+    assert model.validation.log_odds == pytest.approx(logits)
+    assert model.validation.outcome.tolist() == validation.outcome().tolist()
 
 
 def test_the_process_keeps_its_own_seed_and_threads() -> None:
@@ -126,8 +159,8 @@ def test_the_process_keeps_its_own_seed_and_threads() -> None:
 def test_the_best_epoch_is_returned(model: FittedModel) -> None:
     validation = loans(200, seed=1)
     for member in (1, 2):
-        found = scores(alone(model, member), validation)
-        assert roc_auc(validation.outcome(), found) == max(aucs(model, member))
+        rows = validation.take(held_out(validation, member))
+        assert roc_auc(rows.outcome(), scores(alone(model, member), rows)) == max(aucs(model, member))
 
 
 def test_patience_ends_the_training() -> None:
@@ -138,7 +171,7 @@ def test_patience_ends_the_training() -> None:
     assert int(np.argmax(found)) == len(found) - 3
     # The last epoch is not the best, so weights, calibration and threshold show which one they are of.
     validation = loans(200, seed=1)
-    logits = scores(model, validation)
+    logits = out_of_fold(model, validation)
     assert model.calibration == platt(logits, validation.outcome())
     assert model.threshold == expected_f1_threshold(model.calibration.probability(logits))
 
@@ -198,8 +231,8 @@ def test_a_warm_start_continues_from_the_fitted_model(model: FittedModel) -> Non
     validation = loans(200, seed=1)
     again = fit(pretrained(validation, model.config), loans(300), validation, model.config, warm_start=model)
     for member in (1, 2):
-        before = roc_auc(validation.outcome(), scores(alone(model, member), validation))
-        assert aucs(again, member)[0] == before
+        rows = validation.take(held_out(validation, member))
+        assert aucs(again, member)[0] == roc_auc(rows.outcome(), scores(alone(model, member), rows))
 
 
 def test_each_epoch_is_reported() -> None:

@@ -74,7 +74,8 @@ FIT = ModelConfig(
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [
-        (lambda cost: cost.fine_tuning(100, 50), 3 * 2 * (100 * 0.25 + 50 * 0.01)),
+        # Each of three transformers is fitted on two thirds of the validation rows, and stopped by the others.
+        (lambda cost: cost.fine_tuning(100, 60), 3 * 2 * (140 * 0.25 + 20 * 0.01)),
         # Two steps of ten rows are repeated until there are four.
         (lambda cost: cost.fine_tuning(20, 0), 3 * 2 * 40 * 0.25),
         (lambda cost: cost.pretraining(100), 3 * 5 * 0.5),
@@ -97,9 +98,9 @@ def test_transformers_side_by_side_cost_the_time_of_fewer(
 ) -> None:
     for module in (training_cost, member_processes):
         monkeypatch.setattr(module, "free_cores", lambda: float(cores))
-    one = 2 * (100 * 0.25 + 50 * 0.01)
+    one = 2 * (140 * 0.25 + 20 * 0.01)
     start = PROCESS_START if (cores, processes) not in ((1, 0), (2, 1)) else 0
-    found = StepCost(FIT, 0.5, 0.25, 0.01, processes).fine_tuning(100, 50)
+    found = StepCost(FIT, 0.5, 0.25, 0.01, processes).fine_tuning(100, 60)
     assert found == pytest.approx(start + members * one)
 
 

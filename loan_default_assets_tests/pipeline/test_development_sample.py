@@ -113,8 +113,12 @@ def test_the_grade_of_a_decision_has_its_bounds(
 ) -> None:
     found = [each for each in bank.evaluations.history() if each.evaluation.model_version == newest][-1]
     bounds = recomputed_grade_bounds(bank.loans, bank.report_inputs.split_limits)
-    assert not isinstance(changed := bounds(found, Scorer(predictor)), Omitted)  # type: ignore[arg-type]
-    assert changed.tolist() == grade_bounds(sample.label, sample.pd).tolist()
+    expected = bounds(found, Scorer(predictor))  # type: ignore[arg-type]
+    assert np.asarray(expected).tolist() == grade_bounds(sample.label, sample.pd).tolist()
+    other_limits = replace(bank.report_inputs.split_limits, min_rows=20, min_positives=1)
+    moved = recomputed_grade_bounds(bank.loans, other_limits)
+    assert np.asarray(moved(found, Scorer(predictor))).tolist() == np.asarray(expected).tolist()  # type: ignore[arg-type]
+    assert moved(found, Scorer(former)) == Omitted("omitted.window_changed")  # type: ignore[arg-type]
     of_former = bounds(found, Scorer(former))  # type: ignore[arg-type]
     scored = development_sample(former, bank.snapshot())
     assert np.asarray(of_former).tolist() == grade_bounds(scored.label, scored.pd).tolist()

@@ -121,7 +121,7 @@ class TrainingCourse:
     Attributes:
         pretraining_losses: Loss of each epoch of the encoder; None where the encoder's files are not kept.
         losses: Loss of each epoch, per transformer.
-        validation_auc: ROC-AUC on the validation rows after each epoch, per transformer.
+        validation_auc: ROC-AUC after each epoch, per transformer, on the validation rows that it is stopped by.
         members: Kind and weight of each member of the ensemble.
         pretraining_gain: ROC-AUC on the validation rows, less that of a model trained from random weights; None
             where it was not measured.
