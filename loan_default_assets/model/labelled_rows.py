@@ -28,12 +28,15 @@ class LabelledRows:
         outcome: (m,) bool of the validation rows, True for a default.
         fold: (m,) int64: the member that is not fitted on a validation row and is stopped by it; HELD_OUT_BY_ALL for
             every member.
+        like_training: (m,) bool: the validation rows that members are fitted on unless they hold them out. Not all,
+            where the training rows are a case-control sample.
     """
 
     encoded: EncodedRows
     target: Tensor
     outcome: np.ndarray
     fold: np.ndarray
+    like_training: np.ndarray
 
     @property
     def training(self) -> int:
@@ -55,6 +58,7 @@ class LabelledRows:
             member: Number of the member, from 0.
         """
         kept = np.ones(len(self.target), bool)
+        kept[self.training :] = self.like_training
         kept[self.training + self.held_out(member)] = False
         return torch.from_numpy(np.flatnonzero(kept)).to(self.target.device)
 

@@ -77,7 +77,7 @@ def fit_in_task(
         >>> encoding = Encoding.fit(loans, (4, 4), config)
         >>> encoded, target = encoding.transform(loans.numerical, loans.categorical), torch.tensor([0.0, 1.0] * 3)
         >>> outcome, fold = np.array([False, True]), np.full(2, -1)
-        >>> rows = row_arrays(LabelledRows(encoded, target, outcome, fold))
+        >>> rows = row_arrays(LabelledRows(encoded, target, outcome, fold, fold < 0))
         >>> start = StartingWeights(TabTransformer(encoding, config).state_dict())
         >>> epochs = []
         >>> _, logits = fit_in_task(rows, MemberTask.of(start, encoding, config, 0, 1), epochs.append)
@@ -116,7 +116,7 @@ def fit_as_tasks(
         >>> def run_tasks(function, shared, items, on_report):
         ...     return [({"w": np.zeros(2)}, np.ones(6)) for _ in items]
         >>> encoded = EncodedRows(torch.zeros(6, 3), torch.zeros(6, 2, dtype=torch.int64))
-        >>> rows = LabelledRows(encoded, torch.zeros(6), np.zeros(2, bool), np.full(2, -1))
+        >>> rows = LabelledRows(encoded, torch.zeros(6), np.zeros(2, bool), np.full(2, -1), np.ones(2, bool))
         >>> starts = [StartingWeights({"w": torch.zeros(2)})] * 2
         >>> len(fit_as_tasks(starts, rows, None, ModelConfig(), None, run_tasks)[0])
         2
@@ -142,12 +142,16 @@ def fit_as_tasks(
     return members, [epoch for epochs in history for epoch in epochs]
 
 
+_OF_VALIDATION = ("outcome", "fold", "like_training")
+
+
 def row_arrays(rows: LabelledRows) -> dict[str, np.ndarray]:
     """The rows by name, for another process.
 
     Examples:
         >>> encoded = EncodedRows(torch.zeros(6, 3), torch.zeros(6, 2, dtype=torch.int64))
-        >>> row_arrays(LabelledRows(encoded, torch.zeros(6), np.zeros(2, bool), np.full(2, -1)))["target"].shape
+        >>> outcome = np.zeros(2, bool)
+        >>> row_arrays(LabelledRows(encoded, torch.zeros(6), outcome, np.full(2, -1), ~outcome))["target"].shape
         (6,)
     """
     found = {
@@ -156,14 +160,15 @@ def row_arrays(rows: LabelledRows) -> dict[str, np.ndarray]:
         "target": rows.target,
     }
     arrays = {name: tensor.numpy() for name, tensor in found.items()}
-    return arrays | {"outcome": rows.outcome, "fold": rows.fold}
+    return arrays | {name: getattr(rows, name) for name in _OF_VALIDATION}
 
 
 def _rows(arrays: dict[str, np.ndarray]) -> LabelledRows:
     numerical, categorical, target = (
         _tensor(arrays[name]) for name in ("numerical", "categorical", "target")
     )
-    return LabelledRows(EncodedRows(numerical, categorical), target, arrays["outcome"], arrays["fold"])
+    of_validation = (arrays[name] for name in _OF_VALIDATION)
+    return LabelledRows(EncodedRows(numerical, categorical), target, *of_validation)
 
 
 def _numpy(state: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from loan_default_assets.model.boosted_trees import BoostedTrees
 from loan_default_assets.model.calibration import Calibration, expected_f1_threshold, platt
 from loan_default_assets.model.config import ConfigError, ModelConfig
 from loan_default_assets.model.encoding import EncodedRows, Encoding
-from loan_default_assets.model.fine_tuning import StartingWeights
+from loan_default_assets.model.fine_tuning import FittedMember, StartingWeights
 from loan_default_assets.model.labelled_rows import LabelledRows, folds_of
 from loan_default_assets.model.member_processes import RunTasks, fit_members
 from loan_default_assets.model.member_weights import Member, combine, weigh_members
@@ -151,15 +152,15 @@ def fit(
 
     Every transformer starts from the same pretrained encoder and has a seed of its own. Where a teacher is configured,
     part of the target is the out-of-fold PD of the stack of gradient boosting and additive models (Hinton et al. 2015);
-    the teacher never sees the row it teaches, nor a validation row. The stack that is a member of the classifier is
-    fitted on training and validation rows, the newest loans with an outcome among them; weights, calibration and
-    threshold take its out-of-fold log-odds of the validation rows.
+    the teacher never sees the row it teaches, nor a validation row. The members are fitted on validation rows too, the
+    newest loans with an outcome: each transformer on those that it does not hold out, the stack on all. Weights,
+    calibration and threshold take what was said of each of these rows by members that were not fitted on it.
 
     Args:
         encoder: Pretrained encoder to start from.
         train: Rows to fit on.
-        validation: Rows that decide when to stop and that calibration and threshold are fitted on; the stack is fitted
-            on them too.
+        validation: Rows that decide when to stop and that calibration and threshold are fitted on, and that are fitted
+            on too.
         config: Settings; the shape must be that of the weights to start from.
         head_only: Leave the encoder's weights unchanged.
         warm_start: Fitted model to continue from, with its encoding, in place of `encoder`.
@@ -168,7 +169,7 @@ def fit(
             as are worthwhile on this machine.
         run_tasks: Fits transformers as tasks of a cluster instead, which changes no bit of the result either.
         prior_odds: `RowSampling.prior_odds`, where the training rows are a case-control sample and the validation rows
-            are a uniform one: the stack is then fitted on a like sample of the validation rows.
+            are a uniform one: all members are then fitted on a like sample of the validation rows.
 
     Raises:
         RowsError: Training or validation rows lack a class or a label.
@@ -188,12 +189,13 @@ def fit(
     config = config.for_rows(len(train))
     train_outcome, validation_outcome = train.outcome(), validation.outcome()
     device, encoding = pick_device(config), start.encoding
-    every_row = concatenate([train, validation])
-    encoded = encoding.transform(every_row.numerical, every_row.categorical)
-    training_rows, validation_rows = encoded.split(len(train))
-    target = every_row.outcome().astype(np.float64)
+    both = concatenate([train, validation])
+    encoded = encoding.transform(both.numerical, both.categorical)
+    # Beside a case-control sample of training rows, all validation rows would make new loans seem good ones.
+    more = as_sampled(validation_outcome, prior_odds, config.seed)
+    target = both.outcome().astype(np.float64)
     if config.teacher:
-        teacher = _fit_stack(training_rows, train_outcome, encoding, config)
+        teacher = _fit_stack(encoded.split(len(train))[0], train_outcome, encoding, config)
         target[: len(train)] *= 1 - config.teacher
         target[: len(train)] += config.teacher * teacher.out_of_fold
     rows = LabelledRows(
@@ -201,6 +203,7 @@ def fit(
         torch.from_numpy(target.astype(np.float32)).to(device),
         validation_outcome,
         folds_of(validation, config.members),
+        np.isin(np.arange(len(validation)), more),
     )
     starts = [
         StartingWeights(
@@ -211,25 +214,11 @@ def fit(
         for number in range(config.members)
     ]
     fitted, history = fit_members(starts, rows, encoding, config, on_epoch, processes, run_tasks)
-    transformers = np.empty((config.members, len(validation)))
-    for number, member in enumerate(fitted):
-        held_out = rows.held_out(number)
-        # A row that one member alone was not fitted on has the log-odds of that member.
-        shown = number if len(held_out) == len(validation) else slice(None)
-        transformers[shown, held_out] = member.validation_logits
+    transformers = _held_out_logits(fitted, rows)
     parts = list(transformers)
     trees = additive = None
     if config.boosting:
-        more = as_sampled(validation_outcome, prior_odds, config.seed)
-        if len(more) == len(validation):
-            stack = _fit_stack(encoded, every_row.outcome(), encoding, config)
-            stacked = stack.log_odds[len(train) :]
-        else:
-            index = np.concatenate([np.arange(len(train)), len(train) + more])
-            sampled, outcome = encoded.take(torch.from_numpy(index)), every_row.outcome()[index]
-            stack = _fit_stack(sampled, outcome, encoding, config)
-            stacked = stack.logits(validation_rows)
-            stacked[more] = stack.log_odds[len(train) :]
+        stack, stacked = _stack_and_logits(encoded, both.outcome(), len(train), more, encoding, config)
         members = weigh_members(transformers, stacked, validation_outcome, stack.trees_share)
         trees, additive = stack.trees, stack.additive
         # The factors of the stack's members sum to that of the whole stack.
@@ -251,6 +240,41 @@ def fit(
         tuple(history),
         ValidationScores(logits, validation_outcome),
     )
+
+
+def _held_out_logits(fitted: Sequence[FittedMember], rows: LabelledRows) -> np.ndarray:
+    """(k, m) log-odds of m validation rows by k transformers that were not fitted on them.
+
+    A row that one transformer alone held out has the log-odds of that one in all places.
+    """
+    found = np.empty((len(fitted), len(rows.outcome)))
+    for number, member in enumerate(fitted):
+        index = rows.held_out(number)
+        found[number if len(index) == len(rows.outcome) else slice(None), index] = member.validation_logits
+    return found
+
+
+def _stack_and_logits(
+    encoded: EncodedRows,
+    outcome: np.ndarray,
+    training: int,
+    more: np.ndarray,
+    encoding: Encoding,
+    config: ModelConfig,
+) -> tuple[Stack, np.ndarray]:
+    """A stack of training rows and of validation rows at the positions `more`, and its log-odds of all validation rows.
+
+    Args:
+        training: Number of training rows, which come first.
+    """
+    if training + len(more) == len(outcome):
+        stack = _fit_stack(encoded, outcome, encoding, config)
+        return stack, stack.log_odds[training:]
+    index = np.concatenate([np.arange(training), training + more])
+    stack = _fit_stack(encoded.take(torch.from_numpy(index)), outcome[index], encoding, config)
+    stacked = stack.logits(encoded.split(training)[1])
+    stacked[more] = stack.log_odds[training:]
+    return stack, stacked
 
 
 def _fit_stack(rows: EncodedRows, outcome: np.ndarray, encoding: Encoding, config: ModelConfig) -> Stack:

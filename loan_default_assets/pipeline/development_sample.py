@@ -58,9 +58,10 @@ def stored_sample(predictor: Predictor) -> DevelopmentSample | None:
     kept, calibration = predictor.model.validation, predictor.model.calibration
     if kept is None:
         return None
+    arrays = kept.arrays()
     return DevelopmentSample(
-        calibration.probability(kept.log_odds),
-        kept.outcome.astype(np.int8),
+        calibration.probability(arrays["log_odds"]),
+        arrays["outcome"].astype(np.int8),
         FigureSource("validation.safetensors", f"artifact={predictor.version}, rows={len(kept.outcome)}"),
     )
 

@@ -187,8 +187,10 @@ def _with_training(plan: RunPlan, cost: "StepCost", features: int, package: bool
     if plan.rows and not plan.trained_before:
         training["pretrained_encoder"] += cost.pretraining(rows.pretraining)
         training["classifier"] += cost.fine_tuning(rows.training, rows.validation)
-        if plan.config.boosting or plan.config.teacher:
-            training["classifier"] += _STACK + rows.training * features * _STACK_PER_CELL
+        # The teacher is a stack of the training rows; that of the classifier is of the validation rows too.
+        stacks = [rows.training] * bool(plan.config.teacher)
+        stacks += [rows.training + rows.validation] * plan.config.boosting
+        training["classifier"] += sum(_STACK + count * features * _STACK_PER_CELL for count in stacks)
     config = cost.config.for_rows(rows.training) if rows.training else cost.config
     return replace(plan, config=config, seconds={**plan.seconds, **training})
 

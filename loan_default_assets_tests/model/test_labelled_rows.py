@@ -18,7 +18,7 @@ def test_every_validation_row_is_held_out_by_one_transformer(members: int) -> No
     validation = loans(600)
     fold = folds_of(validation, members)
     encoded = EncodedRows(torch.zeros(1000, 1), torch.zeros(1000, 0, dtype=torch.int64))
-    rows = LabelledRows(encoded, torch.zeros(1000), validation.outcome(), fold)
+    rows = LabelledRows(encoded, torch.zeros(1000), validation.outcome(), fold, np.ones(600, bool))
     assert rows.training == 400
     held_out = [rows.held_out(member) for member in range(members)]
     assert sorted(np.concatenate(held_out).tolist()) == list(range(600))
@@ -54,7 +54,22 @@ def test_with_too_few_rows_of_a_class_all_are_stopped_by_all(
             assert min(np.bincount(label[fold == member], minlength=2)) >= LEAST_OF_A_CLASS
         return
     encoded = EncodedRows(torch.zeros(500 + len(values), 1), torch.zeros(500 + len(values), 0))
-    rows = LabelledRows(encoded, torch.zeros(500 + len(values)), label == 1, fold)
+    rows = LabelledRows(encoded, torch.zeros(500 + len(values)), label == 1, fold, fold == fold)
     for member in range(members):
         assert rows.held_out(member).tolist() == list(range(len(values)))
         assert rows.fitted(member).tolist() == list(range(500))
+
+
+def test_of_a_case_control_sample_no_member_is_fitted_on_the_validation_rows_that_were_left_out() -> None:
+    validation = loans(600)
+    encoded = EncodedRows(torch.zeros(1000, 1), torch.zeros(1000, 0, dtype=torch.int64))
+    like_training = np.arange(600) % 4 == 0
+    rows = LabelledRows(
+        encoded, torch.zeros(1000), validation.outcome(), folds_of(validation, 2), like_training
+    )
+    for member in (0, 1):
+        fitted = rows.fitted(member).numpy()
+        assert (np.sort(fitted)[:400] == np.arange(400)).all()
+        others = fitted[fitted >= 400] - 400
+        assert set(others) == set(np.flatnonzero(like_training)) - set(rows.held_out(member))
+    assert sorted(np.concatenate([rows.held_out(0), rows.held_out(1)])) == list(range(600))

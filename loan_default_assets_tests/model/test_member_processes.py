@@ -85,7 +85,8 @@ def rows_and_starts(**changes: Any) -> tuple[list[StartingWeights], LabelledRows
     both = concatenate([rows, validation])
     encoded = encoder.encoding.transform(both.numerical, both.categorical)
     target = torch.from_numpy(both.outcome().astype(np.float32))
-    labelled = LabelledRows(encoded, target, validation.outcome(), folds_of(validation, config.members))
+    outcome, fold = validation.outcome(), folds_of(validation, config.members)
+    labelled = LabelledRows(encoded, target, outcome, fold, np.ones(len(outcome), bool))
     return [StartingWeights(encoder.state)] * config.members, labelled, encoder.encoding, config
 
 

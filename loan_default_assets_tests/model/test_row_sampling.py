@@ -6,6 +6,7 @@ from sklearn.metrics import f1_score
 
 from loan_default_assets.model.baseline import baselines
 from loan_default_assets.model.calibration import best_f1_threshold
+from loan_default_assets.model.ensemble import Ensemble
 from loan_default_assets.model.predictor import Predictor
 from loan_default_assets.model.row_sampling import (
     ClassCounts,
@@ -144,5 +145,10 @@ def test_the_stack_is_not_told_when_a_row_of_a_case_control_sample_is_from() -> 
         for rows in (old, new)
     )
     assert abs(after - before) < 0.3
+    of_transformers = [
+        Ensemble(model).transformer_logits(model.encoding.transform(rows.numerical, rows.categorical)).mean()
+        for rows in (old, new)
+    ]
+    assert abs(of_transformers[1] - of_transformers[0]) < 0.3
     assert model.validation is not None
     assert len(model.validation.log_odds) == len(validation)

@@ -22,6 +22,7 @@ from loan_default_assets_tests.mutants.planted_replays import REPLAY_FAULTS
 from loan_default_assets_tests.mutants.planted_replicas import REPLICA_FAULTS
 from loan_default_assets_tests.mutants.planted_retention import RETENTION_FAULTS
 from loan_default_assets_tests.mutants.planted_shadow import SHADOW_FAULTS
+from loan_default_assets_tests.mutants.planted_validation_rows import VALIDATION_ROWS_FAULTS
 from loan_default_assets_tests.mutants.planted_verification import VERIFICATION_FAULTS
 
 PLANTED: tuple[Mutant, ...] = (
@@ -68,7 +69,7 @@ PLANTED: tuple[Mutant, ...] = (
         "pipeline/test_model_steps.py",
     ),
     mutant(
-        "the classifier is fitted on training rows alone",
+        "the classifier is not fitted on the window",
         f"{PIPELINE}/train_classifier.py",
         "snapshot.select(snapshot.split.train),",
         "snapshot.select(np.concatenate([snapshot.split.train, snapshot.split.window])),",
@@ -89,7 +90,7 @@ PLANTED: tuple[Mutant, ...] = (
         "pipeline/test_model_steps.py",
     ),
     mutant(
-        "the references are fitted on training rows alone",
+        "the references are not fitted on the window",
         f"{PIPELINE}/model_evaluation.py",
         "snapshot.select(snapshot.split.train),",
         "snapshot.select(np.concatenate([snapshot.split.train, snapshot.split.window])),",
@@ -352,4 +353,5 @@ PLANTED: tuple[Mutant, ...] = (
     *SHADOW_FAULTS,
     *DRIFT_FAULTS,
     *OVERSIGHT_FAULTS,
+    *VALIDATION_ROWS_FAULTS,
 )

@@ -1,14 +1,16 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from loan_default_assets.commands.plan_report import rows_text
 from loan_default_assets.commands.status import champion_lines
 from loan_default_assets.limits import split_limits
 from loan_default_assets.model import artifact
+from loan_default_assets.model.baseline import baselines
 from loan_default_assets.model.config import ModelConfig
-from loan_default_assets.model.row_sampling import with_prior
+from loan_default_assets.model.row_sampling import as_sampled
 from loan_default_assets.model.training import fit
 from loan_default_assets.model.training_cost import StepCost
 from loan_default_assets.pipeline.evaluate_models import WindowEvaluation
@@ -107,11 +109,17 @@ def test_the_references_of_a_sampled_training_have_the_base_rate_of_all_rows(
     snapshot = bank.snapshot()
     assert snapshot.sampling is not None
     assert snapshot.sampling.prior_odds < 0.8
-    base_rate = float(snapshot.rows.label[snapshot.split.window].mean())
+    train, validation = (snapshot.select(part) for part in (snapshot.split.train, snapshot.split.validation))
+    thinned = validation.take(as_sampled(validation.outcome(), snapshot.prior_odds, bank.settings.seed))
+    assert len(thinned) < len(validation)
+    cardinalities = bank.portfolio.features.cardinalities
+    uncorrected = baselines(train, thinned, evaluated.window.rows, cardinalities, bank.settings.seed)
     for reference in (evaluated.references.best, *evaluated.references.others):
-        uncorrected = with_prior(reference.probability, 1 / snapshot.sampling.prior_odds)
-        errors = [abs(found.mean() - base_rate) for found in (reference.probability, uncorrected)]
-        assert errors[0] < 0.5 * errors[1], reference.name
+        (plain,) = (other for other in uncorrected if other.name == reference.name)
+        odds = [np.log(scores.probability / (1 - scores.probability)) for scores in (reference, plain)]
+        np.testing.assert_allclose(
+            odds[0] - odds[1], np.log(snapshot.prior_odds), rtol=5e-2, err_msg=reference.name
+        )
 
 
 def test_the_plan_reckons_with_the_sample(bank: BankSteps) -> None:

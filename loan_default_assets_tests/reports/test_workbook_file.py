@@ -127,7 +127,7 @@ def test_every_number_of_the_shown_sections_is_in_their_sheet(read: dict[str, li
 
 
 def rounded(value: float) -> float:
-    return float(f"{value:.14g}")
+    return float(f"{value:.12g}")
 
 
 def test_the_summary_and_the_sheets_have_every_test_with_its_result(read: dict[str, list[Any]]) -> None:

@@ -9,7 +9,7 @@ from bento.shadow.__main__ import POLL_SECONDS
 from loan_default_assets.commands.erase import DELIVERY_SECONDS
 from loan_default_assets.model import nearest_changes, reference_rows, score_comparison
 from loan_default_assets.model.leakage_search import ORDINARY
-from loan_default_assets.pipeline import live_performance, report_rows
+from loan_default_assets.pipeline import development_sample, live_performance, report_rows
 from loan_default_assets.policy.promotion_figures import PromotionLimits
 from loan_default_assets.policy.state import Limits
 from loan_default_assets.reports.figures import cut_offs, feature_effects, group_figures, rating_grades
@@ -66,7 +66,10 @@ FIGURES = {
     ),
     ("model-report.md", "## Cost"): (
         f"at most {report_rows.REFERENCE_ROWS:,} training rows",
-        f"{report_rows.VALIDATION_ROWS:,} validation rows and {report_rows.PERIOD_ROWS} rows per period",
+        f"{report_rows.PERIOD_ROWS} rows per period",
+    ),
+    ("model-report.md", "## Validation workbook"): (
+        f"at most {development_sample.SCORED_ROWS:,} are scored again",
     ),
     ("explanation.md", "## The nearest changes"): (
         f"the {WORDS[nearest_changes.PAIRED_COLUMNS]} columns that move the PD most",

@@ -60,6 +60,7 @@ def training_section(figures: ReportFigures) -> Section:
             )
         )
     )
+    blocks.append(Paragraph(message("training.held_out")))
     charts: list[Chart] = []
     if found.pretraining_losses is None:
         blocks.append(Paragraph(message("training.no_encoder"), "warning"))
