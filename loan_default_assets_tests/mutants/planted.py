@@ -134,8 +134,8 @@ PLANTED: tuple[Mutant, ...] = (
     mutant(
         "the teacher does not know the row it teaches",
         f"{MODEL}/stacking.py",
-        "1 / (1 + np.exp(-(shares @ log_odds))),",
-        "1 / (1 + np.exp(-np.where(outcome, 4.0, -4.0))),",
+        "        shares @ log_odds,",
+        "        np.where(outcome, 4.0, -4.0),",
         "model/test_stacking.py",
     ),
     mutant(
