@@ -126,7 +126,8 @@ def _fits(fits: Sequence[DeviceFit]) -> str:
     heads = ["set", "device", "seeds", "seconds", "beside", "ROC-AUC", "PR-AUC", "log loss", "F1"]
     return f"""Whole trainings with the default settings, boosting and additive models included, measured on the window:
 mean and standard deviation over the seeds. *Beside* is how many other trainings the same GPU did at the same time.
-All are of the classifier before its members were fitted on validation rows too ([the reasons](decisions/validation-rows.md)).
+All are of the classifier before its members were fitted on validation rows too
+([the reasons](decisions/validation-rows.md)).
 
 {table(heads, rows)}
 
