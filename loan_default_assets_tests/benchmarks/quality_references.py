@@ -166,7 +166,7 @@ class QualityReference:
         """What it is, in one sentence."""
         text = (self.fit.__doc__ or "").partition("\n")[0]
         more = (
-            " Fitted again on training and validation rows, with as many trees, before the window is scored."
+            " Fitted again on training and validation rows, in the same way, before the window is scored."
         )
         return text + more if self.again else text
 
