@@ -165,9 +165,7 @@ class QualityReference:
     def title(self) -> str:
         """What it is, in one sentence."""
         text = (self.fit.__doc__ or "").partition("\n")[0]
-        more = (
-            " Fitted again on training and validation rows, in the same way, before the window is scored."
-        )
+        more = " Fitted again on training and validation rows, in the same way, before the window is scored."
         return text + more if self.again else text
 
 
