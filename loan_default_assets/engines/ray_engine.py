@@ -132,10 +132,15 @@ class RayEngine:
 
 
 def _connect(ray: Any, address: str | None) -> None:
+    settings = {"include_dashboard": False, "log_to_driver": False, "logging_level": "warning"}
     # Ray replaces the handler, and Dagster has one of its own.
     handler = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(address, include_dashboard=False, log_to_driver=False, logging_level="warning")
+        try:
+            ray.init(address, **settings)
+        except ConnectionAbortedError:
+            # The head node starts a server for every client, and a busy one gives up after 30 seconds.
+            ray.init(address, **settings)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise EngineError(
             f"the Ray cluster of ENGINE={address or 'ray'} cannot be used: {error}\n"

@@ -122,3 +122,26 @@ def test_a_cluster_that_cannot_be_reached_is_named(monkeypatch: pytest.MonkeyPat
         engine_of("ray://nowhere:10001").workers()
     assert signal.getsignal(signal.SIGTERM) is handler
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+
+
+@pytest.mark.parametrize(("failures", "connected"), [(1, True), (2, False)])
+def test_a_head_node_that_was_too_busy_for_a_client_is_asked_once_more(
+    monkeypatch: pytest.MonkeyPatch, failures: int, connected: bool
+) -> None:
+    asked: list[object] = []
+
+    def init(address: str, **_: object) -> None:
+        asked.append(address)
+        if len(asked) <= failures:
+            raise ConnectionAbortedError("Starting Ray client server failed")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2.0})
+    engine = engine_of("ray://head:10001")
+    if connected:
+        assert engine.workers() == 2
+    else:
+        with pytest.raises(EngineError, match="Starting Ray client server failed"):
+            engine.workers()
+    assert asked == ["ray://head:10001"] * 2
