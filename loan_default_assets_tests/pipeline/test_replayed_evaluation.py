@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from loan_default_assets.pipeline.evaluate_models import WindowEvaluation
+from loan_default_assets.pipeline.evaluate_models import WindowEvaluation, _is_replay
 from loan_default_assets.pipeline.evaluated_version import evaluated_version
+from loan_default_assets.pipeline.training_snapshot import read_snapshot
 from loan_default_assets.policy.promotion_inputs import PromotionInputs
 from loan_default_assets.warehouse import retraining_facts
 from loan_default_assets.warehouse.recent_activity import champion_evaluations, newest_versions
@@ -78,9 +79,11 @@ def test_a_model_that_was_only_replayed_is_shown_with_that(
     assert replayed == counted + 1 == len(bank.evaluations.history(champion))
 
 
-def test_what_was_asked_for_up_to_today_is_no_replay(bank: BankSteps, champion: str) -> None:
-    cutoff = bank.snapshot().cutoff
-    assert cutoff is not None
-    bank.evaluate(cutoff)
-    inputs = [each.inputs for each in bank.evaluations.history(champion)]
-    assert sum(bool(each and each["as_of"]) for each in inputs) <= 1
+@pytest.mark.parametrize(("days", "replayed"), [(None, False), (0, False), (2, True)])
+def test_what_is_asked_for_up_to_today_is_no_replay(
+    bank: BankSteps, days: int | None, replayed: bool
+) -> None:
+    limits, today = bank.report_inputs.split_limits, bank.snapshot().cutoff
+    assert today is not None
+    cutoff = None if days is None else today - timedelta(days=days)
+    assert _is_replay(bank.loans, limits, cutoff, read_snapshot(bank.loans, limits, cutoff)) == replayed
