@@ -139,8 +139,8 @@ def _champion(settings: Settings) -> Iterator[Finding]:
     with open_session(settings) as session:
         champion = session.registry.champion()
         if champion is None:
-            waiting = [each.version for each in session.promotions.waiting()]
-            fix = f"loan-default approve {waiting[0]} --reason TEXT" if waiting else "loan-default run"
+            # The status says whether a proposed promotion waits for people or for the chain.
+            fix = "loan-default status" if session.promotions.waiting() else "loan-default run"
             yield Finding("champion", "none yet", warning=True, fix=fix)
             return
         found = replace(session.artifacts, whole=True).check_served(champion)
