@@ -14,6 +14,7 @@ from loan_default_assets.model.artifact import load
 from loan_default_assets.model.contributions import Contributions
 from loan_default_assets.model.encoding import EncodedRows
 from loan_default_assets.model.ensemble import Ensemble
+from loan_default_assets.model.freed_memory import keep_freed_memory
 from loan_default_assets.model.reason_codes import ReasonCode, ReasonRanking
 from loan_default_assets.model.training import FittedModel
 
@@ -135,6 +136,7 @@ class Predictor:
             >>> predictor.contributions(loans.numerical, loans.categorical).shape
             (6, 5)
         """
+        keep_freed_memory()
         rows = self.model.encoding.transform(numerical, categorical)
         transformer_logits = self._ensemble.transformer_logits(rows)
         pd = self.model.calibration.probability(self._ensemble.logits(rows, transformer_logits))
@@ -158,6 +160,7 @@ class Predictor:
         Raises:
             EncodingError: The number of columns differs, or a code is out of range.
         """
+        keep_freed_memory()
         rows = self.model.encoding.transform(numerical, categorical)
         result = np.zeros((len(rows), numerical.shape[1] + categorical.shape[1]))
         for block in torch.arange(len(rows)).split(EXPLAINED_ROWS_PER_BLOCK):
