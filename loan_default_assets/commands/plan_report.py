@@ -58,8 +58,8 @@ def rows_text(plan: RunPlan) -> str:
     defaults = "" if rows.window_defaults is None else f" with {_plural(rows.window_defaults, 'default')}"
     sample = f"sampled from {rows.before_sampling:,} rows: " if rows.before_sampling else ""
     return (
-        f"{sample}pretrain on {rows.pretraining:,} rows, fit on {rows.training:,}, stop early by {rows.validation:,}, "
-        f"evaluate on {rows.window:,}{defaults}"
+        f"{sample}pretrain on {rows.pretraining:,} rows, fit on {rows.training:,} and "
+        f"{rows.validation:,} validation rows, evaluate on {rows.window:,}{defaults}"
     )
 
 

@@ -42,7 +42,7 @@ def test_the_plan_is_said_before_anything_is_stored_and_refreshed_after_each_ste
     assert any(line.startswith("default = 1 (") for line in lines)
     [training] = [line for line in lines if line.startswith("pretrain on ")]
     split = read_snapshot(bank.session.loans, split_limits(bank.session.settings)).split
-    assert f"fit on {len(split.train):,}, stop early by {len(split.validation):,}, " in training
+    assert f"fit on {len(split.train):,} and {len(split.validation):,} validation rows, " in training
     assert f"pretrain on {len(split.train) + len(split.immature):,} rows" in training
     steps = [line.partition(" took ")[0] for line in lines if " took " in line]
     assert steps == [
