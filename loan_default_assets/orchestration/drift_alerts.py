@@ -1,5 +1,6 @@
 """The sensor that sends an alert when partitions drift from the champion's training; it starts no run."""
 
+import json
 from collections.abc import Sequence
 
 import dagster as dg
@@ -25,7 +26,8 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.SensorDefinition:
         minimum_interval_seconds=settings.automation_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Sends an alert when a partition drifts from the loans that the champion was trained on. "
-        "One alert covers all partitions that are new since the last one, and none is sent twice.",
+        "One alert covers all partitions that are new since the last one, and none is sent twice. Of what was "
+        "loaded before the promotion, only the newest partition counts.",
     )
     @reported
     def drift_alert(context: dg.SensorEvaluationContext, warehouse: Warehouse) -> dg.SkipReason:
@@ -34,7 +36,12 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.SensorDefinition:
             return dg.SkipReason("There is no champion yet.")
         drift_log = warehouse.drift_log(portfolio)
         outbox = AlertOutbox(lambda: warehouse.alert_log(portfolio), portfolio, settings, context.log)
-        due = due_checks(drift_log.checks(champion.version))
+        checks = drift_log.checks(champion.version)
+        seen = json.loads(context.cursor or "{}")
+        if checks and seen.get("champion") != champion.version:
+            seen = {"champion": champion.version, "first_partition": first_counted(checks)}
+            context.update_cursor(json.dumps(seen))
+        due = due_checks([check for check in checks if check.partition_key >= seen["first_partition"]])
         if not due:
             outbox.send_due("drift")
             return dg.SkipReason("No partition has drifted since the last alert.")
@@ -48,11 +55,24 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.SensorDefinition:
     return drift_alert
 
 
+def first_counted(checks: Sequence[DriftCheck]) -> str:
+    """The partition from which on a new champion's checks count.
+
+    A promotion compares every partition since the training at once. One of a hundred that differs by chance, or whose
+    drift has ended, is no news.
+
+    Args:
+        checks: Every compared partition of the champion, in order of time; at least one.
+    """
+    # Where an alert was delivered, the champion is not new: the cursor was lost, or is from a release without one.
+    return checks[0 if any(check.alerted for check in checks) else -1].partition_key
+
+
 def due_checks(checks: Sequence[DriftCheck]) -> list[DriftCheck]:
     """The partitions to alert of: those with a drifted feature that the partition before did not have.
 
     Args:
-        checks: Every compared partition of one model, in order of time.
+        checks: Compared partitions of one model, in order of time.
     """
     due, before = [], set[str]()
     for check in checks:

@@ -70,6 +70,13 @@ DRIFT_FAULTS: tuple[Mutant, ...] = (
         "orchestration/test_drift_alerts.py",
     ),
     mutant(
+        "drift that had ended before the promotion sends no alert",
+        f"{ORCHESTRATION}/drift_alerts.py",
+        'check.partition_key >= seen["first_partition"]',
+        'seen["first_partition"]',
+        "orchestration/test_drift_alerts.py",
+    ),
+    mutant(
         "a partition that is loaded again keeps that it was alerted",
         f"{WAREHOUSE}/drift_log.py",
         '"score = excluded.score, checked_at = now()"',

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from loan_default_assets.orchestration.drift_alerts import DRIFT_SENSOR, due_checks
+from loan_default_assets.orchestration.drift_alerts import DRIFT_SENSOR, due_checks, first_counted
 from loan_default_assets.warehouse.drift_log import DriftCheck, DriftLog, StoredPsi
 from loan_default_assets_tests.orchestration.ticks import Ticking
 
@@ -34,6 +34,52 @@ def checked(key: str, *features: StoredPsi, **changes: Any) -> DriftCheck:
 )
 def test_a_partition_is_due_when_a_feature_begins_to_drift(checks: list[DriftCheck], due: list[str]) -> None:
     assert [each.partition_key for each in due_checks(checks)] == due
+
+
+@pytest.mark.parametrize(
+    ("checks", "first"),
+    [
+        ([checked("1", STABLE)], "1"),
+        ([checked("1", INCOME), checked("2", STABLE), checked("3", INCOME)], "3"),
+        ([checked("1", INCOME, alerted=True), checked("2", INCOME)], "1"),
+    ],
+)
+def test_the_newest_partition_is_the_first_that_counts_unless_an_alert_was_delivered(
+    checks: list[DriftCheck], first: str
+) -> None:
+    assert first_counted(checks) == first
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "alerted"),
+    [
+        ([checked("1", INCOME), checked("2", STABLE)], [], None),
+        ([checked("1", INCOME), checked("2", STABLE)], [checked("3", STABLE)], None),
+        ([checked("1", INCOME), checked("2", STABLE)], [checked("3", INCOME)], "3"),
+        ([checked("1", INCOME), checked("2", INCOME)], [], "2"),
+        ([checked("1", INCOME), checked("2", INCOME)], [checked("3", INCOME)], "2"),
+        ([checked("1", STABLE)], [checked("2", INCOME), checked("3", STABLE)], "2"),
+    ],
+)
+def test_drift_that_had_ended_before_the_promotion_is_no_news(
+    database_url: str,
+    tmp_path: Path,
+    before: list[DriftCheck],
+    after: list[DriftCheck],
+    alerted: str | None,
+) -> None:
+    received = tmp_path / "received"
+    with dg.DagsterInstance.ephemeral() as instance:
+        ticking = Ticking(database_url, instance, tmp_path, alert_to=f"tee -a {received}")
+        version = ticking.champion(200)
+        for checks in (before, after):
+            for check in checks:
+                DriftLog(ticking.database).record_check(version, check)
+            ticking.tick(DRIFT_SENSOR)
+    keys = (
+        [json.loads(line)["key"] for line in received.read_text().splitlines()] if received.exists() else []
+    )
+    assert keys == ([f"drift:{version}:{alerted}"] if alerted else [])
 
 
 def test_an_alert_is_sent_once_and_again_only_while_it_is_not_delivered(
