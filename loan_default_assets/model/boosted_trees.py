@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 
@@ -171,18 +172,44 @@ class BoostedTrees:
         Returns:
             Bool, of the same shape.
         """
-        goes_left: np.ndarray = (cell <= self.threshold[node]) | (np.isnan(cell) & self.missing_left[node])
+        goes_left: np.ndarray = cell <= self.threshold.take(node)
+        missing = np.isnan(cell)
+        if missing.any():
+            goes_left |= missing & self.missing_left.take(node)
         if len(self.codes_left):
-            split = self.split_codes[node]
-            by_code = split >= 0
+            split = self.split_codes.take(node)
+            by_code = np.nonzero(split >= 0)
             goes_left[by_code] = self.codes_left[split[by_code], cell[by_code].astype(np.int64)]
         return goes_left
 
     def _block(self, cells: np.ndarray) -> np.ndarray:
-        for node in self.levels(cells):
-            leaf = node
-        log_odds: np.ndarray = self.base[0] + self.value[leaf].sum(axis=1)
+        """Log-odds of n rows, without the nodes on the way.
+
+        The order is that of the trees, so that the nodes of one tree stay in the processor's cache. What has reached
+        its leaf is left out of the next steps: few paths are as long as the longest.
+        """
+        rows, trees = len(cells), len(self.roots)
+        by_column = np.ascontiguousarray(cells.T).ravel()
+        row = np.tile(np.arange(rows), trees)
+        leaf = np.repeat(self.roots, rows).astype(np.intp)
+        active, node = np.arange(len(leaf)), leaf
+        for _ in range(int(self.depth[0])):
+            is_inner = self._is_inner.take(node)
+            active, node = active.compress(is_inner), node.compress(is_inner)
+            position = self.feature.take(node).astype(np.intp) * rows + row.take(active)
+            goes_left = self.goes_left(node, by_column.take(position))
+            node = np.where(goes_left, self.left.take(node), self.right.take(node))
+            leaf[active] = node
+        # Each row's values lie side by side, whose sum does not depend on how many rows there are.
+        values = np.ascontiguousarray(self.value.take(leaf).reshape(trees, rows).T)
+        log_odds: np.ndarray = self.base[0] + values.sum(axis=1)
         return log_odds
+
+    @cached_property
+    def _is_inner(self) -> np.ndarray:
+        nodes = np.arange(len(self.left))
+        is_inner: np.ndarray = (self.left != nodes) | (self.right != nodes)
+        return is_inner
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything as named arrays, for an artifact."""
