@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -194,8 +195,11 @@ def fit(
     # Beside a case-control sample of training rows, all validation rows would make new loans seem good ones.
     more = as_sampled(validation_outcome, prior_odds, config.seed)
     target = both.outcome().astype(np.float64)
+    stack_seconds = 0.0
     if config.teacher:
+        started = time.monotonic()
         teacher = _fit_stack(encoded.split(len(train))[0], train_outcome, encoding, config)
+        stack_seconds = (time.monotonic() - started) * len(both) / len(train) * config.boosting
         target[: len(train)] *= 1 - config.teacher
         target[: len(train)] += config.teacher * teacher.out_of_fold
     rows = LabelledRows(
@@ -213,7 +217,8 @@ def fit(
         )
         for number in range(config.members)
     ]
-    fitted, history = fit_members(starts, rows, encoding, config, on_epoch, processes, run_tasks)
+    reports = _until_the_end(on_epoch, stack_seconds)
+    fitted, history = fit_members(starts, rows, encoding, config, reports, processes, run_tasks)
     transformers = _held_out_logits(fitted, rows)
     parts = list(transformers)
     trees = additive = None
@@ -240,6 +245,13 @@ def fit(
         tuple(history),
         ValidationScores(logits, validation_outcome),
     )
+
+
+def _until_the_end(on_epoch: OnEpoch | None, stack_seconds: float) -> OnEpoch | None:
+    """Reports whose remaining time includes that of the stack, which is fitted after the transformers."""
+    if on_epoch is None:
+        return None
+    return lambda epoch: on_epoch(replace(epoch, seconds_left=epoch.seconds_left + stack_seconds))
 
 
 def _held_out_logits(fitted: Sequence[FittedMember], rows: LabelledRows) -> np.ndarray:

@@ -31,7 +31,8 @@ class Epoch:
         total: Epochs of the phase without early stopping.
         loss: Mean loss per row; NaN for number 0.
         validation_auc: ROC-AUC on the validation rows that the member is stopped by; None in pretraining.
-        seconds_left: Time that the remaining epochs of the phase, of all transformers, take at the present rate.
+        seconds_left: Time that the remaining epochs of the phase, of all transformers, take at the present rate; in
+            what a training reports, with that of the other members, which are fitted after them.
         member: Number of the transformer, from 1; 0 where there is one encoder only.
 
     Examples:

@@ -197,6 +197,8 @@ def _fit(
     """The classifier; with `warm_start`, only the head of that version is fitted again."""
     from loan_default_assets.model.training import fit
 
+    if config.teacher:
+        log.info("fit: first boosting and additive models, which teach the transformers")
     return fit(
         load_encoder(encoder, portfolio, store),
         snapshot.select(snapshot.split.train),

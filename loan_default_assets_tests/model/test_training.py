@@ -248,8 +248,21 @@ def test_each_epoch_is_reported() -> None:
     # The last epoch of the first of two transformers leaves as many epochs as it has had.
     assert seen[4].seconds_left > 0
     assert [e.member for e in seen] == [0, 0, 1, 1, 1, 2, 2, 2]
-    assert seen[1].seconds_left == seen[-1].seconds_left == 0
+    assert seen[1].seconds_left == 0
     assert seen[0].validation_auc is None
+
+
+@pytest.mark.parametrize(
+    ("teacher", "boosting", "more"), [(0.3, True, True), (0.3, False, False), (0.0, False, False)]
+)
+def test_the_remaining_time_includes_the_members_that_are_fitted_after_the_transformers(
+    teacher: float, boosting: bool, more: bool
+) -> None:
+    seen: list[Epoch] = []
+    rows = loans(100)
+    config = tiny(pretrain_epochs=0, max_epochs=1, teacher=teacher, boosting=boosting, boosting_rounds=2)
+    fit(pretrained(rows, config), rows, loans(80, seed=1), config, on_epoch=seen.append)
+    assert (seen[-1].seconds_left > 0) is more
 
 
 def edges() -> Iterator[Any]:
