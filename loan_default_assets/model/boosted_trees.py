@@ -186,7 +186,7 @@ class BoostedTrees:
         """Log-odds of n rows, without the nodes on the way.
 
         The order is that of the trees, so that the nodes of one tree stay in the processor's cache. What has reached
-        its leaf is left out of the next steps: few paths are as long as the longest.
+        its leaf is omitted from the next steps: few paths are as long as the longest.
         """
         rows, trees = len(cells), len(self.roots)
         by_column = np.ascontiguousarray(cells.T).ravel()
