@@ -40,8 +40,8 @@ class ReportRows:
     Attributes:
         window: Positions of the evaluated rows.
         development: PDs and outcomes of the validation rows of the model's training.
-        reference: Positions of the rows with which drift is compared: of the training, or of the validation where the
-            training rows are a case-control sample.
+        reference: Positions of the rows with which drift of the features is compared: of the training, or of the
+            validation where the training rows are a case-control sample.
         as_of: (n,) day of each row; NaT for the rows of a case-control sample, which stand for no period.
         by_period: Rows by period.
         matured: (n,) bool: whether the outcome counts by the data cutoff.
@@ -61,13 +61,29 @@ class ReportRows:
 
     @property
     def expected_pd(self) -> np.ndarray:
-        """PDs of the rows with which drift is compared; of validation rows by what was not fitted on them."""
-        return self.development.pd if self.snapshot.sampling else self.pd[self.reference]
+        """PDs with which others are compared: of the development sample, by what was not fitted on its loans.
+
+        The PDs of training rows lie further apart, since the model knows their outcomes: an index against them is above
+        zero without any change of the loans.
+        """
+        return self.development.pd if _compares_development(self) else self.pd[self.reference]
+
+    @property
+    def expected_source(self) -> str:
+        """Where the PDs of `expected_pd` are from."""
+        if _compares_development(self):
+            return f"{self.development.source.table}, {self.development.source.row}"
+        return f"part=training, rows={len(self.reference)}"
 
     def label(self, index: np.ndarray) -> np.ndarray:
         """Labels at positions."""
         labels: np.ndarray = self.snapshot.rows.label[index]
         return labels
+
+
+def _compares_development(rows: ReportRows) -> bool:
+    """Whether its PDs are by what was not fitted on these loans, and represent a period; else training rows do."""
+    return rows.predictor.model.validation is not None or rows.snapshot.sampling is not None
 
 
 def window_of(snapshot: TrainingSnapshot, evaluation: EvaluationRecord) -> np.ndarray:
@@ -97,12 +113,21 @@ def report_rows(snapshot: TrainingSnapshot, evaluation: EvaluationRecord, predic
     matured = np.zeros(len(rows), bool)
     for part in (split.train, split.validation, split.window, split.excluded):
         matured[part] = True
-    scored = np.unique(
-        np.concatenate([window, reference, *(some(index, PERIOD_ROWS) for index in by_period.index)])
+    found = ReportRows(
+        snapshot,
+        window,
+        development,
+        reference,
+        as_of,
+        by_period,
+        matured,
+        np.full(len(rows), np.nan),
+        predictor,
     )
-    pd = np.full(len(rows), np.nan)
-    pd[scored] = predictor.predict(rows.numerical[scored], rows.categorical[scored]).pd
-    return ReportRows(snapshot, window, development, reference, as_of, by_period, matured, pd, predictor)
+    parts = [window, *(some(index, PERIOD_ROWS) for index in by_period.index)]
+    scored = np.unique(np.concatenate(parts if _compares_development(found) else [*parts, reference]))
+    found.pd[scored] = predictor.predict(rows.numerical[scored], rows.categorical[scored]).pd
+    return found
 
 
 def features_of(portfolio: Portfolio) -> list[Feature]:

@@ -20,8 +20,10 @@ from loan_default_assets.pipeline.recomputed_grades import recomputed_grade_boun
 from loan_default_assets.pipeline.reference_storage import reference_rows, stored_reference
 from loan_default_assets.pipeline.report_rows import report_rows
 from loan_default_assets.pipeline.validation_workbook import validation_figures
+from loan_default_assets.reports.figures.drift import stability_index
 from loan_default_assets.reports.figures.model_facts import Omitted
 from loan_default_assets.reports.figures.rating_grades import grade_bounds
+from loan_default_assets.reports.figures.validation_tests import validation_tests
 from loan_default_assets_tests.pipeline.bank_steps import BankSteps
 from loan_default_assets_tests.pipeline.reported_bank import bank, newest
 
@@ -97,15 +99,39 @@ def test_drift_and_expected_f1_start_from_it(
             assert sums == CalibrationSums.of(sample.pd[chosen], sample.label[chosen])
 
 
-def test_the_drift_of_a_sampled_portfolio_starts_from_it(
+def test_the_psi_of_the_score_in_report_and_workbook_is_against_it(
     bank: BankSteps, newest: str, predictor: Predictor, sample: DevelopmentSample
 ) -> None:
     snapshot, evaluation = bank.snapshot(), bank.evaluations.latest(newest)
     assert evaluation is not None
-    rows = report_rows(replace(snapshot, sampling=object()), evaluation, predictor)  # type: ignore[arg-type]
-    assert rows.expected_pd.tolist() == sample.pd.tolist()
-    whole = report_rows(snapshot, evaluation, predictor)
+    rows = report_rows(snapshot, evaluation, predictor)
+    expected = stability_index(sample.pd, rows.pd[rows.window])
+    figures = validation_figures(bank.report_inputs, newest)
+    for drift in (report_figures(bank.report_inputs, newest).drift, figures.report.drift):
+        assert not isinstance(drift, Omitted)
+        assert drift.window_score == expected
+        assert drift.source.row.endswith(f"{sample.source.table}, {sample.source.row}")
+        for name, index, period in zip(
+            rows.by_period.names, rows.by_period.index, drift.periods, strict=True
+        ):
+            scored = rows.pd[index][~np.isnan(rows.pd[index])]
+            assert (period.name, period.score) == (name, stability_index(sample.pd, scored))
+    [test] = [each for each in validation_tests(figures) if each.name == "psi"]
+    assert test.value == expected.value
+
+
+def test_the_psi_of_a_model_that_kept_no_scores_is_against_training_rows(
+    bank: BankSteps, newest: str, former: Predictor
+) -> None:
+    snapshot, evaluation = bank.snapshot(), bank.evaluations.latest(newest)
+    assert evaluation is not None
+    whole = report_rows(snapshot, evaluation, former)
     assert whole.expected_pd.tolist() == whole.pd[whole.reference].tolist()
+    assert not np.isnan(whole.expected_pd).any()
+    assert whole.expected_source == f"part=training, rows={len(whole.reference)}"
+    # A case-control sample represents no period.
+    sampled = report_rows(replace(snapshot, sampling=object()), evaluation, former)  # type: ignore[arg-type]
+    assert sampled.expected_pd.tolist() == development_sample(former, snapshot).pd.tolist()
 
 
 def test_the_grade_of_a_decision_has_its_bounds(

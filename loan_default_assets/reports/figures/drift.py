@@ -1,4 +1,4 @@
-"""Drift over time against the training rows: PSI of the score, CSI of each feature, default rates."""
+"""Drift over time since the training: PSI of the score, CSI of each feature, default rates."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Drift:
     """Drift of a model's inputs and scores.
 
     Attributes:
-        window_score: PSI of the score, evaluation window against reference rows.
+        window_score: PSI of the score, evaluation window against the PDs of the reference.
         periods: In order; empty for loans without dates.
         features: The most drifted first.
     """
@@ -233,7 +233,7 @@ def drift_periods(
         label: (n,) 1, 0, or -1 for an outcome that is not known.
         matured: (n,) bool: whether the outcome counts by the data cutoff.
         pd: (n,) PDs, NaN for a row that was not scored.
-        expected: (k,) PDs of the reference rows.
+        expected: (k,) PDs of the reference.
         trained_to: Last day of the rows that the model was fitted on.
     """
     found = []
