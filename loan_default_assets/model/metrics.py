@@ -146,6 +146,27 @@ def psi(expected: np.ndarray, actual: np.ndarray, bins: int = 10) -> float:
         >>> psi(sample, sample), psi(sample, sample + 50) > 0.25
         (0.0, True)
     """
+    return psi_of_counts(*quantile_counts(expected, actual, bins))
+
+
+def quantile_counts(
+    expected: np.ndarray, actual: np.ndarray, bins: int = 10
+) -> tuple[np.ndarray, np.ndarray]:
+    """Two samples counted over the quantiles of the first, in the bins that have a row of either.
+
+    Args:
+        expected: (n,) reference values; NaN is a bin of its own.
+        actual: (m,) values to compare.
+        bins: Quantile bins; there are fewer where values repeat.
+
+    Returns:
+        (k,) rows of the reference, and (k,) rows to compare.
+
+    Examples:
+        >>> before, after = quantile_counts(np.array([1.0, 1.0, 1.0, 2.0]), np.array([2.0, 3.0]), 2)
+        >>> before.tolist(), after.tolist()
+        ([3, 1], [0, 2])
+    """
     present = expected[~np.isnan(expected)]
     edges = (
         np.unique(np.quantile(present, np.linspace(0, 1, bins + 1)[1:-1])) if len(present) else np.zeros(0)
@@ -155,7 +176,10 @@ def psi(expected: np.ndarray, actual: np.ndarray, bins: int = 10) -> float:
         position = np.where(np.isnan(sample), len(edges) + 1, np.searchsorted(edges, sample, side="left"))
         return np.bincount(position, minlength=len(edges) + 2)
 
-    return psi_of_counts(counts(np.asarray(expected, np.float64)), counts(np.asarray(actual, np.float64)))
+    before, after = counts(np.asarray(expected, np.float64)), counts(np.asarray(actual, np.float64))
+    # Half a row in a bin that is empty in both samples is a larger share of the smaller one.
+    occurs = before + after > 0
+    return before[occurs], after[occurs]
 
 
 def psi_of_counts(expected: np.ndarray, actual: np.ndarray) -> float:

@@ -268,7 +268,7 @@ def _drift(record: ModelRecord, rows: ReportRows, features: list[Any], snapshot:
         source=FigureSource(
             "processed_data",
             f"{snapshot}, reference={part}, rows={len(rows.reference)}, model={record.version}; "
-            f"PDs of the reference: {rows.expected_source}",
+            f"score: {rows.expected_source}",
         ),
     )
 

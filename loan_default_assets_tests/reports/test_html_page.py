@@ -378,6 +378,19 @@ def test_weak_segments_have_the_names_of_their_features_and_units() -> None:
     assert "missing USD" not in rows["en"]
 
 
+def test_groups_have_the_names_of_their_features_and_units() -> None:
+    figures = report_figures()
+    assert not isinstance(figures.groups, Omitted)
+    [groups] = figures.groups
+    small = replace(groups.groups[0], name="< 3")
+    of_income = replace(groups, column="income", role="segment", reference="< 3", groups=(small,))
+    shown = Page(render(report_figures(groups=(of_income, groups)))).shown
+    assert "소득, income (기준 집단: < 3 USD)" in shown["ko"]
+    assert ", income (largest group: < 3 USD)" in shown["en"]
+    assert shown["en"].count("< 3 USD") == 2
+    assert "Protected column sex (largest group: " in shown["en"]
+
+
 def test_a_version_that_scored_nothing_and_waits_for_its_decision_says_so() -> None:
     oversight = replace(report_figures().oversight, events=(), overrides=(), scored=0, rescorings=0)
     shown = Page(render(report_figures(oversight=oversight))).shown

@@ -6,6 +6,7 @@ from datetime import date
 
 import numpy as np
 import pytest
+from scipy.stats import chi2
 from sklearn.metrics import f1_score, roc_auc_score
 
 from loan_default_assets.reports.figures.drift import (
@@ -93,10 +94,25 @@ def test_a_number_of_few_values_has_the_bound_of_its_bins(values: int) -> None:
 
 def test_without_drift_chance_is_exceeded_as_often_as_stated() -> None:
     rng = np.random.default_rng(0)
-    found = [stability_index(rng.normal(size=800), rng.normal(size=400)) for _ in range(400)]
-    beyond = np.mean([index.value > index.chance for index in found])
-    # Ten bins of quantiles of the first sample, and one for missing values, which is empty here.
-    assert 0.0 < beyond < 0.08
+    for draw in (rng.normal, lambda size: np.floor(rng.exponential(4, size))):
+        found = [stability_index(draw(size=800), draw(size=400)) for _ in range(800)]
+        beyond = np.mean([index.value > index.chance for index in found])
+        # The standard deviation of the share is 0.008.
+        assert 0.03 < beyond < 0.07
+
+
+def test_a_bin_that_is_empty_in_both_samples_counts_for_nothing() -> None:
+    before, after = np.arange(2_000.0), np.arange(2_000.0)[::33]
+    found = stability_index(before, after)
+    counts = np.bincount((after // 200).astype(int), minlength=10)
+    expected, actual = np.full(10, 200.5) / 2_005, (counts + 0.5) / (len(after) + 5)
+    assert found.value == pytest.approx(((actual - expected) * np.log(actual / expected)).sum(), abs=1e-3)
+    assert found.chance == pytest.approx(chi2.ppf(0.95, 9) * (1 / 2_000 + 1 / len(after)))
+    missing = stability_index(np.append(before, np.nan), after)
+    assert missing.chance == pytest.approx(chi2.ppf(0.95, 10) * (1 / 2_001 + 1 / len(after)))
+    # Half of the values are zero: five of the quantiles are one.
+    tied = stability_index(np.where(before < 1_000, 0, before), np.where(after < 1_000, 0, after))
+    assert tied.chance == pytest.approx(chi2.ppf(0.95, 5) * (1 / 2_000 + 1 / len(after)))
 
 
 def test_planted_drift_is_named_first_and_nothing_else() -> None:

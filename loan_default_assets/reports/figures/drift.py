@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from loan_default_assets.model.metrics import psi, psi_of_counts
+from loan_default_assets.model.metrics import psi_of_counts, quantile_counts
 from loan_default_assets.reports.figures.feature_table import Feature
 from loan_default_assets.reports.figures.proportions import FigureSource, Interval, jeffreys_interval
 
@@ -159,7 +159,9 @@ def stability_index(expected: np.ndarray, actual: np.ndarray) -> StabilityIndex:
     if len(values) <= BINS:
         # A number of few values has fewer bins than quantiles, and what chance explains depends on their number.
         return category_index(position[: len(expected)], position[len(expected) :], len(values))
-    return StabilityIndex(psi(expected, actual, BINS), _chance(BINS + 1, len(expected), len(actual)))
+    before, after = quantile_counts(expected, actual, BINS)
+    # Values that repeat make fewer bins than quantiles, too.
+    return StabilityIndex(psi_of_counts(before, after), _chance(len(before), len(expected), len(actual)))
 
 
 def category_index(expected: np.ndarray, actual: np.ndarray, codes: int) -> StabilityIndex:

@@ -32,7 +32,7 @@ from loan_default_assets.reports.rendering.blocks import (
     Words,
     share_axis,
 )
-from loan_default_assets.reports.rendering.messages import Message, message, titled, verbatim
+from loan_default_assets.reports.rendering.messages import Message, in_both, message, titled, verbatim
 from loan_default_assets.reports.rendering.model_sections import feature_title, group_title
 from loan_default_assets.reports.rendering.number_format import formatted
 from loan_default_assets.reports.rendering.verdict_sections import light, omission
@@ -50,6 +50,7 @@ def drift_section(figures: ReportFigures) -> Section:
     drifted = [one for one in found.features if one.window.light in ("amber", "red")]
     blocks: list[Block] = [
         Paragraph(message("drift.explained")),
+        Paragraph(message("drift.reference")),
         Paragraph(
             message(
                 "drift.score",
@@ -167,24 +168,23 @@ def drift_section(figures: ReportFigures) -> Section:
 def groups_section(figures: ReportFigures) -> Section:
     """Approval rates, F1 and calibration by group, and the segments in which the model is weak."""
     blocks: list[Block] = []
+    drift = figures.drift
+    described = (
+        {} if isinstance(drift, Omitted) else {one.feature.name: one.feature for one in drift.features}
+    )
     if isinstance(figures.groups, Omitted):
         blocks.append(omission(figures.groups))
     else:
         blocks.append(Paragraph(message("groups.explained")))
-        for column in figures.groups:
-            blocks += [_groups_table(column)]
+        blocks += [_groups_table(column, described.get(column.column)) for column in figures.groups]
     if isinstance(figures.weak, Omitted):
         blocks.append(omission(figures.weak))
     else:
-        drift = figures.drift
-        described = (
-            {} if isinstance(drift, Omitted) else {one.feature.name: one.feature for one in drift.features}
-        )
         blocks += _weak(figures.weak, described)
     return Section("groups", message("section.groups"), blocks)
 
 
-def _groups_table(column: ColumnGroups) -> Table:
+def _groups_table(column: ColumnGroups, feature: Feature | None) -> Table:
     columns = (
         "groups.group",
         "count.loans",
@@ -197,12 +197,24 @@ def _groups_table(column: ColumnGroups) -> Table:
         "axis.observed",
         "calibration.within",
     )
-    title = message(f"groups.{column.role}", column=column.column, reference=group_title(column.reference))
-    return Table(title, titled(*columns), tuple(_group_row(group) for group in column.groups), column.source)
+    title = message(
+        f"groups.{column.role}",
+        column=_column_title(column.column, feature),
+        reference=_values(column.reference, feature),
+    )
+    rows = tuple(_group_row(group, feature) for group in column.groups)
+    return Table(title, titled(*columns), rows, column.source)
 
 
-def _group_row(group: GroupFigures) -> tuple[Cell, ...]:
-    head: tuple[Cell, ...] = (Words(group_title(group.name)), Number(group.rows, "count"))
+def _column_title(column: str, feature: Feature | None) -> Message:
+    if feature is None:
+        return verbatim(column)
+    titles = (feature.english, feature.korean)
+    return in_both(*(title if title == column else f"{title}, {column}" for title in titles))
+
+
+def _group_row(group: GroupFigures, feature: Feature | None) -> tuple[Cell, ...]:
+    head: tuple[Cell, ...] = (Words(_values(group.name, feature)), Number(group.rows, "count"))
     if group.calibrated is None:
         return (*head, *(Words(message("groups.small") if not i else verbatim("–")) for i in range(8)))
     within = Words(

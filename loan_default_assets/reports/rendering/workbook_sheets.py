@@ -127,7 +127,9 @@ def _samples(figures: ValidationFigures) -> list[SheetBlock]:
     if not rows:
         return notes
     columns = titled("count.part", "workbook.statistic", "metric.value", "metric.low", "metric.high")
-    source = FigureSource(sources[0].table, "; ".join(one.row for one in sources))
+    # The development sample is in another place than the window.
+    others = "".join(f"; {one.table}, {one.row}" for one in sources[1:])
+    source = FigureSource(sources[0].table, sources[0].row + others)
     return [*notes, Table(message("workbook.samples"), columns, tuple(rows), source)]
 
 
