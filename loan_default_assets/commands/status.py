@@ -96,6 +96,7 @@ def _champion(
     return {
         "version": champion.version,
         "verdict": evaluated.verdict if evaluated else None,
+        "promotion_verdict": champion.verdict,
         "warnings": [warning.as_dict() for warning in warnings],
         "threshold": champion.threshold,
         "trained_from": _iso(champion.trained_from),
@@ -205,9 +206,9 @@ def champion_lines(
         return [f"champion    none yet: the promotion of {', '.join(waiting)} is proposed"]
     if champion is None:
         return ["champion    none yet: loan-default run"]
-    lines = [
-        f"champion    {champion['version']} ({champion['verdict']}), threshold {champion['threshold']:.3f}"
-    ]
+    # A later verdict on a champion says whether it is at the target, and promotes nothing.
+    verdict = champion["promotion_verdict"] or champion["verdict"]
+    lines = [f"champion    {champion['version']} ({verdict}), threshold {champion['threshold']:.3f}"]
     lines += warning_lines(champion["warnings"])
     if problem := champion["files"]["problem"]:
         lines += [f"  {line}" for line in f"cannot be loaded: {problem}".splitlines()]

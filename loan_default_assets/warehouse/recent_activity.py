@@ -36,7 +36,11 @@ class DayVolume:
 
 @dataclass(frozen=True)
 class RegisteredVersion:
-    """A classifier, with the F1, the verdict and the warnings of its newest evaluation."""
+    """A classifier, with the F1, the verdict and the warnings of its newest evaluation.
+
+    Attributes:
+        role: As what it was evaluated then, `candidate` or `champion`; a verdict on a champion promotes nothing.
+    """
 
     version: str
     status: str
@@ -45,6 +49,7 @@ class RegisteredVersion:
     verdict: str | None
     f1: float | None
     warnings: tuple[VerdictWarning, ...] = ()
+    role: str | None = None
 
 
 @dataclass(frozen=True)
@@ -113,16 +118,18 @@ def volumes_by_day(cursor: extensions.cursor, days: int, today: date | None = No
 def newest_versions(cursor: extensions.cursor, most: int) -> list[RegisteredVersion]:
     """The newest classifiers, the newest first; the champion is always among them."""
     cursor.execute(
-        "SELECT version, status, created_at, promoted_at, p.verdict, f1, inputs FROM model_metadata m "
-        "LEFT JOIN LATERAL (SELECT verdict, f1, inputs FROM counted_evaluations "
+        "SELECT version, status, created_at, promoted_at, p.verdict, f1, inputs, role FROM model_metadata m "
+        "LEFT JOIN LATERAL (SELECT verdict, f1, inputs, role FROM counted_evaluations "
         "LEFT JOIN evaluation_inputs ON evaluation = id WHERE model_version = m.version "
         "ORDER BY evaluated_at DESC, id DESC LIMIT 1) p ON true "
         "WHERE kind = 'classifier' ORDER BY status = 'champion' DESC, created_at DESC, version LIMIT %s",
         (most,),
     )
     return [
-        RegisteredVersion(version, status, created_at, promoted_at, verdict, f1, recorded_warnings(inputs))
-        for version, status, created_at, promoted_at, verdict, f1, inputs in cursor.fetchall()
+        RegisteredVersion(
+            version, status, created_at, promoted_at, verdict, f1, recorded_warnings(inputs), role
+        )
+        for version, status, created_at, promoted_at, verdict, f1, inputs, role in cursor.fetchall()
     ]
 
 

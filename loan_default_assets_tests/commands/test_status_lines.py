@@ -20,7 +20,8 @@ from loan_default_assets.commands.version_status import version_lines
 def test_the_warnings_of_the_verdict_follow_the_version(warnings: list[str], lines: list[str]) -> None:
     champion: dict[str, Any] = {
         "version": "c1",
-        "verdict": "provisional",
+        "verdict": "approved_below_target",
+        "promotion_verdict": "provisional",
         "warnings": [{"kind": "leakage_doubt", "text": text} for text in warnings],
         "threshold": 0.5,
         "trained_from": None,
@@ -28,6 +29,8 @@ def test_the_warnings_of_the_verdict_follow_the_version(warnings: list[str], lin
         "signature": {"key": None, "warning": None},
     }
     assert champion_lines(champion, None) == ["champion    c1 (provisional), threshold 0.500", *lines]
+    former = champion | {"promotion_verdict": None}
+    assert champion_lines(former, None)[0] == "champion    c1 (approved_below_target), threshold 0.500"
 
 
 @pytest.mark.parametrize(

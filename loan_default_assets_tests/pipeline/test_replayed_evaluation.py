@@ -54,7 +54,7 @@ def test_the_newest_evaluation_is_that_of_what_is_known_now(
     with bank.database.transaction() as cursor:
         assert champion_evaluations(cursor, 1)[0].evaluated_at == now.evaluated_at
         (shown,) = (each for each in newest_versions(cursor, 9) if each.version == champion)
-    assert shown.f1 == now.metrics["f1"]
+    assert (shown.f1, shown.verdict, shown.role) == (now.metrics["f1"], now.verdict, now.role)
 
 
 def test_a_model_that_was_only_replayed_is_shown_with_that(

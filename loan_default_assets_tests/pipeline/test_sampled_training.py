@@ -151,6 +151,7 @@ def test_status_names_the_sample() -> None:
         "files": {"state": "intact", "folder": "c1", "problem": None},
         "signature": {"key": None, "warning": None},
         "warnings": [],
+        "promotion_verdict": "approved",
         "sampling": {"rows": 2_000_000, "rows_before": 19_000_000},
     }
     evaluation = {

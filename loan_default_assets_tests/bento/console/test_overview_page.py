@@ -205,6 +205,24 @@ def test_a_warning_on_the_champion_is_shown_beside_it_and_is_an_alert_that_lasts
     assert f"</span> {texts(f'versions.{kind}')}</div>" in page
 
 
+@pytest.mark.parametrize(
+    ("role", "verdict", "key"),
+    [
+        ("champion", "approved_below_target", "versions.target_missed"),
+        ("champion", "approved", "versions.target_met"),
+        ("candidate", "approved_below_target", "versions.verdict_approved_below_target"),
+        ("champion", "rejected", "versions.verdict_rejected"),
+        (None, "approved", "versions.verdict_approved"),
+    ],
+)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_verdict_on_a_champion_is_no_approval(
+    language: Language, role: str | None, verdict: str, key: str
+) -> None:
+    one = RegisteredVersion(VERSION, "champion", NOW, NOW, verdict, 0.5, (), role)
+    assert f"<td>{Texts(language)(key)}</td>" in page_of(facts(versions=(one,)), language=language)
+
+
 def test_alerts_begin_with_what_lasts_and_go_back_in_time() -> None:
     held = retraining("hold", hold_since=NOW - timedelta(hours=1))
     text = page_of(facts(retraining=held), service(model_problem="gone"))
