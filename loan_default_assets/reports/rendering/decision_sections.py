@@ -135,7 +135,7 @@ def threshold_section(figures: ReportFigures) -> Section:
         LineChart(
             message("chart.f1"),
             share_axis("axis.threshold", 0.0, None),
-            Axis(message("metric.f1"), low=0.0, high=1.0),
+            Axis(message("axis.f1_and_approval"), low=0.0, high=1.0),
             (
                 Series(message("metric.f1"), costs.threshold, costs.f1),
                 Series(message("axis.approval_rate"), costs.threshold, costs.approval_rate),

@@ -18,7 +18,7 @@ from loan_default_assets.reports.rendering.svg_canvas import (
     axis_scale,
 )
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 66, 26, 14, 50
+_LEFT, _RIGHT, _TOP, _BOTTOM = 80, 26, 14, 50
 _LEGEND_LINE = 20
 _PLOT = 230
 _BAR = 18
