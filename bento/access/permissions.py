@@ -39,6 +39,7 @@ ROUTES: dict[str, frozenset[Role]] = {
     "/logout": PUBLIC,
     "/console.css": PUBLIC,
     "/icon.svg": PUBLIC,
+    "/favicon.ico": PUBLIC,
 }
 # A request id or a version is part of the path; metrics and logs name the route without it.
 _PREDICTION = re.compile(r"/predictions/[^/]+(/rescore|/override)?")

@@ -63,6 +63,8 @@ class ConsoleRoutes:
             Route("/logout", self.logout, methods=["POST"]),
             Route("/console.css", _file("console.css", "text/css")),
             Route("/icon.svg", _file("icon.svg", "image/svg+xml")),
+            # Browsers ask for it beside the report, which names no icon since it loads nothing.
+            Route("/favicon.ico", _file("icon.svg", "image/svg+xml")),
         ]
 
     async def overview(self, request: Request) -> Response:

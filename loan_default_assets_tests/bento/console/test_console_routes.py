@@ -42,6 +42,7 @@ MATRIX = [
     ("POST", "/logout", (303, 303, 303)),
     ("GET", "/console.css", (200, 200, 200)),
     ("GET", "/icon.svg", (200, 200, 200)),
+    ("GET", "/favicon.ico", (200, 200, 200)),
     # A session is no key: programs that score and reload send one.
     ("POST", "/predict", (401, 401, 401)),
     ("POST", "/reload-model", (401, 401, 401)),
