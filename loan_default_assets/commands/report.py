@@ -31,6 +31,7 @@ def report(session: Session, requested: str | None, output: Path | None = None) 
     Raises:
         CommandError: There is no such version, it was never evaluated, or a file cannot be written.
     """
+    _require_folder(output)
     version = _version(session, requested)
     with _told(output):
         stored = write_report(_inputs(session), version, logging.getLogger("loan_default"))
@@ -50,6 +51,7 @@ def workbook(session: Session, requested: str | None, output: Path | None = None
     Raises:
         CommandError: There is no such version, it was never evaluated, or the file cannot be written.
     """
+    _require_folder(output)
     version = _version(session, requested)
     path = output or _folder(session) / f"{version}.xlsx"
     with _told(path):
@@ -76,6 +78,7 @@ def dossier(session: Session, requested: str | None, output: Path | None = None)
     from loan_default_assets.reports.rendering.dossier_markdown import markdown
     from loan_default_assets.reports.rendering.dossier_page import dossier_page
 
+    _require_folder(output)
     version = _version(session, requested)
     base = output or _folder(session) / f"{version}.dossier.md"
     lines = []
@@ -120,6 +123,14 @@ def _inputs(session: Session) -> ReportInputs:
         split_limits(session.settings),
         session.database,
     )
+
+
+def _require_folder(output: Path | None) -> None:
+    """Refuse a file in a folder that is missing, before the rows are scored."""
+    if output is not None and not output.parent.is_dir():
+        raise CommandError(
+            f"{output}: cannot be written (no folder {output.parent})\nNext: create the folder"
+        )
 
 
 @contextmanager

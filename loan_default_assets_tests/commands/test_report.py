@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -122,6 +123,20 @@ def test_the_dossier_of_the_champion_is_two_private_files(good_bank: Bank, tmp_p
     # A new report replaces the former report, and not the dossier.
     report(good_bank.session, champion.version)
     assert (folder / f"{champion.version}.dossier.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("made", "by"), [(report, "write_report"), (workbook, "validation_workbook"), (dossier, "dossier_facts")]
+)
+def test_a_missing_folder_is_refused_before_the_rows_are_scored(
+    made: Callable[..., str], by: str, good_bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored: list[str] = []
+    monkeypatch.setattr(f"loan_default_assets.commands.report.{by}", lambda *_: scored.append(by))
+    nowhere = tmp_path / "no-such-folder" / "a.file"
+    with pytest.raises(CommandError, match=re.escape(f"{nowhere}: cannot be written (no folder")):
+        made(good_bank.session, None, nowhere)
+    assert scored == []
 
 
 def test_a_dossier_that_cannot_be_written_is_refused(good_bank: Bank, tmp_path: Path) -> None:
