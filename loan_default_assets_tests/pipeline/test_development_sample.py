@@ -24,6 +24,8 @@ from loan_default_assets.reports.figures.drift import stability_index
 from loan_default_assets.reports.figures.model_facts import Omitted
 from loan_default_assets.reports.figures.rating_grades import grade_bounds
 from loan_default_assets.reports.figures.validation_tests import validation_tests
+from loan_default_assets.reports.rendering.blocks import Table
+from loan_default_assets.reports.rendering.workbook_sheets import _samples
 from loan_default_assets_tests.pipeline.bank_steps import BankSteps
 from loan_default_assets_tests.pipeline.reported_bank import bank, newest
 
@@ -81,10 +83,14 @@ def test_the_grades_have_its_bounds(bank: BankSteps, newest: str, sample: Develo
 
 
 def test_the_workbook_compares_with_it(bank: BankSteps, newest: str, sample: DevelopmentSample) -> None:
-    development = validation_figures(bank.report_inputs, newest).development
+    figures = validation_figures(bank.report_inputs, newest)
+    development = figures.development
     assert not isinstance(development, Omitted)
     assert development.roc_auc.value == pytest.approx(roc_auc_score(sample.label, sample.pd))
     assert development.source == sample.source
+    [table] = _samples(figures)
+    assert isinstance(table, Table)
+    assert table.source.row.endswith(f"; {sample.source.table}, {sample.source.row}")
 
 
 def test_drift_and_expected_f1_start_from_it(

@@ -361,6 +361,14 @@ def test_a_near_perfect_model_is_met_only_with_its_reason(changed: dict[str, Any
     assert after.count("met") == said.count("met")
 
 
+@pytest.mark.parametrize(("f1", "shown"), [(0.79996, "0.79996"), (0.8, "0.800"), (0.5123456, "0.512")])
+def test_a_measured_value_is_not_shown_as_the_limit_that_it_misses(f1: float, shown: str) -> None:
+    gates = promotion_gates(replace(INPUTS, candidate=replace(INPUTS.candidate, f1=f1)), HERE)
+    text = Page(render(report_figures(gates=gates))).shown["en"]
+    after = text.partition("Rules of the promotion policy")[2].partition("F1 of the default class")[2]
+    assert after.startswith(f"{shown}≥\u00a00.8")
+
+
 def test_weak_segments_have_the_names_of_their_features_and_units() -> None:
     segment = WeakSegment(
         "income", "< 3", 200, Interval(0.2, 0.1, 0.3), 0.1, 0.001, Interval(0.6, 0.5, 0.7), 0.7, 0.2

@@ -8,18 +8,19 @@ from typing import Literal
 
 from loan_default_assets.reports.figures.proportions import FigureSource
 from loan_default_assets.reports.rendering.messages import Message, message
-from loan_default_assets.reports.rendering.number_format import Format
+from loan_default_assets.reports.rendering.number_format import DIGITS, Format
 
 Tone = Literal["plain", "good", "warning", "bad"]
 
 
 @dataclass(frozen=True)
 class Number:
-    """A number of a table, shown rounded and kept whole."""
+    """A number of a table, shown rounded to significant digits and kept whole."""
 
     value: float
     kind: Format = "number"
     tone: Tone = "plain"
+    digits: int = DIGITS
 
 
 @dataclass(frozen=True)

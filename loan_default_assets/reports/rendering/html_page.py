@@ -127,7 +127,7 @@ def page_environment() -> Environment:
 
 
 def _shown(number: Number) -> str:
-    return formatted(number.value, number.kind)
+    return formatted(number.value, number.kind, number.digits)
 
 
 _KINDS = {

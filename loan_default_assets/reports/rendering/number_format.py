@@ -13,7 +13,7 @@ TINY = 1e-5
 Format = Literal["number", "count", "percent", "p_value"]
 
 
-def formatted(value: float, kind: Format = "number") -> str:
+def formatted(value: float, kind: Format = "number", digits: int = DIGITS) -> str:
     """A number for a table, a sentence or an axis.
 
     Examples:
@@ -31,10 +31,23 @@ def formatted(value: float, kind: Format = "number") -> str:
     if kind == "percent":
         if 0 < abs(value) < TINY:
             return f"{'' if value > 0 else '-'}< {100 * TINY:g} %"
-        return f"{_significant(100 * value)} %"
+        return f"{_significant(100 * value, digits)} %"
     if kind == "p_value" and value < 0.001:
         return "< 0.001"
-    return _significant(value)
+    return _significant(value, digits)
+
+
+def distinct_digits(value: float, limit: float) -> int:
+    """Significant digits with which a number is not shown as its limit, which it only comes close to.
+
+    Examples:
+        >>> distinct_digits(0.79996, 0.8), distinct_digits(0.8, 0.8), distinct_digits(0.62, 0.8)
+        (5, 3, 3)
+    """
+    for digits in range(DIGITS, 17):
+        if value == limit or float(f"{value:.{digits}g}") != limit:
+            return digits
+    return 17
 
 
 def minute(recorded: str) -> str:
@@ -59,13 +72,13 @@ def rounded(value: float) -> float:
     return float(f"{value:.{DIGITS}g}")
 
 
-def _significant(value: float) -> str:
+def _significant(value: float, digits: int) -> str:
     if value == 0 or math.isinf(value):
         return "0" if value == 0 else "∞"
     if abs(value) >= 10**DIGITS:
         return f"{value:,.0f}"
     if abs(value) < 1e-6:
-        return f"{value:.{DIGITS - 1}e}"
+        return f"{value:.{digits - 1}e}"
     # After rounding: 99.97 is 100, not 100.0.
-    decimals = DIGITS - 1 - math.floor(math.log10(abs(float(f"{value:.{DIGITS}g}"))))
+    decimals = digits - 1 - math.floor(math.log10(abs(float(f"{value:.{digits}g}"))))
     return f"{value:.{max(decimals, 0)}f}"

@@ -20,7 +20,7 @@ from loan_default_assets.reports.rendering.blocks import (
     Words,
 )
 from loan_default_assets.reports.rendering.messages import Message, message, verbatim
-from loan_default_assets.reports.rendering.number_format import Format, formatted
+from loan_default_assets.reports.rendering.number_format import Format, distinct_digits, formatted
 
 VERDICT_TONES: dict[str, Tone] = {
     "approved": "good",
@@ -184,7 +184,9 @@ def _gate_row(gate: PromotionGate) -> tuple[Cell, ...]:
         return name, Words(measured), Words(message("word.yes")), result
     kind: Format = "count" if gate.name in COUNTED else "number"
     required = Words(verbatim(f"{gate.relation}\u00a0{_limit(gate.limit, kind)}"))
-    return name, Number(float(gate.value), kind), required, result
+    measured_value = float(gate.value)
+    digits = distinct_digits(measured_value, gate.limit)
+    return name, Number(measured_value, kind, digits=digits), required, result
 
 
 def _limit(value: float, kind: Format) -> str:
