@@ -116,8 +116,8 @@ def rollback(portfolio: str | None, source: str | None, reason: str) -> None:
 def verify(request_id: str | None, portfolio: str | None, source: str | None, everything: bool) -> None:
     """Verify that the records are as they were written.
 
-    Predictions with their scores, models, verdicts, decisions, erasures, batch and shadow scores and refused
-    records. Exit code 1 where one deviates.
+    Predictions with their scores, models, verdicts, decisions, erasures, alerts, batch and shadow scores and
+    refused records. Exit code 1 where one deviates.
     """
     from loan_default_assets.commands import verify as verification
     from loan_default_assets.commands.session import open_session

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from loan_default_assets.pipeline.deviations import Deviations
-from loan_default_assets.warehouse.chain_links import DIVIDED_RECORDS, RECORD_COLUMNS, StoredChains
+from loan_default_assets.warehouse.chain_links import StoredChains
 from loan_default_assets.warehouse.champion_decisions import RecordedDecision
+from loan_default_assets.warehouse.linked_columns import DELETED_RECORDS, DIVIDED_RECORDS, RECORD_COLUMNS
 from loan_default_assets.warehouse.linked_shadow_scores import shadow_links
 
 ALL_CHAINS = tuple(range(16))
@@ -49,8 +50,12 @@ def verify_shadow_chains(
 
 def verify_record_chains(
     stored: StoredChains, decisions: Sequence[RecordedDecision], deviations: Deviations
-) -> None:
-    """Follow the chains of `record_links`, and compare the digest of every link with its row."""
+) -> dict[str, dict[str, str]]:
+    """Follow the chains of `record_links`, and compare the digest of every link with its row.
+
+    Returns:
+        Of each table of DELETED_RECORDS, the links whose rows are gone: primary key and name of the link.
+    """
     digests: dict[str, dict[str, tuple[str, bytes]]] = {table: {} for table in RECORD_COLUMNS}
 
     def links() -> Iterator[_Link]:
@@ -63,6 +68,8 @@ def verify_record_chains(
     _follow(links(), "record_links", _anchors(decisions, _RECORD_CHAINS), deviations)
     for table in RECORD_COLUMNS:
         _compare_records(stored, table, digests[table], deviations)
+    # What is left there has no row.
+    return {table: {key: link for key, (link, _) in digests[table].items()} for table in DELETED_RECORDS}
 
 
 def verify_decision_chain(
@@ -185,6 +192,7 @@ def _anchors(
 def _compare_records(
     stored: StoredChains, table: str, linked: dict[str, tuple[str, bytes]], deviations: Deviations
 ) -> None:
+    """Compare rows with their links, and take these out of `linked`."""
     for key, text in stored.records(table):
         link, digest = linked.pop(key, ("", b""))
         computed = hashlib.sha256(text.encode()).digest()
@@ -200,6 +208,8 @@ def _compare_records(
                 expected=f"content with the digest {_short(digest)} of {link}",
                 found=f"{_short(computed)}: the row was altered",
             )
+    if table in DELETED_RECORDS:
+        return
     for key, (link, _) in linked.items():
         deviations.add("row", table, f"row {key}", expected=f"the row of {link}", found="it is missing")
 

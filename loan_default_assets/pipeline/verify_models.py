@@ -1,13 +1,15 @@
 """Whether the files of every model are those that were registered, signed and promoted."""
 
 import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loan_default_assets.decisions.model_scorers import ModelScorer, load_scorer
 from loan_default_assets.pipeline.deviations import Deviations
+from loan_default_assets.warehouse.champion_decisions import RecordedDecision
 from loan_default_assets.warehouse.registry import ModelRecord
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ class VerifiedFiles:
 
 def verify_files(
     models: Iterable[ModelRecord],
-    pruned: Iterable[str],
+    pruned: Collection[str],
     store: "ArtifactStore",
     check_manifest: CheckManifest | None,
     signed: Collection[str],
@@ -42,16 +44,19 @@ def verify_files(
     """Compare files with manifest and registry, and the registry with what the files say.
 
     Args:
-        pruned: Versions whose files retention has deleted.
+        pruned: Versions whose files retention has deleted, or was deleting when it was killed: files that are there
+            are compared in spite of it.
         check_manifest: Checks the signature of a manifest; None where none is expected.
         signed: Versions that a decision made champion which announced a signature: a model is signed before it.
     """
     folders: dict[str, Path] = {}
-    gone = frozenset(pruned)
+    gone = set()
     for model in models:
-        if model.version in gone:
-            continue
         found = store.check(model)
+        # Refused: registered with files of a store that is not the root any more.
+        if model.version in pruned and found.state in ("missing", "refused"):
+            gone.add(model.version)
+            continue
         if not found.intact:
             deviations.add(
                 "files",
@@ -73,7 +78,29 @@ def verify_files(
                 found=problem,
             )
         _compare_registry(model, json.loads((found.path / "model.json").read_text("utf-8")), deviations)
-    return VerifiedFiles(folders, gone)
+    return VerifiedFiles(folders, frozenset(gone))
+
+
+def verify_pruned_versions(
+    pruned: Mapping[str, datetime], decisions: Sequence[RecordedDecision], deviations: Deviations
+) -> None:
+    """Compare the versions whose files retention has deleted with the champions: it never deletes the files of one.
+
+    Args:
+        pruned: Time of the deletion by version.
+        decisions: The first one first.
+    """
+    champions = [(each.decided_at, each.version) for each in decisions if each.action != "rejected"]
+    for version, pruned_at in pruned.items():
+        before = [champion for decided_at, champion in champions if decided_at <= pruned_at]
+        if version in (*before[-1:], *(champion for _, champion in champions[-1:])):
+            deviations.add(
+                "files",
+                "pruned_models",
+                f"version {version}",
+                expected="no row: retention never deletes the files of the champion",
+                found=f"a deletion at {pruned_at:%Y-%m-%d %H:%M}",
+            )
 
 
 class Scorers:

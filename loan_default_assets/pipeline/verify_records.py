@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from loan_default_assets.pipeline.deviations import Deviations
+from loan_default_assets.pipeline.verify_alerts import verify_deleted_alerts
 from loan_default_assets.pipeline.verify_approvals import verify_approvals
 from loan_default_assets.pipeline.verify_batch_scores import BatchScoreCounts, verify_batch_scores
 from loan_default_assets.pipeline.verify_chains import (
@@ -15,13 +16,20 @@ from loan_default_assets.pipeline.verify_chains import (
 )
 from loan_default_assets.pipeline.verify_decisions import CheckSignature, verify_decisions
 from loan_default_assets.pipeline.verify_gates import GateCounts, verify_gates
-from loan_default_assets.pipeline.verify_models import CheckManifest, Scorers, VerifiedFiles, verify_files
+from loan_default_assets.pipeline.verify_models import (
+    CheckManifest,
+    Scorers,
+    VerifiedFiles,
+    verify_files,
+    verify_pruned_versions,
+)
 from loan_default_assets.pipeline.verify_predictions import PredictionCounts, verify_predictions
 from loan_default_assets.pipeline.verify_refused_records import RefusedCounts, verify_refused_records
 from loan_default_assets.pipeline.verify_shadow_scores import verify_shadow_scores
 from loan_default_assets.pipeline.verify_snapshots import SnapshotState, recompute_snapshots
 from loan_default_assets.pipeline.verify_tombstones import PrunedLinks, verify_tombstones
 from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.warehouse.alert_tombstones import alert_tombstones
 from loan_default_assets.warehouse.chain_links import ChainStart, stored_chains
 from loan_default_assets.warehouse.champion_decisions import RecordedDecision
 from loan_default_assets.warehouse.database import Database
@@ -107,14 +115,17 @@ def verify_records(
             concerned = [model for model in models if model.version in scored_by]
         versions = {model.version for model in concerned}
         signed = {each.version for each in decisions if each.requires_signature and each.action != "rejected"}
-        files = verify_files(concerned, stored.pruned_models(), store, check_manifest, signed, deviations)
+        pruned_versions = stored.pruned_models()
+        files = verify_files(concerned, pruned_versions, store, check_manifest, signed, deviations)
+        verify_pruned_versions(pruned_versions, decisions, deviations)
         verify_decision_chain(stored, decisions, deviations)
         verify_decisions(decisions, models, evaluations, check_signature, deviations)
         approved = verify_approvals(decisions, stored.oversight(), deviations)
         gates = verify_gates(
             [each for each in evaluations if each.evaluation.model_version in versions], deviations
         )
-        verify_record_chains(stored, decisions, deviations)
+        gone = verify_record_chains(stored, decisions, deviations)
+        verify_deleted_alerts(alert_tombstones(stored), gone, deviations)
         chains = ALL_CHAINS if request_id is None else tuple(stored.chains_of(request_id))
         links = verify_prediction_chains(stored, decisions, chains, deviations)
         pruned = verify_tombstones(stored, deviations, compare=request_id is None)

@@ -14,39 +14,11 @@ from psycopg2 import extensions, sql
 from loan_default_assets.warehouse.champion_decisions import RecordedDecision, champion_decisions
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.evaluations import EvaluationInputs, evaluations_with_inputs
+from loan_default_assets.warehouse.linked_columns import KEY_LENGTHS, RECORD_COLUMNS
 from loan_default_assets.warehouse.model_records import ModelRecord, model_history
 from loan_default_assets.warehouse.oversight import OversightRecord, oversight_records
 from loan_default_assets.warehouse.pruned_models import pruned_models
 
-# Columns of the chains of record_links, as in sql/016_more_chains.sql; those of the primary key come first.
-RECORD_COLUMNS = {
-    "model_metadata": "version, kind, parent, portfolio_hash, snapshot_hash, attempt, hyper_parameters, threshold, "
-    "metrics, trained_from, trained_to, window_from, window_to, artifact_uri, artifact_sha256, created_at",
-    "model_performance": "id, model_version, role, snapshot_hash, window_from, window_to, rows, positives, metrics, "
-    "intervals, baseline, verdict, reason, compared_with, evaluated_at",
-    "evaluation_inputs": "evaluation, inputs",
-    "pruned_predictions": "month, model_version, deleted_at, rows, pd_sum, sha256, first_created_at, last_created_at",
-    "pruned_links": "month, model_version, deleted_at, chain, links",
-    "oversight_records": "id, action, actor, reason, recorded_at, after_decision, version, proposal, request_id, "
-    "position, decision, idempotency_key, details",
-    "evaluation_grades": "evaluation, bounds",
-    "erasures": "subject_sha256, erased_at, predictions, rows, refused_records",
-    "scored_partitions": "partition_key, model_version, features_sha256, sha256, feature_hash, rows, pd_sum, scored_at",
-    "refused_predictions": "sha256, reason, refused_at",
-    "erased_records": "sha256, erased_at, record_sha256",
-    "erased_scores": "partition_key, erased_at, model_version, rows, sha256",
-    "chain_starts": "chain, began_at, earlier_rows",
-}
-# The tables among them that have 16 chains, named TABLE/0 to TABLE/15.
-DIVIDED_RECORDS = ("refused_predictions",)
-_KEY_LENGTHS = {
-    "pruned_predictions": 3,
-    "pruned_links": 4,
-    "erasures": 2,
-    "scored_partitions": 4,
-    "erased_records": 2,
-    "erased_scores": 2,
-}
 _ROWS_PER_FETCH = 5_000
 # Place of the key from the end of a row of _LINKED.
 _KEY = -2
@@ -191,7 +163,7 @@ class StoredChains:
                 "(SELECT jsonb_object_agg(key, value) FROM jsonb_each(r.record) WHERE key = ANY(%s))::text "
                 "FROM (SELECT to_jsonb(t) AS record FROM {} t) r"
             ).format(sql.Identifier(table)),
-            (columns[: _KEY_LENGTHS.get(table, 1)], columns),
+            (columns[: KEY_LENGTHS.get(table, 1)], columns),
         )
 
     def decision_texts(self) -> dict[int, str]:

@@ -14,6 +14,7 @@ from loan_default_assets_tests.mutants.planted_console import CONSOLE_FAULTS
 from loan_default_assets_tests.mutants.planted_dossier import DOSSIER_FAULTS
 from loan_default_assets_tests.mutants.planted_drift import DRIFT_FAULTS
 from loan_default_assets_tests.mutants.planted_erasures import ERASURE_FAULTS
+from loan_default_assets_tests.mutants.planted_kept_records import KEPT_RECORD_FAULTS
 from loan_default_assets_tests.mutants.planted_new_rows import NEW_ROWS_FAULTS
 from loan_default_assets_tests.mutants.planted_object_store import OBJECT_STORE_FAULTS
 from loan_default_assets_tests.mutants.planted_oversight import OVERSIGHT_FAULTS
@@ -344,6 +345,7 @@ PLANTED: tuple[Mutant, ...] = (
     *RETENTION_FAULTS,
     *VERIFICATION_FAULTS,
     *RECORD_CHAIN_FAULTS,
+    *KEPT_RECORD_FAULTS,
     *DOSSIER_FAULTS,
     *ERASURE_FAULTS,
     *REPLAY_FAULTS,

@@ -28,7 +28,7 @@ from loan_default_assets.portfolio.label_options import Label
 from loan_default_assets.portfolio.source_options import Source
 from loan_default_assets.reports.rendering.messages import catalogue
 from loan_default_assets.settings import Settings
-from loan_default_assets.warehouse.chain_links import RECORD_COLUMNS
+from loan_default_assets.warehouse.linked_columns import RECORD_COLUMNS
 from loan_default_assets_tests.structure.documents import ROOT, section
 
 NAME = re.compile(r"`([A-Za-z][\w/{}-]*|/[\w/{}-]*)`")

@@ -1,4 +1,4 @@
-"""The recorded bank with an erasure, batch scores, refused records and shadow scores, before and after a decision."""
+"""The recorded bank with erasures, batch scores, refused records, shadow scores and alerts around a decision."""
 
 import json
 import uuid
@@ -14,6 +14,7 @@ from loan_default_assets.commands.erase import erase, subject_of
 from loan_default_assets.commands.session import Session
 from loan_default_assets.decisions.model_scorers import load_scorer
 from loan_default_assets.pipeline.batch_scoring import ScoredPartitions, score_partitions
+from loan_default_assets.warehouse.alert_log import AlertLog
 from loan_default_assets.warehouse.batch_scores import BatchScores
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets.warehouse.predictions import PredictionLog
@@ -45,6 +46,13 @@ def score_batches(session: Session, *keys: str) -> ScoredPartitions:
         keys,
         log=LOG,
     )
+
+
+def raise_alert(session: Session, key: str) -> None:
+    """Record an alert of a failed run that is delivered."""
+    log = AlertLog(session.database)
+    log.record(key, "run_failed", "a run", "title", "text")
+    log.record_delivery(key, "log")
 
 
 def score_shadow(session: Session, version: str) -> int:
@@ -81,8 +89,11 @@ def chained(
             # Not the first loan of a request: the first link of the chain may name it, and alterations need its score.
             for loan in ("000-004", "000-019"):
                 erase(session, subject_of(loan, None), [])
+            for number in range(3):
+                raise_alert(session, f"run:{number}")
             session.registry.rollback("to have another decision")
             serve(session, MAY, 10, first=60)
+            raise_alert(session, "run:3")
             score_batches(session, SCORED[2])
             with session.database.connected() as connected:
                 assert PredictionLog(connected).keep_refused(refused_line("000-005"), "no such model")

@@ -1,4 +1,4 @@
-"""Alterations of erasures, provenance of batch scores and refused records; a table as `alterations`."""
+"""Alterations of erasures, provenance of batch scores, refused records and alerts; a table as `alterations`."""
 
 import hashlib
 import random
@@ -16,18 +16,24 @@ _KEYS = {
     "erasures": "subject_sha256, erased_at",
     "scored_partitions": "partition_key, model_version, features_sha256, sha256",
     "refused_predictions": "sha256",
+    "alerts": "id, kind, raised_at",
+    "alert_deliveries": "alert, outcome",
 }
 # A value besides the key, and a row that was never written.
 _CHANGED = {
     "erasures": "predictions = predictions + 1",
     "scored_partitions": "pd_sum = pd_sum + 1",
     "refused_predictions": "reason = 'another'",
+    "alerts": "title = 'another'",
+    "alert_deliveries": "channel = 'webhook'",
 }
 _ADDED = {
     "erasures": "SELECT sha256('loan x'), erased_at, predictions, rows, refused_records FROM erasures",
     "scored_partitions": "SELECT partition_key, model_version, feature_hash, features_sha256, rows, pd_sum, "
     "repeat('0', 64), scored_at FROM scored_partitions",
     "refused_predictions": "SELECT sha256('{}'), '{}', reason, refused_at FROM refused_predictions",
+    "alerts": "(key, kind, subject, title, text) SELECT 'added', kind, subject, title, text FROM alerts",
+    "alert_deliveries": "SELECT alert, 'failed', channel, at FROM alert_deliveries",
 }
 
 

@@ -1,4 +1,4 @@
-"""Alterations of erasures, batch scores, refused records and shadow scores end `loan-default verify` with 1."""
+"""Alterations of records that are no predictions, and of what retention did, end `loan-default verify` with 1."""
 
 import random
 
@@ -8,9 +8,10 @@ from loan_default_assets_tests.verification.alterations import Alteration
 from loan_default_assets_tests.verification.chained_bank import verify_command
 from loan_default_assets_tests.verification.record_alterations import RECORD_ALTERATIONS
 from loan_default_assets_tests.verification.recorded_bank import RecordedBank
+from loan_default_assets_tests.verification.retention_alterations import RETENTION_ALTERATIONS
 from loan_default_assets_tests.verification.score_alterations import BATCH_ALTERATIONS, SHADOW_ALTERATIONS
 
-ALL = RECORD_ALTERATIONS | BATCH_ALTERATIONS | SHADOW_ALTERATIONS
+ALL = RECORD_ALTERATIONS | RETENTION_ALTERATIONS | BATCH_ALTERATIONS | SHADOW_ALTERATIONS
 
 
 @pytest.mark.parametrize("alteration", ALL.values(), ids=ALL)

@@ -1,15 +1,16 @@
-"""Unaltered erasures, batch scores, refused records and shadow scores are verified, whatever was deleted lawfully."""
+"""Unaltered erasures, scores, refused records and alerts are verified, whatever was deleted lawfully."""
 
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from loan_default_assets.commands.erase import erase, subject_of
+from loan_default_assets.commands.promote import promote
 from loan_default_assets.warehouse import dump, erasures
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets.warehouse.predictions import PredictionLog
+from loan_default_assets.warehouse.pruned_models import changing_models, unmark_pruned
 from loan_default_assets_tests.databases import fresh_database
 from loan_default_assets_tests.two_champions import TwoChampions
 from loan_default_assets_tests.verification.chained_bank import (
@@ -21,6 +22,7 @@ from loan_default_assets_tests.verification.chained_bank import (
     verify_command,
 )
 from loan_default_assets_tests.verification.recorded_bank import RecordedBank
+from loan_default_assets_tests.verification.retention_alterations import prune_alerts, prune_model
 
 VERIFIED = "verified: every record is as it was written"
 
@@ -151,8 +153,10 @@ def test_what_was_recorded_before_the_chains_is_said(chained_bank: RecordedBank)
 def test_shadows_whose_files_are_gone_are_not_reproduced(
     chained: TwoChampions, chained_bank: RecordedBank
 ) -> None:
-    chained_bank.alter(f"INSERT INTO pruned_models (version, bytes) VALUES ('{chained.former}', 1)")
-    shutil.rmtree(chained_bank.models / chained.former)
+    # It is champion again since a rollback; retention deletes no champion.
+    with chained_bank.session() as session:
+        promote(session, chained.champion, "to have the shadow retired")
+    prune_model(chained_bank, chained.former)
     assert "17 not reproduced: retention deleted the files of their model" in report(chained_bank)["shadow"]
 
 
@@ -175,3 +179,37 @@ def test_functions_of_the_database_are_not_trusted(chained_bank: RecordedBank, t
     code, lines = verify_command(chained_bank)
     assert code == 1
     assert any(f": {table}, " in line for line in lines)
+
+
+def test_alerts_that_retention_deletes_twice_leave_their_links(chained_bank: RecordedBank) -> None:
+    for _ in range(2):
+        prune_alerts(chained_bank, 1)
+    report(chained_bank)
+    assert chained_bank.alter(
+        "SELECT (SELECT count(*) FROM alerts), (SELECT count(*) FROM pruned_alerts)"
+    ) == [(2, 2)]
+
+
+def test_a_model_that_is_trained_again_after_its_files_were_deleted(
+    chained_bank: RecordedBank, chained: TwoChampions
+) -> None:
+    """It loses its row, and the link of it stays; so it does where it is pruned once more."""
+    version, kept = chained.champion, chained_bank.folder / "kept"
+    (chained_bank.models / version).rename(kept)
+    for _ in range(2):
+        prune_model(chained_bank, version, files=False)
+        assert "2 of 3 with files as registered, 1 pruned" in report(chained_bank)["models"]
+        kept.rename(chained_bank.models / version)
+        with chained_bank.session() as session, changing_models(session.database) as cursor:
+            unmark_pruned(cursor, version)
+        assert "3 of 3 with files as registered" in report(chained_bank)["models"]
+        (chained_bank.models / version).rename(kept)
+
+
+def test_files_that_a_killed_deletion_left_are_compared(
+    chained_bank: RecordedBank, chained: TwoChampions
+) -> None:
+    prune_model(chained_bank, chained.champion, files=False)
+    lines = report(chained_bank)
+    assert "3 of 3 with files as registered" in lines["models"]
+    assert "not reproduced" not in lines["scores"]

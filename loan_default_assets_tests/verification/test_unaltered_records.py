@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import shutil
 import uuid
 from pathlib import Path
 
@@ -22,6 +21,9 @@ from loan_default_assets.warehouse.registry import ModelRecord, Registry
 from loan_default_assets_tests import small_bank
 from loan_default_assets_tests.two_champions import MARCH, serve
 from loan_default_assets_tests.verification.recorded_bank import RecordedBank
+from loan_default_assets_tests.verification.retention_alterations import prune_model
+
+RETIRED = "SELECT version FROM model_metadata WHERE status = 'retired'"
 
 
 def prune(bank: RecordedBank, month: str, *, unmatured: bool = True) -> None:
@@ -163,11 +165,12 @@ def test_erasures_are_no_deviation(recorded_bank: RecordedBank, of: str) -> None
 
 
 def test_features_are_opened_where_no_model_can_score_them(recorded_bank: RecordedBank) -> None:
-    retired = "model_version = (SELECT version FROM model_metadata WHERE status = 'retired')"
+    [(retired,)] = recorded_bank.alter(RETIRED)
+    prune_model(recorded_bank, retired)
     recorded_bank.alter(
-        "INSERT INTO pruned_models (version, bytes) SELECT version, 1 FROM model_metadata WHERE status = 'retired'",
         "UPDATE prediction_keys SET key = sha256(key) WHERE (request_id, position) IN "
-        f"(SELECT request_id, position FROM predictions WHERE {retired})",
+        "(SELECT request_id, position FROM predictions WHERE model_version = %(retired)s)",
+        retired=retired,
     )
     found = recorded_bank.verify()
     assert found.deviations.counts == {"features": 40}
@@ -176,12 +179,9 @@ def test_features_are_opened_where_no_model_can_score_them(recorded_bank: Record
 
 def test_what_cannot_be_proven_any_more_is_said(recorded_bank: RecordedBank) -> None:
     """The files of a retired model were pruned, and a partition was delivered again."""
-    retired = recorded_bank.alter("SELECT version FROM model_metadata WHERE status = 'retired'")[0][0]
-    recorded_bank.alter(
-        "INSERT INTO pruned_models (version, bytes) SELECT version, 1 FROM model_metadata WHERE status = 'retired'",
-        "UPDATE processed_data SET numbers[1] = 1 WHERE partition_key = '2025-01-05'",
-    )
-    shutil.rmtree(recorded_bank.models / retired)
+    [(retired,)] = recorded_bank.alter(RETIRED)
+    prune_model(recorded_bank, retired)
+    recorded_bank.alter("UPDATE processed_data SET numbers[1] = 1 WHERE partition_key = '2025-01-05'")
     found = recorded_bank.verify()
     assert not found.deviations, recorded_bank.report()
     assert found.predictions.not_reproduced == {"retention deleted the files of their model": 40}

@@ -1,4 +1,4 @@
-"""The database links erasures, provenance of batch scores, refused records and shadow scores, whoever writes them."""
+"""The database links every record that is not a prediction, whoever writes it: erasures, scores, alerts and others."""
 
 import hashlib
 import shutil
@@ -14,10 +14,12 @@ import pytest
 
 from loan_default_assets.pipeline.verify_batch_scores import BatchScoreCounts, verify_batch_scores
 from loan_default_assets.warehouse import erasures, migrations
+from loan_default_assets.warehouse.alert_log import AlertLog
 from loan_default_assets.warehouse.chain_links import stored_chains
 from loan_default_assets.warehouse.database import Database, dsn
 from loan_default_assets.warehouse.database_errors import WarehouseError
 from loan_default_assets.warehouse.predictions import PredictionLog
+from loan_default_assets.warehouse.pruned_models import changing_models, mark_pruned
 from loan_default_assets.warehouse.record_lines import ErasedSubject
 from loan_default_assets.warehouse.registry import Registry
 from loan_default_assets.warehouse.sealed_features import seal
@@ -249,19 +251,24 @@ def test_transactions_that_are_undone_leave_no_gap(database: Database) -> None:
     assert_unbroken(database)
 
 
-@pytest.fixture
-def unchained(database_url: str, tmp_path: Path) -> Database:
-    """A schema of before these chains, with rows in every table."""
-    folder = tmp_path / "sql"
-    folder.mkdir()
-    for path in sorted(path for path in migrations.FOLDER.glob("*.sql") if path.name < "016"):
-        shutil.copy(path, folder)
-    database = Database(database_url, "sample")
+def migrated_before(number: str, url: str, folder: Path) -> Database:
+    """A schema with the migrations before a number, a champion and another model."""
+    (scripts := folder / "sql").mkdir()
+    for path in sorted(path for path in migrations.FOLDER.glob("*.sql") if path.name < number):
+        shutil.copy(path, scripts)
+    database = Database(url, "sample")
     with database.transaction() as cursor:
-        migrations.apply(cursor, "sample", portfolio(), folder)
+        migrations.apply(cursor, "sample", portfolio(), scripts)
     for version in ("c1", "c2"):
         Registry(database).register(classifier(version))
     promote(one_person(database, "ada"), "c1", expected=None)
+    return database
+
+
+@pytest.fixture
+def unchained(database_url: str, tmp_path: Path) -> Database:
+    """A schema of before the chains of migration 16, with rows in every table."""
+    database = migrated_before("016", database_url, tmp_path)
     insert_rows(database)
     return database
 
@@ -297,6 +304,47 @@ def test_what_was_recorded_before_is_linked_by_the_migration(unchained: Database
         cursor.execute("UPDATE refused_predictions SET reason = 'x' WHERE record = ''")
     deviations, _, _ = verified(unchained)
     assert deviations.counts == {"row": 1}
+
+
+def test_alerts_and_prunings_of_before_are_linked_by_the_migration(database_url: str, tmp_path: Path) -> None:
+    database = migrated_before("019", database_url, tmp_path)
+    log = AlertLog(database)
+    for number in range(5):
+        log.record(f"run:{number}", "run_failed", "subject", "title", "text")
+        log.record_delivery(f"run:{number}", "log")
+    raised = [moment for (moment,) in query(database, "SELECT raised_at FROM alerts ORDER BY id")]
+    # Deleted before there were links.
+    assert log.prune(raised[2]) == 2
+    with changing_models(database) as cursor:
+        mark_pruned(cursor, "c2", 1)
+    database.migrate(portfolio())
+    assert query(database, "SELECT chain, earlier_rows FROM chain_starts ORDER BY 1") == [
+        ("alert_deliveries", 3),
+        ("alerts", 3),
+        ("pruned_alerts", 1),
+        ("pruned_models", 1),
+    ]
+    assert_unbroken(database)
+    assert log.prune(raised[3]) == 1
+    log.record("run:5", "run_failed", "subject", "title", "text")
+    assert_unbroken(database)
+    with database.transaction() as cursor:
+        cursor.execute(
+            "SET session_replication_role = replica; UPDATE alerts SET title = 'x' WHERE key = 'run:4'"
+        )
+    deviations, _, _ = verified(database)
+    assert deviations.counts == {"row": 1}
+
+
+@pytest.mark.parametrize("statement", ["UPDATE pruned_models SET bytes = 2", "TRUNCATE pruned_models"])
+def test_what_is_recorded_of_pruned_models_does_not_change(database: Database, statement: str) -> None:
+    with changing_models(database) as cursor:
+        mark_pruned(cursor, "c2", 1)
+    with (
+        pytest.raises(WarehouseError, match="pruned_models is append-only"),
+        database.transaction() as cursor,
+    ):
+        cursor.execute(statement)
 
 
 def test_a_database_without_such_rows_has_no_starts(database: Database) -> None:
