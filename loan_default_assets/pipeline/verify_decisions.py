@@ -1,6 +1,7 @@
 """Whether the registry's statuses follow from the recorded decisions, and these from recorded verdicts."""
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 
 from loan_default_assets.pipeline.deviations import Deviations
 from loan_default_assets.warehouse.champion_decisions import RecordedDecision
@@ -30,6 +31,8 @@ def verify_decisions(
     last: dict[str, RecordedDecision] = {}
     promoted: dict[str, RecordedDecision] = {}
     champion: str | None = None
+    earliest: dict[str, datetime | None] = {}
+    changed_at: datetime | None = None
     for decision in decisions:
         _verify_signature(decision, check_signature, deviations)
         _verify_verdict(decision, evaluations, deviations)
@@ -49,6 +52,7 @@ def verify_decisions(
             status[decision.version] = "champion"
             champion = decision.version
             promoted[decision.version] = decision
+            earliest[decision.version], changed_at = changed_at, decision.decided_at
         last[decision.version] = decision
         model = by_version.get(decision.version)
         if model is not None and model.artifact_sha256 != decision.artifact_sha256:
@@ -71,9 +75,39 @@ def verify_decisions(
             )
         if version in last and model.reason != last[version].reason:
             _differs(model, "reason", last[version].reason, model.reason, last[version], deviations)
-        if version in promoted and model.verdict != promoted[version].verdict:
-            _differs(
-                model, "verdict", promoted[version].verdict, model.verdict, promoted[version], deviations
+        if version in promoted:
+            _verify_promotion(model, promoted[version], earliest[version], deviations)
+        elif version not in last or last[version].decided_by != MIGRATION:
+            _verify_never_promoted(model, deviations)
+
+
+def _verify_promotion(
+    model: ModelRecord, decision: RecordedDecision, after: datetime | None, deviations: Deviations
+) -> None:
+    """Compare the verdict and the time of the last promotion with its decision.
+
+    The time is set in the transaction that records the decision, a moment before it. Rollback and retention go by it.
+
+    Args:
+        after: Time of the change of the champion before; None where it is the first one.
+    """
+    if model.verdict != decision.verdict:
+        _differs(model, "verdict", decision.verdict, model.verdict, decision, deviations)
+    at = model.promoted_at
+    if at is None or at > decision.decided_at or (after is not None and at <= after):
+        decided, found = decision.decided_at.isoformat(), None if at is None else at.isoformat()
+        _differs(model, "promoted_at", decided, found, decision, deviations)
+
+
+def _verify_never_promoted(model: ModelRecord, deviations: Deviations) -> None:
+    for column, found in (("verdict", model.verdict), ("promoted_at", model.promoted_at)):
+        if found is not None:
+            deviations.add(
+                "decision",
+                "model_metadata",
+                f"version {model.version}",
+                expected=f"no {column}, since no decision promoted it",
+                found=str(found),
             )
 
 

@@ -56,6 +56,20 @@ VERIFICATION_FAULTS: tuple[Mutant, ...] = (
         "verification/test_alterations.py",
     ),
     mutant(
+        "the time of a promotion is that of its decision",
+        f"{PIPELINE}/verify_decisions.py",
+        "if at is None or at > decision.decided_at or (after is not None and at <= after):",
+        "if at is None:",
+        "verification/test_alterations.py",
+    ),
+    mutant(
+        "a model that no decision promoted has no verdict and no time of a promotion",
+        f"{PIPELINE}/verify_decisions.py",
+        "        if found is not None:\n            deviations.add(",
+        "        if False:\n            deviations.add(",
+        "verification/test_alterations.py",
+    ),
+    mutant(
         "an announced signature must be there",
         f"{PIPELINE}/verify_decisions.py",
         'problem = "none" if decision.requires_signature else None',

@@ -306,6 +306,30 @@ ALTERATIONS = {
             "verdict = 'provisional'", "status IN ('champion', 'retired') AND verdict <> 'provisional'"
         ),
     ),
+    "the time of the last promotion of a retired champion": Alteration(
+        "decision",
+        "model_metadata",
+        "expected promoted_at",
+        _model_column("promoted_at = now()", "status = 'retired'"),
+    ),
+    "the time of the last promotion of the champion": Alteration(
+        "decision",
+        "model_metadata",
+        "expected promoted_at",
+        _model_column("promoted_at = promoted_at - interval '1 day'", "status = 'champion'"),
+    ),
+    "a verdict of a model that was never promoted": Alteration(
+        "decision",
+        "model_metadata",
+        "expected no verdict",
+        _model_column("verdict = 'approved'", "promoted_at IS NULL"),
+    ),
+    "a promotion of a model that was never promoted": Alteration(
+        "decision",
+        "model_metadata",
+        "expected no promoted_at",
+        _model_column("promoted_at = now()", "promoted_at IS NULL"),
+    ),
     "the status of a model": Alteration(
         "decision",
         "model_metadata",
