@@ -87,7 +87,7 @@ class TrialQueue:
                 states = Counter(trial.state for trial in found)
                 taken = states[TrialState.COMPLETE] + states[TrialState.PRUNED] + states[TrialState.RUNNING]
                 present_left = self._present_left(found)
-                claim = self._ask(len(found)) if taken < trials or present_left else None
+                claim = self._ask(self._tried(found)) if taken < trials or present_left else None
             if claim is not None:
                 yield claim
             elif states[TrialState.RUNNING]:
@@ -137,12 +137,21 @@ class TrialQueue:
         # A process that lost its lock, and its trial with it, is told so by its next claim.
         self.study.tell(claim.trial, skip_if_finished=True, **result)
 
-    def _ask(self, number: int) -> Claim:
-        """The next trial. Its seed depends on its number, so that no start of the search repeats another's."""
+    def _tried(self, found: Sequence["optuna.trial.FrozenTrial"]) -> int:
+        """How many settings were chosen. A trial that died and its repetition have the same ones, and count once."""
+        chosen = (trial.system_attrs.get("fixed_params") or trial.params for trial in found)
+        return len({tuple(sorted(each.items())) for each in chosen if len(each) == len(self.space)})
+
+    def _ask(self, tried: int) -> Claim:
+        """The next trial.
+
+        Its seed depends on how many settings were tried before it: no start of the search repeats another's, and one
+        that was interrupted goes on with the settings that it would have tried.
+        """
         import optuna
 
         self.study.sampler = optuna.samplers.TPESampler(
-            seed=int.from_bytes(hashlib.sha256(f"{self.seed}:{number}".encode()).digest()[:4], "big"),
+            seed=int.from_bytes(hashlib.sha256(f"{self.seed}:{tried}".encode()).digest()[:4], "big"),
             multivariate=True,
             constant_liar=True,
         )

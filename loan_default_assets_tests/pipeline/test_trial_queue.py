@@ -96,6 +96,23 @@ def test_a_trial_whose_process_died_is_run_again_with_its_settings(opened: Open,
         assert not numbers(queue, TrialState.RUNNING)
 
 
+@pytest.mark.parametrize("chosen", [True, False])
+@pytest.mark.parametrize("finished", [0, 1, 3])
+def test_an_interrupted_search_tries_what_an_undisturbed_one_does(
+    opened: Open, finished: int, chosen: bool
+) -> None:
+    with opened() as queue:
+        whole = [claim.settings for claim in run_all(queue, 5)]
+    with opened("b") as queue:
+        parts = [claim.settings for claim in run_all(queue, finished)]
+        for _ in range(2):
+            # The process dies with them: in its trials, or before it has chosen their settings.
+            _ = next(queue.claims(5)) if chosen else queue.study.ask()
+    with opened("b") as queue:
+        parts += [claim.settings for claim in run_all(queue, 5)]
+    assert sorted(parts, key=str) == sorted(whole, key=str)
+
+
 KILLED_IN_ITS_THIRD_TRIAL = """
 import sys, time
 from loan_default_assets.pipeline.trial_storage import open_queue
