@@ -64,7 +64,9 @@ def infer_label(
             "is a default within the horizon and 0 in the other rows, and name it with --label"
         )
     if len(positive) == 1 and positive[0].strip().startswith(">"):
-        return _threshold(name, counts, positive[0], waiting)
+        given = _threshold(name, counts, positive[0], waiting)
+        _refuse_one_outcome(given, positive[0], complete)
+        return given
     if positive:
         return _given(name, counts, positive, waiting)
     outcomes = [value for value in counts if not _is_unknown(value, counts) and value not in waiting]
@@ -191,13 +193,29 @@ def _given(
 
 
 def _threshold(name: str, counts: Mapping[str, int], text: str, waiting: Sequence[str]) -> LabelReading:
-    number = text.strip().lstrip(">").lstrip("=").strip()
+    written = text.strip()
+    number = written.removeprefix(">=").strip()
     if not is_number(number):
+        if is_number(written.removeprefix(">").strip()):
+            raise PortfolioError(
+                f"--positive: {text!r} would leave out the number itself, and a threshold is the smallest number that "
+                "is a default. Next: give that one, such as --positive '>=1' for counts above 0"
+            )
         raise PortfolioError(f"--positive: {text!r} is not a threshold; write it as --positive '>=90'")
     others = tuple(value for value in counts if not is_number(value) or value in waiting)
     if any(not _is_unknown(value, counts) and value not in waiting for value in others):
         raise PortfolioError(f"--positive {text}: the label {name!r} has values that are not numbers")
     return LabelReading(name, counts, pending=others, at_least=float(number), why="--positive")
+
+
+def _refuse_one_outcome(reading: LabelReading, text: str, complete: bool) -> None:
+    """Raise PortfolioError where a threshold takes every loan for a default, or none of them."""
+    if complete and reading.defaults in (0, reading.known):
+        count = "none" if not reading.defaults else "every one"
+        raise PortfolioError(
+            f"--positive {text}: of {reading.known:,} loans, {count} would be a default. Next: give a threshold that "
+            f"tells the loans apart, or name another column than {reading.column!r} with --label"
+        )
 
 
 def _many_numbers(name: str, counts: Mapping[str, int], waiting: Sequence[str]) -> LabelReading:

@@ -189,6 +189,24 @@ def test_days_past_due_have_the_threshold_of_90_and_others_are_asked_for() -> No
 
 
 @pytest.mark.parametrize(
+    ("threshold", "message"),
+    [
+        (">0", "would leave out the number itself.*Next: .*'>=1'"),
+        ("> 90", "would leave out the number itself"),
+        (">", "is not a threshold"),
+        (">=x", "is not a threshold"),
+        (">=0", "of 100 loans, every one would be a default. Next: "),
+        (">=100", "of 100 loans, none would be a default. Next: "),
+        (">=nan", "none would be a default"),
+    ],
+)
+def test_a_threshold_that_does_not_tell_the_loans_apart_is_refused(threshold: str, message: str) -> None:
+    """`>0` was read as `>=0`, by which every loan is a default."""
+    with pytest.raises(PortfolioError, match=message):
+        reading("loss", {str(number): 1 for number in range(100)}, threshold)
+
+
+@pytest.mark.parametrize(
     ("counts", "positive", "message"),
     [
         (
