@@ -11,23 +11,47 @@ _FEWEST_DIFFERENT = 20
 _PROTECTED = re.compile(
     r"\b(?:sex|gender|race|racial|ethnic\w*|religio\w*|nationality|citizen\w*|national origin|foreign\w*"
     r"|marital|marriage|married|pregnan\w*|disab\w*|sexual|male|female|caste|tribe|ancestry|skin colou?r"
-    r"|birth ?place|(?:place|country) of birth|political\w*|veteran)\b"
-    r"|(?<!특)성별|인종|종교|국적|혼인|결혼|장애|외국인|(?<!대)출신|출생지|정치"
+    r"|birth ?place|(?:place|country) of birth|political\w*|veteran|trade union|union member\w*)\b"
+    r"|(?<!특)성별|남녀|인종|종교|국적|혼인|결혼|배우자 ?(?:유무|여부)|장애|외국인|(?<!대)출신|출생지|본적|정치"
+    r"|노동조합|노조"
+    # German, French, Spanish, Portuguese, Italian, Dutch, Polish, Turkish, Indonesian and Russian.
+    r"|geschlecht|\b(?:sexe|sexo|sesso|genero|género|gênero|genere|geslacht|płeć|cinsiyet|jenis kelamin)\b"
+    r"|^(?:genre|пол)$|\bgenre (?:client|emprunteur|demandeur)"
+    r"|staatsang|staatsbürger|staatsbuerger|nationalit|nacionalid|nazionalit|cittadinanza|ciudadan|cidadania|citoyen"
+    r"|obywatelstwo|uyruk|kewarganegaraan|гражданство|национальность"
+    r"|familienstand|zivilstand|ehestand"
+    r"|\b(?:estado ?civil|[eé]tat ?civil|stato ?civile|burgerlijke staat|stan cywilny)\b"
+    r"|\b(?:situation (?:familiale|matrimoniale|maritale)|medeni (?:hal|durum)\w*|status (?:pernikahan|perkawinan))\b"
+    r"|семейное положение"
+    r"|\b(?:religi\w+|konfession|kirchensteuer|agama|rasse|raza|raça|razza|etnia|ethnie|[eé]tnic\w+|behinder\w*"
+    r"|schwerbehind\w*|discapaci\w+|handicap\w*|schwanger\w*|embaraz\w+|ausländer\w*|auslaender\w*"
+    r"|extranjer\w+|[eé]tranger\w*|stranier\w+|estrangeir\w+|migrationshintergrund|geburts(?:ort|land)|gewerkschaft\w*)\b"
+    r"|\b(?:lieu|pays|lugar|pa[ií]s|luogo|paese|local) (?:de |di )?(?:naissance|nacimiento|nascita|nascimento)\b"
+    # Chinese and Japanese.
+    r"|性別|性别|男女|国籍|國籍|民族|人種|婚姻|結婚|宗教|障害(?!発生)|残疾|出生地"
 )
 _BY_NAME = {
     "names of persons": r"\b(?:(?:full|first|last|sur|given|family|middle|customer|client|borrower|applicant|contact)"
-    r" ?names?|firstname|lastname|surname|fullname|name)\b|성명|이름|고객명|차주명",
+    r" ?names?|firstname|lastname|surname|fullname|name)\b|성명|이름|고객명|차주명|氏名|姓名",
     "e-mail addresses": r"\be ?mails?\b|이메일|전자우편",
     "telephone numbers": r"\b(?:tele)?phones? ?(?:no|num|number)?\b|\bmobile ?(?:no|number|phone)?\b"
-    r"|전화|휴대폰|연락처",
-    "addresses": r"\b(?:street|home|mailing|postal) ?address\b|\baddress\b|\baddr\b(?! state)|주소",
-    "resident or social security numbers": r"\bssn\b|\bsocial security\b|\bresident ?(?:no|number|id)\b|주민",
-    "passport or licence numbers": r"\bpassport\b|\blicen[cs]e ?(?:no|number)\b|여권|운전면허",
+    r"|전화|휴대폰|연락처|電話|电话|手机号"
+    r"|\b(?:telefon(?:nummer|nr|no)?|tel[eé]fono|telefone|handy(?:nummer|nr)?|celular|cellulare|m[oó]vil)\b",
+    "addresses": r"\b(?:street|home|mailing|postal) ?address\b|\baddress\b|\baddr\b(?! state)|주소|住所|地址"
+    r"|\banschrift\b|^(?:wohnadresse|adresse|strasse|direcci[oó]n|domicilio|indirizzo|endere[cç]o|adres)$",
+    "resident or social security numbers": r"\bssn\b|\bsocial security\b|\bresident ?(?:no|number|id)\b|주민"
+    r"|身份证|マイナンバー"
+    r"|\b(?:steuer ?(?:id|nummer)|dni|nif|curp|cpf|codice fiscale|pesel|bsn|aadhaar)\b",
+    "passport or licence numbers": r"\bpassport\b|\blicen[cs]e ?(?:no|number)\b|여권|운전면허"
+    r"|\b(?:reisepass\w*|personalausweis\w*|ausweis ?(?:nr|nummer)|pasaporte|passeport|passaporto)\b",
 }
 # Names of columns that hold persons' names, however few of them a file has.
 _PERSON_NAME = re.compile(
     r"\b(?:(?:full|first|last|sur|given|family|middle|maiden) ?name|[fl]name|borrower name|applicant name)\b"
     r"|성명|고객명|차주명|신청인명|대표자명"
+    # A bare French "nombre" is a number.
+    r"|\b(?:vorname|nachname|familienname|kundenname|apellidos?|pr[eé]nom|cognome|sobrenome)\b"
+    r"|^(?:nom|nome)$|\b(?:nom de famille|nombre (?:completo|(?:del? )?cliente)|nome (?:completo|cliente))\b|氏名|姓名"
 )
 _NAME_PATTERNS = {kind: re.compile(pattern) for kind, pattern in _BY_NAME.items()}
 _CELL_PATTERNS = {
