@@ -35,6 +35,9 @@ _SCIENTIFIC = re.compile(r"\d(?:[.,](\d+))?[eE]\+?(\d+)", re.ASCII)
 # A plain number that is neither an identifier nor a mark of missing values.
 _SHORT = re.compile(r"[+-]?(?:0|[1-9]\d{0,13})(?:\.\d+)?", re.ASCII)
 _SEPARATORS = ",. '_"
+_BELOW_1000 = re.compile(r"[+-]?(?:0|[1-9]\d{0,2})", re.ASCII)
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}", re.ASCII)
+_FEWEST_GROUPED = 3
 
 
 def is_identifier(text: str) -> bool:
@@ -179,7 +182,7 @@ def _ordered(
     fitting = [candidate for candidate in candidates if decimal_hint in (None, candidate.decimal)]
     candidates = fitting or candidates
     round_cells = sum(count for text, count in texts.items() if re.search(r"[.,]\d*00\b", text))
-    round_numbers = amounts or round_cells > 0.3 * sum(texts.values())
+    round_numbers = amounts or round_cells > 0.3 * sum(texts.values()) or _groups_thousands(texts)
 
     def unlikely(candidate: NumberFormat) -> tuple[bool, bool]:
         # 10,522 is above 1000 more often than not; 1.234 only where most numbers are round, as amounts are.
@@ -192,6 +195,14 @@ def _ordered(
     if any(candidate.thousands == "," for candidate in candidates):
         return sorted(candidates, key=lambda candidate: candidate.thousands != ",")
     return sorted(candidates, key=unlikely)
+
+
+def _groups_thousands(texts: Mapping[str, int]) -> bool:
+    """Whether 1.230 beside 876 is above it: decimals of a fixed number would be in every cell, others end in no 0."""
+    plain = [text for text in texts if _BELOW_1000.fullmatch(text)]
+    grouped = [text for text in texts if _GROUPED.fullmatch(text)]
+    ending = sum(text.endswith("0") for text in grouped)
+    return min(len(plain), ending) >= _FEWEST_GROUPED and len(plain) + len(grouped) == len(texts)
 
 
 def _counted(candidate: NumberFormat, present: Mapping[str, int]) -> NumberFormat:

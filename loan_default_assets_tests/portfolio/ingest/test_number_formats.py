@@ -167,6 +167,28 @@ def test_three_digits_after_a_separator_have_two_readings() -> None:
     assert keys("10,522", "1,025,000") == [{"thousands": ","}]
 
 
+@pytest.mark.parametrize(
+    ("texts", "grouped"),
+    [
+        (["1.230", "2.450", "1.100", "1.231", "876", "940", "12"], True),
+        (["-1.230", "2.450", "12.100", "876", "940", "0"], True),
+        (["1.23", "2.45", "1.1", "1.231", "876", "940", "12"], False),
+        (["1.231", "2.459", "1.104", "876", "940", "12"], False),
+        (["1.230", "2.450", "1.100", "1.231", "0.876"], False),
+        (["1.230", "2.450", "1.100", "876", "940", "1200"], False),
+        (["1.230", "876"], False),
+    ],
+)
+def test_groups_of_three_digits_beside_numbers_below_1000_are_thousands(
+    texts: list[str], grouped: bool
+) -> None:
+    """1.230 beside 876 was read as 1.23."""
+    found = propose_number_format(dict.fromkeys(texts, 5))
+    assert found is not None
+    assert (found.thousands == ".") == grouped
+    assert parse_number("1.230", found) == (1230 if grouped else 1.23)
+
+
 def test_a_slip_does_not_turn_thousands_into_decimals() -> None:
     grouped = {f"{n},{n % 7}{n % 10}5": 1 for n in range(10, 400)}
     made = propose_number_format(grouped | {"1,5": 1})
