@@ -1,4 +1,4 @@
-"""Words for the outcome of a loan in values and in names of columns, English and Korean."""
+"""Words for the outcome of a loan in values and in names of columns: English and Korean, the usual ones of others."""
 
 import re
 from collections.abc import Collection
@@ -16,21 +16,38 @@ class Meaning(Enum):
 
 
 # A negation before or after a word turns its meaning: "not paid", "non performing", "no default", "미상환".
-_NO = r"(?:no|not|non|never|without|un|in)(?:[ ]|(?=performing|collect))"
+_NO = (
+    r"(?:(?:no|not|non|never|without|un|kein\w*|nicht|ohne|sin|sans|sem|não|nao|senza)[ ]"
+    r"|(?:no|not|non|un)(?=performing|collect|default))"
+)
+# German, French, Spanish, Portuguese, Italian and Dutch.
+_FOREIGN_DEFAULT = (
+    r"(?:zahlungs)?ausf[aä]lle?|(?:zahlungs)?ausgefallen|insolvenz|d[eé]faut|impay[eé]e?s?|incumplid[oa]s?"
+    r"|incumplimientos?|impagos?|impagad[oa]s?|moros[oa]s?|morosidad|fallid[oa]s?|inadimplente|inadimpl[eê]ncia"
+    r"|sofferenz[ae]|insolut[oi]|wanbetaling"
+)
+_FOREIGN_GOOD = (
+    r"zurückgezahlt|zurückbezahlt|getilgt|abbezahlt|rembours[eé]e?s?|pagad[oa]s?|quitad[oa]|rimborsat[oi]|saldat[oi]"
+    r"|terugbetaald|afgelost"
+)
 _STRONG_DEFAULT = re.compile(
     r"\b(?:charge[sd]? ?offs?|chg ?offs?|chgd ?off|chargeoff|wr(?:ite|itten|ote) ?offs?|default(?:ed|s|er|ing)?|dflt"
     r"|bad(?:s| debt| loan)?|npl|npa|loss(?:es)?|insolven\w*|bankrupt\w*|foreclos\w*|repossess\w*|uncollect\w*|unpaid"
     r"|failed|fail(?:ure)?|foreclosure|chapter (?:7|11|13))\b"
+    rf"|\b(?:{_FOREIGN_DEFAULT})\b"
     r"|부도|불량|부실|대손|상각|채무불이행|손실|파산|미상환|상환불능|회수불능|디폴트"
 )
 _NEGATED_GOOD = re.compile(
-    rf"\b{_NO}(?:fully |completely |yet )*(?:paid|repaid|pay|perform\w*|good|settled|creditworthy)|\bunpaid\b"
-    r"|\b(?:nonperforming|notpaid|nonpayment)\b|미상환|미납|미변제|미완납|비정상"
+    rf"\b{_NO}(?:fully |completely |yet )*(?:paid|repaid|pay|perform\w*|good|settled|creditworthy"
+    rf"|{_FOREIGN_GOOD})"
+    r"|\b(?:unpaid|nonperforming|notpaid|nonpayment)\b|미상환|미납|미변제|미완납|비정상"
 )
 _NEGATED_BAD = re.compile(
-    rf"\b{_NO}(?:in |a |been )*(?:default\w*|bad|late|delinquen\w*|overdue|past due|charged? ?off|loss)"
+    rf"\b{_NO}(?:in |a |been )*(?:default\w*|bad|late|delinquen\w*|overdue|past due|charged? ?off|loss|np[la]|arrears"
+    rf"|{_FOREIGN_DEFAULT})"
+    r"|\b(?:free|absence) of (?:default|arrears|delinquency)|\bdefault (?:absent|avoided|not occurred)\b"
     r"|\b(?:nondefault\w*|notdefault\w*|good standing|(?:default|delinquency|arrears|loss) ?free|ausfallfrei)\b"
-    r"|미연체|무연체|비연체|부도아님|연체없음|연체 없음|무부도"
+    r"|[미무비](?:연체|부도|불량)|(?:연체|부도|불량|부실) ?(?:없음|아님|안함|미발생)"
 )
 _WEAK_DEFAULT = re.compile(
     r"\b(?:late(?:ness|d)?|delinq\w*|dlq\w*|overdue|past ?due|arrears?|serious|dpd|in grace period|grace|dunning"
@@ -38,7 +55,9 @@ _WEAK_DEFAULT = re.compile(
 )
 _STRONG_GOOD = re.compile(
     r"\b(?:(?:fully )?(?:re)?paid(?: (?:in full|off|back|up))?|p ?i ?f|repaid|good|settled|closed|completed?|matured"
-    r"|redeemed|pay(?:ed)? ?back|creditworthy)\b|상환완료|상환|완납|변제|우량|양호|해지|종결"
+    r"|redeemed|pay(?:ed)? ?back|creditworthy)\b"
+    rf"|\b(?:{_FOREIGN_GOOD})\b"
+    r"|상환완료|상환|완납|변제|우량|양호|해지|종결"
 )
 _WEAK_GOOD = re.compile(
     r"\b(?:perform(?:ing|s)?|current|ok|okay|normal|healthy|regular|on ?time|up to date|clean|low risk|active)\b"
@@ -46,12 +65,13 @@ _WEAK_GOOD = re.compile(
 )
 _PENDING = re.compile(
     r"\b(?:unknown|pending|issued|open|ongoing|in progress|in review|not yet\w*|tbd|undetermined|undecided|missing"
-    r"|not available|n/?a|none|null|not applicable|approved|disbursed|funded|new|in funding|unresolved|censored)\b"
+    r"|not available|n/?a|none|null|not applicable|approved|disbursed|funded|new|in funding|unresolved|censored"
+    r"|en cours|en curso|in corso|em andamento|vigente|laufend|lopend)\b"
     r"|미정|심사|진행중|진행 중|대기|미상|모름|신규|실행"
 )
 _YES = frozenset({
-    "1", "y", "yes", "true", "t", "예", "네", "o", "여", "+1", "해당", "있음", "유", "ja", "wahr", "oui", "vrai", "s",
-    "si", "sí", "sim", "verdadero", "verdadeiro", "vero", "да", "有",
+    "1", "y", "yes", "true", "t", "예", "네", "o", "여", "+1", "해당", "있음", "유", "j", "ja", "wahr", "oui", "vrai",
+    "s", "si", "sí", "sim", "verdadero", "verdadeiro", "vero", "да", "有",
 })  # fmt: skip
 _NO_VALUES = frozenset({
     "0", "n", "no", "false", "f", "아니오", "아니요", "x", "부", "-1", "미해당", "없음", "해당없음", "해당 없음", "무",

@@ -4,7 +4,7 @@ import pytest
 
 from loan_default_assets.portfolio.errors import PortfolioError
 from loan_default_assets.portfolio.profiling.label_inference import LabelReading, infer_label
-from loan_default_assets.portfolio.profiling.label_words import Meaning, meaning_of
+from loan_default_assets.portfolio.profiling.label_words import Meaning, meaning_of, yes_is_default
 from loan_default_assets.portfolio.profiling.undecided import UndecidedError
 
 YES_NO = [
@@ -21,6 +21,7 @@ YES_NO = [
     ("oui", "non"),
     ("S", "N"),
     ("да", "нет"),
+    ("J", "N"),
 ]
 BAD_NAMES = (
     "default",
@@ -310,3 +311,45 @@ def test_a_pending_value_that_cannot_be_is_refused(
 def test_words_in_other_words_mean_nothing() -> None:
     assert [meaning_of(value) for value in ("badge", "goods and services", "latex", "A", "12")] == [None] * 5
     assert meaning_of("Does not meet the credit policy. Status:Fully Paid") is Meaning.STRONG_GOOD
+
+
+@pytest.mark.parametrize(
+    ("meaning", "values"),
+    [
+        (
+            Meaning.STRONG_DEFAULT,
+            ["in default", "In Default 90+", "loan in default", "in loss", "in bankruptcy", "impagado", "en défaut",
+             "Ausfall", "incumplimiento", "inadimplente", "non remboursé", "no pagado", "nicht zurückgezahlt"],
+        ),
+        (Meaning.WEAK_DEFAULT, ["in arrears", "in late stage", "in collections"]),
+        (
+            Meaning.STRONG_GOOD,
+            ["not in default", "never in default", "in good standing", "no arrears", "kein Ausfall", "sin impago",
+             "sans défaut", "부도 미발생", "연체아님", "비부도", "remboursé", "pagado", "zurückgezahlt"],
+        ),
+        (Meaning.PENDING, ["en cours", "laufend"]),
+    ],
+)  # fmt: skip
+def test_a_word_before_an_outcome_turns_it_only_where_it_is_a_negation(
+    meaning: Meaning, values: list[str]
+) -> None:
+    """`In default` counted as repaid beside `Charged off`."""
+    assert {value: meaning_of(value) for value in values} == dict.fromkeys(values, meaning)
+
+
+@pytest.mark.parametrize(
+    ("names", "default"),
+    [
+        (["in_default", "is_in_default", "loan_in_default", "in_arrears", "impago", "incumplimiento", "défaut"], True),
+        (["kein_Ausfall", "ohne_ausfall", "sin_impago", "nodefault", "no_npl", "absence_of_default", "free_of_default",
+          "default_not_occurred", "연체미발생", "부도없음여부", "비부도", "불량아님"], False),
+        (["par_id", "sin_number", "in_store", "moraleja", "latex", "pagaduria", "vigencia"], None),
+    ],
+)  # fmt: skip
+def test_a_negation_in_a_name_makes_yes_the_good_outcome(names: list[str], default: bool | None) -> None:
+    assert {name: yes_is_default(name) for name in names} == dict.fromkeys(names, default)
+
+
+def test_loans_in_default_are_defaults_beside_charged_off_ones() -> None:
+    found = reading("loan_status", {"Fully Paid": 60, "Charged Off": 20, "In default": 5})
+    assert (set(found.positive), found.negative) == ({"Charged Off", "In default"}, ("Fully Paid",))
