@@ -36,6 +36,8 @@ _STRONG_DEFAULT = re.compile(
     r"|failed|fail(?:ure)?|foreclosure|chapter (?:7|11|13))\b"
     rf"|\b(?:{_FOREIGN_DEFAULT})\b"
     r"|부도|불량|부실|대손|상각|채무불이행|손실|파산|미상환|상환불능|회수불능|디폴트"
+    # The guarantor pays, the loan falls due at once, the bank ends the contract.
+    r"|대위 ?변제|기한 ?이익 ?상실|(?:강제|직권) ?해지"
 )
 _NEGATED_GOOD = re.compile(
     rf"\b{_NO}(?:fully |completely |yet )*(?:paid|repaid|pay|perform\w*|good|settled|creditworthy"
@@ -51,17 +53,17 @@ _NEGATED_BAD = re.compile(
 )
 _WEAK_DEFAULT = re.compile(
     r"\b(?:late(?:ness|d)?|delinq\w*|dlq\w*|overdue|past ?due|arrears?|serious|dpd|in grace period|grace|dunning"
-    r"|collections?|missed|risky|high risk)\b|연체|미납|추심|독촉"
+    r"|collections?|missed|risky|high risk)\b|연체|미납|추심|독촉|상환 ?지연"
 )
 _STRONG_GOOD = re.compile(
     r"\b(?:(?:fully )?(?:re)?paid(?: (?:in full|off|back|up))?|p ?i ?f|repaid|good|settled|closed|completed?|matured"
     r"|redeemed|pay(?:ed)? ?back|creditworthy)\b"
     rf"|\b(?:{_FOREIGN_GOOD})\b"
-    r"|상환완료|상환|완납|변제|우량|양호|해지|종결"
+    r"|상환(?! ?(?:중|유예|예정))|완납|변제|우량|양호|해지|종결"
 )
 _WEAK_GOOD = re.compile(
     r"\b(?:perform(?:ing|s)?|current|ok|okay|normal|healthy|regular|on ?time|up to date|clean|low risk|active)\b"
-    r"|정상|유지|진행"
+    r"|정상|유지|진행|상환 ?중"
 )
 _PENDING = re.compile(
     r"\b(?:unknown|pending|issued|open|ongoing|in progress|in review|not yet\w*|tbd|undetermined|undecided|missing"
@@ -85,7 +87,8 @@ _NAME_DEFAULT = re.compile(
 )
 _NAME_GOOD = re.compile(
     r"\b(?:re)?paid\b|\brepaid\b|\bgood\b|\bperforming\b|\bcurrent\b|\b(?:pay|paid) ?back\b|\brepay(?:ment|ed|s)?\b"
-    r"|creditworth\w*|creditability|\bsettled\b|\bredeemed\b|상환|완납|정상|우량|양호|변제"
+    r"|creditworth\w*|creditability|\bsettled\b|\bredeemed\b"
+    r"|상환(?! ?(?:불능|지연|유예))|완납|정상|우량|양호|(?<!대위)(?<!대위 )변제"
 )
 # What a name may say beside the outcome without saying that it is of another time, another loan or another person.
 _BESIDE_OUTCOME = re.compile(

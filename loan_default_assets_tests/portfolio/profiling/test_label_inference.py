@@ -319,28 +319,32 @@ def test_words_in_other_words_mean_nothing() -> None:
         (
             Meaning.STRONG_DEFAULT,
             ["in default", "In Default 90+", "loan in default", "in loss", "in bankruptcy", "impagado", "en défaut",
-             "Ausfall", "incumplimiento", "inadimplente", "non remboursé", "no pagado", "nicht zurückgezahlt"],
+             "Ausfall", "incumplimiento", "inadimplente", "non remboursé", "no pagado", "nicht zurückgezahlt",
+             "대위변제", "기한이익상실", "강제해지", "상환불능"],
         ),
-        (Meaning.WEAK_DEFAULT, ["in arrears", "in late stage", "in collections"]),
+        (Meaning.WEAK_DEFAULT, ["in arrears", "in late stage", "in collections", "상환지연"]),
         (
             Meaning.STRONG_GOOD,
             ["not in default", "never in default", "in good standing", "no arrears", "kein Ausfall", "sin impago",
-             "sans défaut", "부도 미발생", "연체아님", "비부도", "remboursé", "pagado", "zurückgezahlt"],
+             "sans défaut", "중도상환", "만기상환", "변제",
+             "부도 미발생", "연체아님", "비부도", "remboursé", "pagado", "zurückgezahlt"],
         ),
+        (Meaning.WEAK_GOOD, ["상환중", "상환 중"]),
         (Meaning.PENDING, ["en cours", "laufend"]),
     ],
 )  # fmt: skip
 def test_a_word_before_an_outcome_turns_it_only_where_it_is_a_negation(
     meaning: Meaning, values: list[str]
 ) -> None:
-    """`In default` counted as repaid beside `Charged off`."""
+    """`In default` counted as repaid beside `Charged off`, and 대위변제, the guarantor's payment, did too."""
     assert {value: meaning_of(value) for value in values} == dict.fromkeys(values, meaning)
 
 
 @pytest.mark.parametrize(
     ("names", "default"),
     [
-        (["in_default", "is_in_default", "loan_in_default", "in_arrears", "impago", "incumplimiento", "défaut"], True),
+        (["in_default", "is_in_default", "loan_in_default", "in_arrears", "impago", "incumplimiento", "défaut",
+          "대위변제여부", "상환지연여부"], True),
         (["kein_Ausfall", "ohne_ausfall", "sin_impago", "nodefault", "no_npl", "absence_of_default", "free_of_default",
           "default_not_occurred", "연체미발생", "부도없음여부", "비부도", "불량아님"], False),
         (["par_id", "sin_number", "in_store", "moraleja", "latex", "pagaduria", "vigencia"], None),
