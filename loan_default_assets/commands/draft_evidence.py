@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from loan_default_assets.portfolio.features import transform
+from loan_default_assets.portfolio.features import MISSING, transform
 from loan_default_assets.portfolio.profiling.file_account import FileAccount, drafted_portfolio
 from loan_default_assets.portfolio.profiling.label_words import later_event, words_of
 from loan_default_assets.portfolio.profiling.portfolio_draft import PortfolioDraft
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _MOSTLY = 0.5
 _FEWEST_REPEATED = 10
+_FEWEST_MARKED, _BY_CHANCE = 20, 1e-6
 _SHORTEST_SERIES = 4
 # Names with numbers that stand for no series: columns whose names were removed.
 _NAMELESS = re.compile(
@@ -78,7 +79,11 @@ def find_evidence(draft: PortfolioDraft, account: FileAccount) -> DraftEvidence:
     reasons = {entry.feature: ", ".join(entry.reasons) for entry in assessment.blocking}
     reasons |= later_events(draft, frame, reasons)
     reasons |= of_a_series(draft, reasons)
-    decisions = (*_on_telling_features(assessment), *_on_repeated_rows(rows(matured), p))
+    decisions = (
+        *_on_telling_features(assessment),
+        *_on_defaults_alone(rows(matured), p, reasons),
+        *_on_repeated_rows(rows(matured), p),
+    )
     if not reasons:
         return DraftEvidence({}, f"leakage: {assessment.message()}", decisions)
     return DraftEvidence(
@@ -98,6 +103,32 @@ def _on_telling_features(assessment: "LeakageAssessment") -> tuple[str, ...]:
         f"features: {doubt}Most of the outcome is told by {assessment.telling_text()} (ROC-AUC alone). A column that "
         "changes after the loan is granted, such as a balance, a status or a number of reminders, belongs under "
         "known_after_outcome, also where it is no clear sign of leakage.",
+    )
+
+
+def _on_defaults_alone(rows: "Rows", p: Portfolio, excluded: Container[str]) -> tuple[str, ...]:
+    """The question on features that say something of a few loans only, all of them defaults.
+
+    They tell too little of the outcome to be excluded, and a mark that no other loan has hardly comes by chance.
+    """
+    from loan_default_assets.model.leakage_evidence import filled_rows
+
+    default = rows.label == 1
+    features = dict(zip(p.features.numerical, rows.numerical.T, strict=True))
+    codes = np.where(rows.categorical == MISSING, np.nan, rows.categorical)
+    features |= dict(zip(p.features.categorical, codes.T, strict=True))
+    found = []
+    for name, values in features.items():
+        for phrase, inside in filled_rows(values) if name not in excluded else ():
+            count = int(inside.sum())
+            if count >= _FEWEST_MARKED and default[inside].all() and default.mean() ** count < _BY_CHANCE:
+                found.append(f"{name} {phrase} ({count:,} loans)")
+                break
+    if not found:
+        return ()
+    return (
+        f"features: every loan is a default by {', '.join(found)}. A column that is filled for loans in default "
+        "belongs under known_after_outcome.",
     )
 
 

@@ -53,6 +53,18 @@ def _missing(rng: np.random.Generator, frame: pd.DataFrame, default: np.ndarray)
     return frame.assign(reach=np.where(absent, np.nan, rng.integers(1, 9, ROWS)))
 
 
+def _rare_marks(rng: np.random.Generator, frame: pd.DataFrame, default: np.ndarray) -> pd.DataFrame:
+    """A text and an amount of a few defaults, and the same of a few loans of any outcome."""
+    few, any_few = default & (rng.random(ROWS) < 0.09), rng.random(ROWS) < 0.02
+    fee = rng.uniform(5, 90, ROWS).round(2)
+    return frame.assign(
+        note=np.where(few, "X", ""),
+        fee=np.where(few, fee, 0),
+        honest_note=np.where(any_few, "X", ""),
+        honest_fee=np.where(any_few, fee, 0),
+    )
+
+
 def _twice(rng: np.random.Generator, frame: pd.DataFrame, default: np.ndarray) -> pd.DataFrame:
     later = frame.assign(issued=(pd.to_datetime(frame["issued"]) + pd.Timedelta(days=950)).astype(str))
     return pd.concat([frame, later])
@@ -82,8 +94,13 @@ def _twice_by_applicant(rng: np.random.Generator, frame: pd.DataFrame, default: 
 @pytest.mark.parametrize(
     ("change", "asked", "unasked"),
     [
-        (_as_they_are, ["features: Most", "score ("], ["usually reach", "repeated rows"]),
+        (_as_they_are, ["features: Most", "score ("], ["usually reach", "repeated rows", "is a default by"]),
         (_weak_leaks, ["more than features known at application usually reach", "k1 (", "k6 ("], []),
+        (
+            _rare_marks,
+            ["every loan is a default by fee where it differs", "note where it is present"],
+            ["honest_"],
+        ),
         (_missing, ["reach (", "known_after_outcome"], ["usually reach"]),
         (_twice, ["repeated rows: 6,000 rows", "--key"], ["usually reach"]),
         (_alike, [], ["repeated rows"]),
