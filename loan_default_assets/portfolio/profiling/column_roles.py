@@ -47,7 +47,8 @@ _CATEGORY_CAP, _ROWS_PER_CATEGORY, _MOST_UNKNOWN = 1000, 20, 0.7
 # 1,200.00 CR, $5 or 7 pcs, but no code such as 00100, 12-34 or 0x1F.
 _NUMBER_LIKE = re.compile(r"[^\w\s]{0,3}\s?\d+(?:[.,]\d+)*(?:$|\s)")
 _DATE_NAME = re.compile(
-    r"\b(?:date|dt|day|dob|birth\w*|opened|since|issued?|created|hired|at|on|d|from|until|month|ym|ymd|time|timestamp)\b"
+    r"\b(?:date|dt|day|dob|birth\w*|opened|since|issued?|created|hired|at|on|d|from|until|month|ym|ymd|time|timestamp"
+    r"|booked|vintage|\w*datum|fecha|valuta)\b"
     r"|일자|날짜|년월|생년월일|일시|기준월|일$"
 )
 

@@ -29,6 +29,8 @@ ONE_LOAN_PER_ROW = (
     "A row must be one loan: a table of sums, such as loans and defaults per group, has no outcome of a loan."
 )
 _MOST_DEFAULTS = 0.5
+# Above this share the rarer of two values may as well be the good one.
+_MOST_GUESSED = 0.4
 
 
 def infer_label(
@@ -143,7 +145,8 @@ def _by_yes_and_no(name: str, counts: Mapping[str, int], waiting: Sequence[str])
     if default is None:
         if not is_target_name(name):
             return None
-        if sum(counts[v] for v in yes) >= sum(counts[v] for v in no) or any(v.startswith("-") for v in no):
+        events, others = (sum(counts[v] for v in values) for values in (yes, no))
+        if events > _MOST_GUESSED * (events + others) or any(v.startswith("-") for v in no):
             return None
         default, why = (
             True,

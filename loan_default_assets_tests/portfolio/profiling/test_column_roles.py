@@ -93,6 +93,10 @@ def test_a_column_that_is_no_feature_is_ignored_with_the_reason(
         ("zip", repeated([f"{n:05d}" for n in range(100, 160)]), "category"),
         ("zip_code", repeated([str(10000 + 7 * n) for n in range(60)]), "category"),
         ("state", repeated(["ON", "NO", "CA"]), "category"),
+        ("booked", [str(43_101 + 4 * n) for n in range(ROWS)], "date"),
+        ("Antragsdatum", [str(43_101 + 4 * n) for n in range(ROWS)], "date"),
+        ("fecha_solicitud", [f"2015{1 + n % 12:02d}{1 + n % 28:02d}" for n in range(ROWS)], "date"),
+        ("income_band", [str(43_101 + 4 * n) for n in range(ROWS)], "number"),
         ("opened", [f"2015{1 + n % 12:02d}{1 + n % 28:02d}" for n in range(ROWS)], "date"),
         (
             "earliest_cr_line",

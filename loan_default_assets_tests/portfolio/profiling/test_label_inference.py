@@ -103,6 +103,7 @@ def test_the_words_of_the_values_decide(name: str, default: str, other: str) -> 
         ("credit_risk", {"1": 700, "2": 300}, "2"),
         ("y", {"-1": 20, "1": 80}, "-1"),
         ("target", {"0": 20, "1": 80}, "0"),
+        ("target", {"0": 52, "1": 48}, "1"),
         ("class", {"A": 90, "B": 10}, "B"),
         ("default", {"Y": 90, "N": 10}, "N"),
         ("repaid", {"1": 20, "0": 80}, "1"),
