@@ -9,14 +9,16 @@ from loan_default_assets.portfolio.profiling.column_roles import date_readings
 from loan_default_assets.portfolio.profiling.label_inference import ONE_LOAN_PER_ROW
 from loan_default_assets.portfolio.profiling.label_words import (
     Meaning,
+    counts_days_past_due,
     meaning_of,
     words_of,
     yes_is_default,
     yes_or_no,
 )
+from loan_default_assets.portfolio.profiling.sensitive_columns import is_protected
 from loan_default_assets.portfolio.profiling.undecided import Choice, UndecidedError
 
-_MOST_SHOWN = 8
+_MOST_SHOWN, _FEW_VALUES = 8, 6
 _LABEL_NAME = re.compile(
     r"^(?:y|target|label|outcome|class|response|result|flag)$|\b(?:status|target|label|outcome)\b|상태|결과|여부"
 )
@@ -38,12 +40,20 @@ _PERSON = re.compile(r"\b(?:customer|client|borrower|member|applicant|cust|oblig
 
 def label_candidates(profile: FileProfile) -> tuple[str, ...]:
     """Columns that may be the outcome."""
-    scores = {name: _label_score(name, column) for name, column in profile.columns.items()}
+    columns = {name: column for name, column in profile.columns.items() if not is_protected(name)}
+    scores = {name: _label_score(name, column) for name, column in columns.items()}
     ranked = sorted((name for name in scores if scores[name] > 0), key=lambda name: -scores[name])
-    # Words of another language: two values are enough to be asked about.
-    ranked = ranked or [
-        name for name, column in profile.columns.items() if column.complete and len(column.present) == 2
-    ]
+    late = [name for name in columns if counts_days_past_due(name) and len(columns[name].present) > 2]
+    # Words of another language: two values are enough to be asked about, or the few of a status.
+    for most in (2, _FEW_VALUES):
+        ranked = ranked or [
+            *late,
+            *(
+                name
+                for name, column in columns.items()
+                if name not in late and column.complete and 2 <= len(column.present) <= most
+            ),
+        ]
     return tuple(ranked[:_MOST_SHOWN])
 
 

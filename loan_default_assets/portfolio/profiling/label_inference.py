@@ -80,7 +80,7 @@ def infer_label(
         blank = (
             f", and {empty:,} cells are empty. Next: where an empty cell is a loan without default, write 0 into it"
             if empty
-            else ""
+            else ". Next: add the loans of the other outcome to the file, or name another column with --label"
         )
         raise PortfolioError(f"the label {name!r} has {found}; it needs two{blank}")
     meanings = {value: Meaning.PENDING if value in waiting else meaning_of(value) for value in counts}

@@ -44,6 +44,25 @@ def test_a_column_of_two_values_in_another_language_is_offered_as_the_label(
     assert [choice.value for choice in asked.value.choices] == ["incumplimiento"]
 
 
+@pytest.mark.parametrize(
+    ("columns", "offered"),
+    [
+        ({"stav": ["splaceno", "nesplaceno", "aktivní"], "sexe": ["H", "F"]}, ["stav"]),
+        ({"stav": ["splaceno", "nesplaceno"], "Familienstand": ["ledig", "geschieden"]}, ["stav"]),
+        ({"days_past_due": [str(n) for n in range(97)]}, ["days_past_due"]),
+        ({"days_past_due": [str(n) for n in range(97)], "bad": ["1", "0", "0"]}, ["bad"]),
+        ({"kraj": [f"K{n}" for n in range(14)]}, []),
+    ],
+)
+def test_what_may_be_an_outcome_is_offered_and_a_protected_attribute_is_not(
+    tmp_path: Path, columns: dict[str, list[str]], offered: list[str]
+) -> None:
+    cells = {name: [values[n % len(values)] for n in range(ROWS)] for name, values in columns.items()}
+    with pytest.raises(UndecidedError) as asked:
+        draft_for(stored(tmp_path, **cells), DraftRequest())
+    assert [choice.value for choice in asked.value.choices] == offered
+
+
 @pytest.mark.parametrize(("dates", "said"), [(["2019-03"], True), (["2019-03", "2019-04"], False)])
 def test_loans_of_one_date_are_said_not_to_be_evaluated(tmp_path: Path, dates: list[str], said: bool) -> None:
     path = stored(

@@ -217,7 +217,7 @@ def test_a_threshold_that_does_not_tell_the_loans_apart_is_refused(threshold: st
             r"61 distinct values.*A row must be one loan.*\nNext: name the column",
         ),
         ({"Kim": 1, "Lee": 1, "Park": 1, "Choi": 9}, (), "4 distinct values; it needs two"),
-        ({"1": 5}, (), "1 distinct value; it needs two"),
+        ({"1": 5}, (), "1 distinct value; it needs two. Next: "),
         ({"good": 5, "bad": 5}, ("worse",), "'worse' is not a value"),
     ],
 )
