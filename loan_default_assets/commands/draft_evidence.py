@@ -113,7 +113,7 @@ def _on_defaults_alone(rows: "Rows", p: Portfolio, excluded: Container[str]) -> 
     """
     from loan_default_assets.model.leakage_evidence import filled_rows
 
-    default = rows.label == 1
+    default = np.asarray(rows.label == 1)
     features = dict(zip(p.features.numerical, rows.numerical.T, strict=True))
     codes = np.where(rows.categorical == MISSING, np.nan, rows.categorical)
     features |= dict(zip(p.features.categorical, codes.T, strict=True))
