@@ -10,7 +10,10 @@ import numpy as np
 
 from loan_default_assets.model.leakage_evidence import UnivariateEvidence, univariate_evidence
 
-SCREENED_ROWS = 4_000
+SCREENED_ROWS, FEWEST_SCREENED_ROWS = 4_000, 400
+# Rows times pairs that are screened: those of 100 features. Of more features, fewer rows are screened, in which a pair
+# that decides the outcome is still the first.
+SCREENED_CELLS = SCREENED_ROWS * 4_950
 EXAMINED_PAIRS = 20
 CELL_BINS = 8
 
@@ -53,9 +56,11 @@ def discriminating_pairs(
     rng = np.random.default_rng(0)
     # In random order: ties are ranked in the order of the rows.
     some = rng.permutation(len(outcome))
-    if len(some) > SCREENED_ROWS:
-        defaults = some[outcome[some]][: SCREENED_ROWS // 2]
-        some = rng.permutation(np.append(defaults, some[~outcome[some]][: SCREENED_ROWS - len(defaults)]))
+    pairs = len(features) * (len(features) - 1) // 2
+    most = min(max(SCREENED_CELLS // max(pairs, 1), FEWEST_SCREENED_ROWS), SCREENED_ROWS)
+    if len(some) > most:
+        defaults = some[outcome[some]][: most // 2]
+        some = rng.permutation(np.append(defaults, some[~outcome[some]][: most - len(defaults)]))
     sample, result = table[some], outcome[some]
     medians = np.nan_to_num(np.nanmedian(np.where(np.isnan(sample).all(0), 0.0, sample), axis=0))
     filled = np.where(np.isnan(sample), medians, sample).astype(np.float64)
