@@ -6,6 +6,7 @@ python -m loan_default_assets_tests.mutants [--only TEXT] [--record FILE] [--wri
 import argparse
 import sys
 from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from loan_default_assets_tests.mutants.attempts import AttemptRecord, Outcome, attempt, copied_repository
@@ -33,14 +34,18 @@ def main() -> None:
             word = "killed  " if outcomes[mutant].killed else "SURVIVED"
             print(f"{word} {mutant.path}: {mutant.promise} {outcomes[mutant].by}", flush=True)
             if options.write:
-                options.write.write_text(report(outcomes), "utf-8")
+                options.write.write_text(report(outcomes, datetime.now(UTC).date()), "utf-8")
     survivors = sum(not outcomes[mutant].killed for mutant in chosen)
     print(f"{len(chosen) - survivors} of {len(chosen)} killed")
     sys.exit(1 if survivors else 0)
 
 
-def report(outcomes: Mapping[Mutant, Outcome]) -> str:
-    """The page: the score of each module, and each promise with the test that noticed its fault."""
+def report(outcomes: Mapping[Mutant, Outcome], day: date) -> str:
+    """The page: the score of each module, and each promise with the test that noticed its fault.
+
+    Args:
+        day: When the last of them was tried.
+    """
     tried = [mutant for mutant in PLANTED if mutant in outcomes]
     lines = [
         "# Planted faults",
@@ -48,8 +53,9 @@ def report(outcomes: Mapping[Mutant, Outcome]) -> str:
         "Each row is one changed line that breaks a promise. It is killed where a test fails with it. Written by",
         "`make mutants`, from the tables in `loan_default_assets_tests/mutants/`.",
         "",
-        f"{_killed(tried, outcomes)} of {len(tried)} are killed. Of {len(PLANTED)} faults, "
-        f"{len(PLANTED) - len(tried)} were not tried since their module or their tests last changed.",
+        f"On {day}, {_killed(tried, outcomes)} of {len(tried)} were killed. Of {len(PLANTED)} faults, "
+        f"{len(PLANTED) - len(tried)} had not been tried since their module or their tests last changed.",
+        "Faults that were planted later are missing here.",
         "",
         "| module | killed | tried | planted |",
         "| --- | --- | --- | --- |",
