@@ -14,6 +14,7 @@ from loan_default_assets.cli_options import DATE, day_of, portfolio_options, set
 from loan_default_assets.cli_upkeep import UPKEEP_VERBS
 from loan_default_assets.commands.command_errors import on_terminal, verb
 from loan_default_assets.commands.init_options import init_options
+from loan_default_assets.commands.next_command import say, with_portfolio
 
 
 def main() -> None:
@@ -81,8 +82,8 @@ def demo() -> None:
         sole_command(session, "demo"),
         dagster_instance(session) as instance,
     ):
-        outcome = chain.run(session, instance, package=True, say=click.echo)
-        click.echo(summary.text(session, outcome, first_score(session)))
+        outcome = chain.run(session, instance, package=True, say=say)
+        say(summary.text(session, outcome, first_score(session)))
 
 
 @loan_default.command()
@@ -115,11 +116,9 @@ def _run_chain(
         sole_command(session, "run"),
         dagster_instance(session) as instance,
     ):
-        click.echo(summary.columns_text(session.portfolio))
-        outcome = chain.run(
-            session, instance, first=day_of(first), last=day_of(last), package=True, say=click.echo
-        )
-        click.echo(summary.text(session, outcome))
+        say(summary.columns_text(session.portfolio))
+        outcome = chain.run(session, instance, first=day_of(first), last=day_of(last), package=True, say=say)
+        say(summary.text(session, outcome))
 
 
 @loan_default.command()
@@ -139,7 +138,9 @@ def status(portfolio: str | None, source: str | None, as_json: bool) -> None:
 
     with open_session(settings_of(portfolio, source)) as session, dagster_instance(session) as instance:
         found = report.status(session, instance)
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else report.text(found))
+        click.echo(
+            json.dumps(found, indent=2, ensure_ascii=False) if as_json else with_portfolio(report.text(found))
+        )
 
 
 @loan_default.command()
@@ -197,7 +198,7 @@ def backfill(
         outcome = past_partitions.backfill(
             session, instance, first=first.date(), last=last.date(), cutoff=day_of(cutoff)
         )
-        click.echo(summary.text(session, outcome))
+        say(summary.text(session, outcome))
 
 
 @loan_default.command()
@@ -217,7 +218,7 @@ def retrain(portfolio: str | None, source: str | None) -> None:
         sole_command(session, "retrain"),
         dagster_instance(session) as instance,
     ):
-        click.echo(training.retrain(session, instance))
+        say(training.retrain(session, instance))
 
 
 @loan_default.command()
@@ -241,7 +242,7 @@ def tune(portfolio: str | None, source: str | None, trials: int, write: bool) ->
     from loan_default_assets.commands.tune import tune as try_settings
 
     with open_session(settings_of(portfolio, source)) as session:
-        click.echo(try_settings(session, trials, write=write, say=lambda line: click.echo(line, err=True)))
+        say(try_settings(session, trials, write=write, say=lambda line: say(line, err=True)))
 
 
 @loan_default.command()
@@ -260,7 +261,7 @@ def score(file: str, portfolio: str | None, source: str | None, output: str | No
     from loan_default_assets.commands.session import open_session
 
     with open_session(settings_of(portfolio, source)) as session:
-        click.echo(score_file(session, file, output), err=True)
+        say(score_file(session, file, output), err=True)
 
 
 @loan_default.command()
@@ -300,7 +301,7 @@ def score_loans(
         open_session(settings_of(portfolio, source)) as session,
         dagster_instance(session) as instance,
     ):
-        click.echo(batch_scoring.score_loans(session, instance, first=day_of(first), last=day_of(last)))
+        say(batch_scoring.score_loans(session, instance, first=day_of(first), last=day_of(last)))
 
 
 @loan_default.command()
@@ -314,4 +315,4 @@ def up(portfolio: str | None, source: str | None, no_service: bool) -> None:
     """
     from loan_default_assets.commands.up import up as start
 
-    start(settings_of(portfolio, source), service=not no_service, say=click.echo)
+    start(settings_of(portfolio, source), service=not no_service, say=say)

@@ -7,6 +7,7 @@ import click
 
 from loan_default_assets.cli_options import portfolio_options, settings_of
 from loan_default_assets.commands.command_errors import verb
+from loan_default_assets.commands.next_command import say
 
 
 @click.command()
@@ -23,7 +24,7 @@ def promote(version: str, portfolio: str | None, source: str | None, reason: str
     from loan_default_assets.commands.session import open_session
 
     with open_session(settings_of(portfolio, source)) as session:
-        click.echo(promotion.promote(session, version, reason))
+        say(promotion.promote(session, version, reason))
 
 
 @click.command()
@@ -40,7 +41,7 @@ def shadow(version: str | None, portfolio: str | None, source: str | None) -> No
     from loan_default_assets.commands.session import open_session
 
     with open_session(settings_of(portfolio, source)) as session:
-        click.echo(shadowing.shadow(session, version))
+        say(shadowing.shadow(session, version))
 
 
 @click.command()
@@ -57,7 +58,7 @@ def approve(version: str, portfolio: str | None, source: str | None, reason: str
     from loan_default_assets.commands.session import open_session
 
     with open_session(settings_of(portfolio, source)) as session:
-        click.echo(promotion.approve(session, version, reason))
+        say(promotion.approve(session, version, reason))
 
 
 @click.command()
@@ -74,7 +75,7 @@ def decline(version: str, portfolio: str | None, source: str | None, reason: str
     from loan_default_assets.commands.session import open_session
 
     with open_session(settings_of(portfolio, source)) as session:
-        click.echo(promotion.decline(session, version, reason))
+        say(promotion.decline(session, version, reason))
 
 
 @click.command()
@@ -90,7 +91,7 @@ def policy(portfolio: str | None, source: str | None, reason: str | None) -> Non
     from loan_default_assets.commands.session import open_session
 
     with open_session(settings_of(portfolio, source)) as session:
-        click.echo(show_or_record(session, reason))
+        say(show_or_record(session, reason))
 
 
 @click.command()
@@ -105,7 +106,7 @@ def rollback(portfolio: str | None, source: str | None, reason: str) -> None:
     from loan_default_assets.commands.session import open_session
 
     with open_session(settings_of(portfolio, source)) as session:
-        click.echo(promotion.rollback(session, reason))
+        say(promotion.rollback(session, reason))
 
 
 @click.command()
@@ -126,7 +127,7 @@ def verify(request_id: str | None, portfolio: str | None, source: str | None, ev
         raise click.UsageError("name a REQUEST_ID, or give --all")
     with open_session(settings_of(portfolio, source)) as session:
         found = verification.verify(session, request_id)
-    click.echo(verification.text(found))
+    say(verification.text(found))
     sys.exit(1 if found.deviations else 0)
 
 
@@ -223,7 +224,7 @@ def erase(
         found = erasure.plan(session, subject, folders)
         if yes:
             found = erasure.erase(session, subject, folders)
-        click.echo(erasure.text(found, applied=yes))
+        say(erasure.text(found, applied=yes))
 
 
 @click.command()
@@ -259,7 +260,7 @@ def report(
         raise click.UsageError("expected --workbook or --dossier, got both")
     write = reports.workbook if workbook else reports.dossier if dossier else reports.report
     with open_session(settings_of(portfolio, source)) as session:
-        click.echo(write(session, version, Path(output) if output else None))
+        say(write(session, version, Path(output) if output else None))
 
 
 @click.command()
@@ -283,7 +284,7 @@ def sbom(version: str | None, portfolio: str | None, source: str | None, output:
     if output:
         write_for_user(Path(output), f"{text}\n", session.settings.home)
     else:
-        click.echo(text)
+        say(text)
 
 
 DECISION_VERBS = (

@@ -7,6 +7,7 @@ import click
 
 from loan_default_assets.cli_options import portfolio_options, settings_of
 from loan_default_assets.commands.command_errors import verb
+from loan_default_assets.commands.next_command import say
 
 
 @click.command()
@@ -24,7 +25,7 @@ def prune(portfolio: str | None, source: str | None, apply: bool, unmatured: boo
 
     with open_session(settings_of(portfolio, source)) as session, dagster_instance(session) as instance:
         kinds = retention.prune(session, instance, apply=apply, unmatured=unmatured)
-        click.echo(retention.text(kinds, applied=apply))
+        say(retention.text(kinds, applied=apply))
 
 
 @click.command()
@@ -39,7 +40,7 @@ def doctor(portfolio: str | None, source: str | None) -> None:
 
     findings = checks.run_checks(settings_of(portfolio, source))
     for finding in findings:
-        click.echo(checks.line(finding))
+        say(checks.line(finding))
     sys.exit(1 if any(finding.wrong for finding in findings) else 0)
 
 
@@ -74,7 +75,7 @@ def backup(folder: str, portfolio: str | None, source: str | None, allow_missing
     """
     from loan_default_assets.commands.backup import backup as write
 
-    click.echo(write(settings_of(portfolio, source), Path(folder), allow_missing=allow_missing))
+    say(write(settings_of(portfolio, source), Path(folder), allow_missing=allow_missing))
 
 
 @click.command()
@@ -88,7 +89,7 @@ def restore(folder: str, replace: bool) -> None:
     """
     from loan_default_assets.commands.restore import restore as read
 
-    click.echo(read(settings_of(None, None), Path(folder), replace=replace))
+    say(read(settings_of(None, None), Path(folder), replace=replace))
 
 
 @click.command()
@@ -103,7 +104,7 @@ def migrate(portfolio: str | None, source: str | None) -> None:
     from loan_default_assets.commands.session import dagster_instance, open_session
 
     with open_session(settings_of(portfolio, source)) as session, dagster_instance(session) as instance:
-        click.echo(upgrade(session, instance))
+        say(upgrade(session, instance))
 
 
 UPKEEP_VERBS = (prune, doctor, hash_password, backup, restore, migrate)

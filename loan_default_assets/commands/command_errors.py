@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from loan_default_assets import interrupts
+from loan_default_assets.commands.next_command import with_portfolio
 
 
 class CommandError(Exception):
@@ -46,7 +47,7 @@ def verb(function: Callable[..., Any]) -> Callable[..., Any]:
         ) as error:
             if _shown_in_full(error):
                 raise
-            click.secho(f"error: {error}", fg="red", err=True)
+            click.secho(with_portfolio(f"error: {error}"), fg="red", err=True)
             sys.exit(1)
         except ValidationError as error:
             if _shown_in_full(error):
