@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     training_processes: int = Field(
         0,
         ge=0,
-        description="Most processes that fit transformers of a classifier side by side; 1: none but the run's own. "
+        description="Most processes that fit parts of a classifier side by side; 1: none but the run's own. "
         "0: as many as free cores and the length of the training make worthwhile.",
     )
     engine: str = Field(

@@ -44,8 +44,10 @@ def fit_boosting(
     folds: Sequence[tuple[np.ndarray, np.ndarray]],
     seed: int,
     max_rounds: int = ModelConfig.boosting_rounds,
+    *,
+    kinds: Sequence[dict[str, float]] = KINDS,
 ) -> tuple[FittedBoosting, ...]:
-    """Fit every kind; the rounds are those with the lowest loss on the held-out folds.
+    """Fit kinds of boosting; the rounds are those with the lowest loss on the held-out folds.
 
     Args:
         rows: N encoded training rows.
@@ -55,6 +57,7 @@ def fit_boosting(
             rate stands in for the out-of-fold log-odds.
         seed: Seed of the trees.
         max_rounds: Most rounds of a fit.
+        kinds: Settings of scikit-learn's gradient boosting, of each kind.
 
     Examples:
         >>> import torch
@@ -67,7 +70,7 @@ def fit_boosting(
 
     table = _Table(rows, outcome, cardinalities, seed)
     fitted = []
-    for kind in KINDS:
+    for kind in kinds:
         rounds, log_odds = table.cross_fit(kind, folds, max_rounds)
         model, statistics = table.fit(np.arange(len(outcome)), kind | {"max_iter": rounds})
         trees = from_histogram_boosting(model, rows.numerical.shape[1], statistics)

@@ -16,7 +16,8 @@ from loan_default_assets.model.fine_tuning import FittedMember, StartingWeights,
 from loan_default_assets.model.labelled_rows import LabelledRows
 from loan_default_assets.model.training_loop import Epoch, EpochReports, OnEpoch
 
-# `run_tasks` of an engine: function, what all calls share, items, and a callback for what a call reports by position.
+# `run_tasks` of an engine or of processes: function, what all calls share, items, and a callback for what a call
+# reports by position.
 RunTasks = Callable[
     [Callable[[Any, Any, Callable[[Any], None]], Any], Any, Sequence[Any], Callable[[int, Any], None]],
     list[Any],
@@ -97,17 +98,19 @@ def fit_as_tasks(
     config: ModelConfig,
     on_epoch: OnEpoch | None,
     run_tasks: RunTasks,
+    at_once: int | None = None,
 ) -> tuple[list[FittedMember], list[Epoch]]:
-    """Fit every member as a task of a cluster.
+    """Fit every member as a task, in another process or of a cluster.
 
     Args:
         starts: The weights that each starts from.
         rows: Training and validation rows, on the CPU.
         encoding: Their encoding.
         config: Settings, with batch size, learning rate and epochs resolved.
-        on_epoch: Called with the report of each epoch, whose remaining time is that of its own member; what it raises
-            ends the training.
-        run_tasks: The engine's.
+        on_epoch: Called with the report of each epoch; what it raises ends the training.
+        run_tasks: That of the processes, or the engine's.
+        at_once: Tasks at a time: the remaining time is that of a member and of those that follow it; None where that
+            is not known, and it is that of its own member.
 
     Returns:
         The members, and the reports of their epochs, both in the order of `starts`.
@@ -130,8 +133,12 @@ def fit_as_tasks(
 
     # A node may have a GPU that the task was not given.
     config = replace(config, device="cpu")
+    later = [
+        0 if at_once is None else rounds_after(number, len(starts), at_once) for number in range(len(starts))
+    ]
     tasks = [
-        MemberTask.of(start, encoding, config, number, number + 1) for number, start in enumerate(starts)
+        MemberTask.of(start, encoding, config, number, number + 1 + later[number])
+        for number, start in enumerate(starts)
     ]
     fitted = run_tasks(fit_in_task, row_arrays(rows), tasks, report)
     # Copies: what an engine returns may lie in memory that ends with its connection.
@@ -140,6 +147,22 @@ def fit_as_tasks(
         for state, logits in fitted
     ]
     return members, [epoch for epochs in history for epoch in epochs]
+
+
+def rounds_after(number: int, members: int, count: int) -> int:
+    """How many members follow one another after one: their epochs count as remaining.
+
+    Args:
+        number: Position of the member, from 0.
+        members: All members, which start in their order.
+        count: Processes at a time.
+
+    Examples:
+        >>> rounds_after(0, 3, 3), rounds_after(0, 3, 2), rounds_after(0, 3, 1)
+        (0, 1, 2)
+    """
+    free = max(count - 1 - number, 0)
+    return -(-max(members - 1 - number - free, 0) // count)
 
 
 _OF_VALIDATION = ("outcome", "fold", "like_training")

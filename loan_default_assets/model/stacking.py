@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loan_default_assets.model.additive_fitting import SEGMENTS, Fold, fit_additive
+from loan_default_assets.model.additive_fitting import FittedAdditive, Fold
 from loan_default_assets.model.additive_model import AdditiveModel
 from loan_default_assets.model.additive_model import weighted_sum as sum_of_models
 from loan_default_assets.model.boosted_trees import BoostedTrees
 from loan_default_assets.model.boosted_trees import weighted_sum as sum_of_trees
-from loan_default_assets.model.boosting import fit_boosting
+from loan_default_assets.model.boosting import FittedBoosting
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.encoding import EncodedRows
-from loan_default_assets.model.symmetric_boosting import fit_symmetric_boosting
+from loan_default_assets.model.member_tasks import RunTasks
+from loan_default_assets.model.stack_tasks import StackRows, fit_parts
 
 # Shares before the rows have their say: of the kinds of trees together, and of the additive models together.
 TREES_SHARE, ADDITIVE_SHARE = 0.9, 0.1
@@ -55,59 +56,65 @@ class Stack:
 
 
 def fit_stack(
-    rows: EncodedRows,
-    outcome: np.ndarray,
-    cardinalities: Sequence[int],
-    seed: int,
-    *,
-    max_rounds: int = ModelConfig.boosting_rounds,
-    folds: int = ModelConfig.boosting_folds,
+    rows: EncodedRows, outcome: np.ndarray, cardinalities: Sequence[int], config: ModelConfig
 ) -> Stack:
-    """Fit all parts, and weigh them by their out-of-fold log loss (stacked generalisation, Wolpert 1992).
-
-    Args:
-        rows: N encoded training rows.
-        outcome: (n,) bool, True for a default.
-        cardinalities: Number of codes of each categorical feature.
-        seed: Seed of folds and trees.
-        max_rounds: Most rounds of each kind of boosting.
-        folds: Folds of the rows.
-
-    Returns:
-        The stack. With fewer defaults or non-defaults than folds there are fewer folds; with a single row of a class,
-        the base rate stands in for the out-of-fold PDs.
+    """One stack of all rows, as `fit_stacks` fits several.
 
     Examples:
         >>> import torch
         >>> rows = EncodedRows(torch.arange(60.0)[:, None], torch.zeros(60, 0, dtype=torch.int64))
-        >>> stack = fit_stack(rows, np.arange(60) >= 30, (), seed=0)
+        >>> stack = fit_stack(rows, np.arange(60) >= 30, (), ModelConfig())
         >>> stack.out_of_fold.shape, stack.logits(rows).shape
         ((60,), (60,))
     """
-    from threadpoolctl import threadpool_limits
+    (stack,) = fit_stacks(StackRows(rows, outcome, tuple(cardinalities), (np.arange(len(outcome)),)), config)
+    return stack
 
-    parts = stratified_folds(outcome, seed, folds)
-    # Threads of one process that share cores with another process wait for each other at every split.
-    with threadpool_limits(1):
-        trees = (
-            *fit_boosting(rows, outcome, cardinalities, parts, seed, max_rounds),
-            fit_symmetric_boosting(rows, outcome, cardinalities, parts, seed, max_rounds),
-        )
-        models = [
-            fit_additive(rows, outcome, cardinalities, parts, segments=segments) for segments in (1, SEGMENTS)
-        ]
-        log_odds = np.stack([*(part.out_of_fold for part in trees), *(part.out_of_fold for part in models)])
-        prior = np.repeat([TREES_SHARE / len(trees), ADDITIVE_SHARE / len(models)], [len(trees), len(models)])
-        shares = weigh_parts(log_odds, outcome, prior)
+
+def fit_stacks(
+    rows: StackRows, config: ModelConfig, *, processes: int = 1, run_tasks: RunTasks | None = None
+) -> list[Stack]:
+    """Fit all parts of each stack, and weigh them by their out-of-fold log loss (stacked generalisation, Wolpert 1992).
+
+    Args:
+        rows: Rows of the stacks.
+        config: Seed of folds and trees, number of folds, most rounds of each kind of boosting.
+        processes: Most processes that fit the parts side by side, which changes no bit of the result; 0 for as many as
+            are worthwhile.
+        run_tasks: Fits the parts as tasks of a cluster instead.
+
+    Returns:
+        The stacks. With fewer defaults or non-defaults than folds there are fewer folds; with a single row of a class,
+        the base rate stands in for the out-of-fold PDs.
+
+    Examples:
+        >>> import torch
+        >>> encoded = EncodedRows(torch.arange(60.0)[:, None], torch.zeros(60, 0, dtype=torch.int64))
+        >>> rows = StackRows(encoded, np.arange(60) >= 30, (), (np.arange(60), np.arange(20, 60)))
+        >>> [len(stack.log_odds) for stack in fit_stacks(rows, ModelConfig(boosting_rounds=6))]
+        [60, 40]
+    """
+    outcomes = [rows.outcome[index] for index in rows.selections]
+    folds = [stratified_folds(outcome, config.seed, config.boosting_folds) for outcome in outcomes]
+    fitted = fit_parts(rows, folds, config, processes, run_tasks)
+    return [_weighed(parts, outcome) for parts, outcome in zip(fitted, outcomes, strict=True)]
+
+
+def _weighed(parts: Sequence[FittedBoosting | FittedAdditive], outcome: np.ndarray) -> Stack:
+    trees = [part.trees for part in parts if isinstance(part, FittedBoosting)]
+    models = [part.model for part in parts if isinstance(part, FittedAdditive)]
+    log_odds = np.stack([part.out_of_fold for part in parts])
+    prior = np.repeat([TREES_SHARE / len(trees), ADDITIVE_SHARE / len(models)], [len(trees), len(models)])
+    shares = weigh_parts(log_odds, outcome, prior)
     shares[shares < SMALLEST_SHARE] = 0
     shares /= shares.sum()
     first, second = shares[: len(trees)], shares[len(trees) :]
     total = float(first.sum()) if second.any() else 1.0
     return Stack(
-        sum_of_trees([(w / total, part.trees) for w, part in zip(first, trees, strict=True) if w])
+        sum_of_trees([(w / total, part) for w, part in zip(first, trees, strict=True) if w])
         if total
         else None,
-        sum_of_models([(w / (1 - total), part.model) for w, part in zip(second, models, strict=True) if w])
+        sum_of_models([(w / (1 - total), part) for w, part in zip(second, models, strict=True) if w])
         if second.any()
         else None,
         total,

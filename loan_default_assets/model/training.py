@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,13 +16,15 @@ from loan_default_assets.model.config import ConfigError, ModelConfig
 from loan_default_assets.model.encoding import EncodedRows, Encoding
 from loan_default_assets.model.fine_tuning import FittedMember, StartingWeights
 from loan_default_assets.model.labelled_rows import LabelledRows, folds_of
-from loan_default_assets.model.member_processes import RunTasks, fit_members
+from loan_default_assets.model.member_processes import fit_members
+from loan_default_assets.model.member_tasks import RunTasks
 from loan_default_assets.model.member_weights import Member, combine, weigh_members
 from loan_default_assets.model.network import TabTransformer
 from loan_default_assets.model.pretraining_objective import PretrainingObjective
 from loan_default_assets.model.row_sampling import as_sampled
 from loan_default_assets.model.rows import Rows, concatenate
-from loan_default_assets.model.stacking import Stack, fit_stack
+from loan_default_assets.model.stack_tasks import StackRows
+from loan_default_assets.model.stacking import Stack, fit_stacks
 from loan_default_assets.model.training_loop import (
     Epoch,
     EpochReports,
@@ -166,7 +167,7 @@ def fit(
         head_only: Leave the encoder's weights unchanged.
         warm_start: Fitted model to continue from, with its encoding, in place of `encoder`.
         on_epoch: Called with the report of each epoch.
-        processes: Most processes that fit transformers side by side, which changes no bit of the result; 0 for as many
+        processes: Most processes that fit its parts side by side, which changes no bit of the result; 0 for as many
             as are worthwhile on this machine.
         run_tasks: Fits transformers as tasks of a cluster instead, which changes no bit of the result either.
         prior_odds: `RowSampling.prior_odds`, where the training rows are a case-control sample and the validation rows
@@ -188,18 +189,16 @@ def fit(
     start = warm_start or encoder
     _check_shape(start.config, config, FITTED_SHAPE if warm_start else SHAPE)
     config = config.for_rows(len(train))
-    train_outcome, validation_outcome = train.outcome(), validation.outcome()
+    validation_outcome = validation.outcome()
     device, encoding = pick_device(config), start.encoding
     both = concatenate([train, validation])
     encoded = encoding.transform(both.numerical, both.categorical)
     # Beside a case-control sample of training rows, all validation rows would make new loans seem good ones.
     more = as_sampled(validation_outcome, prior_odds, config.seed)
-    target = both.outcome().astype(np.float64)
-    stack_seconds = 0.0
-    if config.teacher:
-        started = time.monotonic()
-        teacher = _fit_stack(encoded.split(len(train))[0], train_outcome, encoding, config)
-        stack_seconds = (time.monotonic() - started) * len(both) / len(train) * config.boosting
+    outcome = np.concatenate([train.outcome(), validation_outcome])
+    target = outcome.astype(np.float64)
+    teacher, stack = _fit_stacks(encoded, outcome, len(train), more, encoding, config, processes, run_tasks)
+    if teacher is not None:
         target[: len(train)] *= 1 - config.teacher
         target[: len(train)] += config.teacher * teacher.out_of_fold
     rows = LabelledRows(
@@ -217,13 +216,12 @@ def fit(
         )
         for number in range(config.members)
     ]
-    reports = _until_the_end(on_epoch, stack_seconds)
-    fitted, history = fit_members(starts, rows, encoding, config, reports, processes, run_tasks)
+    fitted, history = fit_members(starts, rows, encoding, config, on_epoch, processes, run_tasks)
     transformers = _held_out_logits(fitted, rows)
     parts = list(transformers)
     trees = additive = None
-    if config.boosting:
-        stack, stacked = _stack_and_logits(encoded, both.outcome(), len(train), more, encoding, config)
+    if stack is not None:
+        stacked = _stacked_logits(stack, encoded.split(len(train))[1], more)
         members = weigh_members(transformers, stacked, validation_outcome, stack.trees_share)
         trees, additive = stack.trees, stack.additive
         # The factors of the stack's members sum to that of the whole stack.
@@ -247,13 +245,6 @@ def fit(
     )
 
 
-def _until_the_end(on_epoch: OnEpoch | None, stack_seconds: float) -> OnEpoch | None:
-    """Reports whose remaining time includes that of the stack, which is fitted after the transformers."""
-    if on_epoch is None:
-        return None
-    return lambda epoch: on_epoch(replace(epoch, seconds_left=epoch.seconds_left + stack_seconds))
-
-
 def _held_out_logits(fitted: Sequence[FittedMember], rows: LabelledRows) -> np.ndarray:
     """(k, m) log-odds of m validation rows by k transformers that were not fitted on them.
 
@@ -266,38 +257,44 @@ def _held_out_logits(fitted: Sequence[FittedMember], rows: LabelledRows) -> np.n
     return found
 
 
-def _stack_and_logits(
+def _fit_stacks(
     encoded: EncodedRows,
     outcome: np.ndarray,
     training: int,
     more: np.ndarray,
     encoding: Encoding,
     config: ModelConfig,
-) -> tuple[Stack, np.ndarray]:
-    """A stack of training rows and of validation rows at the positions `more`, and its log-odds of all validation rows.
+    processes: int,
+    run_tasks: RunTasks | None,
+) -> tuple[Stack | None, Stack | None]:
+    """The stack that teaches, of training rows, and the one that is a member, of validation rows at `more` too.
 
     Args:
         training: Number of training rows, which come first.
     """
-    if training + len(more) == len(outcome):
-        stack = _fit_stack(encoded, outcome, encoding, config)
-        return stack, stack.log_odds[training:]
-    index = np.concatenate([np.arange(training), training + more])
-    stack = _fit_stack(encoded.take(torch.from_numpy(index)), outcome[index], encoding, config)
-    stacked = stack.logits(encoded.split(training)[1])
-    stacked[more] = stack.log_odds[training:]
-    return stack, stacked
-
-
-def _fit_stack(rows: EncodedRows, outcome: np.ndarray, encoding: Encoding, config: ModelConfig) -> Stack:
-    return fit_stack(
-        rows,
-        outcome,
-        encoding.cardinalities,
-        config.seed,
-        max_rounds=config.boosting_rounds,
-        folds=config.boosting_folds,
+    of_training = np.arange(training)
+    selections = {
+        "teacher": of_training if config.teacher else None,
+        "member": np.concatenate([of_training, training + more]) if config.boosting else None,
+    }
+    wanted = {name: index for name, index in selections.items() if index is not None}
+    if not wanted:
+        return None, None
+    rows = StackRows(encoded, outcome, encoding.cardinalities, tuple(wanted.values()))
+    fitted = dict(
+        zip(wanted, fit_stacks(rows, config, processes=processes, run_tasks=run_tasks), strict=True)
     )
+    return fitted.get("teacher"), fitted.get("member")
+
+
+def _stacked_logits(stack: Stack, validation: EncodedRows, more: np.ndarray) -> np.ndarray:
+    """Log-odds of all validation rows; those at `more`, the last rows of the stack, by what was not fitted on them."""
+    out_of_fold = stack.log_odds[len(stack.log_odds) - len(more) :]
+    if len(more) == len(validation):
+        return out_of_fold
+    stacked = stack.logits(validation)
+    stacked[more] = out_of_fold
+    return stacked
 
 
 def _check_shape(present: ModelConfig, requested: ModelConfig, names: tuple[str, ...]) -> None:

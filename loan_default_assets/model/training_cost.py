@@ -9,19 +9,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from loan_default_assets.model import stack_tasks
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.encoding import Encoding
 from loan_default_assets.model.fine_tuning import SCORING_ROWS
-from loan_default_assets.model.member_processes import free_cores, processes_for
+from loan_default_assets.model.member_processes import processes_for
 from loan_default_assets.model.rows import Rows
+from loan_default_assets.model.task_processes import PROCESS_START, free_cores
 from loan_default_assets.model.training import fit, pretrain
 from loan_default_assets.model.training_loop import pick_device, steps_per_epoch
 
 # Steps per timed epoch: enough for the costs of an epoch itself to be small, as they are in a real one.
 _STEPS = 4
 _MOST_EPOCHS = 40
-# Seconds until a process of its own begins to fit, on one core of a small server.
-PROCESS_START = 3.0
 # Rows of a timed step where the batch is derived from the rows of the training.
 _TIMED_BATCH = 256
 # Attention scores (rows times features squared) per head of a timed step. A wide network is timed on fewer rows, to
@@ -38,7 +38,7 @@ class StepCost:
         pretrain_step: Seconds of one step of pretraining.
         fit_row: Seconds per row of fine-tuning one transformer.
         scored_row: Seconds of scoring one validation row with one transformer.
-        processes: Most processes that fit transformers side by side; 0 for as many as are worthwhile.
+        processes: Most processes that fit parts of a classifier side by side; 0 for as many as are worthwhile.
 
     Examples:
         >>> config = ModelConfig(pretrain_epochs=2, max_epochs=3, min_steps=1, members=2)
@@ -80,6 +80,17 @@ class StepCost:
         count = processes_for(config, config.members, member, self.processes)
         return config.members * member if count == 1 else self._side_by_side(config.members, member, count)
 
+    def stacks(self, rows: Sequence[int], features: int) -> float:
+        """Seconds of the stacks of boosting and additive models.
+
+        Args:
+            rows: Rows of each stack.
+            features: Numerical and categorical features.
+        """
+        seconds = sum(stack_tasks.estimated_seconds(count, features) for count in rows)
+        count = stack_tasks.processes_for(rows, features, self.processes)
+        return seconds if count == 1 else PROCESS_START + seconds / min(count, free_cores())
+
     def _side_by_side(self, members: int, seconds: float, count: int) -> float:
         """Seconds of members in `count` processes at a time, which take turns where there are fewer cores."""
         rounds = [min(count, members - first) for first in range(0, members, count)]
@@ -104,7 +115,7 @@ def measure_steps(
         cardinalities: Number of codes of each categorical feature.
         config: The settings of the training.
         seconds: About how long each of the three measurements takes; a slow network takes longer.
-        processes: Most processes that fit transformers side by side in the training; the measurement uses none.
+        processes: Most processes that fit parts side by side in the training; the measurement uses none.
 
     Examples:
         >>> config = ModelConfig(num_layers=1, d_model=8, dim_feedforward=8, device="cpu")

@@ -30,8 +30,6 @@ _LOADING, _FEATURES = 0.5, 0.3
 _LEAKAGE, _LEAKAGE_PER_FEATURE = 0.5, 0.1
 # References, intervals and a score in a fresh process; the report scores many rows, by the trees too.
 _EVALUATION, _EVALUATION_PER_CELL, _SCORED_BY_TREES = 8.0, 5e-6, 1.7e-4
-# The stack: four kinds of trees and two additive models, on five folds and on all rows.
-_STACK, _STACK_PER_CELL = 2.0, 4e-5
 _CHAMPION, _PACKAGE = 0.1, 2.0
 _STORING = ("raw_loans", "processed_features")
 
@@ -194,7 +192,7 @@ def _with_training(plan: RunPlan, cost: "StepCost", features: int, package: bool
         # The teacher is a stack of the training rows; that of the classifier is of the validation rows too.
         stacks = [rows.training] * bool(plan.config.teacher)
         stacks += [rows.training + rows.validation] * plan.config.boosting
-        training["classifier"] += sum(_STACK + count * features * _STACK_PER_CELL for count in stacks)
+        training["classifier"] += cost.stacks(stacks, features)
     config = cost.config.for_rows(rows.training) if rows.training else cost.config
     return replace(plan, config=config, seconds={**plan.seconds, **training})
 

@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         train, validation = (
             encoding.transform(part.numerical, part.categorical) for part in (data.train, data.validation)
         )
-        stack = fit_stack(train, data.train.outcome(), data.cardinalities, config.seed)
+        stack = fit_stack(train, data.train.outcome(), data.cardinalities, config)
         label = data.validation.outcome()
         rows.append(measured(stack.logits(validation), label))
         print(f"| {name} | {label.sum():,} | {' | '.join(f'{f1:.4f}' for f1 in rows[-1])} |", flush=True)

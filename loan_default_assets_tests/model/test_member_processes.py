@@ -11,11 +11,12 @@ import psutil
 import pytest
 import torch
 
-from loan_default_assets.model import member_processes
+from loan_default_assets.model import member_processes, task_processes
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.fine_tuning import StartingWeights
 from loan_default_assets.model.labelled_rows import LabelledRows, folds_of
-from loan_default_assets.model.member_processes import fit_members, processes_for, rounds_after
+from loan_default_assets.model.member_processes import fit_members, processes_for
+from loan_default_assets.model.member_tasks import rounds_after
 from loan_default_assets.model.rows import concatenate
 from loan_default_assets.model.shared_arrays import SharedArrays
 from loan_default_assets.model.training import FittedModel, fit
@@ -160,13 +161,13 @@ def test_no_process_survives_the_training(tmp_path: Path, number: signal.Signals
 
 
 @pytest.mark.parametrize(
-    ("waiting", "free", "count", "rounds"),
-    [(2, 2, 3, 0), (1, 1, 3, 0), (0, 0, 3, 0), (2, 1, 2, 1), (1, 0, 2, 1), (4, 0, 2, 2), (2, 0, 1, 2)],
+    ("number", "members", "count", "rounds"),
+    [(0, 3, 3, 0), (2, 3, 3, 0), (0, 3, 2, 1), (1, 3, 2, 1), (2, 3, 2, 0), (1, 5, 2, 2), (0, 3, 1, 2)],
 )
 def test_members_that_run_at_the_same_time_do_not_follow_one_another(
-    waiting: int, free: int, count: int, rounds: int
+    number: int, members: int, count: int, rounds: int
 ) -> None:
-    assert rounds_after(waiting, free, count) == rounds
+    assert rounds_after(number, members, count) == rounds
 
 
 @pytest.mark.parametrize(
@@ -208,14 +209,14 @@ def test_what_other_programs_use_is_not_free(
     monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
     monkeypatch.setattr(os, "cpu_count", lambda: machine)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(allowed)), raising=False)
-    assert member_processes.free_cores() == free
+    assert task_processes.free_cores() == free
 
 
 def test_without_space_for_a_file_the_members_are_fitted_here(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> SharedArrays:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(member_processes, "SharedArrays", full)
+    monkeypatch.setattr(task_processes, "SharedArrays", full)
     starts, rows, encoding, config = rows_and_starts(max_epochs=1)
     fitted, history = fit_members(starts, rows, encoding, config, None, 2)
     assert len(fitted) == len(history) == 2

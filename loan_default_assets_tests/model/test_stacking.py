@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.encoding import EncodedRows
 from loan_default_assets.model.metrics import roc_auc
 from loan_default_assets.model.stacking import fit_stack, weigh_parts
@@ -19,7 +20,7 @@ def test_each_row_is_taught_by_parts_that_did_not_see_it() -> None:
     rng = np.random.default_rng(0)
     outcome = rng.random(600) < 0.5
     noise = numbers(rng.normal(size=(600, 3)))
-    stack = fit_stack(noise, outcome, (), seed=0)
+    stack = fit_stack(noise, outcome, (), ModelConfig())
     assert roc_auc(outcome, stack.logits(noise)) > 0.57 > roc_auc(outcome, stack.out_of_fold)
 
 
@@ -28,9 +29,9 @@ def test_a_category_with_many_codes_is_a_rate_that_its_own_row_does_not_move() -
     codes = rng.integers(2, 300, (3000, 1))
     rows = EncodedRows(torch.zeros(3000, 1), torch.from_numpy(codes))
     by_chance = rng.random(3000) < 0.5
-    assert roc_auc(by_chance, fit_stack(rows, by_chance, (300,), seed=0).out_of_fold) < 0.55
+    assert roc_auc(by_chance, fit_stack(rows, by_chance, (300,), ModelConfig()).out_of_fold) < 0.55
     outcome = rng.random(3000) < rng.random(300)[codes[:, 0]]
-    stack = fit_stack(rows, outcome, (300,), seed=0)
+    stack = fit_stack(rows, outcome, (300,), ModelConfig())
     assert roc_auc(outcome, stack.out_of_fold) > 0.7
     unknown = EncodedRows(torch.zeros(1, 1), torch.ones(1, 1, dtype=torch.int64))
     assert np.isfinite(stack.logits(unknown)).all()
@@ -49,14 +50,14 @@ def test_the_kind_that_fits_the_loans_gets_the_larger_share(
     rng = np.random.default_rng(0)
     cells = rng.normal(size=(2000, 4))
     outcome = rng.random(2000) < 1 / (1 + np.exp(-signal(cells)))
-    stack = fit_stack(numbers(cells), outcome, (), seed=0)
+    stack = fit_stack(numbers(cells), outcome, (), ModelConfig())
     assert low <= stack.trees_share <= high
 
 
 def test_a_part_without_a_share_is_not_kept() -> None:
     rng = np.random.default_rng(0)
     cells = rng.normal(size=(2000, 2))
-    stack = fit_stack(numbers(cells), cells[:, 0] * cells[:, 1] > 0, (), seed=0)
+    stack = fit_stack(numbers(cells), cells[:, 0] * cells[:, 1] > 0, (), ModelConfig())
     assert (stack.trees_share, stack.additive) == (1.0, None)
 
 
@@ -67,7 +68,7 @@ def test_few_rows_of_a_class_are_no_error(defaults: int) -> None:
         torch.from_numpy(rng.normal(size=(40, 2)).astype(np.float32)), torch.ones(40, 1).long()
     )
     rows.numerical[:, 1] = torch.nan
-    stack = fit_stack(rows, np.arange(40) < defaults, (4,), seed=0)
+    stack = fit_stack(rows, np.arange(40) < defaults, (4,), ModelConfig())
     assert np.isfinite(stack.out_of_fold).all()
     assert np.isfinite(stack.logits(rows)).all()
 

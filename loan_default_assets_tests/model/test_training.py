@@ -11,13 +11,13 @@ from loan_default_assets.model import training
 from loan_default_assets.model.boosting import KINDS
 from loan_default_assets.model.calibration import expected_f1_threshold, platt
 from loan_default_assets.model.config import ConfigError
-from loan_default_assets.model.encoding import EncodedRows
 from loan_default_assets.model.ensemble import Ensemble
 from loan_default_assets.model.labelled_rows import folds_of
 from loan_default_assets.model.member_weights import Member
 from loan_default_assets.model.metrics import roc_auc
 from loan_default_assets.model.rows import Rows, RowsError, concatenate
-from loan_default_assets.model.stacking import Stack, fit_stack
+from loan_default_assets.model.stack_tasks import StackRows
+from loan_default_assets.model.stacking import Stack, fit_stacks
 from loan_default_assets.model.training import FittedModel, fit, pretrain
 from loan_default_assets.model.training_loop import Epoch
 from loan_default_assets_tests.model.examples import encoded, fitted, loans, pretrained, tiny
@@ -91,12 +91,12 @@ def stacks(monkeypatch: pytest.MonkeyPatch) -> list[tuple[np.ndarray, Stack]]:
     """The outcomes that stacks are fitted on, and the stacks, in the order of their fits."""
     found: list[tuple[np.ndarray, Stack]] = []
 
-    def recorded(rows: EncodedRows, outcome: np.ndarray, *others: Any, **limits: int) -> Stack:
-        assert len(rows) == len(outcome)
-        found.append((outcome, fit_stack(rows, outcome, *others, **limits)))
-        return found[-1][1]
+    def recorded(rows: StackRows, *others: Any, **more: Any) -> list[Stack]:
+        fitted = fit_stacks(rows, *others, **more)
+        found.extend(zip((rows.outcome[index] for index in rows.selections), fitted, strict=True))
+        return fitted
 
-    monkeypatch.setattr(training, "fit_stack", recorded)
+    monkeypatch.setattr(training, "fit_stacks", recorded)
     return found
 
 
@@ -250,19 +250,6 @@ def test_each_epoch_is_reported() -> None:
     assert [e.member for e in seen] == [0, 0, 1, 1, 1, 2, 2, 2]
     assert seen[1].seconds_left == 0
     assert seen[0].validation_auc is None
-
-
-@pytest.mark.parametrize(
-    ("teacher", "boosting", "more"), [(0.3, True, True), (0.3, False, False), (0.0, False, False)]
-)
-def test_the_remaining_time_includes_the_members_that_are_fitted_after_the_transformers(
-    teacher: float, boosting: bool, more: bool
-) -> None:
-    seen: list[Epoch] = []
-    rows = loans(100)
-    config = tiny(pretrain_epochs=0, max_epochs=1, teacher=teacher, boosting=boosting, boosting_rounds=2)
-    fit(pretrained(rows, config), rows, loans(80, seed=1), config, on_epoch=seen.append)
-    assert (seen[-1].seconds_left > 0) is more
 
 
 def edges() -> Iterator[Any]:

@@ -22,15 +22,15 @@ VALIDATION_ROWS_FAULTS: tuple[Mutant, ...] = (
     mutant(
         "calibration and threshold take what the stack says of rows that it was not fitted on",
         f"{MODEL}/training.py",
-        "return stack, stack.log_odds[training:]",
-        "return stack, stack.logits(encoded.split(training)[1])",
+        "        return out_of_fold",
+        "        return stack.logits(validation)",
         "model/test_training.py",
     ),
     mutant(
         "the teacher is not fitted on validation rows",
         f"{MODEL}/training.py",
-        "teacher = _fit_stack(encoded.split(len(train))[0], train_outcome, encoding, config)",
-        "teacher = _fit_stack(encoded, both.outcome(), encoding, config)",
+        '"teacher": of_training if config.teacher else None,',
+        '"teacher": np.roll(np.arange(len(outcome)), 1)[:training] if config.teacher else None,',
         "model/test_training.py",
     ),
     mutant(
