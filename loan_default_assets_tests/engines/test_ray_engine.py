@@ -100,12 +100,15 @@ def test_a_call_that_is_repeated_with_fewer_reports_still_returns(engine: RayEng
     assert [report for _, report in seen][:2] == ["0", "1"]
 
 
-def test_members_are_the_same_bit_for_bit(engine: RayEngine) -> None:
-    rows, validation, config = loans(300), loans(200, seed=1), tiny(teacher=0.0, boosting=False)
+def test_members_and_stacks_are_the_same_bit_for_bit(engine: RayEngine) -> None:
+    rows, validation, config = loans(300), loans(200, seed=1), tiny(boosting_rounds=4)
     encoder, seen = pretrained(rows, config), []
     alone = fit(encoder, rows, validation, config)
     as_tasks = fit(encoder, rows, validation, config, run_tasks=engine.run_tasks, on_epoch=seen.append)
     assert_equal(alone, as_tasks)
+    assert alone.trees is not None
+    assert as_tasks.trees is not None
+    assert np.array_equal(alone.trees.value, as_tasks.trees.value)
     assert {(epoch.member, epoch.number) for epoch in seen} == {(1, 1), (1, 2), (2, 1), (2, 2)}
 
 
