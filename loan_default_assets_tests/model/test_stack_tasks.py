@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from loan_default_assets.model import stack_tasks
+from loan_default_assets.model.boosting import FittedBoosting
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.encoding import Encoding
 from loan_default_assets.model.stack_tasks import PARTS, StackRows, _even_groups, processes_for
@@ -67,6 +68,9 @@ def test_stacks_fitted_as_tasks_are_the_same_and_keep_no_memory_of_the_engine() 
     for parts in returned:
         for part in parts:
             part.out_of_fold.fill(7.0)
+            model = part.trees if isinstance(part, FittedBoosting) else part.model
+            for field in fields(model):
+                getattr(model, field.name).fill(1)
     assert_same(alone, as_tasks)
 
 
