@@ -6,6 +6,7 @@ A part has one thread and the seed of its stack, so that it is the same bit for 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,8 +104,7 @@ def fit_parts(
         config: Seed and most rounds.
         processes: Most processes; 0 for what the machine and the number of cells make worthwhile, 1 for none beside
             the present one.
-        run_tasks: Fits the parts as tasks of a cluster, of one CPU each, instead. What it returns may lie in memory
-            that ends with its connection.
+        run_tasks: Fits the parts as tasks of a cluster, of one CPU each, instead.
 
     Examples:
         >>> import torch
@@ -131,7 +131,8 @@ def fit_parts(
     fitted = (
         [fit_in_task(arrays, task) for task in tasks]
         if run_tasks is None
-        else run_tasks(fit_in_task, arrays, tasks, lambda number, value: None)
+        # Copies: what an engine returns may lie in memory that ends with its connection.
+        else deepcopy(run_tasks(fit_in_task, arrays, tasks, lambda number, value: None))
     )
     found = {
         part: model
