@@ -2,9 +2,11 @@
 
 Run with `python -m loan_default_assets_tests.benchmarks.ray_nodes` where the extra `[ray]` is installed. Wall and
 processor seconds of the same work in one process, on one node and on two; start-up is shown apart. The processor
-seconds count the driver and all processes of the cluster.
+seconds count the driver and all processes of the cluster. With `--scored-batches 200`, 2,000,000 rows are scored on one
+node and on two, and nothing else is measured.
 """
 
+import argparse
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -34,10 +36,16 @@ _CONFIG = ModelConfig(
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m loan_default_assets_tests.benchmarks.ray_nodes")
+    parser.add_argument("--scored-batches", type=int, help=f"batches of {_ROWS_PER_BATCH:,} rows")
+    batches = parser.parse_args().scored_batches
     # Ray gives its workers the lowest priority; beside other programs, that and not Ray would be measured.
     os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 - as Ray spells it
     train, validation = _rows(_TRAIN, 0), _rows(_VALIDATION, 1)
     encoder = pretrain(train, Encoding.fit(train, _CODES, _CONFIG), _CONFIG)
+    if batches:
+        _score_many(Predictor(_fit(encoder, train, validation, LOCAL), "measured", {}), batches)
+        return
     local, seconds = _measured("members, one process", lambda: _fit(encoder, train, validation, LOCAL))
     predictor = Predictor(local, "measured", {})
     scores, scoring = _measured("scoring, one process", lambda: _score(predictor, LOCAL))
@@ -80,8 +88,27 @@ def _fit(encoder: Encoder, train: Rows, validation: Rows, engine: TaskEngine) ->
     return fit(encoder, train, validation, _CONFIG, run_tasks=tasks)
 
 
-def _score(predictor: Predictor, engine: TaskEngine) -> float:
-    batches = (_features(number, _ROWS_PER_BATCH) for number in range(_BATCHES))
+def _score_many(predictor: Predictor, batches: int) -> None:
+    """Score many batches on one node, then on two."""
+    found: set[float] = set()
+    one: tuple[float, float] | None = None
+    with head_node() as cluster:
+        for nodes in (1, 2):
+            cluster.add_node(num_cpus=1, object_store_memory=200 << 20)
+            cluster.wait_for_nodes()
+            engine = RayEngine(None)
+            _score(predictor, engine, 2 * nodes)
+            sum_of_pds, taken = _measured(
+                f"scoring of {batches * _ROWS_PER_BATCH:,} rows, {nodes} nodes",
+                lambda engine=engine: _score(predictor, engine, batches),
+                one,
+            )
+            found, one = found | {sum_of_pds}, taken
+    assert len(found) == 1
+
+
+def _score(predictor: Predictor, engine: TaskEngine, count: int = _BATCHES) -> float:
+    batches = (_features(number, _ROWS_PER_BATCH) for number in range(count))
     return sum(float(pd.sum()) for pd, _ in engine.map_tasks(score_features, predictor, batches))
 
 
@@ -132,7 +159,7 @@ def _measured(
     result = work()
     wall = time.perf_counter() - started
     processor = sum(seconds - before.get(process, 0.0) for process, seconds in _processor_seconds())
-    ratios = "" if alone is None else f"; {wall / alone[0]:.2f} and {processor / alone[1]:.2f} of one process"
+    ratios = "" if alone is None else f"; {wall / alone[0]:.2f} and {processor / alone[1]:.2f} of the first"
     print(f"{what}: {wall:.1f} s, {processor:.1f} s of processors{ratios}", flush=True)
     return result, (wall, processor)
 
