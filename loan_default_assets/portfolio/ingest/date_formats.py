@@ -36,7 +36,8 @@ _SERIALS = {
     "epoch_microseconds": 1975,
     "sas_days": 1975,
     "sas_seconds": 1975,
-    "epoch_days": 1975,
+    # Later than the years from 1900 to 2100, read as numbers of days.
+    "epoch_days": 1980,
 }
 _YEARS_AHEAD = 50
 # So many different numbers that are all dates are no coincidence.

@@ -27,9 +27,11 @@ _LOAN_DATE = re.compile(
     r"|open(?:ed|ing)?|snapshot|report\w*|base|month|period|loan)\b|신청|실행|대출일|취급|승인|기준"
 )
 _LATER_DATE = re.compile(
-    r"\b(?:last|next|chg|charge|close[ds]?|end|matur\w*|due|birth\w*|dob|hired?|default|paid|pymnt|payment|earliest|expir\w*"
-    r"|settle\w*|recover\w*|updated?)\b|생년|만기|상환|연체|해지|입사"
+    r"\b(?:last|next|chg|charge|close[ds]?|end|matur\w*|due|hired?|default|paid|pymnt|payment|earliest|expir\w*"
+    r"|settle\w*|recover\w*|updated?)\b|만기|상환|연체|해지|입사"
 )
+# The day of a person's birth tells nothing of when a loan was known.
+_BIRTH = re.compile(r"\b(?:birth\w*|dob)\b|생년|출생")
 _LOAN_KEY = re.compile(
     r"\b(?:loan|application|contract|account|agreement|deal|facility|id)\b|대출|계약|신청|번호"
 )
@@ -77,9 +79,9 @@ def date_candidates(profile: FileProfile) -> tuple[str, ...]:
     """Columns that may be the date on which a loan was known."""
     scores: dict[str, float] = {}
     for name, column in profile.columns.items():
-        readings = date_readings(name, column)
+        words = words_of(name)
+        readings = () if _BIRTH.search(words) else date_readings(name, column)
         if readings and column.empty < 0.5 * column.rows:
-            words = words_of(name)
             scores[name] = (
                 1
                 + 2 * bool(_LOAN_DATE.search(words))

@@ -110,6 +110,11 @@ def test_numbers_that_may_be_dates_are_proposed_as_such(name: str, number: Calla
     assert parse_date(str(number(DAYS[5])), name) == (DAYS[5] if name != "%Y" else date(DAYS[5].year, 1, 1))
 
 
+def test_years_are_no_numbers_of_days() -> None:
+    made = propose_date_formats({str(year): 1 for year in range(1950, 2001)}, TODAY)
+    assert [reading.format for reading in made] == ["%Y"]
+
+
 def test_an_undecided_order_gives_both_readings() -> None:
     texts = ["03/04/2018", "05/06/2018", "01/02/2019"]
     assert [made.format for made in propose_date_formats(dict.fromkeys(texts, 1), TODAY)] == [

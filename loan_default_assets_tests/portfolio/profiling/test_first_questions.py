@@ -63,6 +63,27 @@ def test_what_may_be_an_outcome_is_offered_and_a_protected_attribute_is_not(
     assert [choice.value for choice in asked.value.choices] == offered
 
 
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("Birth year", [str(1950 + n % 45) for n in range(ROWS)]),
+        ("dob", [f"{date(1960 + n % 30, 1 + n % 12, 5)}" for n in range(ROWS)]),
+        ("생년월일", [f"{1960 + n % 30}{1 + n % 12:02}05" for n in range(ROWS)]),
+    ],
+)
+def test_a_date_of_birth_is_not_offered_as_the_date_of_a_loan(
+    tmp_path: Path, name: str, cells: list[str]
+) -> None:
+    columns = {name: cells, "bad": [int(n % 5 == 0) for n in range(ROWS)]}
+    issued = {
+        column: [f"{date(2020 + n % 3, month, 1 + n % 28)}" for n in range(ROWS)]
+        for month, column in ((3, "issued"), (4, "approved"))
+    }
+    with pytest.raises(UndecidedError) as asked:
+        draft_for(stored(tmp_path, **columns, **issued), DraftRequest("bad"))
+    assert {choice.value for choice in asked.value.choices} == {"issued", "approved", ""}
+
+
 @pytest.mark.parametrize(("dates", "said"), [(["2019-03"], True), (["2019-03", "2019-04"], False)])
 def test_loans_of_one_date_are_said_not_to_be_evaluated(tmp_path: Path, dates: list[str], said: bool) -> None:
     path = stored(
