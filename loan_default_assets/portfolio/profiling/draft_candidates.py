@@ -30,7 +30,7 @@ _LATER_DATE = re.compile(
     r"\b(?:last|next|chg|charge|close[ds]?|end|matur\w*|due|hired?|default|paid|pymnt|payment|earliest|expir\w*"
     r"|settle\w*|recover\w*|updated?)\b|만기|상환|연체|해지|입사"
 )
-# The day of a person's birth tells nothing of when a loan was known.
+# The day of birth of an applicant tells nothing of when a loan was known.
 _BIRTH = re.compile(r"\b(?:birth\w*|dob)\b|생년|출생")
 _LOAN_KEY = re.compile(
     r"\b(?:loan|application|contract|account|agreement|deal|facility|id)\b|대출|계약|신청|번호"
