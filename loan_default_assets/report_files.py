@@ -13,6 +13,12 @@ from pathlib import Path
 from loan_default_assets.private_files import write_file
 
 FOLDER = "reports"
+# What is stored, and what stands there in a page that opens in Korean.
+_KOREAN_FIRST = (
+    (b'<html lang="en">', b'<html lang="ko">'),
+    (b'id="english" class="switch" checked>', b'id="english" class="switch">'),
+    (b'id="korean" class="switch">', b'id="korean" class="switch" checked>'),
+)
 _VERSION = re.compile(r"[ce][0-9a-f]{12}")
 
 
@@ -84,6 +90,21 @@ def find_report(root: Path, version: str) -> StoredReport | None:
         return StoredReport(version, int(record["evaluation"]), str(record["sha256"]), path)
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def in_korean(content: bytes) -> bytes:
+    """A report that opens in Korean: with the other language chosen at first, and otherwise the same.
+
+    A report of another layout is returned as it is.
+
+    Args:
+        content: The page as it is stored, which opens in English.
+    """
+    if not all(content.count(stored) == 1 for stored, _ in _KOREAN_FIRST):
+        return content
+    for stored, sent in _KOREAN_FIRST:
+        content = content.replace(stored, sent)
+    return content
 
 
 def read_report(root: Path, version: str) -> bytes:

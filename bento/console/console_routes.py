@@ -88,7 +88,7 @@ class ConsoleRoutes:
             facts,
             worker.overview.limits,
             reported,
-            portfolio=self._portfolio,
+            portfolio=self._types.portfolio,
             visitor=self._visitor(request),
             language=_language(request),
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from bento.console.drift_lights import shown_lights
 from bento.console.f1_chart import f1_chart
 from bento.console.overview_facts import OverviewFacts
 from bento.console.page_rendering import Visitor, minute, render
@@ -14,6 +15,7 @@ from bento.console.retraining_text import Tone, retraining_text
 from bento.operations.request_latency import RouteLatency
 from loan_default_assets.policy.state import Limits
 from loan_default_assets.policy.verdict_warnings import WarningKind
+from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.alert_log import LoggedAlert
 from loan_default_assets.warehouse.registry import ModelRecord
 
@@ -74,7 +76,7 @@ def overview_page(
     limits: Limits,
     reported: Sequence[str],
     *,
-    portfolio: str,
+    portfolio: Portfolio,
     visitor: Visitor,
     language: Language,
 ) -> bytes:
@@ -85,7 +87,7 @@ def overview_page(
         facts: What the tables hold.
         limits: The limits of the retraining policy.
         reported: The versions that have a model report.
-        portfolio: Title of the portfolio.
+        portfolio: The served portfolio.
         visitor: Who looks at the page.
         language: Of the page.
     """
@@ -102,10 +104,12 @@ def overview_page(
         "alerts": shown_alerts(service, facts, limits, texts),
         "most_predictions": max([1, *(day.predictions for day in facts.volumes or ())]),
         "latencies": service.latencies,
+        "lights": shown_lights(facts.drift, portfolio, texts) if facts.drift else (),
         "reported": frozenset(reported),
         "now": datetime.now(UTC),
     }
-    return render("overview", language, portfolio=portfolio, visitor=visitor, **values)
+    title = portfolio.title or portfolio.name
+    return render("overview", language, portfolio=title, visitor=visitor, **values)
 
 
 def shown_alerts(

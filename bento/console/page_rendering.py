@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bento.access.api_keys import Role
-from bento.console.drift_lights import shown_lights
 from bento.console.page_texts import Language, Texts
 
 if TYPE_CHECKING:
@@ -85,7 +84,6 @@ def _environment() -> "Environment":
         "percent": lambda share: f"{100 * share:.1f} %",
         "minute": minute,
         "milliseconds": _milliseconds,
-        "lights": shown_lights,
     }
     environment.filters |= filters
     return environment

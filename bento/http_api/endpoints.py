@@ -17,11 +17,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bento.access.api_keys import Keys, presented_key
+from bento.console.page_texts import language_of
 from bento.operations.prometheus_metrics import CONTENT_TYPE
 from bento.operations.replica_states import counts
 from bento.schemas.problems import NO_REPORT
 from loan_default_assets.model.artifact_files import ArtifactRootError
-from loan_default_assets.report_files import ReportFileError, is_version, read_report
+from loan_default_assets.report_files import ReportFileError, in_korean, is_version, read_report
 
 if TYPE_CHECKING:
     from bento.operations.worker import Runtime
@@ -116,6 +117,9 @@ def read_only_app(
             content = await asyncio.to_thread(newest_report, version)
         except ReportFileError:
             return json_response(NO_REPORT.body(), NO_REPORT.status)
+        accepted = request.headers.get("accept-language")
+        if language_of(request.scope.get("query_string", b""), accepted) == "ko":
+            content = in_korean(content)
         return Response(content, media_type="text/html", headers=_REPORT_HEADERS)
 
     async def openapi(_: Request) -> Response:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from loan_default_assets.warehouse.drift_log import DriftState
+from loan_default_assets.warehouse.drift_log import SCORE, DriftState
 
 
 class DriftCollector(Collector):
@@ -18,7 +18,7 @@ class DriftCollector(Collector):
         state = self._state
         if state is None:
             return
-        features = [each for each in state.newest.drifted if each.name != "pd"]
+        features = [each for each in state.newest.drifted if each.name != SCORE]
         yield GaugeMetricFamily(
             "loan_default_drifted_features",
             "Features of the newest partition that drifted from the champion's training.",

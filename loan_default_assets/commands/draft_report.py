@@ -101,7 +101,7 @@ def _special_note(draft: PortfolioDraft, name: str) -> str:
 
 def _cells(name: str, account: FileAccount) -> tuple[str, str, str]:
     bad = account.unconverted.get(name, 0)
-    good = min(account.converted[name], account.rows - bad)
+    good = account.converted[name]
     return f"{good:,}", f"{account.rows - good - bad:,}", f"{bad:,}" if bad else ""
 
 

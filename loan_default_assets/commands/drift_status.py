@@ -4,6 +4,8 @@ from dataclasses import asdict
 from typing import Any
 
 from loan_default_assets.commands.session import Session
+from loan_default_assets.pipeline.partition_drift import index_title
+from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.drift_log import DriftCheck, DriftLog, DriftState, F1Block
 from loan_default_assets.warehouse.registry import ModelRecord
 
@@ -17,14 +19,14 @@ def drift(session: Session, champion: ModelRecord | None) -> dict[str, Any] | No
         WarehouseError: The database cannot be reached.
     """
     state = DriftLog(session.database).state(champion.version) if champion else None
-    return None if state is None else drift_values(state)
+    return None if state is None else drift_values(state, session.portfolio)
 
 
-def drift_values(state: DriftState) -> dict[str, Any]:
-    """The figures as JSON values."""
+def drift_values(state: DriftState, portfolio: Portfolio) -> dict[str, Any]:
+    """The figures as JSON values; a feature by its name, and with its title."""
     return {
         "light": state.light,
-        "drifted": [asdict(each) for each in state.drifted],
+        "drifted": [asdict(each) | {"title": index_title(each, portfolio)} for each in state.drifted],
         "partition": _check(state.newest),
         "scored_partition": _check(state.scored) if state.scored else None,
         "f1": [_block(block) for block in state.blocks],
@@ -54,7 +56,7 @@ def drift_lines(found: dict[str, Any] | None) -> list[str]:
     if partition["limit"] is None:
         lines = [f"drift       {where}: too few rows to compare with the training"]
     elif found["drifted"]:
-        named = ", ".join(f"{each['name']} PSI {each['psi']:.3f}" for each in found["drifted"])
+        named = ", ".join(f"{each['title']} PSI {each['psi']:.3f}" for each in found["drifted"])
         lines = [f"drift       {where}: {named}"]
     else:
         lines = [f"drift       none in {where}"]

@@ -6,6 +6,7 @@ from loan_default_assets.commands.shadow import shadow_evidence, was_shadow
 from loan_default_assets.commands.warning_lines import version_warnings
 from loan_default_assets.model.artifact_store import ArtifactCheck
 from loan_default_assets.policy.promotion import PROMOTING
+from loan_default_assets.policy.verdict_words import verdict_words
 from loan_default_assets.signing.signed_models import model_signer
 from loan_default_assets.warehouse.evaluations import EvaluationRecord
 from loan_default_assets.warehouse.promotions import PROMOTION_POLICY, PromotionOutcome
@@ -52,8 +53,9 @@ def approve(session: Session, version: str, reason: str) -> str:
     evaluated, found = _usable(session, record)
     proposed = [each for each in session.promotions.waiting() if each.version == version]
     if any(each.actor == PROMOTION_POLICY for each in proposed) and evaluated.verdict not in PROMOTING:
+        words = verdict_words(evaluated.verdict, evaluated.role)
         raise CommandError(
-            f"the newest verdict on {version} is {evaluated.verdict}, so the chain will reject it\n"
+            f"the newest verdict on {version} is: {words}; the chain will reject it\n"
             f"Next: loan-default decline {version} --reason TEXT"
         )
     outcome = session.promotions.approve(

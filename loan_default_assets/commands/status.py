@@ -21,6 +21,7 @@ from loan_default_assets.model.metrics import METRICS
 from loan_default_assets.orchestration import run_tracking
 from loan_default_assets.policy import retraining
 from loan_default_assets.policy.verdict_warnings import VerdictWarning
+from loan_default_assets.policy.verdict_words import verdict_words
 from loan_default_assets.shadow_state import shadow_lines, shadow_state
 from loan_default_assets.signing.signed_models import unsigned_warning
 from loan_default_assets.warehouse import retraining_facts
@@ -96,6 +97,7 @@ def _champion(
     return {
         "version": champion.version,
         "verdict": evaluated.verdict if evaluated else None,
+        "verdict_role": evaluated.role if evaluated else None,
         "promotion_verdict": champion.verdict,
         "warnings": [warning.as_dict() for warning in warnings],
         "threshold": champion.threshold,
@@ -207,7 +209,12 @@ def champion_lines(
     if champion is None:
         return ["champion    none yet: loan-default run"]
     # A later verdict on a champion says whether it is at the target, and promotes nothing.
-    verdict = champion["promotion_verdict"] or champion["verdict"]
+    if champion["promotion_verdict"]:
+        verdict = verdict_words(champion["promotion_verdict"])
+    elif champion["verdict"]:
+        verdict = verdict_words(champion["verdict"], champion["verdict_role"])
+    else:
+        verdict = "no verdict"
     lines = [f"champion    {champion['version']} ({verdict}), threshold {champion['threshold']:.3f}"]
     lines += warning_lines(champion["warnings"])
     if problem := champion["files"]["problem"]:

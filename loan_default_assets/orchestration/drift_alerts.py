@@ -84,7 +84,7 @@ def due_checks(checks: Sequence[DriftCheck]) -> list[DriftCheck]:
 
 
 def _alert(portfolio: Portfolio, version: str, due: Sequence[DriftCheck]) -> Alert:
-    lines = [describe_check(check) for check in due[-_LISTED:]]
+    lines = [describe_check(check, portfolio) for check in due[-_LISTED:]]
     if len(due) > _LISTED:
         lines.append(f"... and {len(due) - _LISTED} earlier partitions")
     return Alert(

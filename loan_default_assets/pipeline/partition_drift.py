@@ -14,7 +14,7 @@ from loan_default_assets.error_outline import outline
 from loan_default_assets.pipeline.check_results import NO_FEATURE_DRIFT, CheckResult
 from loan_default_assets.pipeline.reference_storage import stored_reference
 from loan_default_assets.portfolio.spec import Portfolio
-from loan_default_assets.warehouse.drift_log import DriftCheck, DriftLog, StoredPsi
+from loan_default_assets.warehouse.drift_log import SCORE, DriftCheck, DriftLog, StoredPsi
 from loan_default_assets.warehouse.loans import Loans
 from loan_default_assets.warehouse.registry import Registry
 
@@ -82,7 +82,7 @@ def _check(
     checks = [compare_features(reference, key, counted.before(key), counted.count) for key in later]
     for check in checks:
         drift_log.record_check(champion.version, check)
-    return result_of(checks)
+    return result_of(checks, portfolio)
 
 
 def is_later(portfolio: Portfolio, key: str, trained_to: date) -> bool:
@@ -153,9 +153,9 @@ def stored_psi(result: "PsiResult") -> StoredPsi:
     return StoredPsi(result.name, result.psi, result.limit, result.light)
 
 
-def result_of(checks: Sequence[DriftCheck]) -> CheckResult:
+def result_of(checks: Sequence[DriftCheck], portfolio: Portfolio) -> CheckResult:
     """The check's result: the drifted features of every partition, or how much drift could go unnoticed."""
-    drifted = [check for check in checks if any(each.name != "pd" for each in check.drifted)]
+    drifted = [check for check in checks if any(each.name != SCORE for each in check.drifted)]
     limits = [check.limit for check in checks if check.limit is not None]
     figures: dict[str, float] = {
         "partitions": len(checks),
@@ -164,7 +164,7 @@ def result_of(checks: Sequence[DriftCheck]) -> CheckResult:
     }
     if limits:
         figures["highest_limit"] = max(limits)
-    lines = [describe_check(check) for check in (drifted or checks)[-_LISTED:]]
+    lines = [describe_check(check, portfolio) for check in (drifted or checks)[-_LISTED:]]
     if len(drifted) > _LISTED:
         lines.append(f"... and {len(drifted) - _LISTED} more partitions")
     return CheckResult(
@@ -172,7 +172,12 @@ def result_of(checks: Sequence[DriftCheck]) -> CheckResult:
     )
 
 
-def describe_check(check: DriftCheck) -> str:
+def index_title(index: StoredPsi, portfolio: Portfolio) -> str:
+    """What an index is of, in English: a feature by its text and its name, or the score."""
+    return "score (PD)" if index.name == SCORE else portfolio.titled(index.name, "en")
+
+
+def describe_check(check: DriftCheck, portfolio: Portfolio) -> str:
     """One line on a compared partition; it names features and no value of a loan."""
     where = f"partition {check.partition_key}"
     if check.pooled_from != check.partition_key:
@@ -182,7 +187,8 @@ def describe_check(check: DriftCheck) -> str:
         return f"{where}: too few rows to compare"
     if check.drifted:
         named = ", ".join(
-            f"{each.name} PSI {each.psi:.3f} (limit {each.limit:.3f})" for each in check.drifted
+            f"{index_title(each, portfolio)} PSI {each.psi:.3f} (limit {each.limit:.3f})"
+            for each in check.drifted
         )
         return f"{where}: drift of {named}"
     return (

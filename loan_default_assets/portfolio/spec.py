@@ -69,6 +69,20 @@ class Portfolio(Description):
         column = self.columns.get(feature)
         return texts.get(language) or texts.get("en") or (column.describe if column else None) or feature
 
+    def titled(self, feature: str, language: Literal["en", "ko"]) -> str:
+        """The reason text of a feature, and its name by which the column is found; the name alone without a text.
+
+        Examples:
+            >>> p = Portfolio.model_validate({
+            ...     "name": "bank", "source": {"kind": "csv", "path": "loans.csv"}, "label": {"column": "bad"},
+            ...     "columns": {"inc": {"kind": "number"}, "age": {"kind": "number"}},
+            ...     "reasons": {"inc": {"en": "Income", "ko": "소득"}}})
+            >>> p.titled("inc", "en"), p.titled("inc", "ko"), p.titled("age", "ko")
+            ('Income (inc)', '소득 (inc)', 'age')
+        """
+        text = self.reason(feature, language)
+        return feature if text == feature else f"{text} ({feature})"
+
     def category_texts(self, name: str) -> tuple[str, str]:
         """The English and the Korean text of a data category; its name where the portfolio gives no text."""
         texts = self.categories.get(name, {})

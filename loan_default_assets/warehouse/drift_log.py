@@ -11,6 +11,8 @@ from loan_default_assets.warehouse.database import Database, to_json
 
 Light = Literal["green", "amber", "red"]
 _ORDER: tuple[Light, ...] = ("green", "amber", "red")
+# Name of the index of the score.
+SCORE = "pd"
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,9 @@ def console(bank: Bank, language: Language) -> str:
     session = bank.session
     found = OverviewReader(session.portfolio, session.settings, session.database).read()
     visitor = Visitor.of(Role.ADMIN, signed_in=True)
-    page = overview_page(service(), found, Limits(), (), portfolio="b", visitor=visitor, language=language)
+    page = overview_page(
+        service(), found, Limits(), (), portfolio=session.portfolio, visitor=visitor, language=language
+    )
     return page.decode()
 
 

@@ -86,10 +86,10 @@ def test_the_state_is_that_of_the_newest_partition(
     assert state is not None
     assert state.newest.partition_key == "2024-01-02"
     assert (state.light, [each.name for each in state.drifted]) == (light, drifted)
-    values = drift_values(state)
+    values = drift_values(state, portfolio())
     assert values["light"] == light
     [line, *_] = drift_lines(values)
-    assert all(name in line for name in drifted)
+    assert all(("score (PD)" if name == "pd" else name) in line for name in drifted)
     assert ("too few rows" in line) == (not newest and not drifted)
 
 
@@ -104,7 +104,7 @@ def test_the_status_shows_f1_before_and_after_outcomes(log: DriftLog) -> None:
     log.record_blocks("c1", blocks)
     state = log.state("c1")
     assert state is not None
-    assert drift_lines(drift_values(state)) == [
+    assert drift_lines(drift_values(state, portfolio())) == [
         "drift       none in partition 2024-01-02 (60 rows)",
         "F1 of later loans, as their PDs let expect",
         "  2024-01-01 to 2024-01-03    1,000 loans  0.800  [0.750, 0.850]  measured 0.810",
@@ -112,3 +112,20 @@ def test_the_status_shows_f1_before_and_after_outcomes(log: DriftLog) -> None:
         "  2024-01-07 to 2024-01-09       60 loans  0.800  [0.750, 0.850]  outcomes not matured",
     ]
     assert drift_lines(None) == []
+
+
+def test_the_status_names_features_by_their_text_and_their_column(log: DriftLog) -> None:
+    log.record_check("c1", DriftCheck("2024-01-02", "2024-01-02", 60, (RED, AMBER), SCORE))
+    state = log.state("c1")
+    assert state is not None
+    texts = {"amount": {"en": "Amount of the loan", "ko": "대출 금액"}}
+    values = drift_values(state, portfolio().model_copy(update={"reasons": texts}))
+    assert [(each["name"], each["title"]) for each in values["drifted"]] == [
+        ("amount", "Amount of the loan (amount)"),
+        ("pd", "score (PD)"),
+        ("rate", "rate"),
+    ]
+    assert drift_lines(values) == [
+        "drift       partition 2024-01-02 (60 rows): Amount of the loan (amount) PSI 0.900, score (PD) PSI 0.400, "
+        "rate PSI 0.200"
+    ]

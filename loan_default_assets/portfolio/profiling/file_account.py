@@ -7,6 +7,7 @@ does not grow with the file, apart from 13 bytes a row for its key.
 import math
 import tempfile
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -36,7 +37,7 @@ class FileAccount:
 
     Attributes:
         rows: Number of rows.
-        converted: Number of cells with a value, by column.
+        converted: Number of cells whose value can be used, by column.
         errors: The cells that do not convert.
         dates: The loans' dates; empty without dates.
         unusable_rows: Rows without a key, without a date, or with one in the future.
@@ -46,6 +47,7 @@ class FileAccount:
         outcomes: Number of loans with an outcome.
         sample: Up to 50,000 rows from all over the file in their types, with the columns `loan_id`, `as_of` and
             `label`.
+        unconverted: Number of cells that cannot be read or used, by column. The other cells are missing.
     """
 
     rows: int
@@ -95,7 +97,7 @@ def account_for(draft: PortfolioDraft, today: date) -> FileAccount:
     """
     p = drafted_portfolio(draft)
     stride = _stride(draft.profile.rows)
-    errors, converted, rows = CellErrors(), Counter[str](), 0
+    errors, converted, unconverted, rows = _ErrorRows(), Counter[str](), Counter[str](), 0
     parts: dict[str, list[pa.Array]] = {}
     ranges, dates, unusable = ColumnRanges(), DayCounts(), CellErrors()
     outcome: Counter[float | None] = Counter()
@@ -109,8 +111,11 @@ def account_for(draft: PortfolioDraft, today: date) -> FileAccount:
                 errors.add(
                     name, "an infinite number", infinite + rows + 1, "correct it, or list it under `missing`"
                 )
-                converted[name] -= len(infinite)
-            converted[name] += len(cells) - cells.null_count
+            # Some faulty cells have a value all the same, such as a whole number that a double does not hold.
+            usable = _present(cells)
+            bad = errors.taken(name, rows + 1, count)
+            converted[name] += int((usable & ~bad).sum())
+            unconverted[name] += int(bad.sum())
             if name in p.columns:
                 ranges.add(name, cells)
         for entry in typed[p.label.column].value_counts().to_pylist():
@@ -129,9 +134,6 @@ def account_for(draft: PortfolioDraft, today: date) -> FileAccount:
         for name, cells in typed.items():
             parts.setdefault(name, []).append(_compact(cells.take(chosen)))
         rows += count
-    unconverted: Counter[str] = Counter()
-    for (name, _), number in errors.counts.items():
-        unconverted[name] += number
     return FileAccount(
         rows,
         converted,
@@ -143,8 +145,28 @@ def account_for(draft: PortfolioDraft, today: date) -> FileAccount:
         outcome[1.0],
         outcome[0.0] + outcome[1.0],
         _frame(p, parts, rows),
-        dict(unconverted),
+        {name: number for name, number in unconverted.items() if number},
     )
+
+
+class _ErrorRows(CellErrors):
+    """Errors, and all rows of those of the chunk that is being converted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: dict[str, list[np.ndarray]] = {}
+
+    def add(self, column: str, problem: str, rows: Iterable[int], hint: str = "") -> None:
+        numbers = np.fromiter(rows, np.int64)
+        super().add(column, problem, numbers, hint)
+        self._rows.setdefault(column, []).append(numbers)
+
+    def taken(self, column: str, first_row: int, count: int) -> np.ndarray:
+        """(count,) bool: the faulty cells of a column in the chunk from `first_row` on; they are forgotten."""
+        faulty = np.zeros(count, bool)
+        for numbers in self._rows.pop(column, ()):
+            faulty[numbers - first_row] = True
+        return faulty
 
 
 def _stride(rows: int) -> int:

@@ -30,7 +30,10 @@ from loan_default_assets_tests.bento.console.overview_samples import (
     retraining,
     service,
 )
+from loan_default_assets_tests.bento.small_portfolio import portfolio as small_portfolio
 
+# A hostile title, and the text of a feature that drifts.
+TITLED = small_portfolio().model_copy(update={"title": SCRIPT})
 OPEN, USER, ADMIN = (Visitor.of(role, signed_in=True) for role in (None, Role.USER, Role.ADMIN))
 EMPTY = OverviewFacts(evaluations=(), volumes=(), versions=(), changes=())
 DOWN = OverviewFacts(problem=f"PostgreSQL at 127.0.0.1:5432 cannot be reached: {SCRIPT}")
@@ -48,7 +51,7 @@ def page_of(
         found or facts(),
         Limits(),
         reported,
-        portfolio=SCRIPT,
+        portfolio=TITLED,
         visitor=visitor,
         language=language,
     ).decode()
@@ -74,6 +77,22 @@ def test_nothing_runs_and_nothing_is_loaded_from_elsewhere(case: str, language: 
     assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
     assert not page.values("style")
     assert not [target for target in page.values("href") + page.values("action") if "//" in target]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_link_to_a_page_carries_the_language_on(language: Language) -> None:
+    found = facts(rejected=rejected(version=VERSION))
+    page = HtmlDocument(page_of(found, language=language))
+    targets = [t for t in page.values("href") if t.startswith(("./", "report", "score", "login"))]
+    assert len([target for target in targets if target.startswith("report?version=")]) == 2
+    assert all(target.endswith(f"lang={language}") for target in targets)
+
+
+@pytest.mark.parametrize(("language", "income"), [("en", "Income"), ("ko", "소득")])
+def test_drift_names_features_as_the_report_does(language: Language, income: str) -> None:
+    shown = section(page_of(language=language), "drift")
+    # The column follows its title on a line of its own.
+    assert f"{income}income" in shown
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -102,12 +121,15 @@ def test_headings_labels_and_regions_are_complete() -> None:
     assert {"id": "content", "tabindex": "-1"} in page.all("main")
 
 
+REPORTS = {"report?lang=en", f"report?version={VERSION}&lang=en"}
+
+
 @pytest.mark.parametrize(
     ("visitor", "links"),
     [
-        (OPEN, {"score?lang=en", "report", f"report?version={VERSION}"}),
+        (OPEN, {"score?lang=en", *REPORTS}),
         (USER, {"score?lang=en"}),
-        (ADMIN, {"report", f"report?version={VERSION}"}),
+        (ADMIN, REPORTS),
     ],
 )
 def test_a_page_offers_what_the_role_allows(visitor: Visitor, links: set[str]) -> None:

@@ -10,14 +10,16 @@ import pytest
 
 from bento.access.api_keys import Keys
 from bento.http_api.endpoints import read_only_app
-from loan_default_assets.report_files import store_report
+from loan_default_assets.report_files import in_korean, store_report
+from loan_default_assets.reports.rendering.html_page import render
+from loan_default_assets_tests.reports.sample_figures import report_figures
 
 VERSION, OTHER = "c0123456789ab", "cba9876543210"
 PAGE = "<!doctype html><title>모형 보고서</title>".encode()
 
 
-def get(root: Path, version: str | None) -> httpx.Response:
-    """The response of a worker that serves a version."""
+def get(root: Path, version: str | None, path: str = "/report", accepted: str = "") -> httpx.Response:
+    """The response of a worker that serves a version to a browser that accepts languages."""
     current = None if version is None else SimpleNamespace(version=version)
     runtime: Any = SimpleNamespace(champion=SimpleNamespace(current=current))
     app = read_only_app(lambda: runtime, b"{}", Keys([], []), root)
@@ -26,7 +28,7 @@ def get(root: Path, version: str | None) -> httpx.Response:
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app=app), base_url="http://service"
         ) as client:
-            return await client.get("/report")
+            return await client.get(path, headers={"accept-language": accepted})
 
     return asyncio.run(request())
 
@@ -52,3 +54,36 @@ def test_without_an_intact_report_there_is_none(tmp_path: Path, case: str) -> No
     assert (response.status_code, response.json()["code"]) == (404, "no_report")
     assert "loan-default report" in response.json()["error"]
     assert str(tmp_path) not in response.text
+
+
+@pytest.mark.parametrize(
+    ("path", "accepted", "korean"),
+    [
+        ("/report", "", False),
+        ("/report", "en-US,en;q=0.9", False),
+        ("/report", "ko-KR,ko;q=0.9,en;q=0.8", True),
+        ("/report?lang=ko", "en-US", True),
+        ("/report?lang=en", "ko-KR", False),
+        (f"/report?version={VERSION}&lang=ko", "", True),
+    ],
+)
+def test_the_report_opens_in_the_language_of_the_reader(
+    tmp_path: Path, path: str, accepted: str, korean: bool
+) -> None:
+    page = render(report_figures())
+    store_report(tmp_path, VERSION, 3, page.encode())
+    sent = get(tmp_path, VERSION, path, accepted).text
+    assert ('<html lang="ko">' in sent, 'id="korean" class="switch" checked' in sent) == (korean, korean)
+    assert ('<html lang="en">' in sent, 'id="english" class="switch" checked' in sent) == (
+        not korean,
+        not korean,
+    )
+    # Nothing else differs from the recorded file.
+    assert (sent == page) == (not korean)
+    assert len(sent) == len(page)
+
+
+def test_a_page_of_another_layout_is_sent_as_it_is() -> None:
+    assert in_korean(PAGE) == PAGE
+    twice = render(report_figures()).encode().replace(b"</header>", b'<html lang="en"></header>')
+    assert in_korean(twice) == twice

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from loan_default_assets.commands.draft_report import draft_report
 from loan_default_assets.portfolio.errors import PortfolioError, SourceError
 from loan_default_assets.portfolio.profiling.draft_completion import complete_draft
 from loan_default_assets.portfolio.profiling.draft_yaml import draft_yaml
@@ -200,6 +201,32 @@ def test_rows_that_run_refuses_are_named_at_once(tmp_path: Path) -> None:
     assert p.columns["balance"].kind == "number"
     assert (account.unconverted, account.converted["balance"]) == ({"balance": 1}, ROWS - 1)
     assert "12x" not in said
+
+
+@pytest.mark.parametrize(
+    ("column", "faulty"),
+    [
+        # Converted, yet refused: a double does not hold it, or PostgreSQL no such date.
+        ("balance", {3: "9007199254740993", 8: "12x", 9: "inf"}),
+        ("hired", {3: "1500-01-01", 8: "yesterday"}),
+    ],
+)
+def test_every_cell_is_counted_once_as_converted_missing_or_not_converted(
+    tmp_path: Path, column: str, faulty: dict[int, str]
+) -> None:
+    cells = [*map(str, COLUMNS[column])]
+    for row in (20, 30):
+        cells[row] = ""
+    for row, text in faulty.items():
+        cells[row] = text
+    missing = cells.count("")
+    path = stored(tmp_path, **{column: cells})
+    _, _, draft, account = drafted(tmp_path, path, label="defaulted", date="issued", key="loan")
+    assert account.unconverted == {column: len(faulty)}
+    assert account.converted[column] == ROWS - missing - len(faulty)
+    shown = draft_report(draft, account, path, path.name)
+    line = next(line.split() for line in shown.splitlines() if line.split()[:1] == [column])
+    assert line[3:6] == [str(ROWS - missing - len(faulty)), str(missing), str(len(faulty))]
 
 
 def test_a_key_that_repeats_is_dropped_or_the_partitions_are_made_finer(tmp_path: Path) -> None:
