@@ -13,6 +13,7 @@ from bento.console.page_texts import Language, Texts
 from bento.schemas.problems import Problem
 from bento.schemas.requests import GROUPS, RequestTypes
 from loan_default_assets.portfolio.spec import Column, Portfolio
+from loan_default_assets.portfolio.ungrouped_numbers import is_ungrouped
 
 _PLAIN_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
 LOAN_ID, AS_OF = "loan_id", "as_of"
@@ -66,8 +67,9 @@ class ColumnField:
         if self.kind == "category":
             return texts("hint.closed" if self.closed else "hint.open")
         key = "hint.integer" if column.integer else "hint.number"
+        separator = "" if is_ungrouped(self.column, column) else ","
         bounds = {
-            name: f"{bound:,.12g}"
+            name: f"{bound:{separator}.12g}"
             for name, bound in (("low", column.min), ("high", column.max))
             if bound is not None
         }

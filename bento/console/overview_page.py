@@ -104,6 +104,7 @@ def overview_page(
         "alerts": shown_alerts(service, facts, limits, texts),
         "most_predictions": max([1, *(day.predictions for day in facts.volumes or ())]),
         "latencies": service.latencies,
+        "dated": portfolio.as_of is not None,
         "lights": shown_lights(facts.drift, portfolio, texts) if facts.drift else (),
         "reported": frozenset(reported),
         "now": datetime.now(UTC),

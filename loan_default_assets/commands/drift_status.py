@@ -5,6 +5,7 @@ from typing import Any
 
 from loan_default_assets.commands.session import Session
 from loan_default_assets.pipeline.partition_drift import index_title
+from loan_default_assets.portfolio.calendar import UNDATED_PARTITION
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.drift_log import DriftCheck, DriftLog, DriftState, F1Block
 from loan_default_assets.warehouse.registry import ModelRecord
@@ -52,7 +53,9 @@ def drift_lines(found: dict[str, Any] | None) -> list[str]:
     if found is None:
         return []
     partition = found["partition"]
-    where = f"partition {partition['key']} ({partition['rows']:,} rows)"
+    dated = partition["key"] != UNDATED_PARTITION
+    compared = f"partition {partition['key']}" if dated else "the evaluation window"
+    where = f"{compared} ({partition['rows']:,} rows)"
     if partition["limit"] is None:
         lines = [f"drift       {where}: too few rows to compare with the training"]
     elif found["drifted"]:
@@ -64,10 +67,11 @@ def drift_lines(found: dict[str, Any] | None) -> list[str]:
     estimated = [block for block in blocks if block["measured"] is None and block["estimate"] is not None]
     measured = [block for block in blocks if block["measured"] is not None and block["estimate"] is not None]
     if estimated or measured:
-        lines.append("F1 of later loans, as their PDs let expect")
+        lines.append(f"F1 of {'later loans, as their' if dated else 'the window, as its'} PDs let expect")
     for block in (*measured[-_SHOWN_BLOCKS:], *estimated[-_SHOWN_BLOCKS:]):
+        when = f"{block['first_partition']} to {block['last_partition']} " if dated else ""
         line = (
-            f"  {block['first_partition']} to {block['last_partition']} {block['rows']:>8,} loans  "
+            f"  {when}{block['rows']:>8,} loans  "
             f"{block['estimate']:.3f}  [{block['low']:.3f}, {block['high']:.3f}]"
         )
         if block["measured"] is None:

@@ -37,6 +37,7 @@ from loan_default_assets.model.omitted import Omitted
 from loan_default_assets.model.reason_codes import ReasonCode, ReasonRanking
 from loan_default_assets.policy.verdict_warnings import recorded_warnings
 from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.portfolio.ungrouped_numbers import is_ungrouped
 from loan_default_assets.warehouse.chain_links import StoredPrediction
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.evaluations import EvaluationInputs, EvaluationLog, newest_counted
@@ -143,6 +144,7 @@ def explain_decision(
                     values.get(name),
                     value,
                     column_unit(portfolio.columns[name]),
+                    not is_ungrouped(name, portfolio.columns[name]),
                 )
                 for name, value in corrected.items()
             ),

@@ -12,6 +12,7 @@ from loan_default_assets.model.decision_explanation import ScoredValue
 from loan_default_assets.model.nearest_changes import ActionableColumn
 from loan_default_assets.model.reason_codes import ReasonText
 from loan_default_assets.portfolio.spec import Column, Portfolio
+from loan_default_assets.portfolio.ungrouped_numbers import is_ungrouped
 
 if TYPE_CHECKING:
     from loan_default_assets.model.encoding import Encoding
@@ -37,7 +38,13 @@ def scored_values(portfolio: Portfolio, values: Mapping[str, Any]) -> tuple[Scor
     used = {*portfolio.features.numerical, *portfolio.features.categorical}
     used |= {name for expression in portfolio.derived.values() for name in expression.names}
     return tuple(
-        ScoredValue(column_text(portfolio, name), values[name], column_unit(column), name in used)
+        ScoredValue(
+            column_text(portfolio, name),
+            values[name],
+            column_unit(column),
+            name in used,
+            not is_ungrouped(name, column),
+        )
         for name, column in portfolio.columns.items()
         if name in values
     )
@@ -72,7 +79,14 @@ def actionable_columns(portfolio: Portfolio, encoding: Encoding) -> list[Actiona
         inside = (knots >= low) & (knots <= high)
         ranks = [NormalDist().cdf(float(score)) for score in encoding.scores[index][inside]]
         found.append(
-            ActionableColumn(text, unit, tuple(knots[inside].tolist()), tuple(ranks), column.integer)
+            ActionableColumn(
+                text,
+                unit,
+                tuple(knots[inside].tolist()),
+                tuple(ranks),
+                column.integer,
+                grouped=not is_ungrouped(name, column),
+            )
         )
     return found
 

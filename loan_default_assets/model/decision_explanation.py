@@ -39,22 +39,25 @@ class ScoredValue:
         value: None for a missing value; a date as ISO text.
         unit: Empty where it has none.
         used: Whether the model uses it, by itself or in a derived feature.
+        grouped: Whether thousands are separated; they are not in a year or an identifier.
     """
 
     column: ReasonText
     value: Value
     unit: str
     used: bool
+    grouped: bool = True
 
 
 @dataclass(frozen=True)
 class ValueChange:
-    """Another value of one column."""
+    """Another value of one column; see ScoredValue."""
 
     column: ReasonText
     before: Value
     after: Value
     unit: str
+    grouped: bool = True
 
 
 @dataclass(frozen=True)

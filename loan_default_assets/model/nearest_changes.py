@@ -41,6 +41,7 @@ class ActionableColumn:
         ranks: Share of the training rows up to each level.
         integer: Whether only whole numbers are values.
         values: Of a category: its values.
+        grouped: Whether thousands are separated in its values.
 
     Examples:
         >>> name = ReasonText("income", "Income", "소득")
@@ -55,6 +56,7 @@ class ActionableColumn:
     ranks: tuple[float, ...] = ()
     integer: bool = False
     values: tuple[str, ...] = ()
+    grouped: bool = True
 
     def distance(self, before: Value, after: Value) -> float:
         """Share of the training rows between two numbers; 1 for another category."""
@@ -214,4 +216,4 @@ def _some(trial: _Trial) -> list[Value]:
 
 
 def _change(column: ActionableColumn, row: Row, after: Value) -> ValueChange:
-    return ValueChange(column.column, row.get(column.column.code), after, column.unit)
+    return ValueChange(column.column, row.get(column.column.code), after, column.unit, column.grouped)

@@ -32,6 +32,7 @@ from loan_default_assets.pipeline.report_records import (
 from loan_default_assets.pipeline.report_rows import (
     ReportRows,
     column_groupings,
+    described_column,
     feature_groupings,
     features_of,
 )
@@ -199,8 +200,8 @@ def _of_rows(
     by_column = column_groupings(portfolio, inputs.loans, rows, tuple(name for name, _ in named))
     raw = FigureSource("raw_data", window.row)
     groups: list[ColumnGroups] = [
-        column_groups(grouping, role, label, pd, threshold, raw)
-        for (_, role), grouping in zip(named, by_column, strict=True)
+        column_groups(grouping, role, label, pd, threshold, raw, described_column(portfolio, name))
+        for (name, role), grouping in zip(named, by_column, strict=True)
     ]
     segments = [
         g for g in by_column if g.column not in portfolio.features.categorical + portfolio.features.numerical

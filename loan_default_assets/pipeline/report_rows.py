@@ -11,6 +11,7 @@ import numpy as np
 from loan_default_assets.pipeline.development_sample import DevelopmentSample, development_sample
 from loan_default_assets.pipeline.training_snapshot import TrainingSnapshot
 from loan_default_assets.portfolio.spec import Portfolio
+from loan_default_assets.portfolio.ungrouped_numbers import is_ungrouped
 from loan_default_assets.reports.figures.drift import PeriodRows, periods
 from loan_default_assets.reports.figures.feature_table import (
     MISSING,
@@ -133,23 +134,25 @@ def report_rows(snapshot: TrainingSnapshot, evaluation: EvaluationRecord, predic
 def features_of(portfolio: Portfolio) -> list[Feature]:
     """The model's features, numerical first, with their texts."""
     names = portfolio.features
-
-    def unit(name: str) -> str:
-        column = portfolio.columns.get(name)
-        if column is None:
-            return ""
-        return "days" if column.kind == "date" else column.unit or ""
-
-    def feature(name: str, categories: tuple[str, ...] | None) -> Feature:
-        texts = (portfolio.reason(name, "en"), portfolio.reason(name, "ko"))
-        if categories is None:
-            return Feature(name, "number", *texts, unit(name))
-        return Feature(name, "category", *texts, "", categories)
-
     return [
-        *(feature(name, None) for name in names.numerical),
-        *(feature(name, portfolio.columns[name].values or ()) for name in names.categorical),
+        *(_described(portfolio, name, None) for name in names.numerical),
+        *(_described(portfolio, name, portfolio.columns[name].values or ()) for name in names.categorical),
     ]
+
+
+def described_column(portfolio: Portfolio, name: str) -> Feature:
+    """A column with its texts, whether or not it is a feature of the model."""
+    column = portfolio.columns[name]
+    return _described(portfolio, name, None if column.kind == "number" else column.values or ())
+
+
+def _described(portfolio: Portfolio, name: str, categories: tuple[str, ...] | None) -> Feature:
+    texts = (portfolio.reason(name, "en"), portfolio.reason(name, "ko"))
+    if categories is not None:
+        return Feature(name, "category", *texts, "", categories)
+    column = portfolio.columns.get(name)
+    unit = "" if column is None else "days" if column.kind == "date" else column.unit or ""
+    return Feature(name, "number", *texts, unit, grouped=grouped(portfolio, name))
 
 
 def feature_groupings(features: list[Feature], rows: ReportRows) -> list[Grouping]:
@@ -158,7 +161,7 @@ def feature_groupings(features: list[Feature], rows: ReportRows) -> list[Groupin
     categorical = rows.snapshot.rows.categorical[rows.window]
     count = numerical.shape[1]
     return [
-        group_numbers(feature.name, numerical[:, position].astype(np.float64))
+        group_numbers(feature.name, numerical[:, position].astype(np.float64), grouped=feature.grouped)
         if feature.kind == "number"
         else group_codes(feature, categorical[:, position - count])
         for position, feature in enumerate(features)
@@ -172,12 +175,20 @@ def column_groupings(
     stored = rows.snapshot.rows
     keys, ids = stored.partition_key[rows.window].tolist(), stored.loan_id[rows.window].tolist()
     values = loans.read_raw_columns(keys, ids, names)
-    return [_grouping(name, portfolio.columns[name].kind, values[name]) for name in names]
+    return [_grouping(portfolio, name, values[name]) for name in names]
 
 
-def _grouping(name: str, kind: str, values: list[Any]) -> Grouping:
+def grouped(portfolio: Portfolio, name: str) -> bool:
+    """Whether thousands are separated in the numbers of a column or a derived feature."""
+    column = portfolio.columns.get(name)
+    return column is None or not is_ungrouped(name, column)
+
+
+def _grouping(portfolio: Portfolio, name: str, values: list[Any]) -> Grouping:
+    kind = portfolio.columns[name].kind
     if kind == "number":
-        return group_numbers(name, np.array([np.nan if v is None else float(v) for v in values]))
+        numbers = np.array([np.nan if v is None else float(v) for v in values])
+        return group_numbers(name, numbers, grouped=grouped(portfolio, name))
     if kind == "date":
         return group_texts(name, [MISSING if v is None else str(v.year) for v in values])
     texts = [MISSING if v is None else str(v) for v in values]

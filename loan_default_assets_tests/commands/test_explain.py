@@ -243,10 +243,16 @@ def test_both_languages_say_everything(explanations: list[DecisionExplanation]) 
         assert datetime.fromisoformat(found["scored_at"]) == MARCH
         assert found["text"] == {"en": english, "ko": korean}
         assert found["values"][1]["column"]["ko"] == "신청 금액"
+        assert not any("grouped" in value for value in found["values"])
 
 
 def test_a_terminal_gets_no_control_characters(explanations: list[DecisionExplanation]) -> None:
     value = replace(explanations[0].values[0], value="\x1b[2Jx")
+    year = replace(value, value=1998.0, unit="", grouped=False)
+    amount = replace(value, value=1998.0, unit="USD")
+    told = explanation_text(replace(explanations[0], values=(year, amount)), "ko")
+    assert ": 1998\n" in told
+    assert ": 1,998 USD\n" in told
     assert "?[2Jx" in explanation_text(replace(explanations[0], values=(value,), loan_id="a\nb"), "en")
     assert "\n  Loan: a?b\n" in explanation_text(replace(explanations[0], loan_id="a\nb"), "en")
 

@@ -5,10 +5,12 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 
 from loan_default_assets.policy.promotion import Decision
 from loan_default_assets.policy.promotion_figures import Comparison, PromotionLimits
+from loan_default_assets.reports.figures.feature_table import Feature
 from loan_default_assets.reports.figures.gate_figures import promotion_gates
 from loan_default_assets.reports.figures.group_figures import WeakSegment, WeakSegments
 from loan_default_assets.reports.figures.model_facts import Omitted
@@ -412,3 +414,51 @@ def test_times_are_read_to_the_minute_in_utc() -> None:
     shown = Page(render(report_figures())).shown["en"]
     assert "Evaluated 2026-05-02 00:00 UTC" in shown
     assert "T00:00:00" not in shown
+
+
+def words(page: str, section: str, language: str) -> str:
+    """The words of a section in a language."""
+    found = re.search(f'<section id="{section}".*?</section>', page, re.DOTALL)
+    assert found
+    return Page(found.group()).shown[language]
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "unit"),
+    [("en", "Age of the applicant, sex", "years"), ("ko", "신청인 연령, sex", "years")],
+)
+def test_a_protected_column_has_its_text_and_unit(language: str, title: str, unit: str) -> None:
+    figures = report_figures()
+    assert not isinstance(figures.groups, Omitted)
+    (group,) = figures.groups
+    described = Feature("sex", "number", "Age of the applicant", "신청인 연령", unit)
+    named = replace(group, described=described, reference="≥ 41")
+    shown = words(render(replace(figures, groups=(named,))), "groups", language)
+    assert title in shown
+    assert f"≥ 41 {unit}" in shown
+
+
+@pytest.mark.parametrize(("grouped", "tick"), [(True, "20k"), (False, "20000")])
+def test_ticks_of_years_and_identifiers_have_no_separators(grouped: bool, tick: str) -> None:
+    figures = report_figures()
+    assert not isinstance(figures.effects, Omitted)
+    shown = figures.effects.dependence[0]
+    points = tuple(np.linspace(10_000, 40_000, len(shown.pd)).tolist())
+    one = replace(shown, feature=replace(shown.feature, kind="number", grouped=grouped), points=points)
+    page = render(replace(figures, effects=replace(figures.effects, dependence=(one,))))
+    assert f">{tick}<" in page
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "the newest loans of the training"), ("ko", "가장 최근의 대출")]
+)
+def test_without_dates_no_loans_are_the_newest(language: str, said: str) -> None:
+    figures = report_figures()
+    assert not isinstance(figures.drift, Omitted)
+    undated = replace(
+        figures.drift,
+        periods=(),
+        features=tuple(replace(one, periods=()) for one in figures.drift.features),
+    )
+    assert said in words(render(figures), "drift", language)
+    assert said not in words(render(replace(figures, drift=undated)), "drift", language)

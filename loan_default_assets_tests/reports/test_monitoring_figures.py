@@ -229,6 +229,20 @@ def test_a_planted_weak_segment_is_found_and_no_other() -> None:
     assert worst.area_p_value < 0.001 < worst.p_value
 
 
+@pytest.mark.parametrize(("share", "tested"), [(0.04, 0), (0.05, 1), (0.2, 2), (0.5, 2), (0.96, 0)])
+def test_a_group_of_nearly_all_loans_is_no_segment(share: float, tested: int) -> None:
+    group = np.arange(4_000) < share * 4_000
+    label = np.arange(4_000) % 2
+    found = weak_segments(
+        [group_texts("branch", ["small" if small else "rest" for small in group])],
+        label,
+        np.full(4_000, 0.2),
+        HERE,
+    )
+    assert found.tested == tested
+    assert len(found.found) == tested
+
+
 def test_every_weak_segment_is_found() -> None:
     rng = np.random.default_rng(3)
     group = np.repeat(np.arange(12), 500)

@@ -62,7 +62,8 @@ FIGURES = {
         f"among at most {feature_effects.IMPORTANCE_SCORES:,} scored rows",
         f"mean PD of {feature_effects.DEPENDENCE_ROWS} loans at {feature_effects.GRID} values",
         f"fewer than {group_figures.FEWEST_ROWS} loans are counted",
-        f"{percent(group_figures.WEAK_SHARE)} of the loans, at least {group_figures.WEAK_ROWS}",
+        f"{percent(group_figures.WEAK_SHARE)} to {percent(group_figures.WEAK_MOST_SHARE)} of the loans, at least "
+        f"{group_figures.WEAK_ROWS}",
     ),
     ("model-report.md", "## Cost"): (
         f"at most {report_rows.REFERENCE_ROWS:,} training rows",

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from loan_default_assets.commands.drift_status import drift_lines, drift_values
+from loan_default_assets.portfolio.calendar import UNDATED_PARTITION
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.drift_log import DriftCheck, DriftLog, F1Block, Light, StoredPsi
 from loan_default_assets_tests.warehouse.samples import portfolio
@@ -128,4 +129,16 @@ def test_the_status_names_features_by_their_text_and_their_column(log: DriftLog)
     assert drift_lines(values) == [
         "drift       partition 2024-01-02 (60 rows): Amount of the loan (amount) PSI 0.900, score (PD) PSI 0.400, "
         "rate PSI 0.200"
+    ]
+
+
+def test_loans_without_dates_are_those_of_the_window(log: DriftLog) -> None:
+    log.record_check("c1", DriftCheck(UNDATED_PARTITION, UNDATED_PARTITION, 600, (STABLE,)))
+    log.record_blocks("c1", [block(UNDATED_PARTITION, UNDATED_PARTITION, outcomes=1000, measured=0.81)])
+    state = log.state("c1")
+    assert state is not None
+    assert drift_lines(drift_values(state, portfolio())) == [
+        "drift       none in the evaluation window (600 rows)",
+        "F1 of the window, as its PDs let expect",
+        "     1,000 loans  0.800  [0.750, 0.850]  measured 0.810",
     ]

@@ -28,6 +28,7 @@ class Feature:
         korean: What it is, in Korean.
         unit: Unit of a number; empty without one.
         categories: Texts of the codes from 2 on.
+        grouped: Whether thousands are separated in a number; they are not in a year or an identifier.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Feature:
     korean: str
     unit: str = ""
     categories: tuple[str, ...] = ()
+    grouped: bool = True
 
     def code_text(self, code: int) -> str:
         """The text of a category code: `missing`, `unknown`, or the portfolio's value."""
@@ -85,21 +87,24 @@ def group_texts(column: str, texts: list[str]) -> Grouping:
     return Grouping(column, (*(str(values[i]) for i in kept), OTHER), position[index])
 
 
-def group_numbers(column: str, values: np.ndarray, groups: int = 4) -> Grouping:
+def group_numbers(column: str, values: np.ndarray, groups: int = 4, *, grouped: bool = True) -> Grouping:
     """Quantile groups of a number, fewer where values repeat; a column of few values has a group per value.
 
     Args:
         column: Name of the column.
         values: (n,) numbers, NaN for a missing one.
         groups: Quantile groups.
+        grouped: Whether thousands are separated in the names of the groups.
 
     Examples:
         >>> group_numbers("age", np.array([20.0, 30.0, 40.0, 50.0, 60.0, 70.0]), groups=2).names
         ('<\\xa045', '≥\\xa045')
+        >>> group_numbers("zip", np.array([10115.0, 80331.0]), grouped=False).names
+        ('10115', '80331')
     """
     present = np.unique(values[~np.isnan(values)])
     if 0 < len(present) <= 2 * groups:
-        names = _number_texts(present, 6)
+        names = _number_texts(present, 6, grouped)
         names = (*names, MISSING) if np.isnan(values).any() else names
         # NaN sorts after every number.
         return Grouping(column, names, np.searchsorted(present, values))
@@ -109,7 +114,7 @@ def group_numbers(column: str, values: np.ndarray, groups: int = 4) -> Grouping:
         else np.zeros(0)
     )
     edges = edges[edges > present[0]] if len(present) else edges
-    names = _range_names(edges) if len(present) else ()
+    names = _range_names(edges, grouped) if len(present) else ()
     group = np.searchsorted(edges, values, side="right")
     if np.isnan(values).any():
         group = np.where(np.isnan(values), len(names), group)
@@ -117,15 +122,16 @@ def group_numbers(column: str, values: np.ndarray, groups: int = 4) -> Grouping:
     return Grouping(column, names, group)
 
 
-def _range_names(edges: np.ndarray) -> tuple[str, ...]:
-    texts = _number_texts(edges, 4)
+def _range_names(edges: np.ndarray, grouped: bool) -> tuple[str, ...]:
+    # Rounded, an identifier is another one.
+    texts = _number_texts(edges, 4 if grouped else _MOST_DIGITS, grouped)
     if not texts:
         return (ALL,)
     middle = [f"{low}\u00a0–\u00a0{high}" for low, high in pairwise(texts)]
     return (f"<\u00a0{texts[0]}", *middle, f"≥\u00a0{texts[-1]}")
 
 
-def _number_texts(values: np.ndarray, digits: int) -> tuple[str, ...]:
+def _number_texts(values: np.ndarray, digits: int, grouped: bool = True) -> tuple[str, ...]:
     """Numbers as people write them, with so many significant digits, or as many more as keep them apart.
 
     Args:
@@ -140,14 +146,14 @@ def _number_texts(values: np.ndarray, digits: int) -> tuple[str, ...]:
     """
     texts: tuple[str, ...] = ()
     for precision in range(digits, _MOST_DIGITS + 1):
-        texts = tuple(_positional(value, precision) for value in values.tolist())
+        texts = tuple(_positional(value, precision, grouped) for value in values.tolist())
         if len(set(texts)) == len(texts):
             break
     return texts
 
 
-def _positional(value: float, digits: int) -> str:
+def _positional(value: float, digits: int, grouped: bool) -> str:
     text = np.format_float_positional(value, precision=digits, unique=False, fractional=False, trim="-")
     whole, point, fraction = text.partition(".")
     # Without separators, four digits can also be a year.
-    return f"{int(whole):,}{point}{fraction}" if abs(value) >= 10_000 else text
+    return f"{int(whole):,}{point}{fraction}" if grouped and abs(value) >= 10_000 else text

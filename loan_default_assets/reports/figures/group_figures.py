@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from loan_default_assets.reports.figures.feature_table import Grouping
+from loan_default_assets.reports.figures.feature_table import Feature, Grouping
 from loan_default_assets.reports.figures.proportions import (
     NORMAL_QUANTILE,
     FigureSource,
@@ -23,6 +23,8 @@ from loan_default_assets.reports.figures.proportions import (
 FEWEST_ROWS = 30
 WEAK_SHARE = 0.05
 WEAK_ROWS = 100
+# Of a larger group the figures are nearly those of all loans.
+WEAK_MOST_SHARE = 0.8
 WEAK_LEVEL = 0.05
 Role = Literal["protected", "segment"]
 
@@ -67,6 +69,7 @@ class ColumnGroups:
         column: Name of the column.
         role: Whether the portfolio names it as protected or as a segment.
         reference: Name of the largest group, with which approval rates are compared.
+        described: What the column is, in both languages; None where only its name is known.
     """
 
     column: str
@@ -74,6 +77,7 @@ class ColumnGroups:
     reference: str
     groups: tuple[GroupFigures, ...]
     source: FigureSource
+    described: Feature | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ class WeakSegments:
     """What a search over the groups of all columns found.
 
     Attributes:
-        tested: Groups that were tested: those with 5 % of the loans, at least 100.
+        tested: Groups that were tested: those with 5 % to 80 % of the loans, at least 100.
         found: The most certain first.
     """
 
@@ -118,7 +122,13 @@ class WeakSegments:
 
 
 def column_groups(
-    grouping: Grouping, role: Role, label: np.ndarray, pd: np.ndarray, threshold: float, source: FigureSource
+    grouping: Grouping,
+    role: Role,
+    label: np.ndarray,
+    pd: np.ndarray,
+    threshold: float,
+    source: FigureSource,
+    described: Feature | None = None,
 ) -> ColumnGroups:
     """Figures of every group of a column.
 
@@ -129,6 +139,7 @@ def column_groups(
         pd: (n,) PDs.
         threshold: PD from which a loan is declined.
         source: Where the values come from.
+        described: What the column is.
     """
     sizes = np.bincount(grouping.group, minlength=len(grouping.names))
     largest = int(sizes.argmax())
@@ -138,7 +149,7 @@ def column_groups(
         _figures(name, grouping.group == index, reference, label == 1, pd, approved)
         for index, name in enumerate(grouping.names)
     )
-    return ColumnGroups(grouping.column, role, grouping.names[largest], groups, source)
+    return ColumnGroups(grouping.column, role, grouping.names[largest], groups, source, described)
 
 
 def _figures(
@@ -183,12 +194,12 @@ def weak_segments(
         pd: (n,) PDs.
         source: Where the values come from.
     """
-    fewest = max(WEAK_ROWS, WEAK_SHARE * len(label))
+    fewest, most = max(WEAK_ROWS, WEAK_SHARE * len(label)), WEAK_MOST_SHARE * len(label)
     tested = [
         _tested(grouping.column, name, label[rows], pd[rows])
         for grouping in groupings
         for name, rows in ((name, grouping.group == index) for index, name in enumerate(grouping.names))
-        if fewest <= rows.sum() < len(label)
+        if fewest <= rows.sum() <= most
     ]
     corrected = holm([p for segment in tested for p in (segment.p_value, segment.area_p_value)])
     found = [

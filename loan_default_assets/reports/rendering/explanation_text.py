@@ -48,6 +48,8 @@ def explanation_object(explanation: DecisionExplanation) -> dict[str, Any]:
         changed += found["correction"]["values"]
     for value in (*found["values"], *changed):
         value["column"] = ReasonText(*value["column"])._asdict()
+        # How a value is written is no figure.
+        del value["grouped"]
     found["text"] = {language: explanation_text(explanation, language) for language in LANGUAGES}
     return found
 
@@ -97,7 +99,7 @@ def _parts(found: DecisionExplanation) -> Iterator[_Part]:
             message(
                 "explanation.line" if each.used else "explanation.line_unused",
                 name=in_both(each.column.en, each.column.ko),
-                text=_value(each.value, each.unit),
+                text=_value(each.value, each.unit, each.grouped),
             )
             for each in found.values
         ],
@@ -191,14 +193,14 @@ def _change(change: ValueChange) -> Message:
     return message(
         "explanation.change",
         column=in_both(change.column.en, change.column.ko),
-        before=_value(change.before, change.unit),
-        after=_value(change.after, change.unit),
+        before=_value(change.before, change.unit, change.grouped),
+        after=_value(change.after, change.unit, change.grouped),
     )
 
 
-def _value(value: Value, unit: str) -> str | Message:
+def _value(value: Value, unit: str, grouped: bool) -> str | Message:
     """A value as it was scored, unrounded."""
     if value is None:
         return message("explanation.missing_value")
-    text = value if isinstance(value, str) else f"{value:,.15g}"
+    text = value if isinstance(value, str) else f"{value:{',' if grouped else ''}.15g}"
     return f"{text} {unit}" if unit else text

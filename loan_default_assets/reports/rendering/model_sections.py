@@ -185,7 +185,7 @@ def _dependence(found: Dependence) -> Chart:
     )
     return LineChart(
         feature_title(feature),
-        Axis(unit),
+        Axis(unit, "number" if feature.grouped else "ungrouped"),
         value,
         (Series(message("axis.mean_pd"), found.points, found.pd),),
         points=True,

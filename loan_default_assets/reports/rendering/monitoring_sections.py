@@ -50,7 +50,7 @@ def drift_section(figures: ReportFigures) -> Section:
     drifted = [one for one in found.features if one.window.light in ("amber", "red")]
     blocks: list[Block] = [
         Paragraph(message("drift.explained")),
-        Paragraph(message("drift.reference")),
+        Paragraph(message("drift.reference" if found.periods else "drift.reference_undated")),
         Paragraph(
             message(
                 "drift.score",
@@ -176,6 +176,7 @@ def groups_section(figures: ReportFigures) -> Section:
         blocks.append(omission(figures.groups))
     else:
         blocks.append(Paragraph(message("groups.explained")))
+        described |= {one.column: one.described for one in figures.groups if one.described is not None}
         blocks += [_groups_table(column, described.get(column.column)) for column in figures.groups]
     if isinstance(figures.weak, Omitted):
         blocks.append(omission(figures.weak))

@@ -10,7 +10,7 @@ DIGITS = 3
 UNDEFINED = "–"
 # A share below it is shown as below it.
 TINY = 1e-5
-Format = Literal["number", "count", "percent", "p_value"]
+Format = Literal["number", "count", "percent", "p_value", "ungrouped"]
 
 
 def formatted(value: float, kind: Format = "number", digits: int = DIGITS) -> str:
@@ -21,6 +21,8 @@ def formatted(value: float, kind: Format = "number", digits: int = DIGITS) -> st
         ('0.928', '1,234,567', '0', '-0.000203')
         >>> formatted(0.1562, "percent"), formatted(1750, "count"), formatted(0.0004, "p_value")
         ('15.6 %', '1,750', '< 0.001')
+        >>> formatted(1995, "ungrouped")
+        '1995'
         >>> formatted(0.9997, "percent"), formatted(3e-9, "percent"), formatted(float("nan"))
         ('100 %', '< 0.001 %', '–')
     """
@@ -28,6 +30,8 @@ def formatted(value: float, kind: Format = "number", digits: int = DIGITS) -> st
         return UNDEFINED
     if kind == "count":
         return f"{value:,.0f}"
+    if kind == "ungrouped":
+        return f"{value:.15g}"
     if kind == "percent":
         if 0 < abs(value) < TINY:
             return f"{'' if value > 0 else '-'}< {100 * TINY:g} %"

@@ -162,7 +162,7 @@ class Canvas:
     def x_axis(self, scale: Scale, y: float, top: float, kind: Format) -> None:
         """Ticks and grid lines of a horizontal axis."""
         for value in ticks(scale.low, scale.high, 5 if kind == "percent" else 6):
-            if kind == "count" and value != round(value):
+            if kind in ("count", "ungrouped") and value != round(value):
                 continue
             at = scale(value)
             self.line(at, top, at, y, "#e3e6ea")
@@ -191,7 +191,11 @@ def tick_text(value: float, kind: Format) -> str:
     Examples:
         >>> tick_text(0.2, "number"), tick_text(0.2, "percent"), tick_text(250000, "number")
         ('0.2', '20 %', '250k')
+        >>> tick_text(1995, "ungrouped"), tick_text(80331, "ungrouped")
+        ('1995', '80331')
     """
+    if kind == "ungrouped":
+        return formatted(value, kind)
     if kind == "percent":
         return f"{100 * value:.4g} %"
     for size, suffix in ((1e9, "bn"), (1e6, "m"), (1e4, "k")):

@@ -27,7 +27,13 @@ _OPTIONS = {
     "strings_to_numbers": False,
     "strings_to_urls": False,
 }
-_NUMBERS: dict[Format, str] = {"number": "0.0000", "count": "#,##0", "percent": "0.00%", "p_value": "0.0000"}
+_NUMBERS: dict[Format, str] = {
+    "number": "0.0000",
+    "count": "#,##0",
+    "percent": "0.00%",
+    "p_value": "0.0000",
+    "ungrouped": "0",
+}
 # Widths of columns in characters: the first names the row, the one of definitions is the last of the tests.
 _OTHER_WIDTH = 20
 _WIDTHS = (36, *(_OTHER_WIDTH,) * 6, 64)

@@ -131,3 +131,24 @@ def test_a_form_of_other_fields_is_no_request() -> None:
         "date_features": {},
         "reasons": "all",
     }
+
+
+@pytest.mark.parametrize("texts", [ENGLISH, KOREAN])
+@pytest.mark.parametrize(
+    ("name", "column", "shown"),
+    [
+        ("built_year", {"min": 1900, "max": 2030, "integer": True}, ("1900", "2030")),
+        ("zip", {"min": 10_000, "max": 99_999}, ("10000", "99999")),
+        ("amount", {"min": 1900, "max": 20_300}, ("1,900", "20,300")),
+    ],
+)
+def test_years_and_codes_are_written_without_separators(
+    texts: Texts, name: str, column: dict[str, Any], shown: tuple[str, str]
+) -> None:
+    described = deepcopy(PORTFOLIO)
+    described["columns"][name] = {"kind": "number", **column}
+    form = ApplicationForm(RequestTypes(Portfolio.model_validate(described)))
+    (field,) = (field for field in form.fields if field.column == name)
+    expected = field.hint(texts)
+    assert all(bound in expected for bound in shown)
+    assert expected.count(",") == sum(bound.count(",") for bound in shown)

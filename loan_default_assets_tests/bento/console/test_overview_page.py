@@ -15,6 +15,7 @@ from bento.console.page_texts import LANGUAGES, Language, Texts
 from loan_default_assets.policy.retraining import Reason
 from loan_default_assets.policy.state import Limits
 from loan_default_assets.policy.verdict_warnings import VerdictWarning, WarningKind
+from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.alert_log import ALERT_KINDS, AlertKind, Channel, Failure
 from loan_default_assets.warehouse.recent_activity import RegisteredVersion
 from loan_default_assets_tests.bento.console.html_document import HtmlDocument
@@ -45,13 +46,14 @@ def page_of(
     visitor: Visitor = OPEN,
     language: Language = "en",
     reported: tuple[str, ...] = (VERSION,),
+    portfolio: Portfolio = TITLED,
 ) -> str:
     return overview_page(
         state or service(),
         found or facts(),
         Limits(),
         reported,
-        portfolio=TITLED,
+        portfolio=portfolio,
         visitor=visitor,
         language=language,
     ).decode()
@@ -93,6 +95,17 @@ def test_drift_names_features_as_the_report_does(language: Language, income: str
     shown = section(page_of(language=language), "drift")
     # The column follows its title on a line of its own.
     assert f"{income}income" in shown
+
+
+@pytest.mark.parametrize(("language", "window"), [("en", "evaluation window"), ("ko", "평가 구간")])
+def test_drift_of_loans_without_dates_names_no_partition(language: Language, window: str) -> None:
+    undated = TITLED.model_copy(update={"as_of": None})
+    shown = section(page_of(language=language, portfolio=undated), "drift")
+    assert shown.count(window) == 2
+    assert "2026-11-" not in shown
+    dated = section(page_of(language=language), "drift")
+    assert window not in dated
+    assert "2026-11-25" in dated
 
 
 @pytest.mark.parametrize("case", CASES)
