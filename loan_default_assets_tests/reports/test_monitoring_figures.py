@@ -9,6 +9,8 @@ import pytest
 from scipy.stats import chi2
 from sklearn.metrics import f1_score, roc_auc_score
 
+from loan_default_assets.model.metrics import roc_auc
+from loan_default_assets.reports.figures import feature_effects as effects_module
 from loan_default_assets.reports.figures.drift import (
     category_index,
     drift_periods,
@@ -333,25 +335,52 @@ def test_importance_and_direction_of_a_known_model() -> None:
     assert list(effects["up"].pd) == sorted(effects["up"].pd)
 
 
-def test_shuffles_that_cancel_out_have_no_importance() -> None:
-    label = np.array([1, 1, 0, 0, 0, 0, 0])
-    # ROC-AUC 0.5 of the rows, then 0.4, 0.3 and 0.8 of the shuffled ones: as floats, these drops do not sum to 0.
-    below = {0.5: (2, 3), 0.4: (2, 2), 0.3: (1, 2), 0.8: (4, 4)}
+def test_shuffles_that_cancel_out_have_no_importance(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Of the rows, then of the shuffled ones: as floats, these drops do not sum to 0.
     areas = iter((0.5, 0.4, 0.3, 0.8))
-
-    def scripted(numerical: np.ndarray, _: np.ndarray) -> np.ndarray:
-        if len(numerical) != len(label):
-            return np.full(len(numerical), 0.5)
-        # So many of the other five loans, scored 1 to 5, are below each default.
-        first, second = below[next(areas)]
-        return np.array([first + 0.5, second + 0.5, 1, 2, 3, 4, 5])
-
+    monkeypatch.setattr(effects_module, "roc_auc", lambda *_: next(areas))
+    label = np.array([1, 1, 0, 0, 0, 0, 0])
     found = feature_effects(
-        [AMOUNT], np.arange(7.0)[:, None], np.zeros((7, 0), np.int16), label, scripted, HERE
+        [AMOUNT], np.arange(7.0)[:, None], np.zeros((7, 0), np.int16), label, lambda rows, _: rows[:, 0], HERE
     )
     assert found is not None
-    (importance,) = found.importance
-    assert (importance.drop, importance.lowest, importance.highest) == (0.0, -0.3, 0.2)
+    (one,) = found.importance
+    assert (one.drop, one.lowest, one.highest) == (0.0, -0.3, 0.2)
+
+
+def test_no_row_is_scored_twice_with_the_same_values() -> None:
+    rng = np.random.default_rng(4)
+    # Many equal values, missing ones among them.
+    numerical = rng.integers(0, 3, (600, 2)).astype(np.float32)
+    numerical[::7, 0] = np.nan
+    # The second column tells the rows apart, and is no feature.
+    categorical = np.column_stack([rng.integers(2, 5, 600), np.arange(600)]).astype(np.int16)
+    label = (rng.random(600) < 0.3).astype(int)
+    calls: list[list[tuple[float, ...]]] = []
+
+    def counted(numbers: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        rows = np.column_stack([np.nan_to_num(numbers, nan=-1), codes])
+        calls.append(list(map(tuple, rows.tolist())))
+        return 1 / (1 + np.exp(1 - rows[:, 0] - rows[:, 1] / 2 + rows[:, 2] / 3))
+
+    features = [AMOUNT, Feature("debt", "number", "Debt", "부채"), GRADE]
+    found = feature_effects(features, numerical, categorical, label, counted, HERE)
+    assert found is not None
+    original, *altered = calls
+    assert all(len(set(call)) == len(call) and not set(call) & set(original) for call in altered)
+    # As without any memory: the shuffles in the same order.
+    rng = np.random.default_rng(0)
+    rng.permutation(600)
+    drops = {one.feature.name: one.drop for one in found.importance}
+    base = roc_auc(label, counted(numerical, categorical))
+    for position, feature in enumerate(features):
+        areas = []
+        for _ in range(3):
+            numbers, codes, order = numerical.copy(), categorical.copy(), rng.permutation(600)
+            column = numbers[:, position] if position < 2 else codes[:, 0]
+            column[:] = column[order]
+            areas.append(roc_auc(label, counted(numbers, codes)))
+        assert drops[feature.name] == pytest.approx(base - np.mean(areas), abs=1e-12)
 
 
 def test_a_model_against_the_data_is_named() -> None:

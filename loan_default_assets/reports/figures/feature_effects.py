@@ -115,18 +115,19 @@ def feature_effects(
     outcome = label[sample]
     if not 0 < (outcome == 1).sum() < len(outcome):
         return None
-    base = roc_auc(outcome, score(*sampled))
+    altered = _AlteredRows(sampled, score)
+    base = roc_auc(outcome, altered.pd)
     importance = sorted(
         (
-            _importance(feature, position, sampled, outcome, base, score, rng)
+            _importance(feature, position, altered, outcome, base, rng)
             for position, feature in enumerate(features)
         ),
         key=lambda found: -found.drop,
     )
-    few = sample[rng.permutation(len(sample))[:DEPENDENCE_ROWS]]
+    few = rng.permutation(len(sample))[:DEPENDENCE_ROWS]
     position = {feature.name: index for index, feature in enumerate(features)}
     dependence = tuple(
-        _dependence(top.feature, position[top.feature.name], (numerical, categorical), few, label, score)
+        _dependence(top.feature, position[top.feature.name], (numerical, categorical), altered, few, label)
         for top in importance[:TOP]
     )
     return FeatureEffects(len(sample), REPEATS, tuple(importance), dependence, len(few), source)
@@ -147,21 +148,64 @@ def _sampled(features: int) -> int:
     return max(IMPORTANCE_SCORES // (REPEATS * max(features, 1)), 100)
 
 
+class _AlteredRows:
+    """Rows in which one feature takes other values; a value that a row has, or had before, is not scored again.
+
+    Args:
+        rows: (n, N) numerical and (n, C) categorical features.
+        score: The model.
+
+    Attributes:
+        pd: (n,) PDs of the rows as they are.
+    """
+
+    def __init__(self, rows: tuple[np.ndarray, np.ndarray], score: Score) -> None:
+        self._rows, self._score = rows, score
+        self.pd = score(*rows)
+
+    def column(self, position: int) -> np.ndarray:
+        """(n,) values of a feature."""
+        return _column(self._rows, position)
+
+    def scored(self, position: int, index: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """PDs of rows with other values of one feature.
+
+        Args:
+            position: The feature: numerical, then categorical.
+            index: (m,) positions of rows.
+            values: (m,) what the feature is set to in each.
+
+        Returns:
+            (m,) PDs.
+        """
+        own = self.column(position)
+        # NaN is one value.
+        _, codes = np.unique(np.concatenate([own, values]), return_inverse=True)
+        before, after = codes[: len(own)][index], codes[len(own) :]
+        pd = self.pd[index]
+        (changed,) = np.nonzero(before != after)
+        _, first, pair = np.unique(
+            index[changed] * (codes.max() + 1) + after[changed], return_index=True, return_inverse=True
+        )
+        if len(first):
+            once = changed[first]
+            rows = (self._rows[0][index[once]], self._rows[1][index[once]])
+            pd[changed] = self._score(*_with(rows, position, values[once]))[pair]
+        return pd
+
+
 def _importance(
     feature: Feature,
     position: int,
-    rows: tuple[np.ndarray, np.ndarray],
+    altered: _AlteredRows,
     outcome: np.ndarray,
     base: float,
-    score: Score,
     rng: np.random.Generator,
 ) -> Importance:
-    drops = []
-    for _ in range(REPEATS):
-        column = _column(rows, position)
-        drops.append(
-            base - roc_auc(outcome, score(*_with(rows, position, column[rng.permutation(len(column))])))
-        )
+    column, rows = altered.column(position), np.arange(len(outcome))
+    shuffled = [column[rng.permutation(len(column))] for _ in range(REPEATS)]
+    pd = altered.scored(position, np.tile(rows, REPEATS), np.concatenate(shuffled))
+    drops = [base - roc_auc(outcome, each) for each in pd.reshape(REPEATS, len(rows))]
     # A difference of areas is a multiple of 1e-10 or more; what is smaller is the rounding of floats.
     return Importance(
         feature, *(round(float(found), 12) for found in (np.mean(drops), min(drops), max(drops)))
@@ -172,12 +216,11 @@ def _dependence(
     feature: Feature,
     position: int,
     window: tuple[np.ndarray, np.ndarray],
+    altered: _AlteredRows,
     few: np.ndarray,
     label: np.ndarray,
-    score: Score,
 ) -> Dependence:
     values = _column(window, position)
-    rows = (window[0][few], window[1][few])
     if feature.kind == "category":
         codes, counts = np.unique(values, return_counts=True)
         points = np.sort(codes[np.argsort(-counts, kind="stable")[:GRID]])
@@ -187,8 +230,7 @@ def _dependence(
     if not len(points):
         return Dependence(feature, (), (), "none", 0.0, "none")
     repeated = np.repeat(points, len(few)).astype(values.dtype)
-    tiled = (np.tile(rows[0], (len(points), 1)), np.tile(rows[1], (len(points), 1)))
-    pd = score(*_with(tiled, position, repeated)).reshape(len(points), len(few))
+    pd = altered.scored(position, np.tile(few, len(points)), repeated).reshape(len(points), len(few))
     direction: Direction = "none"
     observed: Direction = "none"
     share = 0.0
