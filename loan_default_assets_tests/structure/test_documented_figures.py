@@ -7,7 +7,7 @@ from bento.console import overview_facts
 from bento.operations import recorded_state
 from bento.shadow.__main__ import POLL_SECONDS
 from loan_default_assets.commands.erase import DELIVERY_SECONDS
-from loan_default_assets.model import nearest_changes, reference_rows, score_comparison
+from loan_default_assets.model import metrics, nearest_changes, reference_rows, score_comparison
 from loan_default_assets.model.leakage_search import ORDINARY
 from loan_default_assets.pipeline import development_sample, live_performance, report_rows
 from loan_default_assets.policy.promotion_figures import PromotionLimits
@@ -57,6 +57,7 @@ FIGURES = {
         f"every {WORDS[int(POLL_SECONDS)]} seconds",
     ),
     ("model-report.md", "## How figures are computed"): (
+        f"over {metrics.ECE_BINS} bands of equally wide PDs",
         f"{cut_offs.BANDS} bands of equally many loans",
         f"{rating_grades.GRADES} bands of equally many validation rows",
         f"among at most {feature_effects.IMPORTANCE_SCORES:,} scored rows",

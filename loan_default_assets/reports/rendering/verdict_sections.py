@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from loan_default_assets.model.metrics import ECE_BINS
 from loan_default_assets.policy.promotion_gates import COUNTED, INTEGRITY, PromotionGate
 from loan_default_assets.reports.figures.drift import Light, StabilityIndex
 from loan_default_assets.reports.figures.model_facts import Omitted
@@ -257,7 +258,7 @@ def metrics_section(figures: ReportFigures) -> Section:
         )
         for row in evaluation.metrics
     )
-    blocks: list[Block] = [Paragraph(message("metric.explained"))]
+    blocks: list[Block] = [Paragraph(message("metric.explained", bins=str(ECE_BINS)))]
     blocks.append(Table(message("metric.table"), columns, rows, evaluation.source))
     if evaluation.reference_difference is not None:
         low, high = evaluation.reference_difference
