@@ -395,8 +395,9 @@ def test_groups_have_the_names_of_their_features_and_units() -> None:
     small = replace(groups.groups[0], name="< 3")
     of_income = replace(groups, column="income", role="segment", reference="< 3", groups=(small,))
     shown = Page(render(report_figures(groups=(of_income, groups)))).shown
-    assert "소득, income (기준 집단: < 3 USD)" in shown["ko"]
-    assert ", income (largest group: < 3 USD)" in shown["en"]
+    assert "income: 소득 (기준 집단: < 3 USD)" in shown["ko"]
+    assert "income: Income " in shown["en"]
+    assert "(largest group: < 3 USD)" in shown["en"]
     assert shown["en"].count("< 3 USD") == 2
     assert "Protected column sex (largest group: " in shown["en"]
 
@@ -425,7 +426,7 @@ def words(page: str, section: str, language: str) -> str:
 
 @pytest.mark.parametrize(
     ("language", "title", "unit"),
-    [("en", "Age of the applicant, sex", "years"), ("ko", "신청인 연령, sex", "years")],
+    [("en", "sex: Age of the applicant", "years"), ("ko", "sex: 신청인 연령", "years")],
 )
 def test_a_protected_column_has_its_text_and_unit(language: str, title: str, unit: str) -> None:
     figures = report_figures()

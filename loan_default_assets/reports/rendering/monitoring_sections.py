@@ -211,7 +211,7 @@ def _column_title(column: str, feature: Feature | None) -> Message:
     if feature is None:
         return verbatim(column)
     titles = (feature.english, feature.korean)
-    return in_both(*(title if title == column else f"{title}, {column}" for title in titles))
+    return in_both(*(title if title == column else f"{column}: {title}" for title in titles))
 
 
 def _group_row(group: GroupFigures, feature: Feature | None) -> tuple[Cell, ...]:

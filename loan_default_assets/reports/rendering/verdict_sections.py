@@ -95,7 +95,7 @@ def headlines(figures: ReportFigures) -> tuple[Headline, ...]:
         found.append(Headline(message("metric.f1"), Number(f1.interval.value), beside, tone))
     if area := metrics.get("roc_auc"):
         beside = (
-            message("headline.reference", name=best, value=formatted(area.references[best]))
+            message("headline.reference", name=_spaced(best), value=formatted(area.references[best]))
             if best in area.references
             else message("headline.no_reference")
         )
@@ -267,7 +267,7 @@ def metrics_section(figures: ReportFigures) -> Section:
             Paragraph(
                 message(
                     f"metric.reference_{state}",
-                    name=evaluation.best_reference,
+                    name=_spaced(evaluation.best_reference),
                     low=formatted(low),
                     high=formatted(high),
                 )
@@ -287,5 +287,5 @@ def metrics_section(figures: ReportFigures) -> Section:
 
 
 def _spaced(name: str) -> str:
-    """`HistGradientBoosting` with blanks, so that the column's title can wrap."""
+    """`HistGradientBoosting` with blanks, so that it can wrap in a title, and is the same everywhere."""
     return "".join(f" {c}" if c.isupper() and i else c for i, c in enumerate(name))
