@@ -151,14 +151,17 @@ class ConsoleRoutes:
     ) -> Response:
         portfolio = self._types.portfolio
         values: dict[str, Any] = {"faults": {}, "explanation": "", "result": None} | shown
+        language = _language(request)
         page = render(
             "score",
-            _language(request),
+            language,
             portfolio=self._portfolio,
             visitor=self._visitor(request),
             form=self._form,
             submitted=defaultdict(str, submitted),
-            protected=[name for name in portfolio.columns if name in portfolio.protected],
+            protected=[
+                portfolio.titled(name, language) for name in portfolio.columns if name in portfolio.protected
+            ],
             **values,
         )
         return _page(page, status)

@@ -4,10 +4,13 @@ import httpx
 import pytest
 
 from bento.schemas import problems
+from bento.schemas.requests import RequestTypes
+from loan_default_assets_tests.bento.console import console_visits
 from loan_default_assets_tests.bento.console.console_visits import FORM, NO_KEYS, OWN, SECRET, Worker, visit
 from loan_default_assets_tests.bento.console.html_document import HtmlDocument
 from loan_default_assets_tests.bento.console.overview_samples import SCRIPT, VERSION
 from loan_default_assets_tests.bento.console.test_application_form import submitted
+from loan_default_assets_tests.bento.small_portfolio import portfolio
 
 pytestmark = pytest.mark.usefixtures("no_time_for_rates")
 
@@ -128,3 +131,17 @@ def test_a_form_with_too_many_fields_or_other_bytes_is_an_empty_one() -> None:
         ]
 
     assert visit(steps, keys=NO_KEYS) == [422, 422]
+
+
+@pytest.mark.parametrize(("language", "named"), [("en", "Sex (sex)"), ("ko", "성별 (sex)")])
+def test_protected_columns_are_named_by_their_texts(
+    monkeypatch: pytest.MonkeyPatch, language: str, named: str
+) -> None:
+    texts = {**portfolio().reasons, "sex": {"en": "Sex", "ko": "성별"}}
+    described = portfolio().model_copy(update={"reasons": texts})
+    monkeypatch.setattr(console_visits, "TYPES", RequestTypes(described))
+
+    async def steps(client: httpx.AsyncClient) -> httpx.Response:
+        return await client.get(f"/score?lang={language}")
+
+    assert named in HtmlDocument(visit(steps, keys=NO_KEYS).text).text
