@@ -118,10 +118,35 @@ class BoostedTrees:
         """
         cells = self.cells(rows)
         result = np.empty(len(rows))
-        size = max(_CELLS_PER_BLOCK // max(len(self.roots), 1), 1)
-        for start in range(0, len(rows), size):
-            result[start : start + size] = self._block(cells[start : start + size])
+        for part in self._blocks(len(rows)):
+            result[part] = self.summed(self._leaf_values(cells[part]))
         return result
+
+    def leaf_values(self, cells: np.ndarray) -> np.ndarray:
+        """What each tree adds to the log-odds.
+
+        Args:
+            cells: (n, N + C) as from `cells`.
+
+        Returns:
+            (n, T) float64.
+        """
+        values = np.empty((len(cells), len(self.roots)))
+        for part in self._blocks(len(cells)):
+            values[part] = self._leaf_values(cells[part])
+        return values
+
+    def summed(self, values: np.ndarray) -> np.ndarray:
+        """(n,) log-odds from the (n, T) values of the trees, each row's side by side.
+
+        The sum of values that lie side by side does not depend on how many rows there are.
+        """
+        log_odds: np.ndarray = self.base[0] + values.sum(axis=1)
+        return log_odds
+
+    def _blocks(self, rows: int) -> Iterator[slice]:
+        size = max(_CELLS_PER_BLOCK // max(len(self.roots), 1), 1)
+        return (slice(start, start + size) for start in range(0, rows, size))
 
     def cells(self, rows: EncodedRows) -> np.ndarray:
         """The cells that the trees split on.
@@ -182,8 +207,8 @@ class BoostedTrees:
             goes_left[by_code] = self.codes_left[split[by_code], cell[by_code].astype(np.int64)]
         return goes_left
 
-    def _block(self, cells: np.ndarray) -> np.ndarray:
-        """Log-odds of n rows, without the nodes on the way.
+    def _leaf_values(self, cells: np.ndarray) -> np.ndarray:
+        """(n, T) values of the leaves of n rows, without the nodes on the way.
 
         The order is that of the trees, so that the nodes of one tree stay in the processor's cache. What has reached
         its leaf is omitted from the next steps: few paths are as long as the longest.
@@ -200,10 +225,7 @@ class BoostedTrees:
             goes_left = self.goes_left(node, by_column.take(position))
             node = np.where(goes_left, self.left.take(node), self.right.take(node))
             leaf[active] = node
-        # Each row's values lie side by side, whose sum does not depend on how many rows there are.
-        values = np.ascontiguousarray(self.value.take(leaf).reshape(trees, rows).T)
-        log_odds: np.ndarray = self.base[0] + values.sum(axis=1)
-        return log_odds
+        return np.ascontiguousarray(self.value.take(leaf).reshape(trees, rows).T)
 
     @cached_property
     def _is_inner(self) -> np.ndarray:

@@ -68,19 +68,27 @@ class Ensemble:
         parts = [blockwise(network, rows).numpy() for network, _ in self.networks]
         return combine(self._transformers, parts) if parts else np.zeros(len(rows))
 
-    def logits(self, rows: EncodedRows, transformer_logits: np.ndarray | None = None) -> np.ndarray:
+    def logits(
+        self,
+        rows: EncodedRows,
+        transformer_logits: np.ndarray | None = None,
+        tree_logits: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Score rows.
 
         Args:
             rows: N encoded rows.
             transformer_logits: What the transformers add, where that is known already.
+            tree_logits: The log-odds of the boosted trees, where they are known already.
 
         Returns:
             (n,) float64 log-odds, before calibration.
         """
         total = self.transformer_logits(rows) if transformer_logits is None else transformer_logits
         if self.trees is not None:
-            total = total + self.trees_factor * self.trees.logits(rows)
+            total = total + self.trees_factor * (
+                self.trees.logits(rows) if tree_logits is None else tree_logits
+            )
         if self.additive is not None:
             total = total + self.additive_factor * self.additive.logits(rows)
         return total

@@ -68,12 +68,12 @@ class Predictor:
         self.version, self.feature_names, self.portfolio_hash = version, feature_names, portfolio_hash
         self.threshold = model.threshold
         self.model = model
-        self._ensemble = Ensemble(model)
+        self.ensemble = Ensemble(model)
         self._ranking = ReasonRanking(reason_texts) if reason_texts else None
         reference = encoding.transform(
             encoding.reference_numerical[None], encoding.reference_categorical[None]
         )
-        self._contributions = Contributions(self._ensemble, model.calibration.slope, reference)
+        self._contributions = Contributions(self.ensemble, model.calibration.slope, reference)
 
     @classmethod
     def from_artifact(
@@ -138,8 +138,8 @@ class Predictor:
         """
         keep_freed_memory()
         rows = self.model.encoding.transform(numerical, categorical)
-        transformer_logits = self._ensemble.transformer_logits(rows)
-        pd = self.model.calibration.probability(self._ensemble.logits(rows, transformer_logits))
+        transformer_logits = self.ensemble.transformer_logits(rows)
+        pd = self.model.calibration.probability(self.ensemble.logits(rows, transformer_logits))
         decision = (pd >= self.threshold).astype(np.int8)
         explained = _explained_rows(decision, reasons)
         return ScoredRows(pd, decision, self._reasons(rows, transformer_logits, decision, explained))
@@ -165,7 +165,7 @@ class Predictor:
         result = np.zeros((len(rows), numerical.shape[1] + categorical.shape[1]))
         for block in torch.arange(len(rows)).split(EXPLAINED_ROWS_PER_BLOCK):
             part = rows.take(block)
-            before = self._ensemble.transformer_logits(part)
+            before = self.ensemble.transformer_logits(part)
             result[block.numpy()] = self._contributions.exact(part, before)
         return result
 

@@ -242,6 +242,8 @@ def _of_rows(
 
 
 def _effects(rows: ReportRows, features: list[Any], source: FigureSource) -> FeatureEffects | Omitted:
+    from loan_default_assets.model.altered_scores import AlteredScores
+
     stored, index = rows.snapshot.rows, rows.window
     found = feature_effects(
         features,
@@ -250,6 +252,7 @@ def _effects(rows: ReportRows, features: list[Any], source: FigureSource) -> Fea
         rows.label(index),
         lambda numerical, categorical: rows.predictor.predict(numerical, categorical).pd,
         source,
+        altered_score=lambda numerical, categorical: AlteredScores(rows.predictor, numerical, categorical).pd,
     )
     return found or Omitted("omitted.one_class")
 

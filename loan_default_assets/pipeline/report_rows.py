@@ -175,7 +175,10 @@ def column_groupings(
     stored = rows.snapshot.rows
     keys, ids = stored.partition_key[rows.window].tolist(), stored.loan_id[rows.window].tolist()
     values = loans.read_raw_columns(keys, ids, names)
-    return [_grouping(portfolio, name, values[name]) for name in names]
+    return [
+        _grouping(name, portfolio.columns[name].kind, values[name], with_separators=grouped(portfolio, name))
+        for name in names
+    ]
 
 
 def grouped(portfolio: Portfolio, name: str) -> bool:
@@ -184,11 +187,10 @@ def grouped(portfolio: Portfolio, name: str) -> bool:
     return column is None or not is_ungrouped(name, column)
 
 
-def _grouping(portfolio: Portfolio, name: str, values: list[Any]) -> Grouping:
-    kind = portfolio.columns[name].kind
+def _grouping(name: str, kind: str, values: list[Any], *, with_separators: bool = True) -> Grouping:
     if kind == "number":
         numbers = np.array([np.nan if v is None else float(v) for v in values])
-        return group_numbers(name, numbers, grouped=grouped(portfolio, name))
+        return group_numbers(name, numbers, grouped=with_separators)
     if kind == "date":
         return group_texts(name, [MISSING if v is None else str(v.year) for v in values])
     texts = [MISSING if v is None else str(v) for v in values]

@@ -383,6 +383,32 @@ def test_no_row_is_scored_twice_with_the_same_values() -> None:
         assert drops[feature.name] == pytest.approx(base - np.mean(areas), abs=1e-12)
 
 
+def test_altered_rows_are_scored_by_what_knows_the_rows() -> None:
+    rng = np.random.default_rng(2)
+    numerical, categorical = rng.normal(size=(300, 3)), rng.integers(2, 5, (300, 1))
+    label = (rng.random(300) < score(numerical, categorical)).astype(int)
+    features = [Feature(name, "number", name, name) for name in ("up", "down", "noise")] + [GRADE]
+    whole: list[int] = []
+
+    def counted(numbers: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        whole.append(len(numbers))
+        return score(numbers, codes)
+
+    def altered(numbers: np.ndarray, codes: np.ndarray) -> effects_module.AlteredScore:
+        def scored(position: int, index: np.ndarray, other: np.ndarray, others: np.ndarray) -> np.ndarray:
+            differs = np.column_stack([other != numbers[index], others != codes[index]])
+            assert differs[:, position].all()
+            assert differs.sum() == len(index)
+            return score(other, others)
+
+        return scored
+
+    arguments = (features, numerical, categorical, label)
+    found = feature_effects(*arguments, counted, HERE, altered_score=altered)
+    assert whole == [300]
+    assert found == feature_effects(*arguments, score, HERE)
+
+
 def test_a_model_against_the_data_is_named() -> None:
     rng = np.random.default_rng(10)
     numerical = rng.normal(size=(1_000, 1))

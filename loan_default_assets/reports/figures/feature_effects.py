@@ -14,6 +14,8 @@ from loan_default_assets.reports.figures.proportions import FigureSource
 
 # (n, N) numerical and (n, C) categorical features to (n,) PDs.
 Score = Callable[[np.ndarray, np.ndarray], np.ndarray]
+# The position of a feature, (m,) positions of rows, and these rows with other values of the feature to (m,) PDs.
+AlteredScore = Callable[[int, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 TOP = 10
 REPEATS = 3
@@ -96,6 +98,7 @@ def feature_effects(
     score: Score,
     source: FigureSource,
     *,
+    altered_score: Callable[[np.ndarray, np.ndarray], AlteredScore] | None = None,
     seed: int = 0,
 ) -> FeatureEffects | None:
     """Importance and dependence on the evaluation window; None where the sampled rows have one class only.
@@ -107,6 +110,7 @@ def feature_effects(
         label: (n,) 0 or 1.
         score: The model.
         source: Where the rows come from.
+        altered_score: Returns what scores rows that differ from the given ones in one feature; `score` without it.
         seed: Seed of samples and shuffles.
     """
     rng = np.random.default_rng(seed)
@@ -115,7 +119,7 @@ def feature_effects(
     outcome = label[sample]
     if not 0 < (outcome == 1).sum() < len(outcome):
         return None
-    altered = _AlteredRows(sampled, score)
+    altered = _AlteredRows(sampled, score, altered_score(*sampled) if altered_score else None)
     base = roc_auc(outcome, altered.pd)
     importance = sorted(
         (
@@ -154,13 +158,17 @@ class _AlteredRows:
     Args:
         rows: (n, N) numerical and (n, C) categorical features.
         score: The model.
+        altered_score: What scores the altered rows; `score` without it.
 
     Attributes:
         pd: (n,) PDs of the rows as they are.
     """
 
-    def __init__(self, rows: tuple[np.ndarray, np.ndarray], score: Score) -> None:
-        self._rows, self._score = rows, score
+    def __init__(
+        self, rows: tuple[np.ndarray, np.ndarray], score: Score, altered_score: AlteredScore | None
+    ) -> None:
+        self._rows = rows
+        self._score = altered_score or (lambda _, __, numerical, categorical: score(numerical, categorical))
         self.pd = score(*rows)
 
     def column(self, position: int) -> np.ndarray:
@@ -190,7 +198,7 @@ class _AlteredRows:
         if len(first):
             once = changed[first]
             rows = (self._rows[0][index[once]], self._rows[1][index[once]])
-            pd[changed] = self._score(*_with(rows, position, values[once]))[pair]
+            pd[changed] = self._score(position, index[once], *_with(rows, position, values[once]))[pair]
         return pd
 
 
