@@ -20,6 +20,19 @@ class AlteredScores:
         predictor: The model.
         numerical: (n, N) float32 unscaled values, NaN for a missing value.
         categorical: (n, C) int16 codes.
+
+    Examples:
+        >>> from loan_default_assets.model.config import ModelConfig
+        >>> from loan_default_assets.model.encoding import Encoding
+        >>> from loan_default_assets.model.rows import Rows
+        >>> from loan_default_assets.model.training import fit, pretrain
+        >>> loans = Rows(np.eye(6, 3, dtype=np.float32), np.full((6, 2), 2, np.int16), np.array([0, 1] * 3))
+        >>> config = ModelConfig(num_layers=1, pretrain_epochs=0, max_epochs=1, min_steps=1, members=2)
+        >>> model = fit(pretrain(loans, Encoding.fit(loans, (4, 4), config), config), loans, loans, config)
+        >>> altered = AlteredScores(Predictor(model, "c0", {}), loans.numerical, loans.categorical)
+        >>> twice = loans.numerical[[4, 4]] + np.float32([[0, 0, 1]])
+        >>> altered.pd(2, np.array([4, 4]), twice, loans.categorical[[4, 4]]).shape
+        (2,)
     """
 
     def __init__(self, predictor: Predictor, numerical: np.ndarray, categorical: np.ndarray) -> None:
@@ -56,6 +69,19 @@ class AlteredTrees:
     Args:
         trees: The trees.
         cells: (n, N + C) cells of the rows, as from `BoostedTrees.cells`.
+
+    Examples:
+        >>> import torch
+        >>> from loan_default_assets.model.boosting import fit_boosting
+        >>> from loan_default_assets.model.encoding import EncodedRows
+        >>> numerical = torch.linspace(-1, 1, 60)[:, None].repeat(1, 3)
+        >>> rows = EncodedRows(numerical, torch.full((60, 2), 2))
+        >>> trees = fit_boosting(rows, numerical[:, 0].numpy() > 0, (4, 4), [], seed=0)[0].trees
+        >>> cells = trees.cells(rows)
+        >>> changed = cells[[7]]
+        >>> changed[0, 1] = 0.5
+        >>> AlteredTrees(trees, cells).logits(1, np.array([7]), changed).shape
+        (1,)
     """
 
     def __init__(self, trees: BoostedTrees, cells: np.ndarray) -> None:
