@@ -19,13 +19,15 @@ from loan_default_assets.pipeline.evaluated_version import usable_predictor
 from loan_default_assets.pipeline.model_report import report_figures, write_report, write_report_or_warn
 from loan_default_assets.pipeline.pipeline_errors import NoModelError
 from loan_default_assets.pipeline.report_records import history_of
-from loan_default_assets.pipeline.report_rows import _grouping, report_rows
+from loan_default_assets.pipeline.report_rows import _grouping, described_column, features_of, report_rows
+from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.report_files import ReportFileError, find_report, read_report
 from loan_default_assets.reports.figures.model_facts import Omitted
 from loan_default_assets.reports.figures.report_figures import ReportFigures
 from loan_default_assets.reports.rendering.blocks import Figures, Number, Table
 from loan_default_assets.reports.rendering.html_page import render, sections
 from loan_default_assets.warehouse.evaluations import EvaluationInputs
+from loan_default_assets_tests.bento.small_portfolio import PORTFOLIO
 from loan_default_assets_tests.pipeline.bank_steps import LOG, BankSteps
 from loan_default_assets_tests.pipeline.reported_bank import bank, newest
 from loan_default_assets_tests.warehouse.samples import performance
@@ -240,6 +242,21 @@ def test_rare_texts_are_not_named() -> None:
     assert (found.group == 2).sum() == 29
     # The values of a category are in the portfolio file.
     assert "Kim Minjun" in _grouping("address", "category", values).names
+
+
+def test_years_are_described_and_grouped_without_separators() -> None:
+    described = {**PORTFOLIO["columns"], "built_year": {"kind": "number", "min": 1900}}
+    bank = Portfolio.model_validate({**PORTFOLIO, "columns": described})
+    grouped = {feature.name: feature.grouped for feature in features_of(bank)}
+    assert {name for name, each in grouped.items() if not each} == {"built_year"}
+    sex = described_column(bank, "sex")
+    assert (sex.kind, sex.categories, described_column(bank, "income").unit) == (
+        "category",
+        ("f", "m"),
+        "USD",
+    )
+    names = _grouping("zip", "number", [10_115.0, 80_331.0], with_separators=False).names
+    assert names == ("10115", "80331")
 
 
 def test_a_sampled_portfolio_compares_drift_with_validation_rows(bank: BankSteps) -> None:
