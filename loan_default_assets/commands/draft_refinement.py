@@ -9,7 +9,7 @@ import pandas as pd
 
 from loan_default_assets.portfolio.features import transform
 from loan_default_assets.portfolio.profiling.code_columns import is_nominal
-from loan_default_assets.portfolio.profiling.column_roles import ColumnRole
+from loan_default_assets.portfolio.profiling.column_role import ColumnRole
 from loan_default_assets.portfolio.profiling.file_account import FileAccount, drafted_portfolio
 from loan_default_assets.portfolio.profiling.portfolio_draft import DraftedRatio, PortfolioDraft
 

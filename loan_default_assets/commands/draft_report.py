@@ -4,7 +4,7 @@ import io
 import shlex
 from pathlib import Path
 
-from loan_default_assets.portfolio.profiling.column_roles import ColumnRole
+from loan_default_assets.portfolio.profiling.column_role import ColumnRole
 from loan_default_assets.portfolio.profiling.file_account import FileAccount
 from loan_default_assets.portfolio.profiling.portfolio_draft import PortfolioDraft
 

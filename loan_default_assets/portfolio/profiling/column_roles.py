@@ -3,33 +3,18 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Literal
 
 from loan_default_assets.portfolio.ingest.date_formats import DateFormat, propose_date_formats
-from loan_default_assets.portfolio.ingest.missing_values import (
-    DEFAULT_MARKS,
-    is_usual_missing,
-    propose_missing,
-    propose_sentinels,
-)
+from loan_default_assets.portfolio.ingest.missing_values import propose_sentinels
 from loan_default_assets.portfolio.ingest.number_formats import propose_number_format
 from loan_default_assets.portfolio.ingest.number_parsing import NumberFormat, parse_number
-from loan_default_assets.portfolio.profiling.band_values import (
-    MOST_BANDS,
-    bands_as_categories,
-    bands_as_numbers,
-    ordered_bands,
-    with_neighbours,
-)
-from loan_default_assets.portfolio.profiling.code_columns import (
-    MOST_CATEGORIES,
-    MOSTLY_DISTINCT,
-    are_codes,
-    identifier_reason,
-)
-from loan_default_assets.portfolio.profiling.column_profiles import MOST_VALUES, ColumnProfile
+from loan_default_assets.portfolio.profiling.category_columns import as_code, category_role
+from loan_default_assets.portfolio.profiling.code_columns import are_codes, identifier_reason
+from loan_default_assets.portfolio.profiling.column_profiles import ColumnProfile
+from loan_default_assets.portfolio.profiling.column_role import ColumnRole
 from loan_default_assets.portfolio.profiling.label_words import words_of
 from loan_default_assets.portfolio.profiling.sensitive_columns import is_protected, personal_data
 from loan_default_assets.portfolio.profiling.study_columns import (
@@ -38,49 +23,14 @@ from loan_default_assets.portfolio.profiling.study_columns import (
     study_reason,
 )
 
-_FREE_TEXT_WORDS, _FREE_TEXT_SHARE = 4, 0.2
 _SAMPLE = 500
 # A column with a value in fewer rows tells a model nothing, and hides a value that only the outcome brings.
 _FEWEST_FILLED, _LEAST_FILLED = 20, 0.01
-_CATEGORY_CAP, _ROWS_PER_CATEGORY, _MOST_UNKNOWN = 1000, 20, 0.7
-
-# 1,200.00 CR, $5 or 7 pcs, but no code such as 00100, 12-34 or 0x1F.
-_NUMBER_LIKE = re.compile(r"[^\w\s]{0,3}\s?\d+(?:[.,]\d+)*(?:$|\s)")
 _DATE_NAME = re.compile(
     r"\b(?:date|dt|day|dob|birth\w*|opened|since|issued?|created|hired|at|on|d|from|until|month|ym|ymd|time|timestamp"
     r"|booked|vintage|\w*datum|fecha|valuta)\b"
     r"|일자|날짜|년월|생년월일|일시|기준월|일$"
 )
-
-
-@dataclass(frozen=True)
-class ColumnRole:
-    """What a column becomes.
-
-    Attributes:
-        source_name: Its name as read from the file.
-        name: Its name in the portfolio.
-        use: Feature, protected, or ignored; `known_after_outcome` where evidence says so.
-        kind: Number, category, date or text.
-        keys: The keys under `columns`, apart from kind and source_name.
-        reason: Why it is no feature.
-        remarks: What a human should know.
-        range: The smallest and the largest value in the whole file, once every row was read.
-    """
-
-    source_name: str
-    name: str
-    use: Literal["feature", "protected", "ignored", "known_after_outcome"]
-    kind: Literal["number", "category", "date", "text"] = "text"
-    keys: Mapping[str, Any] = field(default_factory=dict)
-    reason: str = ""
-    remarks: tuple[str, ...] = ()
-    range: str = ""
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """The range and the remarks."""
-        return tuple(filter(None, (self.range, *self.remarks)))
 
 
 def role_of(
@@ -119,7 +69,7 @@ def role_of(
     role = _date(source_name, name, words, profile, dated) or _number(
         source_name, name, words, profile, present, decimal
     )
-    role = role or _category(source_name, name, profile, present)
+    role = role or category_role(source_name, name, profile, present)
     if role.use == "feature" and is_prediction(source_name, present):
         role = replace(role, remarks=(*role.remarks, MODEL_PREDICTION))
     if is_protected(source_name) and role.use == "feature":
@@ -197,7 +147,7 @@ def _number(
     marks = words_as_missing(found, profile)
     missing = list(dict.fromkeys((*found.missing, *marks, *sentinels)))
     keys: dict[str, Any] = dict(found.keys())
-    keys |= {"missing": [_code(mark) for mark in missing]} if missing else {}
+    keys |= {"missing": [as_code(mark) for mark in missing]} if missing else {}
     keys |= {"nullable": True} | ({"unit": found.unit} if found.unit else {})
     remarks = []
     if sentinels:
@@ -229,96 +179,3 @@ def words_as_missing(found: NumberFormat, profile: ColumnProfile) -> tuple[str, 
         for text in found.unconverted
         if not any(character.isdigit() for character in text) and profile.counts.get(text, 0) >= 3
     )
-
-
-def _category(source_name: str, name: str, profile: ColumnProfile, present: Mapping[str, int]) -> ColumnRole:
-    marks = [mark for mark in propose_missing(profile.counts) if mark not in DEFAULT_MARKS]
-    folded = {mark.casefold() for mark in marks}
-    # "none" may be a value of its own, although it is a usual spelling of a missing one.
-    values = {
-        text: count
-        for text, count in profile.counts.items()
-        if text in present or (is_usual_missing(text) and text.casefold() not in folded)
-    }
-    total = sum(values.values())
-    distinct = len(values) if profile.complete else max(len(values), int(MOSTLY_DISTINCT * total) + 1)
-    many_words = sum(
-        n for text, n in values.items() if len(text.split()) > _FREE_TEXT_WORDS or len(text) > 60
-    )
-    differ = distinct > _FREE_TEXT_SHARE * total and (distinct > 20 or distinct > MOSTLY_DISTINCT * total)
-    if differ and many_words > 0.3 * total:
-        return ColumnRole(source_name, name, "ignored", reason="free text")
-    if not profile.complete:
-        return ColumnRole(
-            source_name, name, "ignored", reason=f"text of more than {MOST_VALUES:,} different values"
-        )
-    if distinct > max(20, MOSTLY_DISTINCT * total):
-        like = _number_like(values)
-        note = f"; {like:,} begin like numbers, in a way that is not read" if like else ""
-        return ColumnRole(
-            source_name,
-            name,
-            "ignored",
-            reason=f"text whose values hardly repeat ({distinct:,} different){note}",
-        )
-    remarks = []
-    kept = _frequent(values)
-    if len(kept) < distinct:
-        share = 1 - sum(kept.values()) / total
-        if share > _MOST_UNKNOWN:
-            return ColumnRole(
-                source_name, name, "ignored", reason=f"text of many rare values ({distinct:,} different)"
-            )
-        remarks.append(
-            f"the {len(kept)} most frequent of {distinct:,} values; the others ({100 * share:.1f} % of rows) are the "
-            "unknown category"
-        )
-    if like := _number_like(values):
-        remarks.append(
-            f"could also be numbers, in a way that is not read: {like} of {len(values)} values begin so"
-        )
-    bands = ordered_bands(kept)
-    if bands and len(bands) == distinct and len(bands) > MOST_BANDS:
-        given: dict[str, Any] = {"replace": with_neighbours(bands)} | ({"missing": marks} if marks else {})
-        return ColumnRole(
-            source_name,
-            name,
-            "feature",
-            "number",
-            given | {"nullable": True},
-            remarks=(bands_as_numbers(bands),),
-        )
-    if bands:
-        remarks.append(bands_as_categories(bands))
-    ordered = list(bands or sorted(kept, key=_numeric_first))
-    keys: dict[str, Any] = {"values": [_code(value) for value in ordered]}
-    keys |= {"missing": [_code(mark) for mark in marks]} if marks else {}
-    return ColumnRole(
-        source_name, name, "feature", "category", keys | {"nullable": True}, remarks=tuple(remarks)
-    )
-
-
-def _number_like(values: Mapping[str, int]) -> int:
-    """How many of many values begin like a number and end in words: amounts and quantities in no known writing."""
-    like = [text for text in values if not text.isdecimal() and _NUMBER_LIKE.match(text)]
-    return len(like) if len(values) > 20 and len(like) > 0.9 * len(values) else 0
-
-
-def _frequent(values: Mapping[str, int]) -> dict[str, int]:
-    """The values to keep: the 200 most frequent, and those of at least 20 rows, up to 1,000."""
-    ordered = sorted(values.items(), key=lambda item: -item[1])
-    return {
-        value: count
-        for rank, (value, count) in enumerate(ordered[:_CATEGORY_CAP])
-        if rank < MOST_CATEGORIES or count >= _ROWS_PER_CATEGORY
-    }
-
-
-def _numeric_first(text: str) -> tuple[bool, float, str]:
-    number = float(text) if re.fullmatch(r"-?\d{1,15}(?:\.\d+)?", text, re.ASCII) else None
-    return number is None, number or 0.0, text
-
-
-def _code(text: str) -> str | int:
-    """Codes without leading zeros as YAML integers, for easy reading."""
-    return int(text) if re.fullmatch(r"-?(?:0|[1-9]\d{0,8})", text, re.ASCII) and text != "-0" else text

@@ -10,7 +10,7 @@ import numpy as np
 from loan_default_assets.portfolio.calendar import Cadence
 from loan_default_assets.portfolio.errors import PortfolioError, row_list
 from loan_default_assets.portfolio.ingest.missing_values import propose_sentinels
-from loan_default_assets.portfolio.profiling.column_roles import ColumnRole
+from loan_default_assets.portfolio.profiling.column_role import ColumnRole
 from loan_default_assets.portfolio.profiling.draft_calendar import (
     DraftCalendar,
     draft_calendar,

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from loan_default_assets.portfolio.profiling.column_roles import ColumnRole
+from loan_default_assets.portfolio.profiling.column_role import ColumnRole
 from loan_default_assets.portfolio.profiling.portfolio_draft import PortfolioDraft
 
 _WIDTH = 116

@@ -11,7 +11,8 @@ from loan_default_assets.portfolio.errors import PortfolioError, did_you_mean
 from loan_default_assets.portfolio.ingest.date_formats import DateFormat
 from loan_default_assets.portfolio.ingest.number_formats import propose_number_format
 from loan_default_assets.portfolio.profiling.column_profiles import FileProfile, profile_file
-from loan_default_assets.portfolio.profiling.column_roles import ColumnRole, role_of
+from loan_default_assets.portfolio.profiling.column_role import ColumnRole
+from loan_default_assets.portfolio.profiling.column_roles import role_of
 from loan_default_assets.portfolio.profiling.date_faults import date_fault, without_dates
 from loan_default_assets.portfolio.profiling.draft_calendar import DraftCalendar
 from loan_default_assets.portfolio.profiling.draft_candidates import (

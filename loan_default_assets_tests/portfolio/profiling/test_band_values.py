@@ -6,7 +6,8 @@ from loan_default_assets.portfolio.description import Column
 from loan_default_assets.portfolio.ingest.cell_parsing import parse_cell
 from loan_default_assets.portfolio.profiling.band_values import ordered_bands, with_neighbours
 from loan_default_assets.portfolio.profiling.column_profiles import ColumnProfile
-from loan_default_assets.portfolio.profiling.column_roles import ColumnRole, role_of
+from loan_default_assets.portfolio.profiling.column_role import ColumnRole
+from loan_default_assets.portfolio.profiling.column_roles import role_of
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from collections import Counter
 import pytest
 
 from loan_default_assets.portfolio.profiling.column_profiles import ColumnProfile
-from loan_default_assets.portfolio.profiling.column_roles import ColumnRole, role_of
+from loan_default_assets.portfolio.profiling.column_role import ColumnRole
+from loan_default_assets.portfolio.profiling.column_roles import role_of
 from loan_default_assets.portfolio.profiling.study_columns import MODEL_PREDICTION
 
 ROWS = 300
