@@ -6,7 +6,8 @@ from loan_default_assets.portfolio.ingest.date_formats import DateFormat, date_r
 from loan_default_assets.portfolio.profiling.code_columns import identifier_reason, names_loans
 from loan_default_assets.portfolio.profiling.column_profiles import ColumnProfile, FileProfile
 from loan_default_assets.portfolio.profiling.column_roles import date_readings
-from loan_default_assets.portfolio.profiling.label_inference import ONE_LOAN_PER_ROW
+from loan_default_assets.portfolio.profiling.label_thresholds import ONE_LOAN_PER_ROW
+from loan_default_assets.portfolio.profiling.label_unknowns import unknown_codes
 from loan_default_assets.portfolio.profiling.label_words import (
     Meaning,
     counts_days_past_due,
@@ -60,7 +61,8 @@ def label_candidates(profile: FileProfile) -> tuple[str, ...]:
 
 
 def _label_score(name: str, column: ColumnProfile) -> float:
-    present = column.present
+    codes = unknown_codes(column.present)
+    present = [value for value in column.present if value not in codes]
     if not column.complete or not 2 <= len(present) <= 20:
         return 0.0
     meanings = {meaning_of(value) for value in present} - {None, Meaning.PENDING}
@@ -166,8 +168,13 @@ def key_candidate(profile: FileProfile, taken: set[str]) -> str | None:
     several = [
         name for name, column in profile.columns.items() if name not in taken and names_loans(name, column)
     ]
-    loans = [name for name in several if not _PERSON.search(words_of(name))]
+    loans = [name for name in several if not names_person(name)]
     return next(iter(named or found or loans or several), None)
+
+
+def names_person(name: str) -> bool:
+    """Whether a column of this name identifies a borrower, who may have several loans."""
+    return bool(_PERSON.search(words_of(name)))
 
 
 def _numbers_loans(name: str) -> bool:

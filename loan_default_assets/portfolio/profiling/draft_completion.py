@@ -16,10 +16,11 @@ from loan_default_assets.portfolio.profiling.draft_calendar import (
     draft_calendar,
     finer_cadence,
 )
+from loan_default_assets.portfolio.profiling.draft_candidates import names_person
 from loan_default_assets.portfolio.profiling.draft_horizon import draft_horizon
 from loan_default_assets.portfolio.profiling.file_account import NO_KEY, FileAccount
 from loan_default_assets.portfolio.profiling.key_hashes import KeyHashes
-from loan_default_assets.portfolio.profiling.panel_data import panel_of
+from loan_default_assets.portfolio.profiling.panel_data import panel_of, repeats_rarely
 from loan_default_assets.portfolio.profiling.portfolio_draft import PortfolioDraft, key_note
 from loan_default_assets.portfolio.profiling.study_columns import MODEL_PREDICTION
 
@@ -47,14 +48,20 @@ def complete_draft(draft: PortfolioDraft, account: FileAccount, today: date) -> 
     elif key and keys is not None and (repeated := keys.repeats()):
         finer = _finer(draft.calendar, account, keys)
         if finer is None:
-            draft = _without_key(draft, key, _repeats(draft, key, keys, repeated))
+            few = repeats_rarely(repeated, account.rows)
+            draft = _without_key(draft, key, _repeats(draft, key, keys, repeated), few=few)
+            draft = replace(draft, decisions=(*draft.decisions, *_contradictions(draft, key, keys)))
         else:
             draft = replace(draft, calendar=draft_calendar(account.dates, today, finer))
             panel = panel_of(keys.hashes, keys.days, keys.outcome)
             draft = replace(
                 draft,
                 notes=(*draft.notes, *panel.notes(key)),
-                decisions=(*draft.decisions, *panel.decisions()),
+                decisions=(
+                    *draft.decisions,
+                    *panel.decisions(),
+                    *([] if panel.by_period else _contradictions(draft, key, keys)),
+                ),
             )
     decisions = list(draft.decisions)
     if draft.as_of:
@@ -140,6 +147,27 @@ def _one_date(draft: PortfolioDraft, account: FileAccount) -> list[str]:
     ]
 
 
+def _contradictions(draft: PortfolioDraft, key: str, keys: KeyHashes) -> list[str]:
+    """What to correct where rows of one loan have different outcomes."""
+    found = keys.contradicted()
+    if not found.keys:
+        return []
+    person = names_person(key)
+    who = "borrower" if person else "loan"
+    text = (
+        f"contradictions: {found.keys:,} {who}{' is' if found.keys == 1 else 's are'} in the file with both outcomes, "
+        f"a default in one row and none in another with the same {key} ({row_list(list(found.first), found.rows)}). "
+    )
+    if person:
+        text += "Where each row is another loan, this is right: name the number of the loan with --key. Otherwise keep "
+    else:
+        text += "Keep "
+    text += "the row with the final outcome of each, delete the others, and draft again."
+    if not draft.as_of and not person:
+        text += " Where each row is an observation of its own period, name its date with --date."
+    return [text]
+
+
 def _late_sentinels(draft: PortfolioDraft, account: FileAccount) -> list[str]:
     """Numbers that may stand for a missing value in columns whose profile has the file's first rows only."""
     found = []
@@ -159,12 +187,16 @@ def _late_sentinels(draft: PortfolioDraft, account: FileAccount) -> list[str]:
     return found
 
 
-def _without_key(draft: PortfolioDraft, key: str, problem: str) -> PortfolioDraft:
-    """The draft with numbered rows, as the key does not tell them apart."""
+def _without_key(draft: PortfolioDraft, key: str, problem: str, *, few: bool = False) -> PortfolioDraft:
+    """The draft with numbered rows, as the key does not tell them apart; `few` where hardly any loan has two."""
+    remedy = (
+        "Keep one row per loan and draft again: the key then stays"
+        if few
+        else "Where they are several rows per loan, evaluation sees loans that training saw: give their period as "
+        "--date, written as a date where it is a number, or keep one row per loan, such as the last before the outcome"
+    )
     decision = (
-        f"{problem}: it does not identify the rows, so the draft numbers them instead (no `key`). Where they are "
-        "several rows per loan, evaluation sees loans that training saw: give their period as --date, written as a "
-        "date where it is a number, or keep one row per loan, such as the last before the outcome."
+        f"{problem}: it does not identify the rows, so the draft numbers them instead (no `key`). {remedy}."
     )
     name = draft.profile.layout.portfolio_names[key]
     role = ColumnRole(key, name, "ignored", reason="an identifier whose values repeat or are missing")

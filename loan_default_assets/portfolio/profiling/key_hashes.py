@@ -13,6 +13,21 @@ _BLOCK = 100_000
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
+@dataclass(frozen=True)
+class ContradictedKeys:
+    """Keys that stand in a file with both outcomes.
+
+    Attributes:
+        keys: Number of keys.
+        rows: Number of their rows with an outcome.
+        first: The numbers of the first ROWS_SHOWN of these rows, 1 = first row.
+    """
+
+    keys: int
+    rows: int
+    first: tuple[int, ...]
+
+
 @dataclass
 class KeyHashes:
     """The keys of a file.
@@ -79,6 +94,19 @@ class KeyHashes:
             )
             mixed[block] = self._keys[block] ^ (starts.astype(np.int64).astype(np.uint64) * _ODD)
         return _repeats(mixed)
+
+    def contradicted(self) -> "ContradictedKeys":
+        """The keys that a row with a default and a row without one have."""
+        outcome = self.outcome
+        both = np.intersect1d(self.hashes[outcome == 1], self.hashes[outcome == 0])
+        rows, first = 0, list[int]()
+        for start in range(0, self.count if len(both) else 0, _BLOCK):
+            block = slice(start, min(start + _BLOCK, self.count))
+            place = np.minimum(np.searchsorted(both, self._keys[block]), len(both) - 1)
+            found = np.flatnonzero((both[place] == self._keys[block]) & (outcome[block] >= 0)) + start + 1
+            rows += len(found)
+            first += found[: ROWS_SHOWN - len(first)].tolist()
+        return ContradictedKeys(len(both), rows, tuple(first))
 
     def first_repeats(self) -> list[int]:
         """The numbers of the first ROWS_SHOWN rows whose key an earlier row has, 1 = first row."""

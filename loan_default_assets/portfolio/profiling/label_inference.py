@@ -5,14 +5,19 @@ from dataclasses import replace
 
 from loan_default_assets.portfolio.errors import PortfolioError, did_you_mean
 from loan_default_assets.portfolio.ingest.date_formats import propose_date_formats
-from loan_default_assets.portfolio.ingest.missing_values import is_usual_missing
 from loan_default_assets.portfolio.ingest.number_parsing import is_number
 from loan_default_assets.portfolio.profiling.label_reading import LabelReading
+from loan_default_assets.portfolio.profiling.label_thresholds import (
+    MOST_DEFAULTS,
+    ONE_LOAN_PER_ROW,
+    reading_of_many_numbers,
+    refuse_one_outcome,
+    threshold_reading,
+)
+from loan_default_assets.portfolio.profiling.label_unknowns import is_unknown, is_unknown_code, unknown_codes
 from loan_default_assets.portfolio.profiling.label_words import (
     Meaning,
-    counts_days_past_due,
     counts_time_until,
-    denies,
     is_target_name,
     meaning_of,
     yes_is_default,
@@ -23,12 +28,6 @@ from loan_default_assets.portfolio.profiling.undecided import Choice, UndecidedE
 __all__ = ["LabelReading", "confirmation", "infer_label"]
 
 MOST_VALUES = 60
-# 90 days past due is a default by the Basel definition (CRR article 178).
-DAYS_PAST_DUE = 90.0
-ONE_LOAN_PER_ROW = (
-    "A row must be one loan: a table of sums, such as loans and defaults per group, has no outcome of a loan."
-)
-_MOST_DEFAULTS = 0.5
 # Above this share the rarer of two values may as well be the good one.
 _MOST_GUESSED = 0.4
 
@@ -65,16 +64,28 @@ def infer_label(
             "which on a number is a default does not fit it. Next: add a column to the file that is 1 where the event "
             "is a default within the horizon and 0 in the other rows, and name it with --label"
         )
+    codes = unknown_codes([value for value in counts if value not in waiting])
     if len(positive) == 1 and positive[0].strip().startswith(">"):
-        given = _threshold(name, counts, positive[0], waiting)
-        _refuse_one_outcome(given, positive[0], complete)
-        return given
+        given = threshold_reading(name, counts, positive[0], (*waiting, *codes))
+        if codes and not given.defaults:
+            codes, given = (), threshold_reading(name, counts, positive[0], waiting)
+        refuse_one_outcome(given, positive[0], complete)
+        return replace(given, unknown=codes)
     if positive:
-        return _given(name, counts, positive, waiting)
-    outcomes = [value for value in counts if not _is_unknown(value, counts) and value not in waiting]
+        bad = _named_values("--positive", name, counts, positive)
+        codes = tuple(value for value in codes if value not in bad)
+        return replace(_given(name, counts, bad, (*waiting, *codes)), unknown=codes)
+    return replace(_inferred(name, counts, complete, (*waiting, *codes), empty), unknown=codes)
+
+
+def _inferred(
+    name: str, counts: Mapping[str, int], complete: bool, waiting: Sequence[str], empty: int
+) -> LabelReading:
+    """The reading by words and names, where the user names no default."""
+    outcomes = [value for value in counts if not is_unknown(value, counts) and value not in waiting]
     numbers = all(is_number(value) for value in outcomes)
     if not complete or len(outcomes) > MOST_VALUES or (numbers and len(outcomes) > 4):
-        return _many_numbers(name, counts, waiting) if numbers else _refused(name, counts, complete)
+        return reading_of_many_numbers(name, counts, waiting) if numbers else _refused(name, counts, complete)
     if len(outcomes) < 2:
         found = f"{len(outcomes)} distinct value{'s' if len(outcomes) != 1 else ''}"
         blank = (
@@ -92,7 +103,7 @@ def infer_label(
         raise _undecided(
             name, counts, outcomes, f"neither the values of {name!r} nor its name say which is the default"
         )
-    if reading.rate > _MOST_DEFAULTS:
+    if reading.rate > MOST_DEFAULTS:
         raise _undecided(
             name, counts, outcomes, f"more than half of the loans would be defaults by {reading.why}", reading
         )
@@ -105,7 +116,7 @@ def _by_words(
     """The reading by the words in the values; None where they do not tell both outcomes apart."""
     of: dict[Meaning | None, list[str]] = {}
     for value, meaning in meanings.items():
-        of.setdefault(Meaning.PENDING if _is_unknown(value, counts) else meaning, []).append(value)
+        of.setdefault(Meaning.PENDING if is_unknown(value, counts) else meaning, []).append(value)
     without = of.get(None, [])
     bad, late = of.get(Meaning.STRONG_DEFAULT, []), of.get(Meaning.WEAK_DEFAULT, [])
     good, performing = of.get(Meaning.STRONG_GOOD, []), of.get(Meaning.WEAK_GOOD, [])
@@ -129,13 +140,19 @@ def _by_words(
     if not positive or not negative:
         return None
     pending += [value for value in (*late, *performing) if value not in positive and value not in negative]
-    why = "the words in the values" if not _is_unknown(positive[0], counts) else "the values"
+    why = "the words in the values" if not is_unknown(positive[0], counts) else "the values"
     return LabelReading(name, counts, tuple(positive), tuple(negative), tuple(pending), why=why)
 
 
 def _by_yes_and_no(name: str, counts: Mapping[str, int], waiting: Sequence[str]) -> LabelReading | None:
     """The reading of a yes/no column by its name; that of a target without a direction where "yes" is the rarer."""
-    pending = tuple(value for value in counts if _is_unknown(value, counts) or value in waiting)
+    pending = tuple(
+        value
+        for value in counts
+        if is_unknown(value, counts)
+        or value in waiting
+        or (yes_or_no(value) is None and meaning_of(value) is Meaning.PENDING)
+    )
     answers = {value: yes_or_no(value) for value in counts if value not in pending}
     yes, no = ([value for value, answer in answers.items() if answer is wanted] for wanted in (True, False))
     if not yes or not no or None in answers.values():
@@ -178,13 +195,12 @@ def _named_values(option: str, name: str, counts: Mapping[str, int], texts: Sequ
 
 
 def _given(
-    name: str, counts: Mapping[str, int], positive: Sequence[str], waiting: Sequence[str]
+    name: str, counts: Mapping[str, int], bad: tuple[str, ...], waiting: Sequence[str]
 ) -> LabelReading:
-    bad = _named_values("--positive", name, counts, positive)
     if both := set(bad) & set(waiting):
         raise PortfolioError(f"--pending: {min(both)!r} is given with --positive too")
     rest = [value for value in counts if value not in bad and value not in waiting]
-    meanings = {value: Meaning.PENDING if _is_unknown(value, counts) else meaning_of(value) for value in rest}
+    meanings = {value: Meaning.PENDING if is_unknown(value, counts) else meaning_of(value) for value in rest}
     good = [value for value in rest if meanings[value] is Meaning.STRONG_GOOD]
     if not good or len(rest) == 1:
         unfinal = (Meaning.PENDING, Meaning.WEAK_DEFAULT) if len(rest) > 1 else ()
@@ -193,48 +209,6 @@ def _given(
         raise PortfolioError(f"--positive: no value of {name!r} is left for loans without default")
     pending = (*waiting, *(value for value in rest if value not in good))
     return LabelReading(name, counts, bad, tuple(good), pending, why="--positive")
-
-
-def _threshold(name: str, counts: Mapping[str, int], text: str, waiting: Sequence[str]) -> LabelReading:
-    written = text.strip()
-    number = written.removeprefix(">=").strip()
-    if not is_number(number):
-        if is_number(written.removeprefix(">").strip()):
-            raise PortfolioError(
-                f"--positive: {text!r} would leave out the number itself, and a threshold is the smallest number that "
-                "is a default. Next: give that one, such as --positive '>=1' for counts above 0"
-            )
-        raise PortfolioError(f"--positive: {text!r} is not a threshold; write it as --positive '>=90'")
-    others = tuple(value for value in counts if not is_number(value) or value in waiting)
-    if any(not _is_unknown(value, counts) and value not in waiting for value in others):
-        raise PortfolioError(f"--positive {text}: the label {name!r} has values that are not numbers")
-    return LabelReading(name, counts, pending=others, at_least=float(number), why="--positive")
-
-
-def _refuse_one_outcome(reading: LabelReading, text: str, complete: bool) -> None:
-    """Raise PortfolioError where a threshold takes every loan for a default, or none of them."""
-    if complete and reading.defaults in (0, reading.known):
-        count = "none" if not reading.defaults else "every one"
-        raise PortfolioError(
-            f"--positive {text}: of {reading.known:,} loans, {count} would be a default. Next: give a threshold that "
-            f"tells the loans apart, or name another column than {reading.column!r} with --label"
-        )
-
-
-def _many_numbers(name: str, counts: Mapping[str, int], waiting: Sequence[str]) -> LabelReading:
-    if counts_days_past_due(name):
-        reading = _threshold(name, counts, f">={DAYS_PAST_DUE:g}", waiting)
-        if 0 < reading.rate <= _MOST_DEFAULTS:
-            return replace(
-                reading, why="the name, and 90 days past due being a default by the Basel definition"
-            )
-    raise UndecidedError(
-        "positive",
-        f"the label {name!r} has {len(counts)} different numbers: a default must be a number from a threshold on. "
-        f"{ONE_LOAN_PER_ROW}",
-        (),
-        hint=f"--positive '>=NUMBER', which becomes `label: {{column: {name}, at_least: NUMBER}}`",
-    )
 
 
 def _refused(name: str, counts: Mapping[str, int], complete: bool) -> LabelReading:
@@ -263,6 +237,8 @@ def _undecided(
         share = 100 * counts[value] / total
         meaning = meaning_of(value)
         said = f", a word for {meaning.value}" if meaning else ""
+        if len(values) > 2 and is_unknown_code(value):
+            said = ", often a code for an unknown outcome: --pending"
         choices.append(
             Choice(value, f"default = {value} ({share:.1f} % of loans, {counts[value]:,} loans{said})")
         )
@@ -296,7 +272,3 @@ def _canonical(counts: Mapping[str, int]) -> dict[str, int]:
 
 def _hardly_repeat(counts: Mapping[str, int]) -> bool:
     return sum(count < 3 for count in counts.values()) > len(counts) / 2
-
-
-def _is_unknown(value: str, counts: Mapping[str, int]) -> bool:
-    return is_usual_missing(value) and not denies(value, counts)

@@ -17,6 +17,7 @@ class LabelReading:
         positive: Values of a default.
         negative: Values of a loan without default.
         pending: Values of a loan without an outcome yet.
+        unknown: Those of the pending values that are codes of an outcome that is not known, as nobody has said.
         at_least: Numbers from here on are a default; None for a label of values.
         why: What the reading rests on.
         guessed: Whether it rests on no word at all, so that a human should confirm it.
@@ -29,6 +30,7 @@ class LabelReading:
     positive: tuple[str, ...] = ()
     negative: tuple[str, ...] = ()
     pending: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
     at_least: float | None = None
     why: str = ""
     guessed: bool = False
@@ -63,6 +65,23 @@ class LabelReading:
         value = " or ".join(self.positive) if self.at_least is None else f"{self.column} >= {self.at_least:g}"
         return f"default = {value} ({100 * self.rate:.1f} % of loans)"
 
+    @property
+    def unknown_text(self) -> str:
+        """What to decide where codes are taken for an outcome that is not known; an empty text without one."""
+        if not self.unknown:
+            return ""
+        rows, codes = sum(self.counts[value] for value in self.unknown), ", ".join(self.unknown)
+        outcomes = " and ".join(value for value in self.counts if value not in self.pending)
+        default = (
+            f"--positive {','.join((*self.positive, *self.unknown))}" if self.positive else "list it too"
+        )
+        return (
+            f"label: {rows:,} loans have {codes} in {self.column}, which beside {outcomes} often stands for an outcome "
+            "that is not known. They count as without an outcome: kept, and neither trained nor evaluated on "
+            f"(label.pending). Where that is a default: {default}; where it is none, move it from label.pending to "
+            "label.negative."
+        )
+
     def keys(self) -> dict[str, Any]:
         """The keys of `label` in the portfolio, apart from the horizon."""
         if self.at_least is not None:
@@ -77,7 +96,8 @@ class LabelReading:
         return keys | ({"pending": list(self.pending)} if self.pending else {})
 
     def _numbers(self) -> list[tuple[float, int]]:
-        return [(float(value), count) for value, count in self.counts.items() if is_number(value)]
+        known = {value: count for value, count in self.counts.items() if value not in self.pending}
+        return [(float(value), count) for value, count in known.items() if is_number(value)]
 
 
 def _listed(values: tuple[str, ...]) -> Any:

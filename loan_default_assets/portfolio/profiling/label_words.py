@@ -68,8 +68,10 @@ _WEAK_GOOD = re.compile(
 _PENDING = re.compile(
     r"\b(?:unknown|pending|issued|open|ongoing|in progress|in review|not yet\w*|tbd|undetermined|undecided|missing"
     r"|not available|n/?a|none|null|not applicable|approved|disbursed|funded|new|in funding|unresolved|censored"
+    # No loan was made.
+    r"|reject(?:ed)?|decline[ds]?|denied|refused|withdrawn|cancell?ed|void(?:ed)?|indeterminate"
     r"|en cours|en curso|in corso|em andamento|vigente|laufend|lopend)\b"
-    r"|미정|심사|진행중|진행 중|대기|미상|모름|신규|실행"
+    r"|미정|심사|진행중|진행 중|대기|미상|모름|신규|실행|거절|부결|철회|취소"
 )
 _YES = frozenset({
     "1", "y", "yes", "true", "t", "예", "네", "o", "여", "+1", "해당", "있음", "유", "j", "ja", "wahr", "oui", "vrai",

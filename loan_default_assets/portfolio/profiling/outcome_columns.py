@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from loan_default_assets.portfolio.profiling.column_profiles import ColumnProfile
+from loan_default_assets.portfolio.profiling.label_unknowns import unknown_codes
 from loan_default_assets.portfolio.profiling.label_words import (
     Meaning,
     is_target_name,
@@ -55,7 +56,8 @@ def holds_outcome(name: str, profile: ColumnProfile) -> bool:
 
 def _answers(present: Mapping[str, int], profile: ColumnProfile) -> bool:
     """Whether the values answer yes and no, or yes alone where the other cells are empty."""
-    answers = {yes_or_no(value.removesuffix(".0")) for value in present}
+    codes = unknown_codes(present)
+    answers = {yes_or_no(value.removesuffix(".0")) for value in present if value not in codes}
     return answers == {True, False} or (answers == {True} and profile.empty > 0)
 
 

@@ -16,6 +16,24 @@ _LONGEST_PERIOD: dict[Cadence, int] = {
 }
 
 
+# A smaller share of loans with a second row is that of slips and renewals, and says nothing about the label.
+_FEWEST_REPEATED = 0.05
+
+
+def repeats_rarely(repeated: int, rows: int) -> bool:
+    """Whether rows that repeat the loan of an earlier row are so few that the file is no panel.
+
+    Args:
+        repeated: Number of rows whose loan an earlier row has.
+        rows: Number of rows.
+
+    Examples:
+        >>> repeats_rarely(3, 500), repeats_rarely(100, 500)
+        (True, False)
+    """
+    return repeated < _FEWEST_REPEATED * (rows - repeated)
+
+
 @dataclass(frozen=True)
 class Panel:
     """What the rows of the loans have in common.
@@ -37,7 +55,12 @@ class Panel:
     @property
     def by_period(self) -> bool:
         """Whether the outcome is that of the row's own period: most loans that default begin without one."""
-        return 2 * self.turning > self.defaulting
+        return 2 * self.turning > self.defaulting and not self.few
+
+    @property
+    def few(self) -> bool:
+        """Whether hardly any loan has a second row."""
+        return repeats_rarely(self.rows - self.loans, self.rows)
 
     def horizon(self, cadence: Cadence) -> Horizon | None:
         """Days until the outcome is known, where it is that of the row's period."""
@@ -55,6 +78,12 @@ class Panel:
 
     def decisions(self) -> tuple[str, ...]:
         """What a human must decide."""
+        if self.few:
+            return (
+                f"several rows per loan: {self.rows - self.loans:,} rows repeat the loan of another one. Where they "
+                "are that loan once more, such as a correction or a later state, keep one row per loan: as it was known at "
+                "application, with its final outcome.",
+            )
         if not self.by_period:
             return (
                 "several rows per loan with one outcome: every row of a loan that defaults counts as a default, "

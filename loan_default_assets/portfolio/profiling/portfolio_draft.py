@@ -239,11 +239,13 @@ def _decisions(label: LabelReading, empty: int, dates: DateFormat | None) -> lis
             f"label: {label.text}, more than half, by --positive. Where that is the value of a loan without default, "
             "name the other."
         )
-    if label.pending:
-        rows = sum(label.counts[value] for value in label.pending)
+    if pending := [value for value in label.pending if value not in label.unknown]:
+        rows = sum(label.counts[value] for value in pending)
         found.append(
-            f"label: {rows:,} loans count as without an outcome yet ({', '.join(label.pending)}); see label.pending."
+            f"label: {rows:,} loans count as without an outcome yet ({', '.join(pending)}); see label.pending."
         )
+    if label.unknown:
+        found.append(label.unknown_text)
     if empty:
         found.append(
             f"label: {empty:,} loans have an empty cell in {label.column}, and count as without an outcome yet: kept, "
