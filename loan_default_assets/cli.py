@@ -153,13 +153,17 @@ def init(file: str, output: str | None, yes: bool, **decided: Any) -> None:
     Say what each column becomes, ask on a terminal what the file does not tell, and write a file to edit.
     With --yes, run the chain on it.
     """
+    from loan_default_assets.commands.draft_progress import DraftProgress
     from loan_default_assets.commands.init import write
     from loan_default_assets.commands.init_questions import ask_on_terminal, request_of
     from loan_default_assets.private_files import give_users_mode
 
     home = settings_of(None, None).home
-    ask = ask_on_terminal if sys.stdin.isatty() and sys.stdout.isatty() and not yes else None
-    written = write(file, request_of(**decided), output, ask=ask)
+    answers = sys.stdin.isatty() and sys.stdout.isatty()
+    with DraftProgress(lambda line: click.echo(line, err=True)) as progress:
+        progress.announce(file)
+        ask = progress.pausing(ask_on_terminal) if answers and not yes else None
+        written = write(file, request_of(**decided), output, ask=ask, progress=progress)
     give_users_mode(written.path, home)
     click.echo(written.report)
     if yes:

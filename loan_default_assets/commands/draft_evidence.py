@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from loan_default_assets.commands.draft_progress import Progress, silent
 from loan_default_assets.portfolio.features import MISSING, transform
 from loan_default_assets.portfolio.profiling.file_account import FileAccount, drafted_portfolio
 from loan_default_assets.portfolio.profiling.label_words import later_event, words_of
@@ -43,7 +44,7 @@ class DraftEvidence:
     decisions: tuple[str, ...] = ()
 
 
-def find_evidence(draft: PortfolioDraft, account: FileAccount) -> DraftEvidence:
+def find_evidence(draft: PortfolioDraft, account: FileAccount, progress: Progress = silent) -> DraftEvidence:
     """Examine a sample of the file's loans with a known outcome; of several rows of a loan, one per outcome."""
     from loan_default_assets.model.leakage import assess_leakage
     from loan_default_assets.model.rows import Rows, RowsError
@@ -73,6 +74,7 @@ def find_evidence(draft: PortfolioDraft, account: FileAccount) -> DraftEvidence:
             as_of=as_of[matured] if dated else None,
             immature=rows(immature).without_label() if dated and immature.any() else None,
             immature_as_of=as_of[immature] if dated and immature.any() else None,
+            progress=lambda what, done, total: progress(f"leakage check: {what}", done, total),
         )
     except RowsError as error:
         return DraftEvidence({}, f"leakage was not examined: {error}")

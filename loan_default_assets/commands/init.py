@@ -7,6 +7,7 @@ from pathlib import Path
 
 from loan_default_assets.commands.command_errors import CommandError
 from loan_default_assets.commands.draft_evidence import find_evidence
+from loan_default_assets.commands.draft_progress import Progress, silent
 from loan_default_assets.commands.draft_refinement import (
     with_ordered_codes,
     with_telling_shares,
@@ -46,6 +47,7 @@ def write(
     *,
     ask: Ask | None = None,
     today: date | None = None,
+    progress: Progress = silent,
 ) -> WrittenDraft:
     """Draft a portfolio for a file and write it.
 
@@ -55,6 +57,7 @@ def write(
         output: Where the portfolio is written; NAME.yaml, when omitted.
         ask: Asks the user on a terminal; None where nobody can answer.
         today: The last date that a loan may have, for tests.
+        progress: Receives what is being done, and how much of it is done.
 
     Raises:
         CommandError: The output exists already.
@@ -63,17 +66,23 @@ def write(
     """
     if output is not None:
         _refuse_existing(Path(output))
-    profile = profile_file(file, encoding=request.encoding, fill_short_rows=request.fill_short_rows)
-    draft = _decided(profile, request, ask)
+    progress(f"reading {file}", 0, 0)
+    profile = profile_file(
+        file,
+        encoding=request.encoding,
+        fill_short_rows=request.fill_short_rows,
+        progress=lambda rows: progress(f"reading {file}: rows", rows, 0),
+    )
+    draft = _decided(profile, request, ask, progress)
     path = Path(output or f"{draft.name}.yaml")
     _refuse_existing(path)
-    draft, account = accounted_draft(draft, today or date.today(), ask)
+    draft, account = accounted_draft(draft, today or date.today(), ask, progress)
     path.write_text(draft_yaml(draft), encoding="utf-8")
     return WrittenDraft(path, draft_report(draft, account, path, file))
 
 
 def accounted_draft(
-    draft: PortfolioDraft, today: date, ask: Ask | None = None
+    draft: PortfolioDraft, today: date, ask: Ask | None = None, progress: Progress = silent
 ) -> tuple[PortfolioDraft, FileAccount]:
     """The draft with its calendar, without the features that may know the outcome, and with shares of two amounts.
 
@@ -81,7 +90,9 @@ def accounted_draft(
         UndecidedError: The file does not show when outcomes are final, and nobody can be asked.
         PortfolioError: The answer is no number of days.
     """
-    account = account_for(draft, today)
+    account = account_for(
+        draft, today, lambda rows: progress("converting the cells: rows", rows, draft.profile.rows)
+    )
     completed = complete_draft(draft, account, today)
     if completed.horizon is not None and (question := completed.horizon.asked) is not None:
         if ask is None:
@@ -92,10 +103,11 @@ def accounted_draft(
     draft, account = with_ordered_codes(draft, account)
     outcomes = outcome_columns(draft)
     draft = draft.with_known_after_outcome(outcomes)
-    evidence = find_evidence(draft, account)
+    evidence = find_evidence(draft, account, progress)
     draft = draft.with_known_after_outcome(evidence.reasons)
     refuse_without_features(draft)
-    draft = _with_shares(draft, account)
+    progress("looking for shares of two amounts", 0, 0)
+    draft = _with_shares(draft, account, progress)
     draft = replace(
         draft,
         notes=(*draft.notes, f"{evidence.summary}."),
@@ -115,21 +127,27 @@ def accounted_draft(
     return draft, account
 
 
-def _with_shares(draft: PortfolioDraft, account: FileAccount) -> PortfolioDraft:
+def _with_shares(draft: PortfolioDraft, account: FileAccount, progress: Progress) -> PortfolioDraft:
     """The draft with the shares that are not themselves found to know the outcome."""
     draft = with_telling_shares(draft, account)
     if not draft.derived:
         return draft
-    draft = without_ratios(draft, find_evidence(draft, account).reasons)
+    draft = without_ratios(draft, find_evidence(draft, account, progress).reasons)
     notes = tuple(f"derive: {ratio.name} = {ratio.expression}: {ratio.reason}." for ratio in draft.derived)
     return replace(draft, notes=(*draft.notes, *notes))
 
 
-def _decided(profile: FileProfile, request: DraftRequest, ask: Ask | None) -> PortfolioDraft:
+def _decided(
+    profile: FileProfile, request: DraftRequest, ask: Ask | None, progress: Progress
+) -> PortfolioDraft:
     """The draft, after the questions that the file leaves open."""
+
+    def decided(columns: int) -> None:
+        progress("guessing what each column is: columns", columns, len(profile.layout.columns))
+
     while True:
         try:
-            draft = draft_portfolio(profile, request)
+            draft = draft_portfolio(profile, request, decided)
             if ask is not None and draft.label.guessed:
                 raise confirmation(draft.label)
             return draft

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -146,6 +146,7 @@ def assess_leakage(
     limit: float = 0.1,
     search: bool = True,
     seed: int = 0,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> LeakageAssessment:
     """Find the features that may know the outcome.
 
@@ -166,6 +167,7 @@ def assess_leakage(
         limit: Largest acceptable fall in ROC-AUC when features with a high ROC-AUC alone are removed.
         search: Whether features are accused; otherwise each is examined alone, and all of them together.
         seed: Seed of sample and folds.
+        progress: Receives what is being examined, and how many of how many features so far.
 
     Raises:
         RowsError: A row lacks a label, or a class is absent.
@@ -185,10 +187,11 @@ def assess_leakage(
     table, outcome = columns(rows.take(chosen)), outcome[chosen]
     fold = _stratified_folds(outcome, rng)
     numerical = len(names) - len(cardinalities)
-    alone = [
-        univariate_evidence(table[:, feature], outcome, fold, other_weight, codes=feature >= numerical)
-        for feature in range(len(names))
-    ]
+    alone = []
+    for feature in range(len(names)):
+        progress("columns alone,", feature, len(names))
+        codes = feature >= numerical
+        alone.append(univariate_evidence(table[:, feature], outcome, fold, other_weight, codes=codes))
     attested = {index for index, name in enumerate(names) if name in known_at_application}
     defaults = int(outcome.sum())
     total = int(rows.outcome().sum())
@@ -209,7 +212,7 @@ def assess_leakage(
         immature_as_of=immature_as_of,
         other_weight=other_weight,
     )
-    found_by = LeakageSearch(examined, limit)
+    found_by = LeakageSearch(examined, limit, progress)
     found_by.run(accuse=search)
     evidence = []
     for index, (name, found) in enumerate(zip(names, alone, strict=True)):

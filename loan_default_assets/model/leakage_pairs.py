@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
@@ -34,7 +33,12 @@ class PairEvidence:
 
 
 def discriminating_pairs(
-    table: np.ndarray, numerical: int, features: Sequence[int], outcome: np.ndarray, fold: np.ndarray
+    table: np.ndarray,
+    numerical: int,
+    features: Sequence[int],
+    outcome: np.ndarray,
+    fold: np.ndarray,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[PairEvidence]:
     """The pairs that discriminate most, the best first, examined on all rows.
 
@@ -44,6 +48,7 @@ def discriminating_pairs(
         features: Positions of the features to pair.
         outcome: (n,) bool, True for a default.
         fold: (n,) fold of each row.
+        progress: Receives how many of the features are paired with all others, and how many there are.
 
     Examples:
         >>> rng = np.random.default_rng(0)
@@ -68,7 +73,9 @@ def discriminating_pairs(
     half_rows = rng.random(len(some)) < 0.5
 
     screened = []
-    for one, other in combinations(features, 2):
+    for position, (one, other) in _pairs(features):
+        if other == features[position + 1]:
+            progress(position, len(features))
         if max(one, other) < numerical:
             for combination, values in _combine(filled[:, one], filled[:, other]):
                 screened.append((_quick_auc(values, result), (one, other), combination))
@@ -89,6 +96,13 @@ def discriminating_pairs(
         ):
             found[pair] = PairEvidence(pair, combination, evidence)
     return sorted(found.values(), key=lambda entry: -entry.evidence.roc_auc)
+
+
+def _pairs(features: Sequence[int]) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Every pair once, with the position of its first feature."""
+    for position, one in enumerate(features):
+        for other in features[position + 1 :]:
+            yield position, (one, other)
 
 
 def _examine(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -57,14 +58,17 @@ class LeakageSearch:
         ([0], 1.0)
     """
 
-    def __init__(self, rows: ExaminedRows, limit: float) -> None:
+    def __init__(
+        self, rows: ExaminedRows, limit: float, progress: Callable[[str, int, int], None] = lambda *_: None
+    ) -> None:
         """Prepare a search.
 
         Args:
             rows: The rows to examine.
             limit: Largest acceptable fall in ROC-AUC.
+            progress: Receives what is being searched, and how many of how many features so far.
         """
-        self.rows, self.limit, self.alone = rows, limit, rows.alone
+        self.rows, self.limit, self.alone, self.progress = rows, limit, rows.alone, progress
         self.reasons: dict[int, list[str]] = {}
         self.peeled: dict[int, int] = {}
         self.groups: dict[int, int] = {}
@@ -77,6 +81,7 @@ class LeakageSearch:
         self.level = self.level_without = self.model.roc_auc(self.rows.not_attested())[0]
         if not accuse:
             return
+        self.progress("removing the columns that tell most", 0, 0)
         self._find_alone()
         self._find_by_peeling()
         self._find_pairs(np.ones(len(self.rows.outcome), bool), "")
@@ -84,6 +89,7 @@ class LeakageSearch:
         self._find_in_periods()
         self._find_by_time()
         if any(index not in self.rows.attested for index in self.reasons):
+            self.progress("columns beside those found", 0, 0)
             self._find_weaker()
         for index in self.reasons:
             if index in self.named_badly:
@@ -183,7 +189,8 @@ class LeakageSearch:
         features = self.rows.not_attested(self.reasons)
         some = self.rows
         table, outcome, fold = some.table[rows], some.outcome[rows], some.fold[rows]
-        for pair in discriminating_pairs(table, some.numerical, features, outcome, fold):
+        count = partial(self.progress, f"pairs of columns{period},")
+        for pair in discriminating_pairs(table, some.numerical, features, outcome, fold, count):
             found, best = pair.evidence, max(self.alone[i].roc_auc for i in pair.features)
             decides = found.decided_share > 0 and pair.combination == "difference"
             if not decides and found.roc_auc_low < max(CERTAIN_AUC, best + SYNERGY):

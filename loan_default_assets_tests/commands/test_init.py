@@ -62,7 +62,7 @@ def test_init_accounts_for_every_column_and_excludes_those_known_after_the_outco
     frame.to_csv("loans.csv", index=False)
     result = init("loans.csv", "--label", "bad", "--date", "issued", "--output", "bank.yaml")
     assert result.exit_code == 0, result.output
-    lines = result.output.splitlines()
+    lines = result.stdout.splitlines()
     assert lines[0] == f"default = 1 ({100 * (frame['bad'] == '1').mean():.1f} % of loans)"
     for name in frame.columns:
         assert any(line.split()[:1] == [name] for line in lines), name
@@ -105,7 +105,7 @@ def test_the_default_is_not_the_value_1_by_itself(
     loans(label, values).to_csv("loans.csv", index=False)
     result = init("loans.csv", "--label", label, "--date", "issued")
     assert result.exit_code == 0, result.output
-    assert result.output.startswith(f"default = {positive} (")
+    assert result.stdout.startswith(f"default = {positive} (")
     assert load("loans.yaml", source="loans.csv").label.positive == positive
 
 

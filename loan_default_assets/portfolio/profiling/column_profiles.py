@@ -1,8 +1,9 @@
 """Profiles of the columns of a file: how often each text occurs, from one pass over its cells."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -39,9 +40,9 @@ class ColumnProfile:
     empty: int = 0
     typed: Literal["number", "date"] | None = None
 
-    @property
+    @cached_property
     def present(self) -> dict[str, int]:
-        """The counts without usual spellings of a missing value."""
+        """The counts without usual spellings of a missing value; asked for once all cells were added."""
         return {
             text: count
             for text, count in self.counts.items()
@@ -60,9 +61,19 @@ class FileProfile:
 
 
 def profile_file(
-    path: Path | str, *, encoding: str | None = None, fill_short_rows: bool = False
+    path: Path | str,
+    *,
+    encoding: str | None = None,
+    fill_short_rows: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> FileProfile:
-    """Profile every column of a file; the options are those of `inspect_file`.
+    """Profile every column of a file.
+
+    Args:
+        path: The file.
+        encoding: As in `inspect_file`.
+        fill_short_rows: As in `inspect_file`.
+        progress: Receives the number of rows read so far.
 
     Raises:
         SourceError: The file cannot be read, or it has no rows.
@@ -93,6 +104,7 @@ def profile_file(
         rows += len(next(iter(chunk.values())))
         for name, cells in chunk.items():
             _add_cells(profiles[name], cells)
+        progress(rows)
     if headers:
         raise SourceError(
             f"{path}: {len(headers)} {'row repeats' if len(headers) == 1 else 'rows repeat'} the header "

@@ -7,7 +7,7 @@ does not grow with the file, apart from 13 bytes a row for its key.
 import math
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -85,12 +85,15 @@ def drafted_portfolio(draft: PortfolioDraft) -> Portfolio:
         return load(str(path), source=str(draft.profile.path.resolve()))
 
 
-def account_for(draft: PortfolioDraft, today: date) -> FileAccount:
+def account_for(
+    draft: PortfolioDraft, today: date, progress: Callable[[int], None] = lambda _: None
+) -> FileAccount:
     """Convert every cell of the file as the draft says.
 
     Args:
         draft: A draft without a calendar.
         today: The last date that a loan may have.
+        progress: Receives the number of rows converted so far.
 
     Raises:
         SourceError: The file cannot be read.
@@ -134,6 +137,7 @@ def account_for(draft: PortfolioDraft, today: date) -> FileAccount:
         for name, cells in typed.items():
             parts.setdefault(name, []).append(_compact(cells.take(chosen)))
         rows += count
+        progress(rows)
     return FileAccount(
         rows,
         converted,

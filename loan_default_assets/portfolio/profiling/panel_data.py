@@ -81,8 +81,8 @@ class Panel:
         if self.few:
             return (
                 f"several rows per loan: {self.rows - self.loans:,} rows repeat the loan of another one. Where they "
-                "are that loan once more, such as a correction or a later state, keep one row per loan: as it was known at "
-                "application, with its final outcome.",
+                "are that loan once more, such as a correction or a later state, keep one row per loan: as it was "
+                "known at application, with its final outcome.",
             )
         if not self.by_period:
             return (

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -123,8 +123,15 @@ class PortfolioDraft:
         return draft_training(self.profile.rows, sum(role.use == "feature" for role in self.roles))
 
 
-def draft_portfolio(profile: FileProfile, request: DraftRequest) -> PortfolioDraft:
+def draft_portfolio(
+    profile: FileProfile, request: DraftRequest, progress: Callable[[int], None] = lambda _: None
+) -> PortfolioDraft:
     """Draft a portfolio from the profiles of a file's columns.
+
+    Args:
+        profile: The file.
+        request: What the user has decided.
+        progress: Receives the number of columns whose role is decided so far.
 
     Raises:
         UndecidedError: A human must answer a question first; the error has the possible answers.
@@ -153,7 +160,7 @@ def draft_portfolio(profile: FileProfile, request: DraftRequest) -> PortfolioDra
     if key and not request.key:
         notes.append(key_note(key))
     taken |= {key} if key else set()
-    roles = _roles(profile, taken, dated=as_of is not None)
+    roles = _roles(profile, taken, progress, dated=as_of is not None)
     draft = PortfolioDraft(
         profile, _portfolio_name(request.name or profile.path.name.split(".")[0]), reading, roles, key, as_of, dates,
         given_horizon=request.horizon_days, notes=tuple(notes),
@@ -198,12 +205,15 @@ def _dates(profile: FileProfile, request: DraftRequest, label: str) -> tuple[str
     return request.date, reading
 
 
-def _roles(profile: FileProfile, taken: set[str], *, dated: bool) -> tuple[ColumnRole, ...]:
+def _roles(
+    profile: FileProfile, taken: set[str], progress: Callable[[int], None], *, dated: bool
+) -> tuple[ColumnRole, ...]:
     names = profile.layout.portfolio_names
     decimal = _decimal(profile, taken)
     not_needed = dict(profile.layout.not_needed)
     roles = []
-    for name in profile.layout.columns:
+    for position, name in enumerate(profile.layout.columns):
+        progress(position)
         if name in not_needed:
             roles.append(ColumnRole(name, names[name], "ignored", reason=not_needed[name]))
         elif name not in taken:
