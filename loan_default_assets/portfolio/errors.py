@@ -20,6 +20,8 @@ class SourceError(PortfolioError):
 
 
 ROWS_SHOWN = 20
+# What to do about a file without a row.
+EXPORT_AGAIN = "Next: export it again with its loans, or give another file"
 
 
 def did_you_mean(name: str, allowed: Iterable[str], *, otherwise_all: bool = True) -> str:

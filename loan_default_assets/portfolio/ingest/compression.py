@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -27,6 +28,18 @@ _SIGNATURES: tuple[tuple[bytes, Compression], ...] = (
 )
 # Members that make a ZIP archive a workbook rather than a compressed file.
 _WORKBOOK_MEMBERS = ("[Content_Types].xml", "xl/workbook.xml", "xl/workbook.bin", "content.xml")
+# Other ZIP archives that are one file: how every member is named, what the file is, and what the user can do.
+_OFFICE = r"\[Content_Types\].xml$|_rels/|docProps/|customXml/"
+_DOCUMENTS = (
+    (
+        re.compile(rf"word/|{_OFFICE}"),
+        "a Word document",
+        "copy the table into a spreadsheet, or save it as CSV",
+    ),
+    (re.compile(rf"ppt/|{_OFFICE}"), "a PowerPoint document", "give the table as Excel or CSV"),
+    (re.compile(r"Index/|Metadata/|Data/|preview"), "an Apple Numbers document", "export it as Excel or CSV"),
+    (re.compile(r".*\.npy$"), "an archive of NumPy arrays", "save it as Parquet, with names of the columns"),
+)
 _SIDE_FILES = ("__MACOSX/", ".DS_Store", "Thumbs.db")
 
 
@@ -37,6 +50,18 @@ def is_zipped_workbook(path: Path) -> bool:
             return any(name in _WORKBOOK_MEMBERS for name in archive.namelist())
     except (zipfile.BadZipFile, OSError):
         return False
+
+
+def refuse_document(path: Path) -> None:
+    """Raise SourceError for a ZIP archive that is a document or an array, and neither workbook nor compressed file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.namelist()
+    except (zipfile.BadZipFile, OSError):
+        return
+    for pattern, name, remedy in _DOCUMENTS:
+        if members and all(map(pattern.match, members)):
+            raise SourceError(f"{path}: the file is {name}, not a table; {remedy}")
 
 
 def compression_of(path: Path) -> Compression | None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from loan_default_assets.portfolio.errors import SourceError
+from loan_default_assets.portfolio.errors import EXPORT_AGAIN, SourceError
 from loan_default_assets.portfolio.ingest.record_reader import read_header, read_records, text_of
 from loan_default_assets.portfolio.ingest.row_shapes import Footer, RowShapes
 from loan_default_assets.portfolio.ingest.text_encodings import encoding_of
@@ -79,7 +79,7 @@ class CsvReader:
                 rows += len(next(iter(chunk.values())))
                 yield chunk
         if rows == 0:
-            raise SourceError(f"{self.path}: the file has a header but no rows")
+            raise SourceError(f"{self.path}: the file has a header but no rows. {EXPORT_AGAIN}")
 
     def _footer(self) -> Callable[[bytes], bytes] | None:
         if not self.source.skip_footer:

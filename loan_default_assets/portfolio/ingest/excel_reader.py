@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from loan_default_assets.portfolio.errors import SourceError, did_you_mean
+from loan_default_assets.portfolio.errors import EXPORT_AGAIN, SourceError, did_you_mean
 from loan_default_assets.portfolio.ingest.column_names import names_as_read
 from loan_default_assets.portfolio.ingest.compression import compression_of, open_decompressed
 from loan_default_assets.portfolio.ingest.csv_reader import Chunk, SelectColumns
@@ -31,13 +31,16 @@ ExcelRow = list[Any]
 
 
 def sheet_names(path: Path) -> tuple[str, ...]:
-    """The names of the visible sheets that hold cells."""
+    """The names of the visible sheets that hold more than one row; of those with one row, where none holds more."""
     from python_calamine import SheetTypeEnum, SheetVisibleEnum
 
     shown, with_cells = SheetVisibleEnum.Visible, SheetTypeEnum.WorkSheet
     with _workbook(path) as book:
         visible = [s.name for s in book.sheets_metadata if s.visible == shown and s.typ == with_cells]
-        return tuple(name for name in visible if book.get_sheet_by_name(name).total_height)
+        last = {name: book.get_sheet_by_name(name).end for name in visible}
+    # `end` is the last cell, counted from 0.
+    tables = tuple(name for name, end in last.items() if end is not None and end[0] > 0)
+    return tables or tuple(name for name, end in last.items() if end is not None)
 
 
 def sheets_by_table(path: Path) -> tuple[str, ...]:
@@ -78,14 +81,17 @@ def sheet_rows(path: Path, sheet: str | None) -> list[ExcelRow]:
             hint = did_you_mean(sheet, book.sheet_names)
             raise SourceError(f"{path}: source.sheet: the workbook has no sheet {sheet!r}{hint}")
         if sheet is None and not names:
-            raise SourceError(f"{path}: the workbook has no visible sheet with cells")
+            raise SourceError(f"{path}: the workbook has no visible sheet with cells. {EXPORT_AGAIN}")
         chosen = sheet or names[0]
         cells = book.get_sheet_by_name(chosen)
-        if cells.total_height * cells.total_width > _MOST_CELLS:
+        height, width = (place + 1 for place in cells.end or (-1, -1))
+        if height * width > _MOST_CELLS:
             raise SourceError(
-                f"{path}: the sheet has {cells.total_height} rows of {cells.total_width} cells; a workbook is read "
-                f"whole, up to {_MOST_CELLS} cells. Save the sheet as CSV"
+                f"{path}: sheet {chosen!r} has {height:,} rows of {width:,} cells; a workbook is read whole, up to "
+                f"{_MOST_CELLS:,} cells. Save the sheet as CSV"
             )
+        if not height:
+            raise SourceError(f"{path}: sheet {chosen!r} has no cells. {EXPORT_AGAIN}")
         rows = cells.to_python(skip_empty_area=False)
     _restore_errors(path, chosen, rows)
     return [[_value(cell) for cell in row] for row in rows]
@@ -142,7 +148,8 @@ def excel_chunks(
     body = _without_footer(path, source, body, len(given), keep_rows=keep_rows)
     wanted = {given.index(name): to for name, to in select(given).items()}
     if not body:
-        raise SourceError(f"{path}: the sheet has a header but no rows")
+        sheet = f"sheet {source.sheet!r}" if source.sheet else "the sheet"
+        raise SourceError(f"{path}: {sheet} has a header but no rows. {EXPORT_AGAIN}")
     beyond = [i for i, row in enumerate(body, 1) if any(cell is not None for cell in row[len(given) :])]
     if beyond:
         raise SourceError(

@@ -6,7 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 from loan_default_assets.portfolio.errors import SourceError
-from loan_default_assets.portfolio.ingest.compression import is_zipped_workbook, open_decompressed
+from loan_default_assets.portfolio.ingest.compression import (
+    is_zipped_workbook,
+    open_decompressed,
+    refuse_document,
+)
 
 FileKind = Literal["csv", "excel", "parquet", "jsonl"]
 
@@ -21,6 +25,11 @@ _OTHER_FORMATS: tuple[tuple[bytes, str, str], ...] = (
     (b"$FL3", "an SPSS file", "save it as CSV or Parquet (pandas.read_spss)"),
     (b"<stata_dta>", "a Stata file", "save it as CSV or Parquet (pandas.read_stata)"),
     (b"RDX", "an R data file", "save it with write.csv(data, FILE, row.names = FALSE)"),
+    (b"X\n\x00\x00", "an R object (RDS)", "save it with write.csv(data, FILE, row.names = FALSE)"),
+    (b"HEADER RECORD*******", "a SAS transport file", "save it as CSV or Parquet (pandas.read_sas)"),
+    (b"\x89HDF\r\n", "an HDF5 file", "save it as Parquet (pandas.read_hdf)"),
+    (b"\x93NUMPY", "an array of NumPy", "save it as Parquet, with names of the columns"),
+    (b"version https://git-lfs", "a pointer of Git LFS", "fetch the file itself: git lfs pull"),
     (b"ARROW1", "an Arrow (Feather) file", "save it as Parquet"),
     (b"ORC", "an ORC file", "save it as Parquet"),
     (b"Obj\x01", "an Avro file", "save it as Parquet"),
@@ -31,9 +40,17 @@ _OTHER_FORMATS: tuple[tuple[bytes, str, str], ...] = (
     (b"\x1f\x8b\x08", "compressed twice", "decompress it once and give the file inside"),
     (b"\xfd7zXZ\x00", "compressed twice", "decompress it once and give the file inside"),
     (b"\x28\xb5\x2f\xfd", "compressed twice", "decompress it once and give the file inside"),
+    (b"\x1f\x9d", "compressed by compress (.Z)", "decompress it: uncompress FILE"),
+    (b"\x04\x22\x4d\x18", "compressed by LZ4", "decompress it: lz4 -d FILE"),
     (b"{\\rtf", "a text document (RTF)", "save the table as CSV"),
 )
 _LIKE_TEXT = (b"RDX", b"ORC", b"ARROW1")
+# The version, the order of bytes and the type of the file; later versions are in _OTHER_FORMATS.
+_OLD_STATA = re.compile(rb"[\x69-\x73][\x01\x02]\x01\x00")
+# The version of the protocol, and the first instruction.
+_PICKLE = re.compile(rb"\x80[\x02-\x05][\x95}\](c\x8c]")
+_TAR, _TAR_AT = b"ustar", 257
+_DUCKDB, _DUCKDB_AT = b"DUCK", 8
 _SAS = b"\x00" * 12 + b"\xc2\xea\x81\x60"
 # Texts that hold a table in another way: what they begin with, name, and what the user can do.
 _OTHER_TEXTS: tuple[tuple[re.Pattern[bytes], str, str], ...] = (
@@ -66,6 +83,7 @@ def kind_by_content(path: Path) -> FileKind:
     Raises:
         SourceError: The file is in a format that is not read; the message names it.
     """
+    refuse_document(path)
     if is_zipped_workbook(path):
         return "excel"
     with open_decompressed(path) as file:
@@ -77,6 +95,22 @@ def kind_by_content(path: Path) -> FileKind:
         return "excel"
     for signature, name, remedy in _OTHER_FORMATS:
         if first.startswith(signature) and (signature not in _LIKE_TEXT or b"\x00" in first):
+            raise SourceError(f"{path}: the file is {name}, not a table of text; {remedy}")
+    for found, name, remedy in (
+        (_OLD_STATA.match(first), "a Stata file", "save it as CSV or Parquet (pandas.read_stata)"),
+        (
+            _PICKLE.match(first),
+            "a pickle of Python",
+            "save it as Parquet where you trust it: a pickle can run code",
+        ),
+        (first.startswith(_TAR, _TAR_AT), "a tar archive", "unpack it and give the file inside"),
+        (
+            first.startswith(_DUCKDB, _DUCKDB_AT),
+            "a DuckDB database",
+            "export it: COPY loans TO 'loans.parquet'",
+        ),
+    ):
+        if found:
             raise SourceError(f"{path}: the file is {name}, not a table of text; {remedy}")
     if _is_dbase(first):
         raise SourceError(

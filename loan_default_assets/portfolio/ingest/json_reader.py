@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from loan_default_assets.portfolio.errors import ROWS_SHOWN, SourceError, row_list
+from loan_default_assets.portfolio.errors import EXPORT_AGAIN, ROWS_SHOWN, SourceError, row_list
 from loan_default_assets.portfolio.ingest.csv_reader import Chunk, SelectColumns
 from loan_default_assets.portfolio.ingest.record_reader import text_of
 from loan_default_assets.portfolio.ingest.text_encodings import encoding_of
@@ -52,7 +52,7 @@ def json_chunks(
         row += len(rows)
         yield chunk
     if row == 0:
-        raise SourceError(f"{path}: the file has no rows")
+        raise SourceError(f"{path}: the file has no rows. {EXPORT_AGAIN}")
 
 
 def json_rows(path: Path, encoding: str | None = None, most: int = _ROWS) -> Iterator[list[dict[str, Any]]]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from loan_default_assets.portfolio.errors import SourceError
+from loan_default_assets.portfolio.errors import EXPORT_AGAIN, SourceError
 from loan_default_assets.portfolio.ingest.column_names import names_as_read
 from loan_default_assets.portfolio.ingest.compression import compression_of, open_decompressed
 from loan_default_assets.portfolio.ingest.csv_reader import Chunk, SelectColumns
@@ -31,7 +31,7 @@ def parquet_chunks(path: Path, select: SelectColumns) -> Iterator[Chunk]:
             names, indexes = _columns(file.schema_arrow)
             wanted = select(tuple(names))
             if file.metadata.num_rows == 0:
-                raise SourceError(f"{path}: the file has columns but no rows")
+                raise SourceError(f"{path}: the file has columns but no rows. {EXPORT_AGAIN}")
             position = dict(zip(names, indexes, strict=True))
             every_name = file.schema_arrow.names
             for given in wanted:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-from loan_default_assets.portfolio.errors import SourceError
+from loan_default_assets.portfolio.errors import EXPORT_AGAIN, SourceError
 from loan_default_assets.portfolio.ingest.column_names import names_as_read
 from loan_default_assets.portfolio.source_options import Source
 
@@ -91,7 +91,7 @@ def read_header(path: Path, stream: io.BufferedReader, source: Source) -> tuple[
         # Lines are counted, not records: a quote in the prose before the table opens nothing.
         raw = text.readline()
         if not raw and counted == 0:
-            raise SourceError(f"{path}: the file is empty")
+            raise SourceError(f"{path}: the file is empty. {EXPORT_AGAIN}")
         if not raw:
             raise SourceError(
                 f"{path}: the file has no line {source.header}, where source.header says its header is"

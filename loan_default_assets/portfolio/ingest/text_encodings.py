@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from loan_default_assets.portfolio.errors import SourceError
+from loan_default_assets.portfolio.errors import EXPORT_AGAIN, SourceError
 from loan_default_assets.portfolio.ingest.compression import open_decompressed
 from loan_default_assets.portfolio.ingest.legacy_encodings import EncodingEstimate, estimate_encoding
 
@@ -22,6 +22,11 @@ _MARKS = (
 _MOST_LINES, _FEWEST_LINES, _LEAST_UTF8 = 200_000, 3, 0.3
 # Decided without a key in the portfolio: Unicode, and the encoding that Korean files without a mark are in.
 _WITHOUT_KEY = ("utf-8", "cp949")
+
+
+# Control characters that no text has, apart from separators of old exports.
+_NOT_IN_TEXT = frozenset(range(0x20)) - frozenset(b"\t\n\x0b\f\r\x1a\x1b")
+_FEWEST_KINDS = 8
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,10 @@ def detect(path: Path) -> TextEncoding:
             f"{path}: line {line} is text neither in UTF-8 nor in cp949 (EUC-KR): most of the file is UTF-8, but "
             "this line has damaged bytes; correct them, or export the file again"
         )
+    if _is_binary(path):
+        raise SourceError(
+            f"{path}: the file is no text, and of no format that is read. Next: save the table as CSV, Excel or Parquet"
+        )
     likely = [e for e in estimate.likely if _decodes(path, e)] or list(estimate.likely)
     raise SourceError(
         f"{path}: line {line} is text neither in UTF-8 nor in cp949 (EUC-KR), and the text does not decide the "
@@ -122,7 +131,7 @@ def _raise_if_blank(path: Path) -> None:
                 return
     if path.stat().st_size > 1000:
         raise SourceError(f"{path}: the file holds only zero bytes or blanks: it is damaged; copy it again")
-    raise SourceError(f"{path}: the file is empty")
+    raise SourceError(f"{path}: the file is empty. {EXPORT_AGAIN}")
 
 
 def _first_line_not_utf8(path: Path) -> int | None:
@@ -198,6 +207,12 @@ def _decodes(path: Path, encoding: str) -> bool:
         except UnicodeDecodeError:
             return False
     return True
+
+
+def _is_binary(path: Path) -> bool:
+    """Whether the first bytes hold many kinds of control characters, of which text has two or three."""
+    with open_decompressed(path) as file:
+        return len(_NOT_IN_TEXT.intersection(file.read(_BLOCK))) >= _FEWEST_KINDS
 
 
 def _is_syllable(character: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loan_default_assets.portfolio.errors import SourceError
+from loan_default_assets.portfolio.errors import EXPORT_AGAIN, SourceError
 from loan_default_assets.portfolio.ingest.column_names import names_as_read
 from loan_default_assets.portfolio.ingest.compression import compression_of
 from loan_default_assets.portfolio.ingest.delimiter_detection import detect_dialect, divide, sep_line
@@ -81,7 +81,7 @@ def inspect_text(path: Path, given: str | None = None) -> TextLayout:
             records = divide(sample, delimiter, quote)
     filled = [(at, cells) for at, cells in records if any(cell.strip() for cell in cells)]
     if not filled:
-        raise SourceError(f"{path}: the file has no rows")
+        raise SourceError(f"{path}: the file has no rows. {EXPORT_AGAIN}")
     rows = [cells for _, cells in filled]
     if complete and len(lines) <= first + _SAMPLE_LINES:
         after = footer_rows(rows[1:], table_width(rows))

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from loan_default_assets.portfolio.description import Column, Label
-from loan_default_assets.portfolio.errors import SourceError, row_list
+from loan_default_assets.portfolio.errors import EXPORT_AGAIN, SourceError, row_list
 from loan_default_assets.portfolio.features import category_text
 from loan_default_assets.portfolio.ingest.file_inspection import FileLayout, inspect_file
 from loan_default_assets.portfolio.ingest.file_readers import file_chunks
@@ -112,7 +112,7 @@ def profile_file(
             "their header lines, or a report has one on every page. Next: delete these lines, then draft again"
         )
     if not rows:
-        raise SourceError(f"{path}: the file has a header and no rows")
+        raise SourceError(f"{path}: the file has a header but no rows. {EXPORT_AGAIN}")
     return FileProfile(path, layout, rows, profiles)
 
 
