@@ -95,6 +95,8 @@ def accounted_draft(
     )
     completed = complete_draft(draft, account, today)
     if completed.horizon is not None and (question := completed.horizon.asked) is not None:
+        # Of a workbook with a sheet per year, the days of one sheet are asked about.
+        question = question.after(draft.profile.layout.decisions)
         if ask is None:
             raise question
         draft = replace(draft, given_horizon=days_from(ask(question)))

@@ -13,6 +13,12 @@ _TOTAL = re.compile(
     r"|^\W*(?:gesamt|summe|total général|totale|итого|всего|razem|suma)\b",
     re.IGNORECASE,
 )
+# A cell that says no more than that its row is one of totals, wherever it stands in the row.
+_TOTAL_CELL = re.compile(
+    r"\W*(?:(?:grand|sub|sub-|overall)[ ]?)?(?:totals?|sums?|합\s*계|총\s*계|소\s*계|누\s*계|총합계"
+    r"|合\s*计|总\s*计|合\s*計|総\s*計|gesamt|summe|gesamtsumme|totale|total général|итого|всего|razem|suma)\W*",
+    re.IGNORECASE,
+)
 _MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "-", "--", ".", "?", "#n/a", "missing"))
 _NUMBER_LIKE = re.compile(r"[^\w]*(?:rs\.?|usd|eur|krw|r\$|us\$)?[^\w]*\d", re.IGNORECASE)
 _MONTH_LIKE = re.compile(r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[-. /]\d", re.IGNORECASE)
@@ -45,6 +51,8 @@ def is_like_row(cells: Row, width: int) -> bool:
     filled = [cell for cell in cells if cell.strip()]
     if len(cells) < width or not filled or _TOTAL.match(filled[0]):
         return False
+    if not cells[0].strip() and any(map(_TOTAL_CELL.fullmatch, filled)):
+        return False
     return len(cells) == width and 3 * len(filled) > width
 
 
@@ -72,6 +80,8 @@ def _is_footer(row: Row, width: int, usual: int) -> bool:
     filled = [cell.strip() for cell in row if cell.strip()]
     if len(row) > width and len(filled) > width:
         return False
+    if row and not row[0].strip() and len(filled) < usual and any(map(_TOTAL_CELL.fullmatch, filled)):
+        return True
     if _TOTAL.match(filled[0]):
         return width > 1 and (len(filled) < width or len(row) < width)
     prose = len(filled) == 1 and bool(re.search(r"[^\W\d_]{2}", filled[0]))

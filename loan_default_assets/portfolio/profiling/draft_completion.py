@@ -1,14 +1,14 @@
 """What the account of a file adds to a draft: calendar, horizon, ranges, and what a human must correct or decide."""
 
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from datetime import date
 
 import numpy as np
 
 from loan_default_assets.portfolio.calendar import Cadence
-from loan_default_assets.portfolio.errors import PortfolioError, row_list
+from loan_default_assets.portfolio.errors import ROWS_SHOWN, PortfolioError, row_list
 from loan_default_assets.portfolio.ingest.missing_values import propose_sentinels
 from loan_default_assets.portfolio.profiling.column_role import ColumnRole
 from loan_default_assets.portfolio.profiling.draft_calendar import (
@@ -40,6 +40,9 @@ def complete_draft(draft: PortfolioDraft, account: FileAccount, today: date) -> 
     problems = [_problem(key, account) for key in account.errors.counts]
     if draft.as_of:
         _refuse_later_dates(draft.as_of, account, today)
+        apart = account.dates.apart()
+        draft = replace(draft, decisions=(*draft.decisions, *_days_apart(draft.as_of, account, apart)))
+        account = replace(account, dates=account.dates.without(apart))
         draft = replace(draft, calendar=draft_calendar(account.dates, today))
     panel = None
     key, keys = draft.key, account.keys
@@ -135,6 +138,24 @@ def _refuse_later_dates(as_of: str, account: FileAccount, today: date) -> None:
             f"every date in {as_of} lies after today, {today}: {days[0]} to {days[-1]}. Next: write them by the "
             "Gregorian calendar, or name the column of another date with --date"
         )
+
+
+def _days_apart(as_of: str, account: FileAccount, days: Sequence[date]) -> list[str]:
+    """What to correct where dates lie long before all others."""
+    if not days:
+        return []
+    listed = []
+    for day in days[:ROWS_SHOWN]:
+        count, first = account.dates.rows_of(day)
+        listed.append(
+            f"{day} in {count:,} rows, the first is row {first}" if count > 1 else f"{day} in row {first}"
+        )
+    more = ", ..." if len(days) > ROWS_SHOWN else ""
+    return [
+        f"date: {as_of} holds dates long before all others, which are slips or stand for a missing date: "
+        f"{'; '.join(listed)}{more}. The portfolio starts after them, and `run` refuses the file until their dates are "
+        "corrected or these rows deleted. Where they are right, write an earlier `start`."
+    ]
 
 
 def _one_date(draft: PortfolioDraft, account: FileAccount) -> list[str]:

@@ -126,7 +126,7 @@ def account_for(
         days = None
         if p.as_of:
             days = typed[p.as_of].to_numpy(zero_copy_only=False).astype("datetime64[D]")
-            dates.add(days, _present(typed[p.label.column]))
+            dates.add(days, _present(typed[p.label.column]), rows)
             unusable.add(p.as_of, "no date", np.flatnonzero(np.isnat(days)) + rows + 1)
             late = np.flatnonzero(days > np.datetime64(today)) + rows + 1
             unusable.add(p.as_of, f"a date after today, {today}", late)

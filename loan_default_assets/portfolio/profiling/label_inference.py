@@ -28,6 +28,7 @@ from loan_default_assets.portfolio.profiling.undecided import Choice, UndecidedE
 __all__ = ["LabelReading", "confirmation", "infer_label"]
 
 MOST_VALUES = 60
+_FEWEST_BESIDE_ONE = 50
 # Above this share the rarer of two values may as well be the good one.
 _MOST_GUESSED = 0.4
 
@@ -239,6 +240,8 @@ def _undecided(
         said = f", a word for {meaning.value}" if meaning else ""
         if len(values) > 2 and is_unknown_code(value):
             said = ", often a code for an unknown outcome: --pending"
+        elif len(values) > 2 and counts[value] == 1 and total > _FEWEST_BESIDE_ONE:
+            said = ", in one row: where that is a line of totals or a slip, correct it in the file"
         choices.append(
             Choice(value, f"default = {value} ({share:.1f} % of loans, {counts[value]:,} loans{said})")
         )

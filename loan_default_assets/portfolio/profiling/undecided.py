@@ -1,5 +1,6 @@
 """The error of a draft that needs a human's answer, with the question and its possible answers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loan_default_assets.portfolio.errors import PortfolioError
@@ -27,3 +28,9 @@ class UndecidedError(PortfolioError):
         self.option, self.question, self.choices, self.hint = option, question, choices, hint
         lines = [question, *(f"  {choice.text}" for choice in choices), f"Next: the same command with {hint}"]
         super().__init__("\n".join(lines))
+
+    def after(self, said: Sequence[str]) -> "UndecidedError":
+        """The same question with what must be known to answer it."""
+        end = "." if said and self.question[-1:] not in ".?" else ""
+        question = " ".join((f"{self.question}{end}", *said))
+        return UndecidedError(self.option, question, self.choices, hint=self.hint)

@@ -124,5 +124,5 @@ def test_a_header_that_only_begins_like_such_a_format_is_read(tmp_path: Path, he
 def test_text_in_a_legacy_encoding_is_not_taken_for_binary(tmp_path: Path) -> None:
     path = tmp_path / "loans.csv"
     path.write_bytes("id,цель,bad\n1,ж,0\n2,ё,1\n".encode("koi8_r"))
-    with pytest.raises(SourceError, match="the text does not decide the encoding|koi8"):
+    with pytest.raises(SourceError, match=r"the text does not decide the encoding|koi8"):
         profile_file(path)
