@@ -1,0 +1,62 @@
+"""A file whose newest final outcomes hold hardly any default is said not to suffice for an evaluation."""
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from loan_default_assets.commands.init import accounted_draft
+from loan_default_assets.portfolio.profiling import file_account
+from loan_default_assets.portfolio.profiling.portfolio_draft import DraftRequest, draft_for
+
+TODAY = date(2024, 6, 1)
+ROWS = 3000
+
+
+def said(folder: Path, bad: np.ndarray, *, dated: bool = True) -> str:
+    """What `init` decides on the evaluation of 3,000 loans of 1,500 days."""
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"amount": rng.lognormal(9, 1, len(bad)).round(2), "bad": bad.astype(int)})
+    if dated:
+        frame["issued"] = (np.datetime64("2019-01-01") + np.arange(len(bad)) // 2).astype(str)
+    path = folder / "loans.csv"
+    frame.to_csv(path, index=False)
+    draft, _ = accounted_draft(draft_for(path, DraftRequest("bad", "issued" if dated else None)), TODAY)
+    return "\n".join(text for text in draft.decisions if text.startswith("evaluation: "))
+
+
+NUMBER = np.arange(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("bad", "dated", "text"),
+    [
+        (NUMBER % 10 == 0, True, ""),
+        (NUMBER % 10 == 0, False, ""),
+        (NUMBER % 600 == 0, True, " 1 of them defaults, and fit on "),
+        (NUMBER % 600 == 0, False, " of them defaults, and fit on "),
+        ((NUMBER % 5 == 0) & (NUMBER < 1200), True, " 0 of them defaults, and fit on "),
+    ],
+)
+def test_too_few_of_one_outcome_are_named(tmp_path: Path, bad: np.ndarray, dated: bool, text: str) -> None:
+    found = said(tmp_path, bad, dated=dated)
+    assert (text in found, bool(found)) == (True, bool(text))
+
+
+def test_the_numbers_are_those_of_the_split_of_a_run(tmp_path: Path) -> None:
+    found = said(tmp_path, NUMBER % 600 == 0)
+    assert (
+        "`run` would evaluate on 924 loans, 2020-11-25 to 2022-03-01, 1 of them defaults, and fit on 1,388 with 3:"
+        in found
+    )
+    assert "A verdict requires 1,000 loans with 100 defaults" in found
+
+
+def test_a_sample_stands_for_all_loans_of_a_large_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = said(tmp_path, NUMBER % 10 == 0)
+    monkeypatch.setattr(file_account, "SAMPLE_ROWS", ROWS // 4)
+    assert said(tmp_path, NUMBER % 10 == 0) == whole == ""
