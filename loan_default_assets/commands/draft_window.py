@@ -31,13 +31,19 @@ def too_few_to_evaluate(draft: PortfolioDraft, account: FileAccount) -> tuple[st
     found = split(as_of, frame["loan_id"].fillna("").to_numpy(), label, as_of + days, cutoff, limits)
     fitted = np.concatenate([found.train, found.validation])
     rows, defaults = stride * len(found.window), stride * int((label[found.window] == 1).sum())
-    if not rows or min(defaults, rows - defaults) >= FEWEST_OF_AN_OUTCOME:
+    # Where no loan has a final outcome yet, the question about the horizon says so.
+    if min(defaults, rows - defaults) >= FEWEST_OF_AN_OUTCOME or (draft.as_of and not rows):
         return ()
-    span = f", {found.window_from} to {found.window_to}," if found.window_from else ""
+    span = f" of {found.window_from} to {found.window_to}" if found.window_from else ""
+    young = (
+        "; where newer loans have no default yet because they are young: a larger --horizon-days"
+        if draft.as_of
+        else ""
+    )
     return (
-        f"evaluation: `run` would evaluate on {rows:,} loans{span} {defaults:,} of them defaults, and fit on "
-        f"{stride * len(fitted):,} with {stride * int((label[fitted] == 1).sum()):,}: too few of one outcome to tell a "
-        f"model from chance. A verdict requires {usual.min_rows:,} loans with {usual.min_positives} defaults (see "
-        "`loan-default status` after the run). Add loans whose outcome is final, such as those of earlier years; where "
-        "newer loans have no default yet because they are young: a larger --horizon-days.",
+        f"evaluation: `run` would evaluate on {rows:,} loans{span}, {defaults:,} of them defaults, and fit on "
+        f"{stride * len(fitted):,} with {stride * int((label[fitted] == 1).sum()):,}: too few of one outcome to tell "
+        f"a model from chance. A verdict requires {usual.min_rows:,} loans with {usual.min_positives} defaults (see "
+        "`loan-default status` after the run). Add loans whose outcome is final, such as those of earlier years"
+        f"{young}.",
     )

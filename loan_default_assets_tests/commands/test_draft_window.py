@@ -48,7 +48,7 @@ def test_too_few_of_one_outcome_are_named(tmp_path: Path, bad: np.ndarray, dated
 def test_the_numbers_are_those_of_the_split_of_a_run(tmp_path: Path) -> None:
     found = said(tmp_path, NUMBER % 600 == 0)
     assert (
-        "`run` would evaluate on 924 loans, 2020-11-25 to 2022-03-01, 1 of them defaults, and fit on 1,388 with 3:"
+        "`run` would evaluate on 924 loans of 2020-11-25 to 2022-03-01, 1 of them defaults, and fit on 1,388 with 3:"
         in found
     )
     assert "A verdict requires 1,000 loans with 100 defaults" in found
@@ -57,6 +57,12 @@ def test_the_numbers_are_those_of_the_split_of_a_run(tmp_path: Path) -> None:
 def test_a_sample_stands_for_all_loans_of_a_large_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = said(tmp_path, NUMBER % 10 == 0)
+    whole = said(tmp_path, NUMBER % 30 == 0)
     monkeypatch.setattr(file_account, "SAMPLE_ROWS", ROWS // 4)
-    assert said(tmp_path, NUMBER % 10 == 0) == whole == ""
+    assert said(tmp_path, NUMBER % 30 == 0) == whole == ""
+
+
+def test_a_file_of_two_loans_is_said_not_to_suffice(tmp_path: Path) -> None:
+    found = said(tmp_path, np.arange(2) == 1, dated=False)
+    assert "`run` would evaluate on 0 loans, 0 of them defaults, and fit on 2 with 1" in found
+    assert "--horizon-days" not in found

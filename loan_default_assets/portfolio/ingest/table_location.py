@@ -85,7 +85,13 @@ def _is_footer(row: Row, width: int, usual: int) -> bool:
     if _TOTAL.match(filled[0]):
         return width > 1 and (len(filled) < width or len(row) < width)
     prose = len(filled) == 1 and bool(re.search(r"[^\W\d_]{2}", filled[0]))
-    return prose and (len(row) < width or usual > 2)
+    # Prose with the separator in it: short, without a number, its first cell of several words.
+    parted = (
+        2 * len(row) < width
+        and not any(map(is_number_like, filled))
+        and bool(re.search(r"\w[ :]", filled[0]))
+    )
+    return parted or (prose and (len(row) < width or usual > 2))
 
 
 def split_amounts(rows: Sequence[Row]) -> int | None:

@@ -1,6 +1,7 @@
 """Candidates for the label, the date and the key of a drafted portfolio, the likeliest first."""
 
 import re
+from datetime import date
 
 from loan_default_assets.portfolio.ingest.date_formats import DateFormat, date_reader, propose_date_formats
 from loan_default_assets.portfolio.profiling.code_columns import identifier_reason, names_loans
@@ -142,6 +143,9 @@ def as_of_reading(name: str, column: ColumnProfile, date_format: str | None) -> 
             return None
         return DateFormat(given)
     readings = propose_date_formats(column.counts)
+    # Of loans that exist, no date lies in the future.
+    past = tuple(reading for reading in readings if reading.last is not None and reading.last <= date.today())
+    readings = past or readings
     if len(readings) > 1 and not readings[0].numeric:
         choices = tuple(
             Choice(r.format or "iso", f"--date-format {(r.format or 'iso')!r}: {r.first} to {r.last}")

@@ -25,6 +25,7 @@ from loan_default_assets.portfolio.profiling.portfolio_draft import PortfolioDra
 from loan_default_assets.portfolio.profiling.study_columns import MODEL_PREDICTION
 
 _ROW_HINTS = {NO_KEY: "; a line of totals or remarks is no loan: delete it"}
+_FIRST_YEAR = 1678
 # A key that more rows lack is not corrected row by row.
 _MOST_WITHOUT_KEY = 0.05
 
@@ -56,14 +57,14 @@ def complete_draft(draft: PortfolioDraft, account: FileAccount, today: date) -> 
             draft = replace(draft, decisions=(*draft.decisions, *_contradictions(draft, key, keys)))
         else:
             draft = replace(draft, calendar=draft_calendar(account.dates, today, finer))
-            panel = panel_of(keys.hashes, keys.days, keys.outcome)
+            panel = panel_of(keys.hashes, keys.days, keys.outcome, borrowers=names_person(key))
             draft = replace(
                 draft,
                 notes=(*draft.notes, *panel.notes(key)),
                 decisions=(
                     *draft.decisions,
                     *panel.decisions(),
-                    *([] if panel.by_period else _contradictions(draft, key, keys)),
+                    *([] if panel.by_period or panel.borrowers else _contradictions(draft, key, keys)),
                 ),
             )
     decisions = list(draft.decisions)
@@ -141,7 +142,8 @@ def _refuse_later_dates(as_of: str, account: FileAccount, today: date) -> None:
 
 
 def _days_apart(as_of: str, account: FileAccount, days: Sequence[date]) -> list[str]:
-    """What to correct where dates lie long before all others."""
+    """What to correct where dates lie long before all others; years before 1678 are cells that do not convert."""
+    days = [day for day in days if day.year >= _FIRST_YEAR]
     if not days:
         return []
     listed = []

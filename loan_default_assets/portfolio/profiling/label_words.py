@@ -111,6 +111,7 @@ _LATER_EVENT = re.compile(
     r"|liquidat\w*|payoff|prepay\w*|last (?:pymnt|payment|paid)|closed|closing|closure|bankrupt\w*)$"
     r"|(?:상각|회수|연체|해지|부도|추심)$"
 )
+_DAYS = re.compile(r"\b(?:dpd|days?)\b|\d ?일")
 _DATE_WORD = re.compile(r" ?(?:date|dt|d|day|time|on|일자|일|날짜)$")
 _THRESHOLD = re.compile(
     r"days? (?:past due|late|overdue|delinquent|in arrears)|\bdpd\b|\bpast due days\b|연체 ?일수"
@@ -144,8 +145,16 @@ def meaning_of(value: str) -> Meaning | None:
         (_WEAK_GOOD, Meaning.WEAK_GOOD),
     ):
         if pattern.search(text):
-            return meaning
+            return (
+                Meaning.STRONG_DEFAULT if meaning is Meaning.WEAK_DEFAULT and _is_past_90(text) else meaning
+            )
     return None
+
+
+def _is_past_90(text: str) -> bool:
+    """Whether a value counts days past due from 90 on, a default by the Basel definition (CRR article 178)."""
+    days = [int(number) for number in re.findall(r"\d+", text)]
+    return bool(_DAYS.search(text)) and bool(days) and min(days) >= 90
 
 
 def yes_or_no(value: str) -> bool | None:

@@ -44,6 +44,8 @@ class Panel:
         defaulting: Loans of several rows with a default in some row.
         turning: Those of them whose first outcome is none.
         after_default: Rows that follow a row with a default of the same loan.
+        borrowers: Whether the rows are of borrowers with several loans: the key is that of a person, and rows without
+            a default follow rows with one.
     """
 
     rows: int
@@ -51,11 +53,12 @@ class Panel:
     defaulting: int
     turning: int
     after_default: int
+    borrowers: bool = False
 
     @property
     def by_period(self) -> bool:
         """Whether the outcome is that of the row's own period: most loans that default begin without one."""
-        return 2 * self.turning > self.defaulting and not self.few
+        return 2 * self.turning > self.defaulting and not self.few and not self.borrowers
 
     @property
     def few(self) -> bool:
@@ -71,9 +74,11 @@ class Panel:
 
     def notes(self, key: str) -> tuple[str, ...]:
         """What was found, for the user."""
+        who = "borrower" if self.borrowers else "loan"
         return (
-            f"Several rows per loan: {self.rows:,} rows of {self.loans:,} loans by {key}. Each row is an observation "
-            "of its own, identified by key and period; no loan is in more than one of training, validation and window.",
+            f"Several rows per {who}: {self.rows:,} rows of {self.loans:,} {who}s by {key}. Each row is an observation "
+            f"of its own, identified by key and period; no {who} is in more than one of training, validation and "
+            "window.",
         )
 
     def decisions(self) -> tuple[str, ...]:
@@ -83,6 +88,11 @@ class Panel:
                 f"several rows per loan: {self.rows - self.loans:,} rows repeat the loan of another one. Where they "
                 "are that loan once more, such as a correction or a later state, keep one row per loan: as it was "
                 "known at application, with its final outcome.",
+            )
+        if self.borrowers:
+            return (
+                "several rows per borrower: each row is taken for a loan of its own, as some follow a default of the "
+                "same borrower without being one. Where the file has the number of the loan, name it with --key.",
             )
         if not self.by_period:
             return (
@@ -102,13 +112,14 @@ class Panel:
         return tuple(found)
 
 
-def panel_of(keys: np.ndarray, days: np.ndarray, outcome: np.ndarray) -> Panel:
+def panel_of(keys: np.ndarray, days: np.ndarray, outcome: np.ndarray, *, borrowers: bool = False) -> Panel:
     """Describe the rows of a panel.
 
     Args:
         keys: (n,) hashes of the loans' keys.
         days: (n,) datetime64[D].
         outcome: (n,) 1 for a default, 0 for none, -1 for an outcome that is not known.
+        borrowers: Whether the keys are those of persons, who may have several loans.
 
     Examples:
         >>> days = np.datetime64("2024-01-01") + np.arange(6)
@@ -130,4 +141,5 @@ def panel_of(keys: np.ndarray, days: np.ndarray, outcome: np.ndarray) -> Panel:
         defaulting=int(defaulting.sum()),
         turning=int((defaulting & ~default[first]).sum()),
         after_default=int(follows.sum()),
+        borrowers=borrowers and bool((follows & ~default[1:]).any()),
     )

@@ -358,3 +358,27 @@ def test_a_negation_in_a_name_makes_yes_the_good_outcome(names: list[str], defau
 def test_loans_in_default_are_defaults_beside_charged_off_ones() -> None:
     found = reading("loan_status", {"Fully Paid": 60, "Charged Off": 20, "In default": 5})
     assert (set(found.positive), found.negative) == ({"Charged Off", "In default"}, ("Fully Paid",))
+
+
+@pytest.mark.parametrize(
+    ("value", "meaning"),
+    [
+        ("90+ dpd", Meaning.STRONG_DEFAULT),
+        ("90-119 days past due", Meaning.STRONG_DEFAULT),
+        ("> 120 days late", Meaning.STRONG_DEFAULT),
+        ("연체 90일 이상", Meaning.STRONG_DEFAULT),
+        ("Late (31-120 days)", Meaning.WEAK_DEFAULT),
+        ("60-89 dpd", Meaning.WEAK_DEFAULT),
+        ("연체 30일", Meaning.WEAK_DEFAULT),
+        ("late since 2019", Meaning.WEAK_DEFAULT),
+    ],
+)
+def test_90_days_past_due_in_a_value_are_a_default(value: str, meaning: Meaning) -> None:
+    assert meaning_of(value) is meaning
+
+
+def test_days_past_due_below_90_have_no_outcome_beside_those_above() -> None:
+    found = reading("bucket", {"Current": 800, "1-29 dpd": 90, "60-89 dpd": 40, "90+ dpd": 70})
+    assert (found.positive, found.negative, found.pending) == (
+        ("90+ dpd",), ("Current",), ("1-29 dpd", "60-89 dpd"),
+    )  # fmt: skip

@@ -127,3 +127,28 @@ def test_a_unique_key_is_preferred_to_the_customer(tmp_path: Path) -> None:
         "Column contract_no identifies the loans (key); --key names another.",
     )
     assert any(role.source_name == "customer_id" and role.use == "ignored" for role in draft.roles)
+
+
+@pytest.mark.parametrize(("key", "borrowers"), [("customer_id", True), ("loan_id", False)])
+def test_rows_of_a_borrower_are_loans_where_some_follow_a_default(
+    tmp_path: Path, key: str, borrowers: bool
+) -> None:
+    """Two loans each, and most borrowers in default began without one: once a panel with a horizon of a month."""
+    outcomes = [(0, 1) if n % 4 == 0 else (1, 0) if n % 19 == 0 else (0, 0) for n in range(LOANS)]
+    rows = [
+        (
+            f"C{n:05d}",
+            str(np.datetime64("2020-01-01") + n + 200 * second),
+            1000.5 + 7 * n,
+            outcomes[n][second],
+        )
+        for n in range(LOANS)
+        for second in (0, 1)
+    ]
+    frame = pd.DataFrame(rows, columns=[key, "issued", "amount", "default"])
+    draft = drafted(tmp_path, frame, date="issued")
+    assert draft.horizon is not None
+    assert (draft.key, draft.horizon.days) == (key, 365 if borrowers else 31)
+    assert ("Several rows per borrower" in "".join(draft.notes)) == borrowers
+    assert any("each row is taken for a loan of its own" in text for text in draft.decisions) == borrowers
+    assert not any("contradictions" in text for text in draft.decisions)

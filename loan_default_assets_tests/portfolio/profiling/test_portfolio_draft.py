@@ -148,6 +148,13 @@ def test_every_name_is_made_one_that_is_accepted(tmp_path: Path, name: str) -> N
     assert p.name != name or name.isalpha()
 
 
+def test_a_way_of_writing_that_puts_loans_into_the_future_is_ruled_out(tmp_path: Path) -> None:
+    """Read as %y.%m.%d, 03.01.19 to 31.12.20 would be days until 2031."""
+    days = pd.date_range("2019-01-03", periods=ROWS, freq="D").strftime("%d.%m.%y")
+    path = stored(tmp_path, issued=list(days))
+    assert draft_for(path, DraftRequest("defaulted", "issued")).date_reading.format.startswith("%d.%m.%y")  # type: ignore[union-attr]
+
+
 def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_bytes(b"a,b\n\xff\xff,1\n")
     with pytest.raises(SourceError, match=r"x\.csv"):

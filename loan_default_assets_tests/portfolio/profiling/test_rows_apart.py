@@ -91,9 +91,13 @@ LOAN = ["K1", "2020-01-01", "1000", "car", "0"]
         (["", "2020-01-01", "1000", "car", "0"], 0),
         (["", "2020-01-01", "1000", "total loss", "0"], 0),
         (["", "", "1000", "car", ""], 0),
+        (["Source: core system", " all branches"], 1),
+        (["Confidential: internal use", " not for customers"], 1),
+        (["K9", "2020-01-01"], 0),
+        (["K9 x", "2020-01-01"], 0),
     ],
 )
-def test_a_line_of_totals_is_one_wherever_its_word_stands(last: list[str], footer: int) -> None:
+def test_a_line_of_totals_or_prose_is_found_wherever_its_word_stands(last: list[str], footer: int) -> None:
     assert footer_rows([*[LOAN] * 40, last], 5) == footer
 
 
