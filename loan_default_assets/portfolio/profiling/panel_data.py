@@ -44,7 +44,7 @@ class Panel:
         defaulting: Loans of several rows with a default in some row.
         turning: Those of them whose first outcome is none.
         after_default: Rows that follow a row with a default of the same loan.
-        borrowers: Whether the rows are of borrowers with several loans: the key is that of a person, and rows without
+        borrowers: Whether the rows are of borrowers with several loans: the key is that of a borrower, and rows without
             a default follow rows with one.
     """
 
@@ -119,7 +119,7 @@ def panel_of(keys: np.ndarray, days: np.ndarray, outcome: np.ndarray, *, borrowe
         keys: (n,) hashes of the loans' keys.
         days: (n,) datetime64[D].
         outcome: (n,) 1 for a default, 0 for none, -1 for an outcome that is not known.
-        borrowers: Whether the keys are those of persons, who may have several loans.
+        borrowers: Whether the keys are those of borrowers, who may have several loans.
 
     Examples:
         >>> days = np.datetime64("2024-01-01") + np.arange(6)
