@@ -1,9 +1,8 @@
 """Parts of stacks side by side: the same bits, even groups, and no more processes than are worthwhile."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import psutil
@@ -16,6 +15,7 @@ from loan_default_assets.model.encoding import Encoding
 from loan_default_assets.model.stack_tasks import PARTS, StackRows, _even_groups, processes_for
 from loan_default_assets.model.stacking import Stack, fit_stacks
 from loan_default_assets_tests.model.examples import CARDINALITIES, loans
+from loan_default_assets_tests.model.reversed_tasks import ReversedTasks
 
 CONFIG = ModelConfig(boosting_rounds=6, boosting_folds=2)
 
@@ -49,23 +49,11 @@ def test_side_by_side_gives_the_same_stacks_bit_for_bit(
 
 
 def test_stacks_fitted_as_tasks_are_the_same_and_keep_no_memory_of_the_engine() -> None:
-    returned: list[Any] = []
-
-    def run_tasks(
-        function: Callable[..., Any],
-        shared: dict[str, Any],
-        items: Sequence[Any],
-        on_report: Callable[[int, Any], None],
-    ) -> list[Any]:
-        for values in shared.values():
-            values.flags.writeable = False
-        assert len(items) == 2 * PARTS
-        returned.extend(function(shared, item, print) for item in items)
-        return returned
-
+    engine = ReversedTasks()
     rows = two_stacks()
-    alone, as_tasks = fit_stacks(rows, CONFIG), fit_stacks(rows, CONFIG, run_tasks=run_tasks)
-    for parts in returned:
+    alone, as_tasks = fit_stacks(rows, CONFIG), fit_stacks(rows, CONFIG, run_tasks=engine.run_tasks)
+    assert len(engine.returned) == 2 * PARTS
+    for parts in engine.returned:
         for part in parts:
             part.out_of_fold.fill(7.0)
             model = part.trees if isinstance(part, FittedBoosting) else part.model
