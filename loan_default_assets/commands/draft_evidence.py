@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from loan_default_assets.commands.draft_progress import Progress, silent
+from loan_default_assets.portfolio.column_words import words_of
 from loan_default_assets.portfolio.features import MISSING, transform
 from loan_default_assets.portfolio.profiling.file_account import FileAccount, drafted_portfolio
-from loan_default_assets.portfolio.profiling.label_words import later_event, words_of
+from loan_default_assets.portfolio.profiling.label_words import later_event
 from loan_default_assets.portfolio.profiling.portfolio_draft import PortfolioDraft
 from loan_default_assets.portfolio.spec import Portfolio
 

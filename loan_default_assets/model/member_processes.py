@@ -11,9 +11,10 @@ from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.encoding import Encoding
 from loan_default_assets.model.fine_tuning import FittedMember, StartingWeights, fine_tune
 from loan_default_assets.model.labelled_rows import LabelledRows
-from loan_default_assets.model.member_tasks import RunTasks, fit_as_tasks
+from loan_default_assets.model.member_tasks import fit_as_tasks
 from loan_default_assets.model.task_processes import (
     FEWEST_FREE_CORES,
+    RunTasks,
     TaskProcesses,
     free_cores,
     may_have_processes,

@@ -14,14 +14,8 @@ from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.encoding import EncodedRows, Encoding
 from loan_default_assets.model.fine_tuning import FittedMember, StartingWeights, fine_tune
 from loan_default_assets.model.labelled_rows import LabelledRows
+from loan_default_assets.model.task_processes import RunTasks
 from loan_default_assets.model.training_loop import Epoch, EpochReports, OnEpoch
-
-# `run_tasks` of an engine or of processes: function, what all calls share, items, and a callback for what a call
-# reports by position.
-RunTasks = Callable[
-    [Callable[[Any, Any, Callable[[Any], None]], Any], Any, Sequence[Any], Callable[[int, Any], None]],
-    list[Any],
-]
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import psutil
+import torch
 
 from loan_default_assets.model.additive_fitting import SEGMENTS, FittedAdditive, Fold, fit_additive
 from loan_default_assets.model.boosting import KINDS, FittedBoosting, fit_boosting
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.encoding import EncodedRows
-from loan_default_assets.model.member_tasks import RunTasks, tensors
 from loan_default_assets.model.symmetric_boosting import fit_symmetric_boosting
 from loan_default_assets.model.task_processes import (
     FEWEST_FREE_CORES,
+    RunTasks,
     TaskProcesses,
     free_cores,
     may_have_processes,
@@ -50,7 +51,6 @@ class StackRows:
         selections: Positions of the rows of each stack.
 
     Examples:
-        >>> import torch
         >>> encoded = EncodedRows(torch.zeros(6, 2), torch.zeros(6, 0, dtype=torch.int64))
         >>> rows = StackRows(encoded, np.arange(6) > 2, (), (np.arange(4), np.arange(6)))
         >>> [len(index) for index in rows.selections]
@@ -107,7 +107,6 @@ def fit_parts(
         run_tasks: Fits the parts as tasks of a cluster, of one CPU each, instead.
 
     Examples:
-        >>> import torch
         >>> encoded = EncodedRows(torch.arange(60.0)[:, None], torch.zeros(60, 0, dtype=torch.int64))
         >>> rows = StackRows(encoded, np.arange(60) >= 30, (), (np.arange(60),))
         >>> [len(parts) for parts in fit_parts(rows, [[]], ModelConfig(boosting_rounds=6))]
@@ -173,8 +172,9 @@ def fit_in_task(
     with threadpool_limits(1):
         for stack, part in task.parts:
             index = arrays[f"rows of stack {stack}"]
-            cells = tensors({name: arrays[name][index] for name in ("numerical", "categorical")})
-            encoded = EncodedRows(cells["numerical"], cells["categorical"])
+            encoded = EncodedRows(
+                *(torch.from_numpy(arrays[name][index]) for name in ("numerical", "categorical"))
+            )
             outcome, folds = arrays["outcome"][index], task.folds[stack]
             common = (encoded, outcome, task.cardinalities, folds)
             if part < len(KINDS):

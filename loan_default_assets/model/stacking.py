@@ -15,8 +15,8 @@ from loan_default_assets.model.boosted_trees import weighted_sum as sum_of_trees
 from loan_default_assets.model.boosting import FittedBoosting
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.encoding import EncodedRows
-from loan_default_assets.model.member_tasks import RunTasks
 from loan_default_assets.model.stack_tasks import StackRows, fit_parts
+from loan_default_assets.model.task_processes import RunTasks
 
 # Shares before the rows have their say: of the kinds of trees together, and of the additive models together.
 TREES_SHARE, ADDITIVE_SHARE = 0.9, 0.1

@@ -30,6 +30,13 @@ PROCESS_START = 3.0
 # Called with what all calls share, an item, and what takes reports before the end.
 TaskFunction = Callable[[dict[str, np.ndarray], Any, Callable[[Any], None]], Any]
 
+# `run_tasks` of an engine or of processes: function, what all calls share, items, and a callback for what a call
+# reports by position.
+RunTasks = Callable[
+    [Callable[[Any, Any, Callable[[Any], None]], Any], Any, Sequence[Any], Callable[[int, Any], None]],
+    list[Any],
+]
+
 
 @dataclass(frozen=True)
 class _Report:

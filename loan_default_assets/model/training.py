@@ -17,7 +17,6 @@ from loan_default_assets.model.encoding import EncodedRows, Encoding
 from loan_default_assets.model.fine_tuning import FittedMember, StartingWeights
 from loan_default_assets.model.labelled_rows import LabelledRows, folds_of
 from loan_default_assets.model.member_processes import fit_members
-from loan_default_assets.model.member_tasks import RunTasks
 from loan_default_assets.model.member_weights import Member, combine, weigh_members
 from loan_default_assets.model.network import TabTransformer
 from loan_default_assets.model.pretraining_objective import PretrainingObjective
@@ -25,6 +24,7 @@ from loan_default_assets.model.row_sampling import as_sampled
 from loan_default_assets.model.rows import Rows, concatenate
 from loan_default_assets.model.stack_tasks import StackRows
 from loan_default_assets.model.stacking import Stack, fit_stacks
+from loan_default_assets.model.task_processes import RunTasks
 from loan_default_assets.model.training_loop import (
     Epoch,
     EpochReports,

@@ -11,7 +11,7 @@ from loan_default_assets.settings import Settings
 
 if TYPE_CHECKING:
     from loan_default_assets.model.config import ModelConfig
-    from loan_default_assets.model.member_tasks import RunTasks
+    from loan_default_assets.model.task_processes import RunTasks
 
 _MODEL_SETTINGS = ("d_model", "nhead", "num_layers", "learning_rate", "batch_size", "seed")
 

@@ -2,8 +2,8 @@
 
 import re
 
+from loan_default_assets.portfolio.column_words import words_of
 from loan_default_assets.portfolio.description import Column
-from loan_default_assets.portfolio.profiling.label_words import words_of
 
 _YEAR = re.compile(r"\b(?:year|yr|fy|jahr|ano|anno|vintage)\b|년도|연도")
 # "Income per year" is an amount, "years" a duration.

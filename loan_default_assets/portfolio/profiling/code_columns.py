@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
 
+from loan_default_assets.portfolio.column_words import words_of
 from loan_default_assets.portfolio.ingest.number_formats import is_identifier
 from loan_default_assets.portfolio.ingest.number_parsing import NumberFormat
 from loan_default_assets.portfolio.profiling.column_profiles import ColumnProfile
-from loan_default_assets.portfolio.profiling.label_words import words_of
 from loan_default_assets.portfolio.profiling.quantity_names import names_quantity
 
 MOSTLY_DISTINCT = 0.5

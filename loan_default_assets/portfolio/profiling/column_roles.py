@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any, Literal
 
+from loan_default_assets.portfolio.column_words import words_of
 from loan_default_assets.portfolio.ingest.date_formats import DateFormat, propose_date_formats
 from loan_default_assets.portfolio.ingest.missing_values import propose_sentinels
 from loan_default_assets.portfolio.ingest.number_formats import propose_number_format
@@ -15,7 +16,6 @@ from loan_default_assets.portfolio.profiling.category_columns import as_code, ca
 from loan_default_assets.portfolio.profiling.code_columns import are_codes, identifier_reason
 from loan_default_assets.portfolio.profiling.column_profiles import ColumnProfile
 from loan_default_assets.portfolio.profiling.column_role import ColumnRole
-from loan_default_assets.portfolio.profiling.label_words import words_of
 from loan_default_assets.portfolio.profiling.sensitive_columns import is_protected, personal_data
 from loan_default_assets.portfolio.profiling.study_columns import (
     MODEL_PREDICTION,

@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date
 
+from loan_default_assets.portfolio.column_words import words_of
 from loan_default_assets.portfolio.ingest.date_formats import date_reader
 from loan_default_assets.portfolio.profiling.column_profiles import ColumnProfile
 from loan_default_assets.portfolio.profiling.column_roles import names_date
-from loan_default_assets.portfolio.profiling.label_words import words_of
 
 # The formats of exports; None is YYYY-MM-DD.
 _COMMON = (

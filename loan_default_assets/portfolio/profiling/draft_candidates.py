@@ -3,6 +3,7 @@
 import re
 from datetime import date
 
+from loan_default_assets.portfolio.column_words import words_of
 from loan_default_assets.portfolio.ingest.date_formats import DateFormat, date_reader, propose_date_formats
 from loan_default_assets.portfolio.profiling.code_columns import identifier_reason, names_loans
 from loan_default_assets.portfolio.profiling.column_profiles import ColumnProfile, FileProfile
@@ -13,7 +14,6 @@ from loan_default_assets.portfolio.profiling.label_words import (
     Meaning,
     counts_days_past_due,
     meaning_of,
-    words_of,
     yes_is_default,
     yes_or_no,
 )

@@ -4,6 +4,8 @@ import re
 from collections.abc import Collection
 from enum import Enum
 
+from loan_default_assets.portfolio.column_words import words_of
+
 
 class Meaning(Enum):
     """What a value says about a loan's outcome; the STRONG ones are final."""
@@ -246,9 +248,3 @@ def counts_time_until(name: str) -> bool:
         [True, True, True, False]
     """
     return bool(_TIME_UNTIL.search(words_of(name)))
-
-
-def words_of(text: str) -> str:
-    """The words of a value or name in lower case, separated by one blank."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", " ", text)
-    return " ".join(re.sub(r"[^\w/+%]+|_", " ", spaced).casefold().split())

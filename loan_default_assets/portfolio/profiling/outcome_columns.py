@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from loan_default_assets.portfolio.column_words import words_of
 from loan_default_assets.portfolio.profiling.column_profiles import ColumnProfile
 from loan_default_assets.portfolio.profiling.label_unknowns import unknown_codes
 from loan_default_assets.portfolio.profiling.label_words import (
@@ -10,7 +11,6 @@ from loan_default_assets.portfolio.profiling.label_words import (
     is_target_name,
     meaning_of,
     names_outcome_alone,
-    words_of,
     yes_or_no,
 )
 from loan_default_assets.portfolio.profiling.portfolio_draft import PortfolioDraft

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from loan_default_assets.portfolio.profiling.label_words import words_of
+from loan_default_assets.portfolio.column_words import words_of
 from loan_default_assets.portfolio.profiling.quantity_names import names_quantity
 
 _LEAST_SHARE = 0.8

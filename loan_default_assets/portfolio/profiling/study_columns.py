@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 
+from loan_default_assets.portfolio.column_words import words_of
 from loan_default_assets.portfolio.ingest.number_parsing import is_number
 from loan_default_assets.portfolio.profiling.column_profiles import ColumnProfile
-from loan_default_assets.portfolio.profiling.label_words import words_of
 
 MODEL_PREDICTION = (
     "by its name and values the prediction of another model: where that was fitted on these loans, it knows their "
