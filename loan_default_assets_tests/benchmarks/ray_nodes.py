@@ -3,7 +3,7 @@
 Run with `python -m loan_default_assets_tests.benchmarks.ray_nodes` where the extra `[ray]` is installed. Wall and
 processor seconds of the same work in one process, on one node and on two; start-up is shown apart. The processor
 seconds count the driver and all processes of the cluster. With `--scored-batches 200`, 2,000,000 rows are scored on one
-node and on two, and nothing else is measured.
+node and on two, with `--member-epochs 6` the members are fitted so long, and nothing else is measured.
 """
 
 import argparse
@@ -38,13 +38,25 @@ _CONFIG = ModelConfig(
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m loan_default_assets_tests.benchmarks.ray_nodes")
     parser.add_argument("--scored-batches", type=int, help=f"batches of {_ROWS_PER_BATCH:,} rows")
-    batches = parser.parse_args().scored_batches
+    parser.add_argument("--member-epochs", type=int, help="epochs of each member, on one node and on two")
+    arguments = parser.parse_args()
     # Ray gives its workers the lowest priority; beside other programs, that and not Ray would be measured.
     os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 - as Ray spells it
     train, validation = _rows(_TRAIN, 0), _rows(_VALIDATION, 1)
     encoder = pretrain(train, Encoding.fit(train, _CODES, _CONFIG), _CONFIG)
-    if batches:
-        _score_many(Predictor(_fit(encoder, train, validation, LOCAL), "measured", {}), batches)
+    if arguments.scored_batches:
+        predictor = Predictor(_fit(encoder, train, validation, LOCAL), "measured", {})
+        batches = arguments.scored_batches
+        what = f"scoring of {batches * _ROWS_PER_BATCH:,} rows"
+        _on_one_node_and_two(what, lambda engine: _score(predictor, engine, batches))
+        return
+    if arguments.member_epochs:
+        epochs = arguments.member_epochs
+        config = replace(_CONFIG, max_epochs=epochs, patience=epochs)
+        _on_one_node_and_two(
+            f"{_MEMBERS} members of {epochs} epochs",
+            lambda engine: _fit(encoder, train, validation, engine, config).threshold,
+        )
         return
     local, seconds = _measured("members, one process", lambda: _fit(encoder, train, validation, LOCAL))
     predictor = Predictor(local, "measured", {})
@@ -83,13 +95,15 @@ def main() -> None:
         assert np.isclose(found, scores, rtol=0, atol=1e-6)
 
 
-def _fit(encoder: Encoder, train: Rows, validation: Rows, engine: TaskEngine) -> FittedModel:
+def _fit(
+    encoder: Encoder, train: Rows, validation: Rows, engine: TaskEngine, config: ModelConfig = _CONFIG
+) -> FittedModel:
     tasks = engine.run_tasks if engine.distributed else None
-    return fit(encoder, train, validation, _CONFIG, run_tasks=tasks)
+    return fit(encoder, train, validation, config, run_tasks=tasks)
 
 
-def _score_many(predictor: Predictor, batches: int) -> None:
-    """Score many batches on one node, then on two."""
+def _on_one_node_and_two(what: str, work: Callable[[TaskEngine], float]) -> None:
+    """Measure the same work twice, on workers that have loaded their libraries, and compare its result."""
     found: set[float] = set()
     one: tuple[float, float] | None = None
     with head_node() as cluster:
@@ -97,13 +111,9 @@ def _score_many(predictor: Predictor, batches: int) -> None:
             cluster.add_node(num_cpus=1, object_store_memory=200 << 20)
             cluster.wait_for_nodes()
             engine = RayEngine(None)
-            _score(predictor, engine, 2 * nodes)
-            sum_of_pds, taken = _measured(
-                f"scoring of {batches * _ROWS_PER_BATCH:,} rows, {nodes} nodes",
-                lambda engine=engine: _score(predictor, engine, batches),
-                one,
-            )
-            found, one = found | {sum_of_pds}, taken
+            list(engine.map_tasks(nap, None, [_features(0, 100)] * 4 * nodes))
+            result, taken = _measured(f"{what}, {nodes} nodes", lambda engine=engine: work(engine), one)
+            found, one = found | {result}, taken
     assert len(found) == 1
 
 

@@ -4,10 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import expit, logit
 from scipy.stats import chi2
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from loan_default_assets.reports.figures.calibration_bands import calibration_figures
+from loan_default_assets.reports.figures.calibration_line import calibration_line
 from loan_default_assets.reports.figures.cut_offs import Economics, cut_offs
 from loan_default_assets.reports.figures.discrimination import MOST_POINTS, Curve, discrimination
 from loan_default_assets.reports.figures.proportions import (
@@ -127,6 +129,74 @@ def test_calibration_by_tenths() -> None:
     wrong = calibration_figures(label, np.sqrt(pd), HERE)
     assert wrong.p_value < 1e-6
     assert sum(band.within for band in wrong.bands) <= 2
+
+
+def test_the_line_of_right_pds_has_slope_1_and_intercept_0_within_its_intervals() -> None:
+    # Of 200 samples about 190 intervals hold the true value, and about 10 p-values are below 0.05.
+    found = [calibration_line(*sample(1_000, seed=seed)) for seed in range(200)]
+    lines = [line for line in found if line]
+    assert len(lines) == 200
+    for interval, true in (
+        *((line.slope, 1) for line in lines),
+        *((line.in_the_large, 0) for line in lines),
+    ):
+        assert interval.low < interval.value < interval.high
+        assert true - 1 < interval.value < true + 1
+    assert 180 <= sum(line.slope.low <= 1 <= line.slope.high for line in lines) <= 198
+    assert 180 <= sum(line.intercept.low <= 0 <= line.intercept.high for line in lines) <= 198
+    assert 180 <= sum(line.in_the_large.low <= 0 <= line.in_the_large.high for line in lines) <= 198
+    assert 2 <= sum(line.p_value < 0.05 for line in lines) <= 20
+
+
+@pytest.mark.parametrize(
+    ("slope", "intercept"), [(1.0, 0.0), (0.5, 0.0), (2.0, 0.0), (1.0, 1.0), (1.0, -1.0), (0.6, -0.8)]
+)
+def test_the_line_finds_how_pds_were_altered(slope: float, intercept: float) -> None:
+    label, pd = sample(20_000, seed=5)
+    # log-odds of a default = intercept + slope * those of the altered PD.
+    found = calibration_line(label, expit((logit(pd) - intercept) / slope))
+    assert found is not None
+    assert found.slope.low <= slope <= found.slope.high
+    assert found.intercept.low <= intercept <= found.intercept.high
+    assert (found.p_value < 1e-6) is ((slope, intercept) != (1.0, 0.0))
+    if slope == 1.0:
+        assert found.in_the_large.low <= intercept <= found.in_the_large.high
+
+
+def test_the_line_of_two_pds_by_hand() -> None:
+    # 3 of 10 default where the PD is .2, 5 of 10 where it is .5: a line through two points fits both rates.
+    label = np.array([1] * 3 + [0] * 7 + [1] * 5 + [0] * 5)
+    found = calibration_line(label, np.repeat([0.2, 0.5], 10))
+    assert found is not None
+    assert found.intercept.value == pytest.approx(logit(0.5), abs=1e-9)
+    assert found.slope.value == pytest.approx(-logit(0.3) / math.log(4))
+    error = math.sqrt(1 / (10 * 0.3 * 0.7) + 1 / (10 * 0.5 * 0.5)) / math.log(4)
+    assert found.slope.high - found.slope.value == pytest.approx(1.959963984540054 * error)
+    assert found.intercept.high == pytest.approx(1.959963984540054 / math.sqrt(10 * 0.5 * 0.5))
+    ratio = 2 * (3 * math.log(0.3 / 0.2) + 7 * math.log(0.7 / 0.8))
+    assert found.p_value == pytest.approx(chi2.sf(ratio, 2))
+
+
+@pytest.mark.parametrize(
+    ("label", "pd"),
+    [
+        ([0, 0, 0], [0.1, 0.2, 0.3]),
+        ([1, 1, 1], [0.1, 0.2, 0.3]),
+        ([0, 1, 0], [0.2, 0.2, 0.2]),
+        ([0, 0, 1], [0.1, 0.2, 0.3]),
+        ([0, 0, 1, 1], [0.1, 0.2, 0.2, 0.3]),
+        ([1, 1, 0], [0.1, 0.2, 0.3]),
+        ([1], [0.5]),
+    ],
+)
+def test_a_line_that_no_sample_defines_is_none(label: list[int], pd: list[float]) -> None:
+    assert calibration_line(np.array(label), np.array(pd)) is None
+
+
+def test_pds_of_0_and_1_have_a_line() -> None:
+    found = calibration_line(np.array([0, 1, 0, 1]), np.array([0.0, 0.4, 0.6, 1.0]))
+    assert found is not None
+    assert math.isfinite(found.slope.value)
 
 
 def test_parts_of_the_brier_score_add_up() -> None:

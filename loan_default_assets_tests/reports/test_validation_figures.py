@@ -162,7 +162,9 @@ def test_pds_that_are_too_low_fail_the_tests_of_calibration() -> None:
         report = report_figures(**changes)
         return {test.name: test.passed for test in validation_tests(validation_figures(report=report))}
 
-    names = ("jeffreys", "binomial", "jeffreys_grades", "binomial_grades", "traffic_light")
+    names = (
+        "jeffreys", "binomial", "calibration_line", "jeffreys_grades", "binomial_grades", "traffic_light"
+    )  # fmt: skip
     right, wrong = results(), results(**too_low())
     assert {right[name] for name in names} == {True}
     assert {wrong[name] for name in names} == {False}

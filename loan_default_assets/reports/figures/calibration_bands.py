@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from loan_default_assets.reports.figures.calibration_line import CalibrationLine, calibration_line
 from loan_default_assets.reports.figures.proportions import FigureSource, Interval, jeffreys_interval
 
 BANDS = 10
@@ -46,6 +47,7 @@ class CalibrationFigures:
         reliability: Part of the Brier score that calibration adds; 0 where every band is calibrated.
         resolution: Part that discrimination takes away.
         uncertainty: Brier score of the default rate alone.
+        line: Intercept and slope on the log-odds; None where they are not defined.
     """
 
     bands: tuple[CalibrationBand, ...]
@@ -56,6 +58,7 @@ class CalibrationFigures:
     reliability: float
     resolution: float
     uncertainty: float
+    line: CalibrationLine | None
     source: FigureSource
 
 
@@ -90,6 +93,7 @@ def calibration_figures(label: np.ndarray, pd: np.ndarray, source: FigureSource)
         reliability=float((weight * (predicted - observed) ** 2).sum()),
         resolution=float((weight * (observed - rate) ** 2).sum()),
         uncertainty=rate * (1 - rate),
+        line=calibration_line(label, pd),
         source=source,
     )
 

@@ -105,6 +105,9 @@ def _calibration(figures: ValidationFigures) -> Iterator[ValidationTest]:
             ("hosmer_lemeshow", found.p_value),
         ):
             yield ValidationTest(name, "calibration", value, "≥", LEVEL, found.source)
+        if found.line:
+            line = found.line.p_value
+            yield ValidationTest("calibration_line", "calibration", line, "≥", LEVEL, found.source)
         yield ValidationTest(
             "brier_skill", "calibration", found.resolution - found.reliability, ">", 0.0, found.source
         )

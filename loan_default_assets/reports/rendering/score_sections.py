@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from itertools import accumulate, pairwise
 
+from loan_default_assets.reports.figures.binomial_tests import LEVEL
 from loan_default_assets.reports.figures.calibration_bands import CalibrationBand
+from loan_default_assets.reports.figures.calibration_line import CalibrationLine
 from loan_default_assets.reports.figures.discrimination import Curve
 from loan_default_assets.reports.figures.model_facts import Omitted
 from loan_default_assets.reports.figures.report_figures import ReportFigures
@@ -150,6 +152,7 @@ def calibration_section(figures: ReportFigures) -> Section:
                 uncertainty=formatted(found.uncertainty),
             )
         ),
+        _line_of_calibration(found.line),
         Figures((chart,), found.source, table),
     ]
     return Section("calibration", message("section.calibration"), blocks)
@@ -164,6 +167,24 @@ BAND_COLUMNS = (
     "metric.high",
     "calibration.within",
 )
+
+
+def _line_of_calibration(found: CalibrationLine | None) -> Paragraph:
+    if found is None:
+        return Paragraph(message("calibration.no_line"))
+    return Paragraph(
+        message(
+            "calibration.line",
+            slope=formatted(found.slope.value),
+            slope_low=formatted(found.slope.low),
+            slope_high=formatted(found.slope.high),
+            intercept=formatted(found.in_the_large.value),
+            intercept_low=formatted(found.in_the_large.low),
+            intercept_high=formatted(found.in_the_large.high),
+            p_value=formatted(found.p_value, "p_value"),
+        ),
+        "plain" if found.p_value >= LEVEL else "warning",
+    )
 
 
 def band_cells(band: CalibrationBand) -> tuple[Cell, ...]:

@@ -137,17 +137,35 @@ def _calibration(figures: ValidationFigures) -> list[SheetBlock]:
     found, grades = figures.report.calibration, figures.report.grades
     tables: list[SheetBlock] = []
     if not isinstance(found, Omitted):
-        rows: tuple[tuple[Cell, ...], ...] = (
-            (Words(message("workbook.mean_pd")), Number(found.mean_pd, "percent")),
-            (Words(message("workbook.default_rate")), Number(found.observed.value, "percent")),
-            (Words(message("workbook.hosmer_lemeshow")), Number(found.hosmer_lemeshow)),
-            (Words(message("workbook.hosmer_p")), Number(found.p_value, "p_value")),
-            (Words(message("workbook.reliability")), Number(found.reliability)),
-            (Words(message("workbook.resolution")), Number(found.resolution)),
-            (Words(message("workbook.uncertainty")), Number(found.uncertainty)),
-        )
-        columns = titled("workbook.statistic", "metric.value")
-        tables.append(Table(message("workbook.overall"), columns, rows, found.source))
+        rows: list[tuple[Cell, ...]] = [
+            (Words(message("workbook.mean_pd")), *_alone(Number(found.mean_pd, "percent"))),
+            (
+                Words(message("workbook.default_rate")),
+                *(
+                    Number(v, "percent")
+                    for v in (found.observed.value, found.observed.low, found.observed.high)
+                ),
+            ),
+            (Words(message("workbook.hosmer_lemeshow")), *_alone(Number(found.hosmer_lemeshow))),
+            (Words(message("workbook.hosmer_p")), *_alone(Number(found.p_value, "p_value"))),
+        ]
+        if found.line:
+            for name, bounds in (
+                ("workbook.slope", found.line.slope),
+                ("workbook.intercept", found.line.intercept),
+                ("workbook.in_the_large", found.line.in_the_large),
+            ):
+                numbers = (Number(bounds.value), Number(bounds.low), Number(bounds.high))
+                rows.append((Words(message(name)), *numbers))
+            line = Number(found.line.p_value, "p_value")
+            rows.append((Words(message("workbook.line_p")), *_alone(line)))
+        rows += [
+            (Words(message("workbook.reliability")), *_alone(Number(found.reliability))),
+            (Words(message("workbook.resolution")), *_alone(Number(found.resolution))),
+            (Words(message("workbook.uncertainty")), *_alone(Number(found.uncertainty))),
+        ]
+        columns = titled("workbook.statistic", "metric.value", "metric.low", "metric.high")
+        tables.append(Table(message("workbook.overall"), columns, tuple(rows), found.source))
     if not isinstance(grades, Omitted):
         columns = titled(
             "grades.grade",
@@ -173,6 +191,11 @@ def _calibration(figures: ValidationFigures) -> list[SheetBlock]:
         )
         tables.append(Table(message("workbook.grade_tests"), columns, tested, grades.source))
     return tables
+
+
+def _alone(number: Number) -> tuple[Number, Number, Number]:
+    """A number that has no interval."""
+    return number, Number(math.nan), Number(math.nan)
 
 
 def _stability(figures: ValidationFigures) -> list[SheetBlock]:
