@@ -7,9 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from loan_default_assets.model.auc_interval import auc_interval
+
 # Names of all metrics, in the order in which they are shown.
 METRICS = ("f1", "precision", "recall", "accuracy", "roc_auc", "pr_auc", "ks", "brier", "ece")
 ECE_BINS = 15
+# With fewer rows of a class, the lower bound by resampled rows exceeds the true ROC-AUC too often;
+# docs/decisions/roc-auc-of-few-defaults.md.
+FEW_OF_A_CLASS = 100
 RESAMPLED_CELLS_PER_BLOCK = 2_000_000
 
 
@@ -20,10 +25,12 @@ class Metrics:
     Attributes:
         values: One value per name of METRICS.
         intervals: Their 95 % intervals; empty without a bootstrap.
+        resampled_auc_low: Lower bound of ROC-AUC by resampled rows, also where that of `intervals` is another one.
     """
 
     values: dict[str, float]
     intervals: dict[str, tuple[float, float]]
+    resampled_auc_low: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,8 @@ def evaluate(
         label: (n,) 0 or 1.
         probability: (n,) probabilities of default.
         threshold: Probability from which a default is predicted.
-        bootstrap: Resamples of the rows whose percentiles are the intervals; 0 for no intervals.
+        bootstrap: Resamples of the rows whose percentiles are the intervals, but for ROC-AUC where a class has fewer
+            than 100 rows (`auc_interval`); 0 for no intervals.
         seed: Seed of the resamples.
 
     Raises:
@@ -57,14 +65,20 @@ def evaluate(
         >>> metrics = evaluate(np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9]), 0.5)
         >>> metrics.values["f1"], metrics.values["roc_auc"]
         (0.5, 0.75)
-        >>> metrics.intervals["roc_auc"]
-        (0.0, 1.0)
+        >>> low, high = metrics.intervals["roc_auc"]
+        >>> round(low, 3), round(high, 3)
+        (0.227, 0.967)
     """
     ranked = _RankedScores(label, probability, threshold)
     values = {name: float(value[0]) for name, value in ranked.metrics(np.ones((1, len(label)))).items()}
     drawn = [ranked.metrics(weights) for weights in _resamples(len(label), bootstrap, seed)]
     intervals = {name: _interval(np.concatenate([part[name] for part in drawn])) for name in values if drawn}
-    return Metrics(values, intervals)
+    resampled_low = intervals["roc_auc"][0] if drawn else float("nan")
+    positives = int((label == 1).sum())
+    negatives = len(label) - positives
+    if drawn and 0 < min(positives, negatives) < FEW_OF_A_CLASS:
+        intervals["roc_auc"] = auc_interval(values["roc_auc"], positives, negatives)
+    return Metrics(values, intervals, resampled_low)
 
 
 def roc_auc(label: np.ndarray, score: np.ndarray) -> float:

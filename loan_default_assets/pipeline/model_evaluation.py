@@ -112,6 +112,7 @@ def evaluate_model(
         schema_matches=schema_matches,
         artifact_matches=artifact_matches,
         smoke_passed=finite and not failure,
+        resampled_auc_low=metrics.resampled_auc_low,
     )
     return ModelEvaluation(
         record.version, probability if finite else None, threshold, metrics, policy_input, failure
@@ -173,9 +174,7 @@ def difference_to_reference(
     paired = paired_bootstrap(
         window.label, model.probability, model.threshold, best.probability, best.threshold
     )
-    return ReferenceDifference(
-        best.name, paired.dauc_low, paired.dauc_high, best.metrics.intervals["roc_auc"][0]
-    )
+    return ReferenceDifference(best.name, paired.dauc_low, paired.dauc_high, best.metrics.resampled_auc_low)
 
 
 def _undefined_metrics() -> "Metrics":

@@ -17,8 +17,8 @@ def leakage_not_excluded(model: EvaluatedModel, limits: PromotionLimits) -> str 
     """
     if model.attested or model.positives < limits.ceiling_positives:
         return None
-    if model.roc_auc_low > limits.auc_ceiling:
-        auc, ceiling = format_distinct(model.roc_auc_low, limits.auc_ceiling)
+    if model.ceiling_bound > limits.auc_ceiling:
+        auc, ceiling = format_distinct(model.ceiling_bound, limits.auc_ceiling)
         return (
             f"Leakage not excluded: the lower 95 % bound of ROC-AUC is {auc}, above {ceiling}, which features known at "
             f"application do not reach. Next: {_COLUMNS}, and train again."

@@ -27,6 +27,8 @@ class EvaluatedModel:
         attested: Whether the features that carry near-perfect discrimination are attested as known at application.
         reference: The difference to the best plain reference on the window; None where none was evaluated.
         doubt: Why leakage is not excluded by the features that the model was trained on; None where it is.
+        resampled_auc_low: Lower bound of ROC-AUC by resampled rows, which few defaults leave high; None where it was
+            not recorded.
     """
 
     version: str
@@ -42,6 +44,12 @@ class EvaluatedModel:
     attested: bool = False
     reference: ReferenceDifference | None = None
     doubt: LeakageDoubt | None = None
+    resampled_auc_low: float | None = None
+
+    @property
+    def ceiling_bound(self) -> float:
+        """What the ceiling of ROC-AUC is compared with: the bound that errs towards suspecting leakage."""
+        return self.roc_auc_low if self.resampled_auc_low is None else self.resampled_auc_low
 
 
 @dataclass(frozen=True)
@@ -64,8 +72,8 @@ class PromotionLimits:
         sample_threshold: Matured rows that a verdict requires.
         positive_threshold: Defaults that a verdict requires.
         auc_floor: Limit that the lower bound of ROC-AUC must exceed.
-        auc_ceiling: Lower bound of ROC-AUC, of model or best reference, above which leakage is not excluded unless the
-            features are attested.
+        auc_ceiling: Lower bound of ROC-AUC by resampled rows, of model or best reference, above which leakage is not
+            excluded unless the features are attested.
         ceiling_positives: Defaults from which on the ceiling holds.
         max_ece: Highest expected calibration error.
         f1_margin: How far below zero the lower bound of the F1 difference may lie.

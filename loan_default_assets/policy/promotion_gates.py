@@ -79,11 +79,11 @@ def _gates(inputs: PromotionInputs) -> Iterator[PromotionGate]:
         yield PromotionGate(check, holds, None, holds, True)
     yield PromotionGate(
         "leakage_excluded",
-        model.roc_auc_low,
+        model.ceiling_bound,
         limits.auc_ceiling,
-        _below_ceiling(model.roc_auc_low, model, limits),
+        _below_ceiling(model.ceiling_bound, model, limits),
         True,
-        _excused(model.roc_auc_low, model, limits),
+        _excused(model.ceiling_bound, model, limits),
     )
     if model.reference is not None and not math.isnan(model.reference.roc_auc_low):
         yield PromotionGate(
@@ -127,13 +127,13 @@ def _gates(inputs: PromotionInputs) -> Iterator[PromotionGate]:
         )
 
 
-def _below_ceiling(roc_auc_low: float, model: EvaluatedModel, limits: PromotionLimits) -> bool:
+def _below_ceiling(bound: float, model: EvaluatedModel, limits: PromotionLimits) -> bool:
     """Whether the policy excludes leakage by this bound of ROC-AUC alone."""
-    return leakage_not_excluded(replace(model, roc_auc_low=roc_auc_low, reference=None), limits) is None
+    return leakage_not_excluded(replace(model, resampled_auc_low=bound, reference=None), limits) is None
 
 
-def _excused(roc_auc_low: float, model: EvaluatedModel, limits: PromotionLimits) -> Excuse | None:
-    if not roc_auc_low > limits.auc_ceiling:
+def _excused(bound: float, model: EvaluatedModel, limits: PromotionLimits) -> Excuse | None:
+    if not bound > limits.auc_ceiling:
         return None
     if model.attested:
         return "attested"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from loan_default_assets.model.auc_interval import auc_error, auc_interval
 from loan_default_assets.model.metrics import METRICS, evaluate, paired_bootstrap, psi, roc_auc
 
 
@@ -51,6 +52,53 @@ def test_intervals_are_those_of_resampled_rows() -> None:
     for name, drawn in zip(("roc_auc", "f1"), np.array(again).T, strict=True):
         assert found.intervals[name] == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=0.025)
         assert found.intervals[name][0] < found.values[name] < found.intervals[name][1]
+
+
+@pytest.mark.parametrize(("rows", "defaults"), [(40, 1), (300, 2), (300, 3), (1_500, 5)])
+def test_a_model_that_does_not_discriminate_rarely_seems_to_with_few_defaults(
+    rows: int, defaults: int
+) -> None:
+    rng = np.random.default_rng(0)
+    label = (np.arange(rows) < defaults).astype(np.int8)
+    found = [evaluate(label, rng.random(rows), 0.5, bootstrap=40, seed=seed) for seed in range(300)]
+    # Nominal 2.5 %; resampled rows alone give 5 % to 45 %.
+    assert sum(one.intervals["roc_auc"][0] > 0.5 for one in found) <= 15
+    assert sum(one.intervals["roc_auc"][1] < 0.5 for one in found) <= 15
+    assert sum(one.resampled_auc_low > 0.5 for one in found) > 15
+
+
+@pytest.mark.parametrize("defaults", [0, 99, 100, 200, 201, 300])
+def test_the_rarer_class_decides_which_interval_roc_auc_has(defaults: int) -> None:
+    rng = np.random.default_rng(1)
+    label = (np.arange(300) < defaults).astype(np.int8)
+    found = evaluate(label, np.clip(rng.normal(0.4 + 0.1 * label, 0.1), 0, 1), 0.5)
+    low, high = found.intervals["roc_auc"]
+    if defaults in (0, 300):
+        assert math.isnan(low)
+    elif 100 <= defaults <= 200:
+        assert low == found.resampled_auc_low
+    else:
+        assert (low, high) == auc_interval(found.values["roc_auc"], defaults, 300 - defaults)
+        assert low < found.values["roc_auc"] < high
+
+
+@pytest.mark.parametrize(
+    ("area", "positives", "negatives"), [(0.7, 5, 40), (0.5, 1, 1), (0.98, 30, 2), (0.1, 3, 3)]
+)
+def test_bounds_are_the_areas_that_lie_as_far_off_as_their_error_allows(
+    area: float, positives: int, negatives: int
+) -> None:
+    for bound in auc_interval(area, positives, negatives):
+        assert abs(bound - area) == pytest.approx(1.959963984540054 * auc_error(bound, positives, negatives))
+    low, high = auc_interval(1 - area, positives, negatives)
+    assert auc_interval(area, positives, negatives) == pytest.approx((1 - high, 1 - low))
+
+
+@pytest.mark.parametrize(("area", "end"), [(1.0, 1), (0.0, 0)])
+def test_an_area_of_0_or_1_has_one_bound_by_itself(area: float, end: int) -> None:
+    bounds = auc_interval(area, 4, 50)
+    assert bounds[end] == area
+    assert 0.1 < abs(bounds[1 - end] - area) < 0.5
 
 
 def test_the_seed_repeats_the_intervals() -> None:

@@ -11,11 +11,17 @@ import pytest
 
 from loan_default_assets.model import baseline, training
 from loan_default_assets.model.artifact_store import ArtifactStore
+from loan_default_assets.model.metrics import evaluate
 from loan_default_assets.model.predictor import Predictor
 from loan_default_assets.model.rows import Rows
 from loan_default_assets.model.training import FittedModel
 from loan_default_assets.pipeline.evaluation_window import evaluation_window
-from loan_default_assets.pipeline.model_evaluation import compare, evaluate_model
+from loan_default_assets.pipeline.model_evaluation import (
+    compare,
+    difference_to_reference,
+    evaluate_model,
+    evaluate_references,
+)
 from loan_default_assets.pipeline.model_storage import load_classifier, load_encoder
 from loan_default_assets.pipeline.pipeline_errors import NoModelError, NoRowsError
 from loan_default_assets.pipeline.training_settings import TrainingAttempt, model_config
@@ -224,6 +230,16 @@ def test_a_model_is_evaluated_as_it_scores(
     assert evaluation.failure == ""
     assert evaluation.policy_input.smoke_passed
     assert evaluation.policy_input.positives == window.positives == int((window.label == 1).sum())
+    measured = evaluate(window.label, expected, predictor.threshold)
+    bounds = (evaluation.policy_input.roc_auc_low, evaluation.policy_input.resampled_auc_low)
+    assert bounds == (measured.intervals["roc_auc"][0], measured.resampled_auc_low)
+    references = evaluate_references(bank.portfolio, snapshot, window, seed=0)
+    beside = difference_to_reference(evaluation, references, window)
+    assert beside is not None
+    # The window has few defaults, so that both bounds differ.
+    assert bounds[0] != bounds[1]
+    assert beside.roc_auc_low == references.best.metrics.resampled_auc_low
+    assert beside.roc_auc_low != references.best.metrics.intervals["roc_auc"][0]
     difference = compare(evaluation, evaluation, window)
     assert difference is not None
     assert (difference.df1_low, difference.df1_high, difference.dauc_low, difference.dauc_high) == (

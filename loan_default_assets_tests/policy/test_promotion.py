@@ -7,6 +7,7 @@ import pytest
 
 from loan_default_assets.policy.promotion import PROMOTING, decide_promotion, format_distinct
 from loan_default_assets.policy.promotion_figures import Comparison, EvaluatedModel, PromotionLimits
+from loan_default_assets.policy.promotion_gates import decided_gates
 from loan_default_assets.policy.promotion_inputs import PromotionInputs
 from loan_default_assets.policy.reference_gate import ReferenceDifference
 
@@ -203,12 +204,33 @@ def test_other_references_reject_nothing(model: EvaluatedModel) -> None:
 
 def test_a_verdict_under_rules_that_did_not_look_at_the_reference_stands() -> None:
     stored = PromotionInputs(MEMORISED, None, None, DEFAULT).as_dict()
-    assert stored["rules"] == 3
+    assert stored["rules"] == 4
     assert PromotionInputs.from_dict(stored).verdict().decision == "rejected"
     del stored["candidate"]["reference"]["roc_auc_low"]
     del stored["candidate"]["doubt"]
     stored["rules"] = 2
     assert PromotionInputs.from_dict(stored).verdict().decision == "approved"
+
+
+@pytest.mark.parametrize(("bound", "decision"), [(0.98, "rejected"), (0.97, "provisional")])
+def test_the_ceiling_is_compared_with_the_bound_by_resampled_rows(bound: float, decision: str) -> None:
+    """Newcombe's lower bound of a perfect feature is below the ceiling with 20 defaults."""
+    model = replace(GOOD, rows=300, positives=20, roc_auc_low=0.9, resampled_auc_low=bound)
+    inputs = PromotionInputs(model, None, None, DEFAULT)
+    assert inputs.verdict().decision == decision
+    assert PromotionInputs.from_dict(inputs.as_dict()) == inputs
+    gate = next(gate for gate in decided_gates(inputs) if gate.name == "leakage_excluded")
+    assert (gate.value, gate.passed) == (bound, decision == "provisional")
+
+
+def test_few_defaults_that_rank_high_by_chance_are_not_deployed() -> None:
+    model = replace(GOOD, rows=300, positives=1, roc_auc_low=0.4, resampled_auc_low=0.93)
+    verdict = decide_promotion(model, None, None, DEFAULT)
+    assert (verdict.decision, verdict.promote) == ("insufficient_labels", False)
+    # A record of a former release has one bound, on which it was decided.
+    stored = PromotionInputs(replace(model, roc_auc_low=0.93), None, None, DEFAULT).as_dict()
+    del stored["candidate"]["resampled_auc_low"]
+    assert PromotionInputs.from_dict(stored | {"rules": 3}).verdict().decision == "provisional"
 
 
 @pytest.mark.parametrize(("f1", "words"), [(0.99, "meets the target"), (0.5, "is below the target")])

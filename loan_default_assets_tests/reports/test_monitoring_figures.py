@@ -210,6 +210,21 @@ def test_rare_values_are_one_group() -> None:
     assert (len(found.names), found.names[-1]) == (12, "other")
 
 
+def test_one_default_that_ranks_low_makes_no_weak_segment() -> None:
+    """The error of the measured area would be next to none; that of the area that the PDs imply counts."""
+    rng = np.random.default_rng(0)
+    pd = np.tile(np.linspace(0.001, 0.013, 150), 10)
+    branch = np.repeat(np.arange(10), 150)
+    label = np.zeros(1_500, dtype=int)
+    # Everywhere else the PDs discriminate.
+    label[[150 * group + rng.integers(90, 150) for group in range(1, 10)]] = 1
+    label[3] = 1
+    names = group_texts("branch", [str(each) for each in branch])
+    assert weak_segments([names], label, pd, HERE).found == ()
+    label[:8] = 1
+    assert [one.name for one in weak_segments([names], label, pd, HERE).found] == ["0"]
+
+
 def test_a_planted_weak_segment_is_found_and_no_other() -> None:
     rng = np.random.default_rng(6)
     pd = rng.beta(1.5, 5, 6_000)

@@ -8,6 +8,7 @@ from scipy.special import expit, logit
 from scipy.stats import chi2
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
+from loan_default_assets.model.auc_interval import auc_error, auc_interval
 from loan_default_assets.reports.figures.calibration_bands import calibration_figures
 from loan_default_assets.reports.figures.calibration_line import calibration_line
 from loan_default_assets.reports.figures.cut_offs import Economics, cut_offs
@@ -60,21 +61,14 @@ def test_ratio_interval_by_hand() -> None:
     assert found.high == pytest.approx(2 * math.exp(1.96 * error), rel=1e-4)
 
 
-def test_area_interval_of_hanley_and_mcneil() -> None:
-    # Their example: area .893, 51 abnormal and 58 normal images, standard error .032.
+def test_area_interval_of_a_sample() -> None:
     rng = np.random.default_rng(1)
     label = np.repeat([1, 0], [51, 58])
-    score = np.where(label == 1, rng.normal(1.75, 1, 109), rng.normal(0, 1, 109))
-    found = area_interval(label, score)
-    value = float(roc_auc_score(label, score))
-    both, square = value / (2 - value), 2 * value**2 / (1 + value)
-    error = math.sqrt((value * (1 - value) + 50 * (both - value**2) + 57 * (square - value**2)) / (51 * 58))
-    assert found.value == pytest.approx(value)
-    assert found.high - found.value == pytest.approx(1.96 * error, rel=1e-3)
-    published = 0.893
-    both, square = published / (2 - published), 2 * published**2 / (1 + published)
-    variance = published * (1 - published) + 50 * (both - published**2) + 57 * (square - published**2)
-    assert math.sqrt(variance / (51 * 58)) == pytest.approx(0.032, abs=1e-3)
+    found = area_interval(label, np.where(label == 1, rng.normal(1.75, 1, 109), rng.normal(0, 1, 109)))
+    assert (found.low, found.high) == auc_interval(found.value, 51, 58)
+    assert 0 < found.low < found.value < found.high < 1
+    # The example of Hanley and McNeil (1982): area .893, 51 abnormal and 58 normal images, standard error .032.
+    assert auc_error(0.893, 51, 58) == pytest.approx(0.032, abs=1e-3)
 
 
 def test_discrimination_equals_scikit_learn() -> None:

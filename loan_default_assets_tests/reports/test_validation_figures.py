@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import beta, binomtest, norm
 
+from loan_default_assets.model.auc_interval import auc_error
 from loan_default_assets.reports.figures.binomial_tests import (
     band_tests,
     binomial_p_value,
@@ -115,18 +116,21 @@ def test_profiles_by_hand() -> None:
     assert all(math.isnan(one.shift) for one in empty)
 
 
-def sample(area: float, half: float) -> SampleDiscrimination:
-    return SampleDiscrimination(100, 20, Interval(area, max(area - half, 0), min(area + half, 1)), 0.4, HERE)
+def sample(area: float, defaults: int = 20) -> SampleDiscrimination:
+    return SampleDiscrimination(100, defaults, Interval(area, math.nan, math.nan), 0.4, HERE)
 
 
 @pytest.mark.parametrize(
-    ("development", "now", "half"),
-    [(0.8, 0.8, 0.05), (0.8, 0.75, 0.05), (0.75, 0.8, 0.05), (0.99, 0.97, 0.06)],
+    ("development", "now", "defaults"), [(0.8, 0.8, 20), (0.8, 0.75, 20), (0.75, 0.8, 50), (0.99, 0.97, 3)]
 )
-def test_a_decline_is_normal_with_the_present_error(development: float, now: float, half: float) -> None:
-    error = half / norm.ppf(0.975)
-    expected = 1 - norm.cdf((development - now) / error)
-    assert decline_p_value(sample(development, 0.01), sample(now, half)) == pytest.approx(expected)
+def test_a_decline_is_normal_with_the_present_error(development: float, now: float, defaults: int) -> None:
+    expected = 1 - norm.cdf((development - now) / auc_error(now, defaults, 100 - defaults))
+    assert decline_p_value(sample(development), sample(now, defaults)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("now", [math.nan, 0.0, 1.0])
+def test_a_decline_without_an_error_is_not_defined(now: float) -> None:
+    assert math.isnan(decline_p_value(sample(0.8), sample(now)))
 
 
 def test_discrimination_of_a_sample_without_information_is_below_the_bound() -> None:

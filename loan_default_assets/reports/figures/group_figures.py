@@ -9,9 +9,9 @@ from typing import Literal
 
 import numpy as np
 
+from loan_default_assets.model.auc_interval import auc_error
 from loan_default_assets.reports.figures.feature_table import Feature, Grouping
 from loan_default_assets.reports.figures.proportions import (
-    NORMAL_QUANTILE,
     FigureSource,
     Interval,
     area_interval,
@@ -218,7 +218,8 @@ def _tested(column: str, name: str, label: np.ndarray, pd: np.ndarray) -> WeakSe
     defaults, rows = int((label == 1).sum()), len(label)
     spread = math.sqrt(float((pd * (1 - pd)).sum())) or 1.0
     area, implied = area_interval(label, pd), implied_area(pd)
-    error = (area.high - area.low) / (2 * NORMAL_QUANTILE)
+    # The error of the area that the PDs imply: that of a measured area of 0 or 1 would be none.
+    error = auc_error(implied, defaults, rows - defaults) if 0 < defaults < rows and 0 < implied < 1 else 0.0
     below = float(norm.cdf((area.value - implied) / error)) if error > 0 else 1.0
     return WeakSegment(
         column=column,

@@ -77,12 +77,13 @@ def ratio_interval(events: int, rows: int, other_events: int, other_rows: int) -
 
 
 def area_interval(label: np.ndarray, score: np.ndarray) -> Interval:
-    """ROC-AUC with the interval of Hanley and McNeil (1982), for parts that are too many for a bootstrap each.
+    """ROC-AUC with Newcombe's interval (2006), for parts that are too many for a bootstrap each.
 
     Args:
         label: (n,) 0 or 1.
         score: (n,) finite scores.
     """
+    from loan_default_assets.model.auc_interval import auc_interval
     from loan_default_assets.model.metrics import roc_auc
 
     positives = int((label == 1).sum())
@@ -90,9 +91,4 @@ def area_interval(label: np.ndarray, score: np.ndarray) -> Interval:
     if not positives or not negatives:
         return Interval(math.nan, math.nan, math.nan)
     area = roc_auc(label, score)
-    both, square = area / (2 - area), 2 * area**2 / (1 + area)
-    variance = (
-        area * (1 - area) + (positives - 1) * (both - area**2) + (negatives - 1) * (square - area**2)
-    ) / (positives * negatives)
-    half = NORMAL_QUANTILE * math.sqrt(variance)
-    return Interval(area, max(area - half, 0.0), min(area + half, 1.0))
+    return Interval(area, *auc_interval(area, positives, negatives))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from loan_default_assets.model.auc_interval import auc_error
 from loan_default_assets.reports.figures.proportions import (
-    NORMAL_QUANTILE,
     FigureSource,
     Interval,
     area_interval,
@@ -20,7 +20,7 @@ class SampleDiscrimination:
     """One model on one sample.
 
     Attributes:
-        roc_auc: With the interval of Hanley and McNeil.
+        roc_auc: With Newcombe's interval.
         ks: Kolmogorov-Smirnov statistic of the PDs of defaults and other loans; NaN without either.
     """
 
@@ -74,9 +74,8 @@ def decline_p_value(development: SampleDiscrimination, now: SampleDiscrimination
     """
     from scipy.stats import norm
 
-    # Bounds are cut off at 0 and 1; one side is whole.
-    half = max(now.roc_auc.high - now.roc_auc.value, now.roc_auc.value - now.roc_auc.low)
-    if not half > 0:
+    area = now.roc_auc.value
+    if math.isnan(area) or not 0 < area < 1:
         return math.nan
-    fall = development.roc_auc.value - now.roc_auc.value
-    return float(norm.sf(fall / (half / NORMAL_QUANTILE)))
+    fall = development.roc_auc.value - area
+    return float(norm.sf(fall / auc_error(area, now.defaults, now.rows - now.defaults)))
