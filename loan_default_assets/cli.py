@@ -156,15 +156,17 @@ def init(file: str, output: str | None, yes: bool, **decided: Any) -> None:
     from loan_default_assets.commands.draft_progress import DraftProgress
     from loan_default_assets.commands.init import write
     from loan_default_assets.commands.init_questions import ask_on_terminal, request_of
+    from loan_default_assets.limits import split_limits
     from loan_default_assets.private_files import give_users_mode
 
-    home = settings_of(None, None).home
+    settings = settings_of(None, None)
     answers = sys.stdin.isatty() and sys.stdout.isatty()
     with DraftProgress(lambda line: click.echo(line, err=True)) as progress:
         progress.announce(file)
         ask = progress.pausing(ask_on_terminal) if answers and not yes else None
-        written = write(file, request_of(**decided), output, ask=ask, progress=progress)
-    give_users_mode(written.path, home)
+        limits = split_limits(settings)
+        written = write(file, request_of(**decided), output, ask=ask, progress=progress, limits=limits)
+    give_users_mode(written.path, settings.home)
     click.echo(written.report)
     if yes:
         _run_chain(str(written.path), file, None, None)

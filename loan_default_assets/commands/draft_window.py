@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from loan_default_assets.model.split_bounds import SplitLimits
 from loan_default_assets.portfolio.profiling.file_account import FileAccount
 from loan_default_assets.portfolio.profiling.portfolio_draft import PortfolioDraft
 
@@ -9,14 +10,16 @@ from loan_default_assets.portfolio.profiling.portfolio_draft import PortfolioDra
 FEWEST_OF_AN_OUTCOME = 30
 
 
-def too_few_to_evaluate(draft: PortfolioDraft, account: FileAccount) -> tuple[str, ...]:
+def too_few_to_evaluate(
+    draft: PortfolioDraft, account: FileAccount, required: SplitLimits
+) -> tuple[str, ...]:
     """What to decide where the newest loans with a final outcome hold hardly any default, or hardly any other loan.
 
     Args:
         draft: A draft with its calendar and horizon.
         account: The account of its file; of a large one, the sample stands for all loans.
+        required: The rows and defaults that a verdict requires.
     """
-    from loan_default_assets.model.split_bounds import SplitLimits
     from loan_default_assets.model.splits import split
 
     frame = account.sample
@@ -25,8 +28,8 @@ def too_few_to_evaluate(draft: PortfolioDraft, account: FileAccount) -> tuple[st
         frame, as_of = frame[~np.isnat(as_of)], as_of[~np.isnat(as_of)]
     label = frame["label"].fillna(-1).to_numpy().astype(np.int8)
     days = draft.horizon.days if draft.horizon else 0
-    stride, usual = max(1, account.rows // max(len(account.sample), 1)), SplitLimits()
-    limits = SplitLimits(-(-usual.min_rows // stride), -(-usual.min_positives // stride))
+    stride = max(1, account.rows // max(len(account.sample), 1))
+    limits = SplitLimits(-(-required.min_rows // stride), -(-required.min_positives // stride))
     cutoff = draft.calendar.cutoff if draft.calendar else None
     found = split(as_of, frame["loan_id"].fillna("").to_numpy(), label, as_of + days, cutoff, limits)
     fitted = np.concatenate([found.train, found.validation])
@@ -43,7 +46,7 @@ def too_few_to_evaluate(draft: PortfolioDraft, account: FileAccount) -> tuple[st
     return (
         f"evaluation: `run` would evaluate on {rows:,} loans{span}, {defaults:,} of them defaults, and fit on "
         f"{stride * len(fitted):,} with {stride * int((label[fitted] == 1).sum()):,}: too few of one outcome to tell "
-        f"a model from chance. A verdict requires {usual.min_rows:,} loans with {usual.min_positives} defaults (see "
-        "`loan-default status` after the run). Add loans whose outcome is final, such as those of earlier years"
-        f"{young}.",
+        f"a model from chance. A verdict requires {required.min_rows:,} loans, {required.min_positives:,} of them "
+        "defaults (see `loan-default status` after the run). Add loans whose outcome is final, such as those of "
+        f"earlier years{young}.",
     )

@@ -15,6 +15,7 @@ from loan_default_assets.commands.draft_refinement import (
 )
 from loan_default_assets.commands.draft_report import draft_report
 from loan_default_assets.commands.draft_window import too_few_to_evaluate
+from loan_default_assets.model.split_bounds import SplitLimits
 from loan_default_assets.portfolio.profiling.column_profiles import FileProfile, profile_file
 from loan_default_assets.portfolio.profiling.draft_completion import complete_draft
 from loan_default_assets.portfolio.profiling.draft_horizon import days_from
@@ -49,6 +50,7 @@ def write(
     ask: Ask | None = None,
     today: date | None = None,
     progress: Progress = silent,
+    limits: SplitLimits = SplitLimits(),
 ) -> WrittenDraft:
     """Draft a portfolio for a file and write it.
 
@@ -59,6 +61,7 @@ def write(
         ask: Asks the user on a terminal; None where nobody can answer.
         today: The last date that a loan may have, for tests.
         progress: Receives what is being done, and how much of it is done.
+        limits: The rows and defaults that a verdict requires.
 
     Raises:
         CommandError: The output exists already.
@@ -77,13 +80,17 @@ def write(
     draft = _decided(profile, request, ask, progress)
     path = Path(output or f"{draft.name}.yaml")
     _refuse_existing(path)
-    draft, account = accounted_draft(draft, today or date.today(), ask, progress)
+    draft, account = accounted_draft(draft, today or date.today(), ask, progress, limits)
     path.write_text(draft_yaml(draft), encoding="utf-8")
     return WrittenDraft(path, draft_report(draft, account, path, file))
 
 
 def accounted_draft(
-    draft: PortfolioDraft, today: date, ask: Ask | None = None, progress: Progress = silent
+    draft: PortfolioDraft,
+    today: date,
+    ask: Ask | None = None,
+    progress: Progress = silent,
+    limits: SplitLimits = SplitLimits(),
 ) -> tuple[PortfolioDraft, FileAccount]:
     """The draft with its calendar, without the features that may know the outcome, and with shares of two amounts.
 
@@ -114,7 +121,7 @@ def accounted_draft(
     draft = replace(
         draft,
         notes=(*draft.notes, f"{evidence.summary}."),
-        decisions=(*draft.decisions, *too_few_to_evaluate(draft, account), *evidence.decisions),
+        decisions=(*draft.decisions, *too_few_to_evaluate(draft, account, limits), *evidence.decisions),
     )
     if excluded := (*outcomes, *evidence.reasons):
         listed = ", ".join(excluded)

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from loan_default_assets.commands.session import Session
-from loan_default_assets.pipeline.run_plan import RunPlan
+from loan_default_assets.pipeline.run_plan import RunPlan, TrainingRows
 
 # By the name of the asset.
 STEPS = {
@@ -17,8 +17,8 @@ STEPS = {
     "classifier_bento": "packaging",
 }
 
-# With fewer, the 95 % interval of a ROC-AUC of 0.7 reaches 0.5 (Hanley and McNeil 1982, many non-defaults).
-_FEWEST_DEFAULTS = 9
+# What a usual model reaches on application data.
+_USUAL_AUC = 0.7
 
 
 def plan_text(session: Session, plan: RunPlan) -> str:
@@ -40,14 +40,28 @@ def training_text(plan: RunPlan) -> str:
     if plan.trained_before:
         return "the same rows were trained on with the same settings before: the models are reused"
     lines = [f"{rows_text(plan)}; {left_text(sum(plan.training_seconds.values()), at_most=True)}"]
-    defaults = plan.rows.window_defaults if plan.rows else None
-    if defaults is not None and defaults < _FEWEST_DEFAULTS:
+    if plan.rows and (few := _too_few(plan.rows)):
         lines += [
-            f"  WARN defaults to evaluate on: {defaults}, too few to show that a usual model beats chance; one that is "
+            f"  WARN {few} to evaluate on: too few to show that a usual model beats chance; one that is "
             "not shown to does not serve",
             "  Next: Ctrl-C, and the same command with more loans that have an outcome",
         ]
     return "\n".join(lines)
+
+
+def _too_few(rows: TrainingRows) -> str:
+    """The rarer outcome of the window where the interval of a usual ROC-AUC would reach 0.5; empty otherwise."""
+    from loan_default_assets.model.auc_interval import auc_interval
+
+    defaults = rows.window_defaults
+    if defaults is None:
+        return ""
+    others = rows.window - defaults
+    if min(defaults, others) > 0 and auc_interval(_USUAL_AUC, defaults, others)[0] > 0.5:
+        return ""
+    return (
+        _plural(defaults, "default") if defaults <= others else f"{_plural(others, 'loan')} without default"
+    )
 
 
 def rows_text(plan: RunPlan) -> str:

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
+from loan_default_assets.cli import loan_default
 from loan_default_assets.commands.init import accounted_draft
 from loan_default_assets.portfolio.profiling import file_account
 from loan_default_assets.portfolio.profiling.portfolio_draft import DraftRequest, draft_for
@@ -15,14 +17,20 @@ TODAY = date(2024, 6, 1)
 ROWS = 3000
 
 
-def said(folder: Path, bad: np.ndarray, *, dated: bool = True) -> str:
-    """What `init` decides on the evaluation of 3,000 loans of 1,500 days."""
+def file_of(folder: Path, bad: np.ndarray, *, dated: bool = True) -> Path:
+    """A file of 3,000 loans of 1,500 days."""
     rng = np.random.default_rng(3)
     frame = pd.DataFrame({"amount": rng.lognormal(9, 1, len(bad)).round(2), "bad": bad.astype(int)})
     if dated:
         frame["issued"] = (np.datetime64("2019-01-01") + np.arange(len(bad)) // 2).astype(str)
     path = folder / "loans.csv"
     frame.to_csv(path, index=False)
+    return path
+
+
+def said(folder: Path, bad: np.ndarray, *, dated: bool = True) -> str:
+    """What `init` decides on the evaluation of such a file."""
+    path = file_of(folder, bad, dated=dated)
     draft, _ = accounted_draft(draft_for(path, DraftRequest("bad", "issued" if dated else None)), TODAY)
     return "\n".join(text for text in draft.decisions if text.startswith("evaluation: "))
 
@@ -51,7 +59,20 @@ def test_the_numbers_are_those_of_the_split_of_a_run(tmp_path: Path) -> None:
         "`run` would evaluate on 924 loans of 2020-11-25 to 2022-03-01, 1 of them defaults, and fit on 1,388 with 3:"
         in found
     )
-    assert "A verdict requires 1,000 loans with 100 defaults" in found
+    assert "A verdict requires 1,000 loans, 100 of them defaults" in found
+
+
+def test_the_limits_are_those_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RETRAINING_SAMPLE_THRESHOLD", "400")
+    monkeypatch.setenv("RETRAINING_POSITIVE_THRESHOLD", "1")
+    name = str(file_of(tmp_path, NUMBER % 600 == 0))
+    arguments = ["init", name, "--label", "bad", "--date", "issued", "--horizon-days", "90"]
+    result = CliRunner().invoke(loan_default, arguments)
+    found = " ".join(result.output.split())
+    assert "A verdict requires 400 loans, 1 of them defaults" in found
+    # The window does not grow to 924 loans where 400 suffice.
+    assert "`run` would evaluate on 924" not in found
 
 
 def test_a_sample_stands_for_all_loans_of_a_large_file(
