@@ -14,6 +14,7 @@ from loan_default_assets_tests.mutants.planted_console import CONSOLE_FAULTS
 from loan_default_assets_tests.mutants.planted_dossier import DOSSIER_FAULTS
 from loan_default_assets_tests.mutants.planted_drift import DRIFT_FAULTS
 from loan_default_assets_tests.mutants.planted_erasures import ERASURE_FAULTS
+from loan_default_assets_tests.mutants.planted_few_defaults import FEW_DEFAULTS_FAULTS
 from loan_default_assets_tests.mutants.planted_kept_records import KEPT_RECORD_FAULTS
 from loan_default_assets_tests.mutants.planted_new_rows import NEW_ROWS_FAULTS
 from loan_default_assets_tests.mutants.planted_object_store import OBJECT_STORE_FAULTS
@@ -356,4 +357,5 @@ PLANTED: tuple[Mutant, ...] = (
     *DRIFT_FAULTS,
     *OVERSIGHT_FAULTS,
     *VALIDATION_ROWS_FAULTS,
+    *FEW_DEFAULTS_FAULTS,
 )

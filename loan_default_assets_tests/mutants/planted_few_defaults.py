@@ -1,0 +1,41 @@
+"""Planted faults of figures that few defaults must not decide."""
+
+from loan_default_assets_tests.mutants.mutant import MODEL, PIPELINE, POLICY, Mutant, mutant
+
+FEW_DEFAULTS_FAULTS: tuple[Mutant, ...] = (
+    mutant(
+        "one default that ranks high by chance does not show that a model beats chance",
+        f"{MODEL}/metrics.py",
+        "if drawn and 0 < min(positives, negatives) < FEW_OF_A_CLASS:",
+        "if False:",
+        "model/test_metrics.py",
+    ),
+    mutant(
+        "a cautious interval of few defaults does not lift the leakage ceiling",
+        f"{POLICY}/leakage_ceiling.py",
+        "if model.ceiling_bound > limits.auc_ceiling:",
+        "if model.roc_auc_low > limits.auc_ceiling:",
+        "policy/test_promotion.py",
+    ),
+    mutant(
+        "the ceiling is decided on the bound by resampled rows of the window",
+        f"{PIPELINE}/model_evaluation.py",
+        "resampled_auc_low=metrics.resampled_auc_low,",
+        "",
+        "pipeline/test_model_steps.py",
+    ),
+    mutant(
+        "one default that ranks low makes no weak segment",
+        "loan_default_assets/reports/figures/group_figures.py",
+        "auc_error(implied, defaults, rows - defaults)",
+        "auc_error(area.value, defaults, rows - defaults)",
+        "reports/test_monitoring_figures.py",
+    ),
+    mutant(
+        "PDs that are too extreme fail a test though their mean is right",
+        "loan_default_assets/reports/figures/calibration_line.py",
+        "p_value=float(chi2.sf(max(gained, 0.0), 2)),",
+        "p_value=1.0,",
+        "reports/test_score_figures.py",
+    ),
+)
