@@ -42,6 +42,7 @@ class Picture:
         service: Whether the page is one of the service, not of Dagster.
         whole: Whether the picture has the whole page, not the window.
         form: Whether the page's form is filled and sent first.
+        section: Id of the part of the page that alone is in the picture; empty for the page.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Picture:
     service: bool = False
     whole: bool = False
     form: bool = False
+    section: str = ""
 
 
 PICTURES = (
@@ -64,6 +66,14 @@ PICTURES = (
     Picture("console-narrow-ko", "/?lang=ko", (400, 900), "챔피언", service=True, whole=True),
     Picture("console-score-ko", "/score?lang=ko", (700, 900), "부도", service=True, form=True),
     Picture("model-report", "/report", (1100, 1180), "Verdict and why", 0.75, service=True),
+    Picture(
+        "model-report-drift-ko",
+        "/report?lang=ko",
+        (1100, 900),
+        "기간별 평점 PSI",
+        service=True,
+        section="drift",
+    ),
 )
 
 
@@ -110,7 +120,11 @@ def take(
             page.get_by_text(picture.shows).first.wait_for()
             if not picture.service:
                 page.wait_for_timeout(_SETTLE_MILLISECONDS)
-            page.screenshot(path=str(folder / f"{picture.name}.png"), full_page=picture.whole)
+            file = str(folder / f"{picture.name}.png")
+            if picture.section:
+                page.locator(f"#{picture.section}").screenshot(path=file)
+            else:
+                page.screenshot(path=file, full_page=picture.whole)
             page.close()
         browser.close()
     return errors

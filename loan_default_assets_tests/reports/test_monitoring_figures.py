@@ -31,7 +31,7 @@ from loan_default_assets.reports.figures.group_figures import (
     implied_area,
     weak_segments,
 )
-from loan_default_assets.reports.figures.proportions import FigureSource
+from loan_default_assets.reports.figures.proportions import FigureSource, Interval, sample_mean
 from loan_default_assets.reports.figures.vintages import vintages
 from loan_default_assets.reports.rendering.blocks import Paragraph
 from loan_default_assets.reports.rendering.history_sections import vintages_section
@@ -141,8 +141,21 @@ def test_periods_count_matured_loans_only() -> None:
     assert (first.rows, first.matured, first.default_rate.value) == (100, 100, 0.25)
     assert (second.rows, second.matured, second.default_rate.value) == (100, 40, 0.25)
     assert (first.in_training, second.in_training) == (True, False)
-    assert second.mean_pd == 0.25
+    # All of the first are scored, and a half of the second, whose PDs are equal.
+    assert second.mean_pd == first.mean_pd == Interval(0.25, 0.25, 0.25)
     assert second.score is not None
+
+
+def test_the_mean_of_a_sample_has_the_interval_of_that_of_all() -> None:
+    rng = np.random.default_rng(2)
+    everything = rng.beta(0.1, 0.6, 1_000)
+    found = [sample_mean(rng.choice(everything, 400, replace=False), 1_000) for _ in range(400)]
+    inside = sum(one.low <= everything.mean() <= one.high for one in found)
+    # 95 %; without regard to the share that is drawn, the interval would hold 99 %.
+    assert 365 <= inside <= 391
+    assert sample_mean(everything, 1_000).low == everything.mean()
+    assert math.isnan(sample_mean(everything[:1], 1_000).low)
+    assert math.isnan(sample_mean(everything[:0], 0).value)
 
 
 def test_groups_by_hand() -> None:

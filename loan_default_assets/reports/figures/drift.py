@@ -12,7 +12,12 @@ import numpy as np
 
 from loan_default_assets.model.metrics import psi_of_counts, quantile_counts
 from loan_default_assets.reports.figures.feature_table import Feature
-from loan_default_assets.reports.figures.proportions import FigureSource, Interval, jeffreys_interval
+from loan_default_assets.reports.figures.proportions import (
+    FigureSource,
+    Interval,
+    jeffreys_interval,
+    sample_mean,
+)
 
 BINS = 10
 AMBER, RED = 0.10, 0.25
@@ -53,7 +58,7 @@ class DriftPeriod:
         rows: Loans.
         matured: Loans with a known outcome.
         default_rate: Of the matured loans.
-        mean_pd: Mean PD of the loans that were scored.
+        mean_pd: Mean PD of the loans that were scored, with the interval of that of all loans.
         score: PSI of the score; None where the period was not scored.
         in_training: Whether the model was fitted on loans of this period.
     """
@@ -62,7 +67,7 @@ class DriftPeriod:
     rows: int
     matured: int
     default_rate: Interval
-    mean_pd: float
+    mean_pd: Interval
     score: StabilityIndex | None
     in_training: bool
 
@@ -248,7 +253,7 @@ def drift_periods(
                 rows=len(index),
                 matured=len(known),
                 default_rate=jeffreys_interval(int((label[known] == 1).sum()), len(known)),
-                mean_pd=float(scored.mean()) if len(scored) else math.nan,
+                mean_pd=sample_mean(scored, len(index)),
                 score=stability_index(expected, scored) if len(scored) else None,
                 in_training=trained_to is not None and name <= trained_to.isoformat(),
             )

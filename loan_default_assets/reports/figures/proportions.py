@@ -76,6 +76,26 @@ def ratio_interval(events: int, rows: int, other_events: int, other_rows: int) -
     )
 
 
+def sample_mean(values: np.ndarray, rows: int) -> Interval:
+    """The mean of a random sample with the normal 95 % interval of the mean of all rows.
+
+    Args:
+        values: (n,) values of the sample, drawn without replacement.
+        rows: Rows from which it was drawn, at least n; of all rows the mean is known.
+
+    Examples:
+        >>> sample_mean(np.array([1.0, 3.0]), 2)
+        Interval(value=2.0, low=2.0, high=2.0)
+    """
+    if not len(values):
+        return Interval(math.nan, math.nan, math.nan)
+    mean, error = float(values.mean()), 0.0
+    if len(values) < rows:
+        spread = float(values.std(ddof=1)) if len(values) > 1 else math.nan
+        error = NORMAL_QUANTILE * spread * math.sqrt((1 - len(values) / rows) / len(values))
+    return Interval(mean, mean - error, mean + error)
+
+
 def area_interval(label: np.ndarray, score: np.ndarray) -> Interval:
     """ROC-AUC with Newcombe's interval (2006), for parts that are too many for a bootstrap each.
 
