@@ -41,6 +41,11 @@ _DOCUMENTS = (
     (re.compile(r".*\.npy$"), "an archive of NumPy arrays", "save it as Parquet, with names of the columns"),
 )
 _SIDE_FILES = ("__MACOSX/", ".DS_Store", "Thumbs.db")
+# What public data is often delivered with: never a table by its name.
+_DOCUMENTATION = re.compile(
+    r"(.*/)?((readme|licen[cs]e|copying|citation|changelog)[^/.]*(\.txt)?|[^/]*\.(md|rst|pdf|html?|docx?|rtf|names|py|r|ipynb|png|jpe?g))",
+    re.IGNORECASE,
+)
 
 
 def is_zipped_workbook(path: Path) -> bool:
@@ -81,7 +86,7 @@ def open_decompressed(path: Path) -> Iterator[IO[bytes]]:
 
     Raises:
         SourceError: The compressed data are truncated or damaged (while reading, too), or a ZIP archive does not
-            hold exactly one file.
+            hold exactly one file beside documentation.
     """
     compression = compression_of(path)
     openers: dict[Compression | None, Callable[[Path], Any]] = {
@@ -105,11 +110,7 @@ def open_decompressed(path: Path) -> Iterator[IO[bytes]]:
 
 def _only_member(path: Path) -> IO[bytes]:
     archive = zipfile.ZipFile(path)
-    members = [
-        entry
-        for entry in archive.infolist()
-        if not entry.is_dir() and not any(part in entry.filename for part in _SIDE_FILES)
-    ]
+    members, _ = _members(archive)
     if len(members) != 1:
         archive.close()
         held = ", ".join(repr(entry.filename) for entry in members[:10]) or "nothing"
@@ -125,3 +126,23 @@ def _only_member(path: Path) -> IO[bytes]:
     except NotImplementedError as error:
         archive.close()
         raise SourceError(f"{path}: {error}; unzip it and give the file inside") from None
+
+
+def documentation_beside(path: Path) -> tuple[str, ...]:
+    """The names of documentation in a ZIP archive, which is not read beside its one file of loans."""
+    if compression_of(path) != "zip":
+        return ()
+    with zipfile.ZipFile(path) as archive:
+        return tuple(entry.filename for entry in _members(archive)[1])
+
+
+def _members(archive: zipfile.ZipFile) -> tuple[list[zipfile.ZipInfo], list[zipfile.ZipInfo]]:
+    """The files that may hold loans, and documentation beside them; without another file documentation is all."""
+    files = [
+        entry
+        for entry in archive.infolist()
+        if not entry.is_dir() and not any(part in entry.filename for part in _SIDE_FILES)
+    ]
+    documentation = [entry for entry in files if _DOCUMENTATION.fullmatch(entry.filename)]
+    tables = [entry for entry in files if entry not in documentation]
+    return (tables, documentation) if tables else (files, [])

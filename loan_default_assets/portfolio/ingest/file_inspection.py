@@ -14,7 +14,7 @@ from typing import Any
 
 from loan_default_assets.portfolio.errors import SourceError
 from loan_default_assets.portfolio.ingest.column_names import names_as_read, usable_names
-from loan_default_assets.portfolio.ingest.compression import Compression, compression_of
+from loan_default_assets.portfolio.ingest.compression import Compression, compression_of, documentation_beside
 from loan_default_assets.portfolio.ingest.excel_blanks import tells_errors
 from loan_default_assets.portfolio.ingest.excel_reader import (
     as_texts,
@@ -124,6 +124,8 @@ def inspect_file(
     notes = [*layout.notes, *_notes_on_names(layout)]
     if compression:
         notes.insert(0, f"The file is compressed ({compression}).")
+    if beside := documentation_beside(path):
+        notes.insert(1, f"Documentation in the archive is not read: {', '.join(beside)}.")
     return replace(layout, compression=compression, notes=tuple(notes))
 
 

@@ -61,6 +61,46 @@ def test_a_compressed_file_may_have_any_layout(tmp_path: Path) -> None:
     assert (layout.header, layout.delimiter, layout.skip_footer, rows) == (2, "\t", 1, LOANS)
 
 
+@pytest.mark.parametrize(
+    "documents",
+    [("README.md",), ("data/ReadMe_first.txt", "LICENSE"), ("german.names", "description.PDF", "read.R")],
+)
+def test_documentation_beside_the_table_of_an_archive_is_named_and_not_read(
+    tmp_path: Path, documents: tuple[str, ...]
+) -> None:
+    path = tmp_path / "loans.zip"
+    path.write_bytes(
+        zipped({documents[0]: b"# Loans", "data/a.csv": PLAIN, **dict.fromkeys(documents[1:], b"x")})
+    )
+    layout, rows = read_inspected(path)
+    assert rows == LOANS
+    assert layout.notes == (
+        "The file is compressed (zip).",
+        f"Documentation in the archive is not read: {', '.join(documents)}.",
+    )
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("a.csv", "codes.txt"), ("loans", "b.csv", "README.md"), ("readme.csv", "b.csv"), ("a.xlsx", "b.xlsx")],
+)
+def test_an_archive_in_which_another_file_may_be_the_table_is_refused(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    path = tmp_path / "loans.zip"
+    path.write_bytes(zipped(dict.fromkeys(names, PLAIN)))
+    with pytest.raises(SourceError, match=r"the ZIP archive holds 2 files .*; it must hold one"):
+        inspect_file(path)
+
+
+@pytest.mark.parametrize("name", ["README", "loans.names"])
+def test_a_table_named_like_documentation_is_read_where_it_is_alone(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "loans.zip"
+    path.write_bytes(zipped({name: PLAIN}))
+    layout, rows = read_inspected(path)
+    assert (rows, len(layout.notes)) == (LOANS, 1)
+
+
 def test_an_archive_of_several_files_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "loans.zip"
     path.write_bytes(zipped({"a.csv": PLAIN, "b.csv": PLAIN}))
