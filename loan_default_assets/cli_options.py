@@ -18,7 +18,9 @@ def day_of(value: datetime | None) -> date | None:
 def portfolio_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options `--portfolio` and `--source`."""
     function = click.option(
-        "--source", metavar="FILE_OR_URL", help="CSV, Parquet or SQL URL in place of the portfolio's source."
+        "--source",
+        metavar="FILE_OR_URL",
+        help="File of loans, or URL of a database, in place of the portfolio's source.",
     )(function)
     return click.option(
         "--portfolio", metavar="NAME_OR_FILE", help="A portfolio of the library, or a portfolio file."

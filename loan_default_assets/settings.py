@@ -21,7 +21,7 @@ class Settings(BaseSettings):
 
     portfolio: str = Field("demo", description="Name in the portfolio library, or path of a portfolio file.")
     loan_source: str | None = Field(
-        None, description="CSV or Parquet file, or SQL URL, instead of the portfolio's own source."
+        None, description="File of loans, or URL of a database, in place of the portfolio's own source."
     )
     loan_default_home: Path = Field(
         Path(".loan_default"), description="Folder of all state that is not in PostgreSQL."

@@ -54,7 +54,7 @@ def score(session: Session, file: str, output: TextIO, *, today: date | None = N
 
     Args:
         session: An open session with a champion.
-        file: CSV or Parquet file of applications.
+        file: File of applications, of any kind that is read.
         output: Where the CSV is written.
         today: The date of applications without one, for tests.
 

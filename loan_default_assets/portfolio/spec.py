@@ -137,8 +137,8 @@ def load(name_or_path: str, *, source: str | None = None) -> Portfolio:
 
     Args:
         name_or_path: A name in the library, or a YAML file.
-        source: A CSV or Parquet path, or a SQL URL. It fills the `${...}` placeholders; a portfolio without
-            placeholders has its own source replaced.
+        source: Path of a file of any kind that is read, or URL of a database. It fills the `${...}` placeholders; a
+            portfolio without placeholders has its own source replaced.
 
     Raises:
         PortfolioError: The portfolio cannot be used; each line of the message names the file and the key path.

@@ -109,7 +109,7 @@ def read_rows(
 
 
 def application_batches(p: Portfolio, path: str) -> Iterator[pd.DataFrame]:
-    """Read applications to score from a CSV or Parquet file, in memory that does not grow with it.
+    """Read applications to score from a file of any kind, in memory that does not grow with it.
 
     Outcome, key, date and columns that no feature uses may be omitted; without a key, loan_id is the row's number.
 
