@@ -2,7 +2,7 @@
 
 import pytest
 
-from bento.access.api_keys import SHORTEST_KEY
+from bento.access.api_keys import SHORTEST_KEY, Role
 from bento.console import overview_facts
 from bento.operations import recorded_state
 from bento.shadow.__main__ import POLL_SECONDS
@@ -92,6 +92,7 @@ FIGURES = {
         f"at most a {WORDS[recorded_state.PAUSES_PER_READING]} of the time",
     ),
     ("settings.md", ""): (f"at least {SHORTEST_KEY} characters each",),
+    ("threat-model.md", "## Not covered"): (f"a key has one of {WORDS[len(Role)]} roles",),
 }
 CASES = [(*where, phrase) for where, phrases in FIGURES.items() for phrase in phrases]
 

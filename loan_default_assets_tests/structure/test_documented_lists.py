@@ -28,6 +28,7 @@ from loan_default_assets.portfolio.label_options import Label
 from loan_default_assets.portfolio.source_options import Source
 from loan_default_assets.reports.rendering.messages import catalogue
 from loan_default_assets.settings import Settings
+from loan_default_assets.warehouse.alert_log import ALERT_KINDS
 from loan_default_assets.warehouse.linked_columns import RECORD_COLUMNS
 from loan_default_assets_tests.structure.documents import ROOT, section
 
@@ -76,6 +77,10 @@ LISTS: dict[str, tuple[Iterable[str], Iterable[str]]] = {
             re.findall(r"the roles ([^:]*?) are\s+separate", section("approvals.md").replace("\n", " "))[0]
         ),
         ROLES,
+    ),
+    "kinds of alerts": (
+        re.findall(r"by `kind` \(([^)]*)\)", section("monitoring.md"))[0].replace("`", "").split(", "),
+        ALERT_KINDS,
     ),
     "states of retraining": (
         first_column(section("operators.md", "## What a state of retraining means")),
