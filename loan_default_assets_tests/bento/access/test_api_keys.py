@@ -1,6 +1,5 @@
 """API keys, roles, permissions, the rate limit, and the settings that are refused at start."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -135,8 +134,25 @@ def test_without_keys_every_client_has_every_permission() -> None:
     assert Keys([], []).refusal(None, EITHER) is None
 
 
-def test_keys_are_not_in_the_text_of_the_settings(tmp_path: Path) -> None:
-    assert USER_KEY not in repr(settings(service_api_keys=USER_KEY))
+@pytest.mark.parametrize(
+    "name",
+    [
+        "alert_to",
+        "dagster_ui_password",
+        "database_direct_url",
+        "database_url",
+        "service_admin_keys",
+        "service_api_keys",
+        "service_approve_keys",
+        "service_explain_keys",
+        "service_override_keys",
+        "signing_key_password",
+    ],
+)
+def test_no_secret_is_in_the_text_of_the_settings(name: str) -> None:
+    given = settings(**{name: USER_KEY})
+    assert USER_KEY not in repr(given)
+    assert USER_KEY not in given.model_dump_json()
 
 
 @pytest.mark.parametrize(
