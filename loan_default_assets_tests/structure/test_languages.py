@@ -1,5 +1,6 @@
 """A document in Korean says what the English one says: the same headings, code, tables and figures, in order."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,18 @@ def test_the_figures_of_the_readme_are_those_of_the_measurement() -> None:
     for line in shown:
         cells = rows[line.split(" | ")[0]].split(" | ")
         assert line == " | ".join(cells[number] for number in columns)
+
+
+def test_the_glossary_has_the_korean_words_that_people_read() -> None:
+    read = "".join(
+        path.read_text("utf-8")
+        for path in (
+            *(ROOT / "loan_default_assets" / "reports" / "rendering").rglob("*.yaml"),
+            ROOT / "bento" / "console" / "texts.yaml",
+            *(ROOT / path for path in TRANSLATED),
+        )
+    )
+    rows = re.findall(r"^\| [^|]+ \| ([^|]+) \|", documents.section("glossary.md"), re.MULTILINE)
+    words = [word for row in rows[1:] for word in re.findall(r"[가-힣][가-힣 ]*", row)]
+    assert len(words) > 30
+    assert [word for word in words if word.strip() not in read] == []
