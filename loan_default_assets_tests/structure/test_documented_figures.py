@@ -5,6 +5,7 @@ import pytest
 from bento.access.api_keys import SHORTEST_KEY, Role
 from bento.console import overview_facts
 from bento.operations import recorded_state
+from bento.schemas.requests import MOST_LOANS
 from bento.shadow.__main__ import POLL_SECONDS
 from loan_default_assets.commands.erase import DELIVERY_SECONDS
 from loan_default_assets.model import metrics, nearest_changes, reference_rows, score_comparison
@@ -91,6 +92,7 @@ FIGURES = {
         f"at most every {recorded_state.PAUSE_SECONDS:.0f} seconds",
         f"at most a {WORDS[recorded_state.PAUSES_PER_READING]} of the time",
     ),
+    ("api.md", "## A prediction"): (f"with 1 to {MOST_LOANS:,} of them",),
     ("settings.md", ""): (f"at least {SHORTEST_KEY} characters each",),
     ("threat-model.md", "## Not covered"): (f"a key has one of {WORDS[len(Role)]} roles",),
 }

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from bento.access.api_keys import Role
 from bento.access.permissions import PUBLIC, ROUTES
 from bento.operations.prometheus_metrics import RETRAINING_STATES
+from bento.schemas import problems
 from loan_default_assets.limits import decision_policy
 from loan_default_assets.model.config import PRESETS
 from loan_default_assets.orchestration.approval_sensor import APPROVAL_SENSOR
@@ -150,13 +151,25 @@ def test_a_list_is_that_of_the_code(subject: str) -> None:
     assert sorted(documented) == sorted(known)
 
 
-@pytest.mark.parametrize(("document", "least"), [("console.md", 6), ("explanation.md", 2)])
+@pytest.mark.parametrize(("document", "least"), [("api.md", 15), ("console.md", 6), ("explanation.md", 2)])
 def test_a_table_names_the_roles_of_each_path(document: str, least: int) -> None:
     found = roles(section(document))
     assert len(found) >= least
     for path, documented in found.items():
         allowed = ROUTES[path]
         assert documented == ({"everyone"} if allowed is PUBLIC else {role.value for role in allowed}), path
+
+
+def test_every_error_of_the_service_is_listed_with_its_statuses() -> None:
+    listed = {
+        code: (int(status), grpc)
+        for codes, status, grpc in re.findall(
+            r"^\| (`[^|]+) \| (\d{3}) \| ([A-Z_]+) \|", section("api.md", "## Errors"), re.MULTILINE
+        )
+        for code in NAME.findall(codes)
+    }
+    known = [each for each in vars(problems).values() if isinstance(each, problems.Problem)]
+    assert listed == {each.code: (each.status, each.grpc) for each in known}
 
 
 def test_every_table_of_the_schema_is_named_in_what_is_verified() -> None:
