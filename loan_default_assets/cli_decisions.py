@@ -112,13 +112,13 @@ def rollback(portfolio: str | None, source: str | None, reason: str) -> None:
 @click.command()
 @click.argument("request_id", required=False)
 @portfolio_options
-@click.option("--all", "everything", is_flag=True, help="All predictions, models and decisions.")
+@click.option("--all", "everything", is_flag=True, help="All records; either this or a REQUEST_ID is needed.")
 @verb
 def verify(request_id: str | None, portfolio: str | None, source: str | None, everything: bool) -> None:
     """Verify that the records are as they were written.
 
-    Predictions with their scores, models, verdicts, decisions, erasures, alerts, batch and shadow scores and
-    refused records. Exit code 1 where one deviates.
+    Those that one request rests on, or with --all predictions with their scores, models, verdicts, decisions,
+    erasures, alerts, batch and shadow scores and refused records. Exit code 1 where one deviates.
     """
     from loan_default_assets.commands import verify as verification
     from loan_default_assets.commands.session import open_session
@@ -186,7 +186,7 @@ def explain(
 def key_id() -> None:
     """Print the name of an API key in the records.
 
-    Ask for the key; the records of overrides and rescorings have its name.
+    It asks for the key; records of overrides, rescorings and approvals have this name.
     """
     from loan_default_assets.commands.key_id import recorded_name
 

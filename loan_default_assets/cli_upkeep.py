@@ -49,7 +49,7 @@ def doctor(portfolio: str | None, source: str | None) -> None:
 def hash_password() -> None:
     """Print a hash for DAGSTER_UI_PASSWORD.
 
-    Ask for the password; the setting takes its hash in place of it.
+    It asks for the password; the setting takes the hash in its place.
     """
     from loan_default_assets.commands.command_errors import CommandError
     from loan_default_assets.orchestration.ui import passwords

@@ -26,8 +26,8 @@ def build(portfolio: Portfolio, settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
         key=key,
         group_name=portfolio.name,
-        description="Challenger that predicts the probability of default: transformers and gradient boosting. Made by "
-        "fine-tuning the pretrained encoder on matured labels, weighted and calibrated on the validation rows.",
+        description="Challenger that predicts the probability of default: transformers, gradient boosting and additive "
+        "models. Fitted on matured labels from the pretrained encoder, weighted and calibrated out of fold.",
         kinds={"torch"},
         deps=[encoder, dg.AssetDep(rows, partition_mapping=dg.AllPartitionMapping())],
         check_specs=blocking_checks(key, BOTH_CLASSES, LABEL_MATURITY, NO_LEAKAGE),

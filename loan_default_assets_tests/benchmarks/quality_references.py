@@ -66,7 +66,7 @@ def logistic(data: QualitySet, seed: int) -> FittedReference:
 
 
 def histogram_boosting(data: QualitySet, seed: int) -> FittedReference:
-    """HistGradientBoosting with its defaults, the reference of every evaluation of the product."""
+    """HistGradientBoosting with its defaults, a reference of every evaluation of the product."""
 
     def fitted(rows: Rows) -> Score:
         model = boosting(rows, data.cardinalities, seed=seed)
