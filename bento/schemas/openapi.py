@@ -33,6 +33,8 @@ _PROBLEMS = {
     "415": "Not JSON",
     "422": "Fields that the portfolio does not allow",
     "429": "Too many requests",
+    "431": "The headers are too large",
+    "500": "The service failed; the text has the number under which its log has the location",
     "503": "No model, too many loans waiting, or a prediction log that cannot be written",
     "504": "No response in time",
 }
@@ -261,4 +263,6 @@ def _response(description: str, model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _problems(*statuses: str) -> dict[str, Any]:
-    return {status: _response(_PROBLEMS[status], ProblemResponse) for status in statuses}
+    # Whatever the route.
+    always = ("431", "500")
+    return {status: _response(_PROBLEMS[status], ProblemResponse) for status in sorted({*statuses, *always})}

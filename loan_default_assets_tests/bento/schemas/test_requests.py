@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from jsonschema_rs import Draft202012Validator
 
+from bento.schemas import problems
 from bento.schemas.openapi import document
 from bento.schemas.problems import Refused
 from bento.schemas.request_parsing import Parser
@@ -218,6 +219,17 @@ def test_the_document_has_bounds_values_and_required_fields() -> None:
     assert all(
         schemas[group]["additionalProperties"] is False for group in ("PredictRequest", "DateFeatures")
     )
+
+
+def test_the_document_has_every_status_of_an_error() -> None:
+    paths = document(TYPES)["paths"]
+    found = {
+        path: set(next(iter(routes.values()))["responses"]) - {"200", "202"} for path, routes in paths.items()
+    }
+    known = {str(each.status) for each in vars(problems).values() if isinstance(each, problems.Problem)}
+    assert set().union(*found.values()) == known
+    assert found["/predict"] == known - {"404", "409", "410"}
+    assert all({"431", "500"} <= statuses for statuses in found.values())
 
 
 @pytest.mark.parametrize(
