@@ -13,6 +13,7 @@ from bento.operations import bentoml_internals
 from bento.packaging import PackagingError, served_portfolio
 from bento.shadow.supervision import ShadowProcess, begin_shadow
 from loan_default_assets.garbage import collect_rarely
+from loan_default_assets.numeric_threads import one_thread_by_default
 from loan_default_assets.portfolio.spec import PortfolioError
 from loan_default_assets.ports import bypass_proxies
 from loan_default_assets.private_files import prepare_home
@@ -50,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     # Of glibc: its free memory grows with every burst of requests in as many arenas as there are threads.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
+    one_thread_by_default(os.environ)
     try:
         check(settings)
         portfolio = served_portfolio(settings)

@@ -76,11 +76,14 @@ def service(
     ports = {"service_http_port": http, "service_grpc_port": grpc}
     log = home / f"service-{http}.log"
     home.mkdir(parents=True, exist_ok=True)
+    variables = environment(home, **(ports | settings))
+    # The service sets it.
+    del variables["OMP_NUM_THREADS"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "bento", "--with-parent"],
             cwd=ROOT,
-            env=environment(home, **(ports | settings)),
+            env=variables,
             stdout=output,
             stderr=subprocess.STDOUT,
         )

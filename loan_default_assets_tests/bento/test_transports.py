@@ -246,6 +246,10 @@ def test_workers_share_few_arenas_of_memory(served: Served) -> None:
     assert {worker.environ()["MALLOC_ARENA_MAX"] for worker in served.workers()} == {"2"}
 
 
+def test_workers_compute_with_one_thread(served: Served) -> None:
+    assert {worker.environ().get("OMP_NUM_THREADS") for worker in served.workers()} == {"1"}
+
+
 def test_reflection_names_the_services(served: Served) -> None:
     with grpc.insecure_channel(served.grpc) as channel:
         (response,) = calls(channel)["Reflection"](())

@@ -186,3 +186,15 @@ def test_links_to_headings_are_found() -> None:
         (str(Path("docs/b.md")), "c"),
         ("docs/a.md", "d"),
     ]
+
+
+def test_every_package_and_module_of_the_root_is_in_the_architecture() -> None:
+    root = ROOT / "loan_default_assets"
+    packages = {f"{path.parent.name}/" for path in root.glob("*/__init__.py")}
+    modules = {path.name for path in root.glob("*.py") if not path.name.startswith("__")}
+    # All of them parse arguments, as cli.py does.
+    modules -= {"cli_decisions.py", "cli_options.py", "cli_upkeep.py"}
+    text = section("architecture.md", "## Packages")
+    named = set(re.findall(r'[`"]([\w]+(?:/|\.py))', text))
+    assert len(packages) > 10
+    assert (packages | modules) - named == set()
