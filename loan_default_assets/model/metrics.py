@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loan_default_assets.model.auc_interval import auc_interval
+from loan_default_assets.model.auc_interval import auc_difference_interval
+from loan_default_assets.model.count_intervals import intervals_of_counts
 
 # Names of all metrics, in the order in which they are shown.
 METRICS = ("f1", "precision", "recall", "accuracy", "roc_auc", "pr_auc", "ks", "brier", "ece")
 ECE_BINS = 15
-# With fewer rows of a class, the lower bound by resampled rows exceeds the true ROC-AUC too often;
+# With fewer rows of a class, intervals by resampled rows miss the true figure too often;
 # docs/decisions/roc-auc-of-few-defaults.md.
 FEW_OF_A_CLASS = 100
 RESAMPLED_CELLS_PER_BLOCK = 2_000_000
@@ -54,8 +55,8 @@ def evaluate(
         label: (n,) 0 or 1.
         probability: (n,) probabilities of default.
         threshold: Probability from which a default is predicted.
-        bootstrap: Resamples of the rows whose percentiles are the intervals, but for ROC-AUC where a class has fewer
-            than 100 rows (`auc_interval`); 0 for no intervals.
+        bootstrap: Resamples of the rows whose percentiles are the intervals; 0 for no intervals. Where a class has
+            fewer than 100 rows, those of all metrics but Brier score and ECE are `intervals_of_counts`.
         seed: Seed of the resamples.
 
     Raises:
@@ -77,7 +78,7 @@ def evaluate(
     positives = int((label == 1).sum())
     negatives = len(label) - positives
     if drawn and 0 < min(positives, negatives) < FEW_OF_A_CLASS:
-        intervals["roc_auc"] = auc_interval(values["roc_auc"], positives, negatives)
+        intervals |= intervals_of_counts(values, label == 1, probability >= threshold)
     return Metrics(values, intervals, resampled_low)
 
 
@@ -114,6 +115,8 @@ def paired_bootstrap(
 ) -> PairedDifferences:
     """Differences of F1 and ROC-AUC, with both models resampled on the same rows.
 
+    Where a class has fewer than 100 rows, the interval of ROC-AUC is that of `auc_difference_interval`.
+
     Args:
         label: (n,) 0 or 1.
         candidate: (n,) probabilities of the candidate.
@@ -142,6 +145,9 @@ def paired_bootstrap(
     drawn = [differences(weights) for weights in _resamples(len(label), bootstrap, seed)]
     df1_low, df1_high = _interval(np.concatenate([part[0] for part in drawn]))
     dauc_low, dauc_high = _interval(np.concatenate([part[1] for part in drawn]))
+    positives = int((label == 1).sum())
+    if 0 < min(positives, len(label) - positives) < FEW_OF_A_CLASS:
+        dauc_low, dauc_high = auc_difference_interval(label, candidate, champion)
     return PairedDifferences(float(df1[0]), float(dauc[0]), df1_low, df1_high, dauc_low, dauc_high)
 
 

@@ -51,7 +51,7 @@ def compare_scores(
     bootstrap: int = 500,
     seed: int = 0,
 ) -> ScoreComparison:
-    """Compare two models: ROC-AUC and F1 by a paired bootstrap, Brier by the normal interval of paired differences.
+    """Compare two models: ROC-AUC and F1 by `paired_bootstrap`, Brier by the normal interval of paired differences.
 
     Args:
         label: (n,) 0 or 1, n at least 1.

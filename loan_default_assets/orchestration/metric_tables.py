@@ -62,7 +62,7 @@ def recorded_metrics_table(evaluation: EvaluationRecord) -> dg.MetadataValue:
             "reference": None if reference is None or math.isnan(reference) else rounded(reference),
         }
         records.append(dg.TableRecord({name: cell for name, cell in cells.items() if cell is not None}))
-    texts = ("", "on the evaluation window", "by a bootstrap of the window's rows", best.get("name", ""))
+    texts = ("", "on the evaluation window", "95 % interval", best.get("name", ""))
     kinds = ("string", "float", "string", "float")
     columns = [
         dg.TableColumn(name, kind, description=text or None)
@@ -78,7 +78,7 @@ def interval_table(evaluated: WindowEvaluation) -> dg.MetadataValue:
         name: dict(zip(("low", "high"), map(rounded, metrics.intervals[name]), strict=True))
         for name in defined_metrics(metrics.values)
     }
-    return _metric_rows(rows, dict.fromkeys(("low", "high"), "95 %, by a bootstrap of the window's rows"))
+    return _metric_rows(rows, dict.fromkeys(("low", "high"), "95 % interval"))
 
 
 def reference_table(evaluated: WindowEvaluation) -> dg.MetadataValue:

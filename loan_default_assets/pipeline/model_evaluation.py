@@ -122,7 +122,7 @@ def evaluate_model(
 def compare(
     challenger: ModelEvaluation, champion: ModelEvaluation | None, window: EvaluationWindow
 ) -> Comparison | None:
-    """Paired bootstrap of challenger minus champion; None where either has no probabilities."""
+    """Paired differences of challenger minus champion; None where either has no probabilities."""
     from loan_default_assets.model.metrics import paired_bootstrap
 
     if champion is None or champion.probability is None or challenger.probability is None:
@@ -165,7 +165,7 @@ def evaluate_references(
 def difference_to_reference(
     model: ModelEvaluation, references: References, window: EvaluationWindow
 ) -> ReferenceDifference | None:
-    """Paired bootstrap of model minus best reference; None where the model has no probabilities."""
+    """Paired difference of model minus best reference; None where the model has no probabilities."""
     from loan_default_assets.model.metrics import paired_bootstrap
 
     if model.probability is None:

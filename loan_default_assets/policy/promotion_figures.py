@@ -54,7 +54,7 @@ class EvaluatedModel:
 
 @dataclass(frozen=True)
 class Comparison:
-    """95 % bounds of candidate minus champion, by a paired bootstrap: every resample has the same rows for both."""
+    """95 % bounds of candidate minus champion, paired: both are measured on the same rows."""
 
     df1_low: float
     df1_high: float

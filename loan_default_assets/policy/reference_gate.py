@@ -11,7 +11,7 @@ ReferenceGate = Literal["warn", "require"]
 
 @dataclass(frozen=True)
 class ReferenceDifference:
-    """95 % bounds of ROC-AUC, candidate minus reference, by a paired bootstrap, and of the reference itself.
+    """95 % bounds of ROC-AUC, candidate minus reference on the same rows, and of the reference itself.
 
     Attributes:
         name: Name of the reference.

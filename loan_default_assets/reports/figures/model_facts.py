@@ -19,7 +19,7 @@ class MetricRow:
 
     Attributes:
         name: Name in `model.metrics.METRICS`.
-        interval: Value and 95 % bounds, by a bootstrap of the window's rows.
+        interval: Value and 95 % bounds, as recorded.
         references: Value by name of the reference.
     """
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LEVEL = 0.95
 NORMAL_QUANTILE = 1.959963984540054
 
 
@@ -44,12 +43,11 @@ def jeffreys_interval(events: int, rows: int) -> Interval:
         >>> found.value, round(found.low, 4), round(found.high, 4)
         (0.1, 0.011, 0.3813)
     """
-    from scipy.stats import beta
+    from loan_default_assets.model.count_intervals import share_interval
 
     if rows == 0:
         return Interval(math.nan, math.nan, math.nan)
-    low, high = beta.ppf([(1 - LEVEL) / 2, (1 + LEVEL) / 2], events + 0.5, rows - events + 0.5)
-    return Interval(events / rows, 0.0 if events == 0 else float(low), 1.0 if events == rows else float(high))
+    return Interval(events / rows, *share_interval(events, rows))
 
 
 def ratio_interval(events: int, rows: int, other_events: int, other_rows: int) -> Interval:
