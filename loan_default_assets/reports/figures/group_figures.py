@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from loan_default_assets.model.auc_interval import auc_error
 from loan_default_assets.reports.figures.feature_table import Feature, Grouping
+from loan_default_assets.reports.figures.implied_figures import area_p_value, count_p_value, implied_area
 from loan_default_assets.reports.figures.proportions import (
     FigureSource,
     Interval,
@@ -212,47 +212,20 @@ def weak_segments(
 
 
 def _tested(column: str, name: str, label: np.ndarray, pd: np.ndarray) -> WeakSegment:
-    """A group with the p-values of both tests, before correction; both are normal."""
-    from scipy.stats import norm
-
+    """A group with the p-values of both tests, before correction."""
     defaults, rows = int((label == 1).sum()), len(label)
-    spread = math.sqrt(float((pd * (1 - pd)).sum())) or 1.0
-    area, implied = area_interval(label, pd), implied_area(pd)
-    # The error of the area that the PDs imply: that of a measured area of 0 or 1 would be none.
-    error = auc_error(implied, defaults, rows - defaults) if 0 < defaults < rows and 0 < implied < 1 else 0.0
-    below = float(norm.cdf((area.value - implied) / error)) if error > 0 else 1.0
+    area = area_interval(label, pd)
     return WeakSegment(
         column=column,
         name=name,
         rows=rows,
         observed=jeffreys_interval(defaults, rows),
         mean_pd=float(pd.mean()),
-        p_value=float(2 * norm.sf(abs(defaults - float(pd.sum())) / spread)),
+        p_value=count_p_value(defaults, pd),
         area=area,
-        implied_area=implied,
-        area_p_value=below,
+        implied_area=implied_area(pd),
+        area_p_value=area_p_value(area.value, defaults, pd),
     )
-
-
-def implied_area(pd: np.ndarray) -> float:
-    """The ROC-AUC of PDs that are right: the default and the other loan of a pair drawn by the PDs themselves.
-
-    Args:
-        pd: (n,) PDs.
-
-    Returns:
-        The area; NaN where no loan, or every loan, defaults for certain.
-
-    Examples:
-        >>> implied_area(np.array([0.2, 0.2])), round(implied_area(np.array([0.0, 0.5, 1.0])), 4)
-        (0.5, 0.9444)
-    """
-    values, index = np.unique(pd, return_inverse=True)
-    defaults = np.bincount(index, weights=pd, minlength=len(values))
-    others = np.bincount(index, weights=1 - pd, minlength=len(values))
-    pairs = defaults.sum() * others.sum()
-    below = np.cumsum(others) - others
-    return float((defaults * (below + others / 2)).sum() / pairs) if pairs > 0 else math.nan
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
