@@ -276,6 +276,31 @@ def test_a_rejected_challenger_leaves_the_champion(role: str, decision: str, sai
 
 
 @pytest.mark.parametrize(
+    ("role", "decision", "fewest", "said"),
+    [
+        ("candidate", "insufficient_labels", 300, (1, 1)),
+        ("champion", "insufficient_labels", 300, (1, 0)),
+        ("candidate", "provisional", 300, (1, 0)),
+        ("candidate", "approved", 100, (0, 0)),
+    ],
+)
+def test_too_few_labels_are_followed_by_the_next_step(
+    role: str, decision: str, fewest: int, said: tuple[int, int]
+) -> None:
+    figures = report_figures()
+    changed: dict[str, Any] = {**vars(figures.evaluation), "verdict": decision, "role": role}
+    limits = replace(INPUTS.limits, positive_threshold=fewest)
+    gates = promotion_gates(replace(INPUTS, limits=limits), HERE)
+    page = report_figures(evaluation=type(figures.evaluation)(**changed), gates=gates)
+    shown = Page(render(page)).shown
+    for language, step, unserved in (
+        ("en", "a verdict requires 1,000 with 300. Add loans", "No application is decided with the model"),
+        ("ko", "판정에는 대출 1,000건과 부도 300건이 필요합니다", "이 모형은 심사에 사용되지 않습니다"),
+    ):
+        assert (shown[language].count(step), shown[language].count(unserved)) == said
+
+
+@pytest.mark.parametrize(
     ("verdict", "roc_auc_low", "shown", "hidden"),
     [
         ("approved_leakage_not_excluded", 0.996, "leakage is not excluded", "is below the F1 target on"),

@@ -31,7 +31,7 @@ def test_right_pds_of_few_defaults_are_rarely_found_wrong(rows: int, expected: f
     rng = np.random.default_rng(0)
     found = []
     for _ in range(1_500):
-        pd = rng.beta(0.4, 12, rows)
+        pd = 1 / (1 + np.exp(-rng.normal(-5.5, 1.8, rows)))
         pd = np.clip(pd * expected / pd.sum(), 0, 0.95)
         label = (rng.random(rows) < pd).astype(np.int8)
         area = roc_auc(label, pd) if 0 < label.sum() < rows else math.nan
@@ -59,6 +59,14 @@ def test_the_p_value_of_an_area_is_that_of_defaults_drawn_by_the_pds() -> None:
     for quantile in (0.02, 0.1, 0.5):
         area = float(np.quantile(drawn, quantile))
         assert area_p_value(area, 9, pd) == pytest.approx(quantile, abs=0.3 * quantile + 0.02)
+
+
+def test_the_area_of_one_default_is_as_likely_as_the_pds_of_those_that_rank_as_low() -> None:
+    pd = np.sort(np.random.default_rng(3).beta(0.3, 12, 500))
+    for rank in (200, 400):
+        label = (np.arange(500) == rank).astype(np.int8)
+        likely = pd[: rank + 1].sum() / pd.sum()
+        assert area_p_value(roc_auc(label, pd), 1, pd) == pytest.approx(likely, rel=0.15)
 
 
 def test_an_area_that_is_not_defined_shows_no_weakness() -> None:

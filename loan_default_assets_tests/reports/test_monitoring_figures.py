@@ -450,6 +450,31 @@ def test_a_model_against_the_data_is_named() -> None:
     assert (one.direction, one.observed, one.agrees) == ("falls", "rises", False)
 
 
+def test_few_defaults_of_a_large_window_are_all_shuffled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(effects_module, "IMPORTANCE_SCORES", 600)
+    numerical = np.random.default_rng(1).normal(size=(5_000, 1))
+    categorical = np.zeros((5_000, 0), np.int16)
+    for defaults, expected in ((1, 1), (40, 40), (3_000, 100), (4_990, 190)):
+        label = (np.arange(5_000) < defaults).astype(int)
+        found = feature_effects([AMOUNT], numerical, categorical, label, lambda n, c: n[:, 0], HERE)
+        assert found is not None
+        assert (found.rows, found.defaults) == (200, expected)
+
+
+def test_partial_dependence_is_the_mean_of_loans_as_the_window_has_them() -> None:
+    rng = np.random.default_rng(2)
+    label = (np.arange(40_000) < 800).astype(int)
+    # Half of the shuffled rows are defaults, whose PD is another.
+    numerical = np.column_stack([rng.normal(size=40_000), 0.5 * label])
+    found = feature_effects(
+        [AMOUNT], numerical, np.zeros((40_000, 0), np.int16), label, lambda n, c: n[:, 1], HERE
+    )
+    assert found is not None
+    assert found.defaults == 800
+    assert found.dependence_rows == 150
+    assert found.dependence[0].pd == pytest.approx((0.01,) * 12)
+
+
 def test_one_class_has_no_effects() -> None:
     rows = np.zeros((50, 1)), np.zeros((50, 0), np.int16)
     assert feature_effects([AMOUNT], *rows, np.zeros(50), lambda n, c: n[:, 0], HERE) is None

@@ -47,7 +47,8 @@ class Discrimination:
         precision_recall: Precision against recall.
         defaults_below: Share of defaults with at most a PD, against the PD.
         others_below: The same for other loans.
-        ks: Largest distance of these two, the Kolmogorov-Smirnov statistic.
+        ks: Largest share of other loans less that of defaults, the Kolmogorov-Smirnov statistic as `metrics` has it; a
+            model whose PDs fall with the risk has a small one.
         ks_at: The PD at which it is reached.
         roc_auc: Area under `roc`.
         gini: 2 * roc_auc - 1.
@@ -92,7 +93,7 @@ def discrimination(label: np.ndarray, pd: np.ndarray, source: FigureSource) -> D
         return None
     false_positives, true_positives, _ = roc_curve(defaults, pd)
     precision, recall, _ = precision_recall_curve(defaults, pd)
-    statistic = ks_2samp(pd[~defaults], pd[defaults])
+    statistic = ks_2samp(pd[~defaults], pd[defaults], alternative="greater", method="asymp")
     grid = np.linspace(0.0, float(pd.max()), MOST_POINTS)
     area = float(roc_auc_score(defaults, pd))
     edges = np.linspace(0.0, max(float(pd.max()), 1e-9), HISTOGRAM_BINS + 1)

@@ -75,7 +75,9 @@ class FeatureEffects:
     """Importance of all features, and the dependence of PD on the first ten.
 
     Attributes:
-        rows: Rows that were shuffled, a random part of the window where it has more.
+        rows: Rows that were shuffled; of a larger window a random part with up to half of it defaults, as few
+            defaults say little of ROC-AUC, which does not depend on their share.
+        defaults: Defaults among them.
         repeats: Shuffles per feature.
         importance: The largest drop first.
         dependence: Of the ten most important features.
@@ -83,6 +85,7 @@ class FeatureEffects:
     """
 
     rows: int
+    defaults: int
     repeats: int
     importance: tuple[Importance, ...]
     dependence: tuple[Dependence, ...]
@@ -101,7 +104,7 @@ def feature_effects(
     altered_score: Callable[[np.ndarray, np.ndarray], AlteredScore] | None = None,
     seed: int = 0,
 ) -> FeatureEffects | None:
-    """Importance and dependence on the evaluation window; None where the sampled rows have one class only.
+    """Importance and dependence on the evaluation window; None where it has one class only.
 
     Args:
         features: Numerical, then categorical features.
@@ -114,11 +117,11 @@ def feature_effects(
         seed: Seed of samples and shuffles.
     """
     rng = np.random.default_rng(seed)
-    sample = np.sort(rng.permutation(len(label))[: _sampled(len(features))])
+    if not 0 < (label == 1).sum() < len(label):
+        return None
+    sample = _sample(label == 1, _sampled(len(features)), rng)
     sampled = (numerical[sample], categorical[sample])
     outcome = label[sample]
-    if not 0 < (outcome == 1).sum() < len(outcome):
-        return None
     altered = _AlteredRows(sampled, score, altered_score(*sampled) if altered_score else None)
     base = roc_auc(outcome, altered.pd)
     importance = sorted(
@@ -128,13 +131,14 @@ def feature_effects(
         ),
         key=lambda found: -found.drop,
     )
-    few = rng.permutation(len(sample))[:DEPENDENCE_ROWS]
+    few = _as_in_the_window(outcome == 1, float((label == 1).mean()), rng)
     position = {feature.name: index for index, feature in enumerate(features)}
     dependence = tuple(
         _dependence(top.feature, position[top.feature.name], (numerical, categorical), altered, few, label)
         for top in importance[:TOP]
     )
-    return FeatureEffects(len(sample), REPEATS, tuple(importance), dependence, len(few), source)
+    defaults = int((outcome == 1).sum())
+    return FeatureEffects(len(sample), defaults, REPEATS, tuple(importance), dependence, len(few), source)
 
 
 def scored_rows(features: int, window: int) -> int:
@@ -150,6 +154,22 @@ def scored_rows(features: int, window: int) -> int:
 
 def _sampled(features: int) -> int:
     return max(IMPORTANCE_SCORES // (REPEATS * max(features, 1)), 100)
+
+
+def _sample(defaults: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
+    """Positions of at most `most` random rows, ascending: half of them defaults, as far as both classes have them."""
+    drawn = rng.permutation(len(defaults))
+    ones, others = drawn[defaults[drawn]], drawn[~defaults[drawn]]
+    taken = min(len(ones), max(most // 2, most - len(others)))
+    return np.sort(np.concatenate([ones[:taken], others[: most - taken]]))
+
+
+def _as_in_the_window(defaults: np.ndarray, rate: float, rng: np.random.Generator) -> np.ndarray:
+    """Positions of random rows of a sample, with defaults among them as often as in the window."""
+    drawn = rng.permutation(len(defaults))
+    rows = min(DEPENDENCE_ROWS, len(defaults))
+    ones = round(rows * rate)
+    return np.concatenate([drawn[defaults[drawn]][:ones], drawn[~defaults[drawn]][: rows - ones]])
 
 
 class _AlteredRows:

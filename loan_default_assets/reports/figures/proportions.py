@@ -51,7 +51,9 @@ def jeffreys_interval(events: int, rows: int) -> Interval:
 
 
 def ratio_interval(events: int, rows: int, other_events: int, other_rows: int) -> Interval:
-    """The ratio of two rates with Katz' interval, normal in the logarithm (Katz et al. 1978).
+    """The ratio of two rates with the interval that follows from Jeffreys' of each (Donner and Zou 2012).
+
+    Katz' interval (1978) has no width where every row is an event, as in a small group that is approved entirely.
 
     Args:
         events: Events of the first group.
@@ -62,16 +64,22 @@ def ratio_interval(events: int, rows: int, other_events: int, other_rows: int) -
     Examples:
         >>> found = ratio_interval(30, 100, 60, 100)
         >>> found.value, round(found.low, 3), round(found.high, 3)
-        (0.5, 0.356, 0.702)
+        (0.5, 0.351, 0.694)
+        >>> found = ratio_interval(40, 40, 970, 1_000)
+        >>> round(found.value, 3), round(found.low, 3), round(found.high, 3)
+        (1.031, 0.968, 1.044)
     """
-    if not (events and other_events):
-        value = 0.0 if other_events and rows else math.nan
-        return Interval(value, math.nan, math.nan)
-    value = (events / rows) / (other_events / other_rows)
-    error = math.sqrt(1 / events - 1 / rows + 1 / other_events - 1 / other_rows)
-    return Interval(
-        value, value * math.exp(-NORMAL_QUANTILE * error), value * math.exp(NORMAL_QUANTILE * error)
-    )
+    if not (rows and other_events):
+        return Interval(math.nan, math.nan, math.nan)
+    one, other = jeffreys_interval(events, rows), jeffreys_interval(other_events, other_rows)
+    product = one.value * other.value
+
+    def bound(sign: int, near: float, far: float) -> float:
+        below = far * (2 * other.value - far)
+        root = math.sqrt(max(product**2 - near * (2 * one.value - near) * below, 0.0))
+        return (product + sign * root) / below
+
+    return Interval(one.value / other.value, bound(-1, one.low, other.high), bound(1, one.high, other.low))
 
 
 def sample_mean(values: np.ndarray, rows: int) -> Interval:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from loan_default_assets.model.auc_interval import auc_error
+from loan_default_assets.model.count_intervals import ks_limit
 from loan_default_assets.reports.figures.proportions import (
     FigureSource,
     Interval,
@@ -37,14 +38,11 @@ class SampleDiscrimination:
 
     @property
     def ks_bound(self) -> float:
-        """What the statistic exceeds in 5 % of the cases where PDs do not discriminate.
-
-        Smirnov's limit for large samples (1948): sqrt(-ln(0.05 / 2) / 2) * sqrt(1/m + 1/n).
-        """
+        """What the statistic exceeds in 5 % of the cases where PDs do not discriminate."""
         others = self.rows - self.defaults
         if not (self.defaults and others):
             return math.nan
-        return math.sqrt(-math.log(0.025) / 2 * (1 / self.defaults + 1 / others))
+        return ks_limit(self.defaults, others)
 
 
 def sample_discrimination(label: np.ndarray, pd: np.ndarray, source: FigureSource) -> SampleDiscrimination:
@@ -59,7 +57,11 @@ def sample_discrimination(label: np.ndarray, pd: np.ndarray, source: FigureSourc
 
     defaults = label == 1
     both = defaults.any() and not defaults.all()
-    statistic = float(ks_2samp(pd[~defaults], pd[defaults]).statistic) if both else math.nan
+    statistic = (
+        float(ks_2samp(pd[~defaults], pd[defaults], alternative="greater", method="asymp").statistic)
+        if both
+        else math.nan
+    )
     return SampleDiscrimination(len(label), int(defaults.sum()), area_interval(label, pd), statistic, source)
 
 
@@ -67,15 +69,18 @@ def decline_p_value(development: SampleDiscrimination, now: SampleDiscrimination
     """Probability of an ROC-AUC as low as now, if the true one is that of the development.
 
     Normal, with the standard error of the present ROC-AUC; the development's counts as exact: European Central Bank,
-    Instructions for reporting the validation results of internal models, 2019, section 2.5.
+    Instructions for reporting the validation results of internal models, 2019, section 2.5. Of a fall, with that of the
+    development's area for the present counts where it is larger: one default that ranks last has no error of its own.
 
     Returns:
-        The one-sided p-value; NaN where an area is not defined.
+        The one-sided p-value; NaN where an area, or any error, is not defined.
     """
     from scipy.stats import norm
 
     area = now.roc_auc.value
-    if math.isnan(area) or not 0 < area < 1:
-        return math.nan
     fall = development.roc_auc.value - area
-    return float(norm.sf(fall / auc_error(area, now.defaults, now.rows - now.defaults)))
+    if math.isnan(fall):
+        return math.nan
+    areas = (area, development.roc_auc.value) if fall > 0 else (area,)
+    error = max(auc_error(one, now.defaults, now.rows - now.defaults) for one in areas)
+    return float(norm.sf(fall / error)) if error > 0 else math.nan

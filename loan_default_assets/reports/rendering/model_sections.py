@@ -157,7 +157,12 @@ def features_section(figures: ReportFigures) -> Section:
     )
     blocks: list[Block] = [
         Paragraph(
-            message("features.explained", rows=formatted(found.rows, "count"), repeats=str(found.repeats))
+            message(
+                "features.explained",
+                rows=formatted(found.rows, "count"),
+                defaults=formatted(found.defaults, "count"),
+                repeats=str(found.repeats),
+            )
         ),
         Figures((bars,), found.source, importance),
         Paragraph(message("features.dependence", rows=formatted(found.dependence_rows, "count"))),

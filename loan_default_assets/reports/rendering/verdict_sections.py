@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from loan_default_assets.model.metrics import ECE_BINS
+from loan_default_assets.policy.promotion_figures import PromotionLimits
 from loan_default_assets.policy.promotion_gates import COUNTED, INTEGRITY, PromotionGate
 from loan_default_assets.reports.figures.drift import Light, StabilityIndex
 from loan_default_assets.reports.figures.model_facts import Omitted
@@ -153,9 +154,13 @@ def verdict_section(figures: ReportFigures) -> Section:
         blocks.append(Paragraph(message("verdict.compared", champion=evaluation.compared_with)))
         if (evaluation.role, evaluation.verdict) == ("candidate", "rejected"):
             blocks.append(Paragraph(message("verdict.stays", champion=evaluation.compared_with)))
+    if (evaluation.role, evaluation.verdict) == ("candidate", "insufficient_labels"):
+        blocks.append(Paragraph(message("verdict.not_served")))
     if isinstance(figures.gates, Omitted):
         blocks.append(omission(figures.gates))
     else:
+        if not all(gate.passed for gate in figures.gates.gates if gate.name in COUNTED):
+            blocks.append(_few_labels(evaluation.rows, evaluation.positives, figures.gates.limits))
         policy = message(f"policy.{figures.gates.limits.policy}")
         blocks.append(Paragraph(message("verdict.policy", policy=policy)))
         columns = ("gate.rule", "gate.measured", "gate.required", "gate.result")
@@ -170,6 +175,18 @@ def verdict_section(figures: ReportFigures) -> Section:
     blocks.append(Paragraph(message("verdict.recorded")))
     blocks.append(Quotation(evaluation.reason, evaluation.source))
     return Section("verdict", message("section.verdict"), blocks)
+
+
+def _few_labels(rows: int, positives: int, limits: PromotionLimits) -> Paragraph:
+    return Paragraph(
+        message(
+            "verdict.few_labels",
+            rows=formatted(rows, "count"),
+            defaults=formatted(positives, "count"),
+            fewest_rows=formatted(limits.sample_threshold, "count"),
+            fewest=formatted(limits.positive_threshold, "count"),
+        )
+    )
 
 
 def _gate_row(gate: PromotionGate) -> tuple[Cell, ...]:
