@@ -25,11 +25,11 @@ FEW_DEFAULTS_FAULTS: tuple[Mutant, ...] = (
         "pipeline/test_model_steps.py",
     ),
     mutant(
-        "one default that ranks low makes no weak segment",
-        "loan_default_assets/reports/figures/group_figures.py",
-        "auc_error(implied, defaults, rows - defaults)",
-        "auc_error(area.value, defaults, rows - defaults)",
-        "reports/test_monitoring_figures.py",
+        "few defaults that rank low by chance make no weak segment",
+        "loan_default_assets/reports/figures/implied_figures.py",
+        "if min(defaults, len(pd) - defaults) >= FEW_OF_A_CLASS:",
+        "if True:",
+        "reports/test_implied_figures.py",
     ),
     mutant(
         "PDs that are too extreme fail a test though their mean is right",

@@ -6,6 +6,7 @@ import pytest
 from scipy.stats import norm
 
 from loan_default_assets.model.metrics import roc_auc
+from loan_default_assets.reports.figures import implied_figures
 from loan_default_assets.reports.figures.implied_figures import area_p_value, count_p_value
 
 
@@ -24,6 +25,24 @@ def test_many_expected_defaults_are_counted_by_the_normal_distribution() -> None
     assert count_p_value(230, pd) == pytest.approx(2 * norm.sf(30 / math.sqrt(160)))
     assert count_p_value(990, np.full(1_000, 0.999)) < 1e-5
     assert count_p_value(0, np.full(10, 1.0)) == 0
+
+
+@pytest.mark.parametrize("expected", [0.5, 5, 60])
+def test_the_counts_of_many_loans_are_those_of_the_exact_distribution(
+    expected: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pd = np.random.default_rng(4).beta(0.5, 0.5 * 3_000 / expected, 3_000)
+    mean, deviation = pd.sum(), math.sqrt((pd * (1 - pd)).sum())
+    counts = [max(round(mean + z * deviation), 0) for z in (-3, -2, -0.5, 0.5, 2, 3)]
+    exact = [count_p_value(count, pd) for count in counts]
+    monkeypatch.setattr(implied_figures, "MOST_EXACT", 10)
+    assert [count_p_value(count, pd) for count in counts] == pytest.approx(exact, rel=0.03)
+    others = [count_p_value(3_000 - count, 1 - pd) for count in counts]
+    assert others == pytest.approx(exact, rel=0.03)
+
+
+def test_loans_that_cannot_default_have_no_default() -> None:
+    assert (count_p_value(0, np.zeros(20)), count_p_value(1, np.zeros(20))) == (1, 0)
 
 
 @pytest.mark.parametrize(("rows", "expected"), [(150, 0.5), (150, 2), (400, 8)])
