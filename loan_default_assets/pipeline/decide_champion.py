@@ -9,6 +9,7 @@ from loan_default_assets.pipeline.pipeline_errors import MissingVerdictError, Mo
 from loan_default_assets.pipeline.version_selection import pending_challenger
 from loan_default_assets.policy.promotion import PROMOTING
 from loan_default_assets.policy.verdict_warnings import VerdictWarning
+from loan_default_assets.policy.verdict_words import verdict_words
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.evaluations import EvaluationLog, EvaluationRecord
 from loan_default_assets.warehouse.promotions import Promotions
@@ -71,7 +72,7 @@ def decide_champion(
     champion = registry.champion()
     if champion is None:
         raise NoModelError(
-            f"no model may serve: {outcome} under PROMOTION_POLICY={promotion_policy}\nNext: "
+            f"no model may serve: {outcome.removeprefix('kept: ')} under PROMOTION_POLICY={promotion_policy}\nNext: "
             "loan-default status shows the evaluation; "
             "where its window has few defaults, add loans with an outcome, then loan-default run"
         )
@@ -100,6 +101,7 @@ def _carry_out_verdict(
         reason = f"trained to challenge {challenger.parent}, which is no longer champion"
         registry.reject(challenger.version, reason)
         return f"kept: challenger {challenger.version} {reason}"
+    words = verdict_words(evaluation.verdict)
     if evaluation.verdict in PROMOTING:
         found = store.check(challenger)
         if not found.intact:
@@ -114,13 +116,13 @@ def _carry_out_verdict(
         )
         if outcome.champion is None:
             waits = (
-                f"challenger {challenger.version} is {evaluation.verdict} and waits for {outcome.missing} of "
+                f"challenger {challenger.version} is {words} and waits for {outcome.missing} of "
                 f"{outcome.required} approvals"
             )
             step = f"loan-default approve {challenger.version} --reason TEXT"
             if serving is None:
                 raise NoModelError(f"no model serves yet: {waits}\nNext: {step}")
             return f"kept: {waits}: {step}"
-        return f"promoted: {evaluation.verdict}"
+        return f"promoted: {words}"
     registry.reject(challenger.version, f"{evaluation.verdict}: {evaluation.reason}")
-    return f"kept: challenger {challenger.version} {evaluation.verdict}"
+    return f"kept: challenger {challenger.version}: {words}"

@@ -1,18 +1,25 @@
-"""How often the lower 95 % bound of ROC-AUC exceeds the true one: resampled rows beside Newcombe's interval.
+"""How often intervals of few defaults are wrong: resampled rows beside those of `model.metrics`.
 
-Run with `python -m loan_default_assets_tests.benchmarks.auc_intervals`. Samples of normal scores, of a model that does
-not discriminate and of one with a ROC-AUC of 0.856, with few and many defaults; 2.5 % is nominal.
+Run with `python -m loan_default_assets_tests.benchmarks.auc_intervals`. First, the lower 95 % bound of ROC-AUC above
+the true one, of a model that does not discriminate and of one with a ROC-AUC of 0.856; 2.5 % is nominal. Then, on 400
+loans, two models of the same quality of which one is shown to discriminate better, and figures that lie outside of
+their interval; 5 % is nominal.
 """
 
 import argparse
+from unittest.mock import patch
 
 import numpy as np
 from scipy.stats import norm
 
+from loan_default_assets.model import metrics
 from loan_default_assets.model.auc_interval import auc_interval
-from loan_default_assets.model.metrics import evaluate
+from loan_default_assets.model.metrics import evaluate, paired_bootstrap
 
 _ROWS, _DEFAULTS, _SHIFTS = (40, 300, 1_500), (1, 2, 3, 5, 8, 20, 50, 100, 200), (0.0, 1.5)
+# Two models: the shift of defaults and the correlation of their scores give a ROC-AUC of 0.80 each.
+_SHIFT, _CORRELATION, _THRESHOLD, _COMPARED_ROWS = 1.2, 0.8, 0.25, 400
+_MISSED = ("recall", "f1", "pr_auc", "ks")
 
 
 def main() -> None:
@@ -31,6 +38,41 @@ def main() -> None:
                 print(
                     f"| {rows:,} | {defaults} | {true:.3f} | {resampled:.1%} | {newcombe:.1%} |", flush=True
                 )
+    print("\n| defaults | intervals | one is better |", *(f"{name} missed |" for name in _MISSED))
+    print("| --- | --- | --- |", "--- |" * len(_MISSED))
+    for defaults in (1, 2, 3, 5, 8, 20, 50):
+        for name, few in (("resampled rows", 0), ("by counts", metrics.FEW_OF_A_CLASS)):
+            with patch.object(metrics, "FEW_OF_A_CLASS", few):
+                shares = _wrong(defaults, samples)
+            print(f"| {defaults} | {name} |", *(f"{share:.1%} |" for share in shares), flush=True)
+
+
+def _wrong(defaults: int, samples: int) -> list[float]:
+    """Shares of samples in which one of two equal models is shown to be better, and in which figures are missed."""
+    rng = np.random.default_rng(1)
+    # What the figures are in a sample with as many defaults per loan, and without chance.
+    label, pd, _ = _two_models(rng, 1_000 * defaults, 1_000 * _COMPARED_ROWS)
+    true = evaluate(label, pd, _THRESHOLD, bootstrap=0).values
+    better, missed = 0, dict.fromkeys(_MISSED, 0)
+    for seed in range(samples):
+        label, one, other = _two_models(rng, defaults, _COMPARED_ROWS)
+        intervals = evaluate(label, one, _THRESHOLD, bootstrap=200, seed=seed).intervals
+        for name in _MISSED:
+            low, high = intervals[name]
+            missed[name] += not low <= true[name] <= high
+        found = paired_bootstrap(label, one, _THRESHOLD, other, _THRESHOLD, bootstrap=200, seed=seed)
+        better += found.dauc_low > 0 or found.dauc_high < 0
+    return [count / samples for count in (better, *missed.values())]
+
+
+def _two_models(
+    rng: np.random.Generator, defaults: int, rows: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    label = (np.arange(rows) < defaults).astype(np.int8)
+    one, independent = rng.standard_normal((2, rows))
+    other = _CORRELATION * one + np.sqrt(1 - _CORRELATION**2) * independent
+    first, second = (1 / (1 + np.exp(2 - each - _SHIFT * label)) for each in (one, other))
+    return label, first, second
 
 
 def _too_high(rows: int, defaults: int, shift: float, samples: int) -> tuple[float, float]:

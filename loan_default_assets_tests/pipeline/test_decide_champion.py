@@ -49,11 +49,20 @@ def test_a_challenger_without_a_verdict_is_not_decided(steps: BankSteps) -> None
     assert steps.registry.get("new").status == "candidate"
 
 
-@pytest.mark.parametrize("verdict", ["approved", "approved_below_target", "provisional"])
-def test_a_promoting_verdict_makes_the_challenger_champion(steps: BankSteps, verdict: str) -> None:
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        ("approved", "approved"),
+        ("approved_below_target", "approved below the target"),
+        ("provisional", "provisional"),
+    ],
+)
+def test_a_promoting_verdict_makes_the_challenger_champion(
+    steps: BankSteps, verdict: str, words: str
+) -> None:
     evaluated(steps, "new", verdict)
     decision = steps.decide()
-    assert (decision.outcome, decision.rejection) == (f"promoted: {verdict}", "")
+    assert (decision.outcome, decision.rejection) == (f"promoted: {words}", "")
     assert (decision.champion.version, decision.champion.status) == ("new", "champion")
     assert (decision.champion.verdict, decision.champion.reason) == (verdict, "Because.")
     assert decision.evaluation is not None
@@ -61,13 +70,15 @@ def test_a_promoting_verdict_makes_the_challenger_champion(steps: BankSteps, ver
     assert steps.decide().champion == decision.champion
 
 
-@pytest.mark.parametrize("verdict", ["rejected", "insufficient_labels"])
-def test_another_verdict_keeps_the_champion(steps: BankSteps, verdict: str) -> None:
+@pytest.mark.parametrize(
+    ("verdict", "words"), [("rejected", "rejected"), ("insufficient_labels", "too few labels")]
+)
+def test_another_verdict_keeps_the_champion(steps: BankSteps, verdict: str, words: str) -> None:
     evaluated(steps, "old", "approved")
     steps.decide()
     evaluated(steps, "new", verdict, parent="old")
     decision = steps.decide()
-    assert decision.outcome == f"kept: challenger new {verdict}"
+    assert decision.outcome == f"kept: challenger new: {words}"
     assert decision.rejection == f"{verdict}: Because."
     assert decision.champion.version == "old"
     rejected = steps.registry.get("new")
@@ -94,7 +105,7 @@ def test_a_challenger_of_a_former_champion_is_rejected(steps: BankSteps) -> None
 def test_without_any_champion_the_error_names_the_policy(steps: BankSteps) -> None:
     evaluated(steps, "new", "rejected")
     message = (
-        r"no model may serve: kept: challenger new rejected under PROMOTION_POLICY=strict\nNext: loan-default"
+        r"no model may serve: challenger new: rejected under PROMOTION_POLICY=strict\nNext: loan-default"
     )
     with pytest.raises(NoModelError, match=message):
         steps.decide(promotion_policy="strict")
@@ -160,7 +171,7 @@ def test_what_was_approved_by_key_and_rejected_since_is_not_carried_out(steps: B
     later = samples.performance("new", 0.3, verdict="rejected", reason="Worse now.", snapshot_hash="later")
     steps.evaluations.record(replace(later, evaluated_at=datetime(2025, 1, 1, tzinfo=UTC)))
     decision = steps.decide(promotions=two_people(steps))
-    assert (decision.champion.version, decision.outcome) == ("old", "kept: challenger new rejected")
+    assert (decision.champion.version, decision.outcome) == ("old", "kept: challenger new: rejected")
 
 
 def test_an_approved_promotion_without_its_files_fails_and_waits(steps: BankSteps) -> None:
@@ -183,7 +194,7 @@ def test_a_challenger_that_waits_is_rejected_by_a_later_verdict(steps: BankSteps
     steps.decide(promotions=two_people(steps))
     later = samples.performance("new", 0.3, verdict="rejected", reason="Worse now.", snapshot_hash="later")
     steps.evaluations.record(replace(later, evaluated_at=datetime(2025, 1, 1, tzinfo=UTC)))
-    assert steps.decide(promotions=two_people(steps)).outcome == "kept: challenger new rejected"
+    assert steps.decide(promotions=two_people(steps)).outcome == "kept: challenger new: rejected"
     assert two_people(steps).waiting() == []
 
 

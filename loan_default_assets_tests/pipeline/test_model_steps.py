@@ -26,6 +26,7 @@ from loan_default_assets.pipeline.model_storage import load_classifier, load_enc
 from loan_default_assets.pipeline.pipeline_errors import NoModelError, NoRowsError
 from loan_default_assets.pipeline.training_settings import TrainingAttempt, model_config
 from loan_default_assets.pipeline.tune_settings import TrialTraining, trial_config
+from loan_default_assets.policy.verdict_words import verdict_words
 from loan_default_assets_tests.pipeline.bank_steps import BankSteps
 
 
@@ -35,9 +36,7 @@ def test_every_step_needs_what_the_step_before_it_makes(steps: BankSteps) -> Non
             step()
     with pytest.raises(NoModelError, match="no model to evaluate; materialize classifier first"):
         steps.evaluate()
-    with pytest.raises(
-        NoModelError, match="no model may serve: kept: no challenger is pending under PROMOTION"
-    ):
+    with pytest.raises(NoModelError, match="no model may serve: no challenger is pending under PROMOTION"):
         steps.decide()
     steps.load()
     steps.features()
@@ -143,7 +142,7 @@ def test_from_challenger_to_champion_and_to_the_next_challenger(
     assert bank.evaluations_recorded() == [(record.version, "candidate")]
 
     decision = bank.decide()
-    assert decision.outcome == f"promoted: {alone.verdict.decision}"
+    assert decision.outcome == f"promoted: {verdict_words(alone.verdict.decision)}"
     assert decision.champion.version == record.version
     assert decision.evaluation is not None
     assert decision.evaluation.metrics == pytest.approx(alone.recorded[0].metrics, nan_ok=True)
