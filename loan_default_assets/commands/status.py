@@ -164,7 +164,8 @@ def text(found: dict[str, Any]) -> str:
     lines = [f"portfolio   {found['portfolio']}", f"database    {found['database']}", "tables"]
     lines += [f"  {table:18}{rows:>10,} rows" for table, rows in found["tables"].items()]
     waiting = [each["version"] for each in found["approvals"]["waiting"]]
-    lines += champion_lines(found["champion"], found["evaluation"], waiting)
+    rejected = next((each["version"] for each in found["versions"] if each["status"] == "rejected"), None)
+    lines += champion_lines(found["champion"], found["evaluation"], waiting, rejected)
     lines += version_lines(found["versions"])
     lines += drift_lines(found.get("drift"))
     if retraining := found.get("retraining"):
@@ -197,15 +198,23 @@ def _members_text(members: list[dict[str, Any]]) -> str:
 
 
 def champion_lines(
-    champion: dict[str, Any] | None, evaluation: dict[str, Any] | None, waiting: Sequence[str] = ()
+    champion: dict[str, Any] | None,
+    evaluation: dict[str, Any] | None,
+    waiting: Sequence[str] = (),
+    rejected: str | None = None,
 ) -> list[str]:
     """The champion and the last evaluation, as lines.
 
     Args:
         waiting: Versions whose promotion waits for approvals.
+        rejected: The newest version that was rejected.
     """
     if champion is None and waiting:
         return [f"champion    none yet: the promotion of {', '.join(waiting)} is proposed"]
+    if champion is None and rejected:
+        return [
+            f"champion    none yet: {rejected} may not serve; why, and what to do: loan-default report {rejected}"
+        ]
     if champion is None:
         return ["champion    none yet: loan-default run"]
     # A later verdict on a champion says whether it is at the target, and promotes nothing.

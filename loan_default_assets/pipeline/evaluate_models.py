@@ -26,6 +26,7 @@ from loan_default_assets.policy.leakage_doubt import LeakageDoubt
 from loan_default_assets.policy.promotion import Verdict
 from loan_default_assets.policy.promotion_figures import PromotionLimits
 from loan_default_assets.policy.promotion_inputs import PromotionInputs
+from loan_default_assets.policy.verdict_words import verdict_words
 from loan_default_assets.portfolio.spec import Portfolio
 from loan_default_assets.warehouse.evaluations import EvaluationLog, EvaluationRecord
 from loan_default_assets.warehouse.loans import Loans
@@ -132,7 +133,8 @@ def evaluate_models(
         entry = _record(evaluation, role, decided, snapshot, window, references, compared_with)
         evaluations.record(entry, decided_on.as_dict())
         recorded.append(entry)
-    log.info(f"evaluation: {model.version} {verdict.decision}. {' '.join(verdict.reasons)}")
+    words = verdict_words(verdict.decision, "champion" if challenger is None else "candidate")
+    log.info(f"evaluation: {model.version}: {words}. {' '.join(verdict.reasons)}")
     return WindowEvaluation(
         snapshot,
         window,

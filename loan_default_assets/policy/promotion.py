@@ -179,7 +179,7 @@ def _label_shortage(model: EvaluatedModel, limits: PromotionLimits) -> str | Non
     if model.rows >= limits.sample_threshold and model.positives >= limits.positive_threshold:
         return None
     return (
-        f"The evaluation window has {model.rows} matured rows with {model.positives} defaults; a verdict requires "
+        f"The evaluation window has {model.rows} matured rows with {_counted(model.positives)}; a verdict requires "
         f"{limits.sample_threshold} rows with {limits.positive_threshold} defaults."
     )
 
@@ -226,7 +226,7 @@ def _non_inferiority(
 def _target_check(model: EvaluatedModel, limits: PromotionLimits) -> tuple[bool, str]:
     met = model.f1 >= limits.f1_threshold
     f1, target = format_distinct(model.f1, limits.f1_threshold)
-    rows = f"on {model.rows} rows with {model.positives} defaults"
+    rows = f"on {model.rows} rows with {_counted(model.positives)}"
     return met, f"F1 {f1} {rows} {'meets' if met else 'is below'} the target {target}."
 
 
@@ -234,3 +234,7 @@ def _passed_and_failed(*checks: tuple[bool, str]) -> tuple[tuple[str, ...], tupl
     passed = tuple(sentence for holds, sentence in checks if holds)
     failed = tuple(sentence for holds, sentence in checks if not holds)
     return passed, failed
+
+
+def _counted(defaults: int) -> str:
+    return "1 default" if defaults == 1 else f"{defaults} defaults"

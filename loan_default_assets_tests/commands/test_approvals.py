@@ -117,6 +117,9 @@ def test_the_job_promotes_and_signs_what_a_key_approved_last(
 def test_a_first_model_that_waits_for_approval_is_no_missing_model() -> None:
     assert champion_lines(None, None, ["c1"]) == ["champion    none yet: the promotion of c1 is proposed"]
     assert champion_lines(None, None) == ["champion    none yet: loan-default run"]
+    assert champion_lines(None, None, rejected="c2") == [
+        "champion    none yet: c2 may not serve; why, and what to do: loan-default report c2"
+    ]
 
 
 def test_a_declined_promotion_leaves_the_champion(session: Session, two_champions: TwoChampions) -> None:

@@ -227,6 +227,7 @@ def test_few_defaults_that_rank_high_by_chance_are_not_deployed() -> None:
     model = replace(GOOD, rows=300, positives=1, roc_auc_low=0.4, resampled_auc_low=0.93)
     verdict = decide_promotion(model, None, None, DEFAULT)
     assert (verdict.decision, verdict.promote) == ("insufficient_labels", False)
+    assert "300 matured rows with 1 default;" in verdict.reasons[0]
     # A record of a former release has one bound, on which it was decided.
     stored = PromotionInputs(replace(model, roc_auc_low=0.93), None, None, DEFAULT).as_dict()
     del stored["candidate"]["resampled_auc_low"]
