@@ -23,6 +23,12 @@ def intervals_of_counts(
         values: The metrics, by name.
         defaults: (n,) bool, at least one of each.
         predicted: (n,) bool: whether a default is predicted.
+
+    Examples:
+        >>> values = {"roc_auc": 0.75, "pr_auc": 0.8, "ks": 0.5}
+        >>> found = intervals_of_counts(values, np.array([True, True, False]), np.array([True, False, False]))
+        >>> [round(bound, 3) for bound in found["recall"]]
+        [0.061, 0.939]
     """
     rows, positives, found = len(defaults), int(defaults.sum()), int(predicted.sum())
     true_positives = int((defaults & predicted).sum())
