@@ -75,9 +75,7 @@ def evaluate(
     drawn = [ranked.metrics(weights) for weights in _resamples(len(label), bootstrap, seed)]
     intervals = {name: _interval(np.concatenate([part[name] for part in drawn])) for name in values if drawn}
     resampled_low = intervals["roc_auc"][0] if drawn else float("nan")
-    positives = int((label == 1).sum())
-    negatives = len(label) - positives
-    if drawn and 0 < min(positives, negatives) < FEW_OF_A_CLASS:
+    if drawn and _few_of_a_class(label):
         intervals |= intervals_of_counts(values, label == 1, probability >= threshold)
     return Metrics(values, intervals, resampled_low)
 
@@ -145,8 +143,7 @@ def paired_bootstrap(
     drawn = [differences(weights) for weights in _resamples(len(label), bootstrap, seed)]
     df1_low, df1_high = _interval(np.concatenate([part[0] for part in drawn]))
     dauc_low, dauc_high = _interval(np.concatenate([part[1] for part in drawn]))
-    positives = int((label == 1).sum())
-    if 0 < min(positives, len(label) - positives) < FEW_OF_A_CLASS:
+    if _few_of_a_class(label):
         dauc_low, dauc_high = auc_difference_interval(label, candidate, champion)
     return PairedDifferences(float(df1[0]), float(dauc[0]), df1_low, df1_high, dauc_low, dauc_high)
 
@@ -301,6 +298,12 @@ def _resamples(n: int, count: int, seed: int) -> Iterator[np.ndarray]:
         rows = min(block, count - start)
         drawn = rng.integers(n, size=(rows, n)) + np.arange(rows)[:, None] * n
         yield np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float64)
+
+
+def _few_of_a_class(label: np.ndarray) -> bool:
+    """Whether the rarer class has rows, but too few to resample."""
+    positives = int((label == 1).sum())
+    return 0 < min(positives, len(label) - positives) < FEW_OF_A_CLASS
 
 
 def _interval(values: np.ndarray) -> tuple[float, float]:

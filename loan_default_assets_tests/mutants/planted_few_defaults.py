@@ -6,7 +6,7 @@ FEW_DEFAULTS_FAULTS: tuple[Mutant, ...] = (
     mutant(
         "one default that ranks high by chance does not show that a model beats chance",
         f"{MODEL}/metrics.py",
-        "if drawn and 0 < min(positives, negatives) < FEW_OF_A_CLASS:",
+        "if drawn and _few_of_a_class(label):",
         "if False:",
         "model/test_metrics.py",
     ),

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loan_default_assets.reports.figures.proportions import NORMAL_QUANTILE, Interval
+from loan_default_assets.model.auc_interval import NORMAL_QUANTILE
+from loan_default_assets.reports.figures.proportions import Interval
 
 # Where a PD is 0 or 1 to the last bit; its log-odds are beyond any calibration.
 _SMALLEST_PD = 1e-15

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-NORMAL_QUANTILE = 1.959963984540054
+from loan_default_assets.model.auc_interval import NORMAL_QUANTILE, auc_interval
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,6 @@ def area_interval(label: np.ndarray, score: np.ndarray) -> Interval:
         label: (n,) 0 or 1.
         score: (n,) finite scores.
     """
-    from loan_default_assets.model.auc_interval import auc_interval
     from loan_default_assets.model.metrics import roc_auc
 
     positives = int((label == 1).sum())
