@@ -6,7 +6,9 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
+import torch
 
+from loan_default_assets.numeric_threads import one_thread_by_default
 from loan_default_assets.warehouse.database import Database
 from loan_default_assets.warehouse.embedded.local_postgres import LocalPostgres
 from loan_default_assets_tests.databases import fresh_database
@@ -59,6 +61,13 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedBankScheduling | None:
     """Which worker runs which test, of `--dist loadfile`."""
     return SharedBankScheduling(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """As commands and `make test` do: scores differ in their last bits with the number of threads."""
+    one_thread_by_default(os.environ)
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Whether the loans of a draft suffice to evaluate a model: the window that `run` would take, and its defaults."""
+"""Whether the loans of a draft suffice for a verdict on a model: the window that `run` would take, and its defaults."""
 
 import numpy as np
 
@@ -10,10 +10,10 @@ from loan_default_assets.portfolio.profiling.portfolio_draft import PortfolioDra
 FEWEST_OF_AN_OUTCOME = 30
 
 
-def too_few_to_evaluate(
+def too_few_for_a_verdict(
     draft: PortfolioDraft, account: FileAccount, required: SplitLimits
 ) -> tuple[str, ...]:
-    """What to decide where the newest loans with a final outcome hold hardly any default, or hardly any other loan.
+    """What to decide where the newest loans with a final outcome are fewer than a verdict requires.
 
     Args:
         draft: A draft with its calendar and horizon.
@@ -35,7 +35,9 @@ def too_few_to_evaluate(
     fitted = np.concatenate([found.train, found.validation])
     rows, defaults = stride * len(found.window), stride * int((label[found.window] == 1).sum())
     # Where no loan has a final outcome yet, the question about the horizon says so.
-    if min(defaults, rows - defaults) >= FEWEST_OF_AN_OUTCOME or (draft.as_of and not rows):
+    chance = min(defaults, rows - defaults) < FEWEST_OF_AN_OUTCOME
+    short = rows < required.min_rows or defaults < required.min_positives
+    if not (chance or short) or (draft.as_of and not rows):
         return ()
     span = f" of {found.window_from} to {found.window_to}" if found.window_from else ""
     young = (
@@ -43,10 +45,15 @@ def too_few_to_evaluate(
         if draft.as_of
         else ""
     )
+    consequence = (
+        "too few of one outcome to tell a model from chance"
+        if chance
+        else "a first model can serve provisionally, but none is approved"
+    )
     return (
         f"evaluation: `run` would evaluate on {rows:,} loans{span}, {defaults:,} of them defaults, and fit on "
-        f"{stride * len(fitted):,} with {stride * int((label[fitted] == 1).sum()):,}: too few of one outcome to tell "
-        f"a model from chance. A verdict requires {required.min_rows:,} loans, {required.min_positives:,} of them "
+        f"{stride * len(fitted):,} with {stride * int((label[fitted] == 1).sum()):,}: {consequence}. "
+        f"A verdict requires {required.min_rows:,} loans, {required.min_positives:,} of them "
         "defaults (see `loan-default status` after the run). Add loans whose outcome is final, such as those of "
         f"earlier years{young}.",
     )

@@ -14,7 +14,7 @@ from loan_default_assets.commands.draft_refinement import (
     without_ratios,
 )
 from loan_default_assets.commands.draft_report import draft_report
-from loan_default_assets.commands.draft_window import too_few_to_evaluate
+from loan_default_assets.commands.draft_window import too_few_for_a_verdict
 from loan_default_assets.model.split_bounds import SplitLimits
 from loan_default_assets.portfolio.profiling.column_profiles import FileProfile, profile_file
 from loan_default_assets.portfolio.profiling.draft_completion import complete_draft
@@ -121,7 +121,7 @@ def accounted_draft(
     draft = replace(
         draft,
         notes=(*draft.notes, f"{evidence.summary}."),
-        decisions=(*draft.decisions, *too_few_to_evaluate(draft, account, limits), *evidence.decisions),
+        decisions=(*draft.decisions, *too_few_for_a_verdict(draft, account, limits), *evidence.decisions),
     )
     if excluded := (*outcomes, *evidence.reasons):
         listed = ", ".join(excluded)

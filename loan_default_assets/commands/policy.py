@@ -18,7 +18,8 @@ def policy_lines(state: PolicyState) -> list[str]:
     """Every setting, who recorded it, and what differs."""
     differing = state.differing
     lines = [
-        f"{name:32}{value}" + (f"  (recorded: {differing[name][0]})" if name in differing else "")
+        f"{name:32}{_shown(value)}"
+        + (f"  (recorded: {_shown(differing[name][0])})" if name in differing else "")
         for name, value in state.present.items()
     ]
     if state.recorded is None:
@@ -32,3 +33,7 @@ def policy_lines(state: PolicyState) -> list[str]:
     elif differing:
         lines.append("Next: loan-default policy --reason TEXT records the present settings")
     return lines
+
+
+def _shown(value: object) -> str:
+    return "unset" if value is None else str(value)

@@ -154,7 +154,7 @@ def _other_scores(found: Verification) -> list[str]:
 def _starts(found: Verification) -> list[str]:
     return [
         f"chained from {each.began_at:%Y-%m-%d %H:%M} UTC: {each.table}; "
-        f"{each.earlier_rows:,} of its rows are older, and proven from then on only"
+        f"older rows, proven from then on only: {each.earlier_rows:,}"
         for each in found.starts
     ]
 

@@ -267,7 +267,8 @@ def test_grpc_errors_name_the_field(served: Served) -> None:
 
 
 def test_no_metric_label_comes_from_a_request(served: Served) -> None:
-    with httpx.Client(base_url=served.http) as client:
+    with httpx.Client(base_url=served.http) as client, grpc.insecure_channel(served.grpc) as channel:
+        pb_grpc.LoanDefaultStub(channel).ModelInfo(pb.ModelInfoRequest())
         for n in range(60):
             client.get(f"/secret-{n}?kim={n}")
             client.request(f"VERB{n}", "/health")

@@ -141,6 +141,7 @@ def test_an_unknown_version_is_refused(session: Session) -> None:
 def test_a_lower_setting_is_named_and_takes_two_people(session: Session, two_champions: TwoChampions) -> None:
     with acting("alice"):
         assert "APPROVALS                       2" in policy(session, "four eyes")
+    assert "REQUIRE_SIGNATURE               unset" in policy(session, None)
     alone = replace(session, settings=session.settings.model_copy(update={"approvals": 1}))
     found = status(alone)
     assert found["approvals"]["required"] == 2

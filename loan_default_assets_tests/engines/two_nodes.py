@@ -91,13 +91,13 @@ class NotingEngine(RayEngine):
     """Ray's engine, which notes the node of every call in a file and hands what arrives to a function of the test.
 
     Args:
-        folder: Gets a file per call: `map-0`, `run-0`, ...
-        arrived: Called with the position of the item, after a result of `map_tasks` or a report of `run_tasks`.
+        folder: Gets a file per call: `map-0`, `run-0`, ... A later `run_tasks` goes on with the numbers.
+        arrived: Called with the number of the call, after a result of `map_tasks` or a report of `run_tasks`.
     """
 
     def __init__(self, folder: Path, arrived: Callable[[int], None] = lambda _: None) -> None:
         super().__init__(None)
-        self.folder, self.arrived = folder, arrived
+        self.folder, self.arrived, self._run = folder, arrived, 0
 
     def map_tasks(self, function: Callable[..., Any], shared: Any, items: Iterable[Any]) -> Iterator[Any]:
         noted = (str(self.folder), function, shared)
@@ -112,12 +112,16 @@ class NotingEngine(RayEngine):
         items: Sequence[Any],
         on_report: Callable[[int, Any], None],
     ) -> list[Any]:
+        # Training calls this for the boosting of its stack, and then for its members.
+        first = self._run
+        self._run += len(items)
+
         def report(number: int, value: Any) -> None:
             on_report(number, value)
-            self.arrived(number)
+            self.arrived(first + number)
 
         noted = (str(self.folder), function, shared)
-        return super().run_tasks(calls.noted_reports, noted, list(enumerate(items)), report)
+        return super().run_tasks(calls.noted_reports, noted, list(enumerate(items, first)), report)
 
     def nodes_of(self, call: str) -> list[str]:
         """The nodes on which a call was begun, in order."""
