@@ -82,6 +82,45 @@ def f1_interval(true_positives: float, predicted: float, positives: float) -> tu
     return 2 * low / (1 + low), 2 * high / (1 + high)
 
 
+def f1_difference_interval(
+    label: np.ndarray, one_predicted: np.ndarray, other_predicted: np.ndarray, correlation: float
+) -> tuple[float, float]:
+    """F1 of one model minus that of another with the square-and-add interval of both (Newcombe, Stat. Med. 17, 1998).
+
+    Args:
+        label: (n,) 0 or 1.
+        one_predicted: (n,) bool: whether the model predicts a default.
+        other_predicted: (n,) bool, of the other model.
+        correlation: Of both F1 in resampled rows; NaN where one does not vary, and counts as 0 if below it.
+
+    Examples:
+        >>> label, found = np.array([1, 0, 0]), np.array([True, False, False])
+        >>> low, high = f1_difference_interval(label, found, ~found, 0.0)
+        >>> low < 0 < 1.0 == high
+        True
+        >>> f1_difference_interval(label, found, found, 1.0)
+        (0.0, 0.0)
+    """
+    if (one_predicted == other_predicted).all():
+        return 0.0, 0.0
+    positives, shown = int((label == 1).sum()), []
+    for predicted in (one_predicted, other_predicted):
+        true_positives, count = int((predicted & (label == 1)).sum()), int(predicted.sum())
+        shown.append(
+            (2 * true_positives / (count + positives), *f1_interval(true_positives, count, positives))
+        )
+    (one, one_low, one_high), (other, other_low, other_high) = shown
+    shared = max(0.0 if math.isnan(correlation) else correlation, 0.0)
+
+    def width(a: float, b: float) -> float:
+        return math.sqrt(max(a * a - 2 * shared * a * b + b * b, 0.0))
+
+    return (
+        max(one - other - width(one - one_low, other_high - other), -1.0),
+        min(one - other + width(one_high - one, other - other_low), 1.0),
+    )
+
+
 def pr_auc_interval(area: float, positives: int) -> tuple[float, float]:
     """PR-AUC with the interval that is normal in its log-odds (Boyd, Eng and Page, ECML PKDD 2013).
 

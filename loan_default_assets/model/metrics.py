@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from loan_default_assets.model.auc_interval import auc_difference_interval
-from loan_default_assets.model.count_intervals import intervals_of_counts
+from loan_default_assets.model.biased_intervals import ece_interval_of_resamples, ks_interval_of_resamples
+from loan_default_assets.model.count_intervals import f1_difference_interval, intervals_of_counts
 
 # Names of all metrics, in the order in which they are shown.
 METRICS = ("f1", "precision", "recall", "accuracy", "roc_auc", "pr_auc", "ks", "brier", "ece")
@@ -55,8 +56,9 @@ def evaluate(
         label: (n,) 0 or 1.
         probability: (n,) probabilities of default.
         threshold: Probability from which a default is predicted.
-        bootstrap: Resamples of the rows whose percentiles are the intervals; 0 for no intervals. Where a class has
-            fewer than 100 rows, those of all metrics but Brier score and ECE are `intervals_of_counts`.
+        bootstrap: Resamples of the rows whose percentiles are the intervals; 0 for no intervals. Those of KS and ECE
+            are corrected (`model/biased_intervals.py`). Where a class has fewer than 100 rows, those of all metrics but
+            Brier score and ECE are `intervals_of_counts`.
         seed: Seed of the resamples.
 
     Raises:
@@ -73,9 +75,14 @@ def evaluate(
     ranked = _RankedScores(label, probability, threshold)
     values = {name: float(value[0]) for name, value in ranked.metrics(np.ones((1, len(label)))).items()}
     drawn = [ranked.metrics(weights) for weights in _resamples(len(label), bootstrap, seed)]
-    intervals = {name: _interval(np.concatenate([part[name] for part in drawn])) for name in values if drawn}
-    resampled_low = intervals["roc_auc"][0] if drawn else float("nan")
-    if drawn and _few_of_a_class(label):
+    if not drawn:
+        return Metrics(values, {})
+    resampled = {name: np.concatenate([part[name] for part in drawn]) for name in values}
+    intervals = {name: _interval(sample) for name, sample in resampled.items()}
+    resampled_low = intervals["roc_auc"][0]
+    intervals["ks"] = ks_interval_of_resamples(label, probability, values["ks"], resampled["ks"])
+    intervals["ece"] = ece_interval_of_resamples(probability, values["ece"], resampled["ece"], ECE_BINS, seed)
+    if _few_of_a_class(label):
         intervals |= intervals_of_counts(values, label == 1, probability >= threshold)
     return Metrics(values, intervals, resampled_low)
 
@@ -113,7 +120,8 @@ def paired_bootstrap(
 ) -> PairedDifferences:
     """Differences of F1 and ROC-AUC, with both models resampled on the same rows.
 
-    Where a class has fewer than 100 rows, the interval of ROC-AUC is that of `auc_difference_interval`.
+    Where a class has fewer than 100 rows, the intervals are those of `f1_difference_interval` and
+    `auc_difference_interval`.
 
     Args:
         label: (n,) 0 or 1.
@@ -136,16 +144,19 @@ def paired_bootstrap(
     left = _RankedScores(label, candidate, candidate_threshold)
     right = _RankedScores(label, champion, champion_threshold)
 
-    def differences(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return left.f1(weights) - right.f1(weights), left.auc(weights) - right.auc(weights)
+    def figures(weights: np.ndarray) -> np.ndarray:
+        """F1 of both, and the difference in ROC-AUC, each of R resamples: (3, R)."""
+        return np.stack([left.f1(weights), right.f1(weights), left.auc(weights) - right.auc(weights)])
 
-    df1, dauc = differences(np.ones((1, len(label))))
-    drawn = [differences(weights) for weights in _resamples(len(label), bootstrap, seed)]
-    df1_low, df1_high = _interval(np.concatenate([part[0] for part in drawn]))
-    dauc_low, dauc_high = _interval(np.concatenate([part[1] for part in drawn]))
+    one, other, dauc = figures(np.ones((1, len(label))))[:, 0]
+    drawn = np.hstack([figures(weights) for weights in _resamples(len(label), bootstrap, seed)])
+    df1_low, df1_high = _interval(drawn[0] - drawn[1])
+    dauc_low, dauc_high = _interval(drawn[2])
     if _few_of_a_class(label):
         dauc_low, dauc_high = auc_difference_interval(label, candidate, champion)
-    return PairedDifferences(float(df1[0]), float(dauc[0]), df1_low, df1_high, dauc_low, dauc_high)
+        predicted = candidate >= candidate_threshold, champion >= champion_threshold
+        df1_low, df1_high = f1_difference_interval(label, *predicted, _correlation(drawn[0], drawn[1]))
+    return PairedDifferences(float(one - other), float(dauc), df1_low, df1_high, dauc_low, dauc_high)
 
 
 def psi(expected: np.ndarray, actual: np.ndarray, bins: int = 10) -> float:
@@ -304,6 +315,13 @@ def _few_of_a_class(label: np.ndarray) -> bool:
     """Whether the rarer class has rows, but too few to resample."""
     positives = int((label == 1).sum())
     return 0 < min(positives, len(label) - positives) < FEW_OF_A_CLASS
+
+
+def _correlation(one: np.ndarray, other: np.ndarray) -> float:
+    known = ~(np.isnan(one) | np.isnan(other))
+    if not known.any() or not one[known].std() or not other[known].std():
+        return float("nan")
+    return float(np.corrcoef(one[known], other[known])[0, 1])
 
 
 def _interval(values: np.ndarray) -> tuple[float, float]:

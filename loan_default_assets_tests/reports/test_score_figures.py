@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from scipy.special import expit, logit
-from scipy.stats import chi2
+from scipy.stats import chi2, fisher_exact
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from loan_default_assets.model.auc_interval import auc_error, auc_interval
@@ -320,6 +320,35 @@ def test_grades_hold_all_loans_of_the_window() -> None:
         assert grade.band is None or grade.lowest_pd <= grade.band.mean_pd <= grade.highest_pd
     upside_down = rating_grades(*validation, 1 - window[0], window[1], HERE)
     assert found.inversions <= 1 < upside_down.inversions
+    assert upside_down.inversion_p_value < 0.001
+
+
+@pytest.mark.parametrize(
+    ("defaults", "p_value"), [((0, 0, 1, 0), 1.0), ((5, 20, 0, 30), 0.0), ((1, 2, 3, 4), 1.0)]
+)
+def test_inverted_grades_are_told_from_chance(defaults: tuple[int, ...], p_value: float) -> None:
+    """By Fisher's exact test as SciPy computes it, with Holm's correction for three pairs."""
+    pd = np.repeat([0.1, 0.2, 0.3, 0.4], 100)
+    validation = np.concatenate([np.repeat([1, 0], [k, 100 - k]) for k in (10, 20, 30, 40)])
+    label = np.concatenate([np.repeat([1, 0], [k, 100 - k]) for k in defaults])
+    found = rating_grades(validation, pd, label, pd, HERE)
+    assert len(found.grades) == 4
+    assert found.inversion_p_value == pytest.approx(p_value, abs=1e-4)
+    if defaults == (5, 20, 0, 30):
+        by_scipy = fisher_exact([[0, 100], [20, 80]], alternative="less").pvalue
+        assert found.inversion_p_value == pytest.approx(3 * by_scipy, rel=1e-9)
+
+
+def test_right_grades_are_rarely_inverted_beyond_chance() -> None:
+    rng, failed = np.random.default_rng(0), 0
+    for _ in range(200):
+        pd = rng.beta(0.7, 12, 1_400)
+        found = rating_grades(
+            *((rng.random(1_400) < pd).astype(int), pd), (rng.random(1_400) < pd).astype(int), pd, HERE
+        )
+        failed += found.inversion_p_value < 0.05
+    # 141 of these windows have an inversion.
+    assert failed <= 10
 
 
 @pytest.mark.parametrize(("expected", "most"), [(1, 12), (3, 16), (10, 18), (2_000, 22)])

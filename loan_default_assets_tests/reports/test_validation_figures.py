@@ -77,7 +77,7 @@ def test_traffic_lights_by_the_basel_table(defaults: int, light: Light) -> None:
 def test_a_migration_by_hand() -> None:
     bounds = (0.0, 0.1, 0.3, 1.0)
     grades = RatingGrades(
-        tuple(RatingGrade(n + 1, bounds[n], bounds[n + 1], None) for n in range(3)), 10, 0, HERE
+        tuple(RatingGrade(n + 1, bounds[n], bounds[n + 1], None) for n in range(3)), 10, 0, 1.0, HERE
     )
     # A bound belongs to the grade above it.
     now = np.array([0.05, 0.1, 0.2, 0.3, 0.9, 0.0])

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from loan_default_assets.reports.figures.calibration_bands import CalibrationBand, calibration_band
+from loan_default_assets.reports.figures.group_figures import holm
 from loan_default_assets.reports.figures.proportions import FigureSource
 
 GRADES = 10
@@ -38,11 +39,14 @@ class RatingGrades:
         grades: From the lowest risk up.
         requested: Grades before neighbours were merged for a rising default rate.
         inversions: Grades of the window with a lower default rate than a grade of less risk beside them.
+        inversion_p_value: Smallest one-sided p-value of Fisher's exact test of neighbours, with Holm's correction: how
+            often neighbours of the same default rate look as inverted; 1 without inversions.
     """
 
     grades: tuple[RatingGrade, ...]
     requested: int
     inversions: int
+    inversion_p_value: float
     source: FigureSource
 
 
@@ -70,13 +74,24 @@ def rating_grades(
         rows = number == index
         band = calibration_band(label[rows] == 1, pd[rows]) if rows.any() else None
         grades.append(RatingGrade(index + 1, edges[index], edges[index + 1], band))
-    rates = [grade.band.observed.value for grade in grades if grade.band]
+    neighbours = list(pairwise(grade.band for grade in grades if grade.band))
+    inverted = [after.observed.value < before.observed.value for before, after in neighbours]
+    p_values = holm([_inversion_p_value(*each) for each in neighbours])
     return RatingGrades(
         tuple(grades),
         GRADES,
-        sum(after < before for before, after in pairwise(rates)),
+        sum(inverted),
+        min((p_value for p_value, is_one in zip(p_values, inverted, strict=True) if is_one), default=1.0),
         source,
     )
+
+
+def _inversion_p_value(before: CalibrationBand, after: CalibrationBand) -> float:
+    """Of at most as many defaults in the grade of more risk, were both of one default rate."""
+    from scipy.stats import hypergeom
+
+    rows, defaults = before.rows + after.rows, before.defaults + after.defaults
+    return float(hypergeom.cdf(after.defaults, rows, defaults, after.rows))
 
 
 def grade_bounds(label: np.ndarray, pd: np.ndarray, grades: int = GRADES) -> np.ndarray:

@@ -132,7 +132,7 @@ def _stability(figures: ValidationFigures) -> Iterator[ValidationTest]:
         drifted = sum(one.window.light in ("amber", "red") for one in drift.features)
         yield ValidationTest("csi", "stability", drifted, "≤", 0, drift.source)
     if not isinstance(grades, Omitted):
-        yield ValidationTest("grade_order", "stability", grades.inversions, "≤", 0, grades.source)
+        yield ValidationTest("grade_order", "stability", grades.inversion_p_value, "≥", LEVEL, grades.source)
     if not isinstance(migration, Omitted):
         near = migration.share(-1, 1)
         yield ValidationTest("migration_near", "stability", near, "≥", None, migration.source)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from loan_default_assets.reports.figures.binomial_tests import LEVEL
 from loan_default_assets.reports.figures.model_facts import Omitted
+from loan_default_assets.reports.figures.rating_grades import RatingGrades
 from loan_default_assets.reports.figures.report_figures import ReportFigures
 from loan_default_assets.reports.figures.swap_set import DecisionCell, SwapSet
 from loan_default_assets.reports.rendering.blocks import (
@@ -246,12 +248,22 @@ def grades_section(figures: ReportFigures) -> Section:
                 grades=str(len(found.grades)),
             )
         ),
-        Paragraph(
-            message("grades.monotone")
-            if not found.inversions
-            else message("grades.inverted", inversions=str(found.inversions)),
-            "good" if not found.inversions else "warning",
-        ),
+        _order(found),
         Figures((chart, sizes), found.source, table),
     ]
     return Section("grades", message("section.grades"), blocks)
+
+
+def _order(found: RatingGrades) -> Paragraph:
+    """Whether the window's default rates rise with the grade, as far as its defaults show."""
+    if not found.inversions:
+        return Paragraph(message("grades.monotone"), "good")
+    shown = found.inversion_p_value < LEVEL
+    return Paragraph(
+        message(
+            "grades.inverted" if shown else "grades.inverted_by_chance",
+            inversions=str(found.inversions),
+            p_value=formatted(found.inversion_p_value, "p_value"),
+        ),
+        "warning" if shown else "plain",
+    )
