@@ -108,7 +108,7 @@ def roc_auc(label: np.ndarray, score: np.ndarray) -> float:
     return float(ranked.auc(np.ones((1, len(label))))[0])
 
 
-def paired_bootstrap(
+def paired_differences(
     label: np.ndarray,
     candidate: np.ndarray,
     candidate_threshold: float,
@@ -137,7 +137,7 @@ def paired_bootstrap(
 
     Examples:
         >>> label, better, worse = np.array([0, 1] * 50), np.array([0.1, 0.9] * 50), np.array([0.6, 0.4] * 50)
-        >>> found = paired_bootstrap(label, better, 0.5, worse, 0.5)
+        >>> found = paired_differences(label, better, 0.5, worse, 0.5)
         >>> found.df1, found.dauc, found.dauc_low
         (1.0, 1.0, 1.0)
     """

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loan_default_assets.model.metrics import evaluate, paired_bootstrap
+from loan_default_assets.model.metrics import evaluate, paired_differences
 
 COMPARED = ("roc_auc", "f1", "brier")
 # Below, an interval of a difference says nothing.
@@ -51,7 +51,7 @@ def compare_scores(
     bootstrap: int = 500,
     seed: int = 0,
 ) -> ScoreComparison:
-    """Compare two models: ROC-AUC and F1 by `paired_bootstrap`, Brier by the normal interval of paired differences.
+    """Compare two models: ROC-AUC and F1 by `paired_differences`, Brier by the normal interval of paired differences.
 
     Args:
         label: (n,) 0 or 1, n at least 1.
@@ -75,7 +75,7 @@ def compare_scores(
         evaluate(label, scores, threshold, bootstrap=0).values
         for scores, threshold in ((one, one_threshold), (other, other_threshold))
     ]
-    paired = paired_bootstrap(
+    paired = paired_differences(
         label, one, one_threshold, other, other_threshold, bootstrap=bootstrap, seed=seed
     )
     losses = (one - label) ** 2 - (other - label) ** 2

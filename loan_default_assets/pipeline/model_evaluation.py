@@ -123,11 +123,11 @@ def compare(
     challenger: ModelEvaluation, champion: ModelEvaluation | None, window: EvaluationWindow
 ) -> Comparison | None:
     """Paired differences of challenger minus champion; None where either has no probabilities."""
-    from loan_default_assets.model.metrics import paired_bootstrap
+    from loan_default_assets.model.metrics import paired_differences
 
     if champion is None or champion.probability is None or challenger.probability is None:
         return None
-    paired = paired_bootstrap(
+    paired = paired_differences(
         window.label, challenger.probability, challenger.threshold, champion.probability, champion.threshold
     )
     return Comparison(paired.df1_low, paired.df1_high, paired.dauc_low, paired.dauc_high)
@@ -166,12 +166,12 @@ def difference_to_reference(
     model: ModelEvaluation, references: References, window: EvaluationWindow
 ) -> ReferenceDifference | None:
     """Paired difference of model minus best reference; None where the model has no probabilities."""
-    from loan_default_assets.model.metrics import paired_bootstrap
+    from loan_default_assets.model.metrics import paired_differences
 
     if model.probability is None:
         return None
     best = references.best
-    paired = paired_bootstrap(
+    paired = paired_differences(
         window.label, model.probability, model.threshold, best.probability, best.threshold
     )
     return ReferenceDifference(best.name, paired.dauc_low, paired.dauc_high, best.metrics.resampled_auc_low)

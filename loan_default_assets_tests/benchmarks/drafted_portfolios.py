@@ -21,7 +21,7 @@ from loan_default_assets.commands.init import write
 from loan_default_assets.commands.run import run
 from loan_default_assets.commands.session import open_session
 from loan_default_assets.limits import split_limits
-from loan_default_assets.model.metrics import evaluate, paired_bootstrap
+from loan_default_assets.model.metrics import evaluate, paired_differences
 from loan_default_assets.pipeline.evaluation_window import evaluation_window
 from loan_default_assets.pipeline.model_evaluation import evaluate_model, evaluate_references
 from loan_default_assets.pipeline.training_snapshot import read_snapshot
@@ -116,7 +116,7 @@ def _report(name: str, seed: int, written: TrainedPortfolio, found: TrainedPortf
         metrics = evaluate(model.label, model.probability, 0.5)
         low, high = metrics.intervals["roc_auc"]
         texts.append(f"{metrics.values['roc_auc']:.4f} ({low:.3f} to {high:.3f})")
-    paired = paired_bootstrap(written.label, found.probability, 0.5, written.probability, 0.5)
+    paired = paired_differences(written.label, found.probability, 0.5, written.probability, 0.5)
     difference = f"{paired.dauc:+.4f} ({paired.dauc_low:+.3f} to {paired.dauc_high:+.3f})"
     print(
         f"{name:20} {seed:4}  {texts[0]:24} {texts[1]:24} {difference:26} "

@@ -15,7 +15,7 @@ from scipy.stats import norm
 
 from loan_default_assets.model import metrics
 from loan_default_assets.model.auc_interval import auc_interval
-from loan_default_assets.model.metrics import evaluate, paired_bootstrap
+from loan_default_assets.model.metrics import evaluate, paired_differences
 
 _ROWS, _DEFAULTS, _SHIFTS = (40, 300, 1_500), (1, 2, 3, 5, 8, 20, 50, 100, 200), (0.0, 1.5)
 # Two models: the shift of defaults and the correlation of their scores give a ROC-AUC of 0.80 each.
@@ -83,7 +83,7 @@ def _wrong(defaults: int, samples: int) -> list[float]:
         for name in _MISSED:
             low, high = intervals[name]
             missed[name] += not low <= true[name] <= high
-        found = paired_bootstrap(label, one, _THRESHOLD, other, _THRESHOLD, bootstrap=200, seed=seed)
+        found = paired_differences(label, one, _THRESHOLD, other, _THRESHOLD, bootstrap=200, seed=seed)
         better += (
             found.dauc_low > 0 or found.dauc_high < 0,
             found.df1_low > 0 or found.df1_high < 0,

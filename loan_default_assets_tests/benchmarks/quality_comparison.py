@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from loan_default_assets.model.calibration import expected_f1_threshold, platt
-from loan_default_assets.model.metrics import PairedDifferences, evaluate, paired_bootstrap
+from loan_default_assets.model.metrics import PairedDifferences, evaluate, paired_differences
 from loan_default_assets_tests.benchmarks.quality_scores import Fit, FitCost, FittedScores
 
 MEASURES = ("roc_auc", "pr_auc", "ks", "brier", "log_loss", "ece", "f1")
@@ -123,7 +123,7 @@ def _difference(
     if path.exists():
         return json.loads(path.read_text("utf-8"))
     found = asdict(
-        paired_bootstrap(window, model.window, model.threshold, reference.window, reference.threshold)
+        paired_differences(window, model.window, model.threshold, reference.window, reference.threshold)
     )
     folder.mkdir(parents=True, exist_ok=True)
     written = path.with_suffix(".tmp")

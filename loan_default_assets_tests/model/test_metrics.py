@@ -7,7 +7,7 @@ from sklearn import metrics as sk
 
 from loan_default_assets.model.auc_interval import auc_difference_interval, auc_error, auc_interval
 from loan_default_assets.model.count_intervals import f1_interval, ks_limit, pr_auc_interval, share_interval
-from loan_default_assets.model.metrics import METRICS, evaluate, paired_bootstrap, psi, roc_auc
+from loan_default_assets.model.metrics import METRICS, evaluate, paired_differences, psi, roc_auc
 
 
 def scored(n: int, seed: int = 0, decimals: int = 8, strength: float = 1.5) -> tuple[np.ndarray, np.ndarray]:
@@ -77,7 +77,7 @@ def test_one_of_two_equal_models_rarely_seems_better_with_few_defaults(defaults:
     for seed in range(250):
         common = rng.normal(1.2 * label, 0.9)
         one, other = (1 / (1 + np.exp(-common - rng.normal(0, 0.45, 300))) for _ in range(2))
-        found = paired_bootstrap(label, one, 0.5, other, 0.5, bootstrap=20, seed=seed)
+        found = paired_differences(label, one, 0.5, other, 0.5, bootstrap=20, seed=seed)
         differ += found.dauc_low > 0 or found.dauc_high < 0
         higher_f1 += found.df1_low > 0 or found.df1_high < 0
     # Nominal 12 of 250; by resampled rows 197, 90, 58 and 39, and of F1 0, 2, 16 and 33.
@@ -99,7 +99,7 @@ def test_the_difference_of_two_areas_has_the_variance_of_all_pairs() -> None:
     half = t.ppf(0.975, min(each.shape) - 1) * np.sqrt(variance)
     expected = (each.mean() - half, each.mean() + half)
     assert auc_difference_interval(label, one, other) == pytest.approx(expected, abs=1e-12)
-    found = paired_bootstrap(label, one, 0.4, other, 0.4)
+    found = paired_differences(label, one, 0.4, other, 0.4)
     assert (found.dauc_low, found.dauc_high) == pytest.approx(expected, abs=1e-12)
     assert auc_difference_interval(1 - label, other, one) == pytest.approx(expected, abs=1e-12)
 
@@ -251,7 +251,7 @@ def test_unusable_labels_and_scores_are_refused(label: list[int], p: list[float]
 def test_paired_differences_are_sharper_than_separate_ones() -> None:
     label, champion = scored(2000)
     candidate = np.clip(champion + np.random.default_rng(1).normal(0, 0.02, 2000), 0, 1)
-    paired = paired_bootstrap(label, candidate, 0.4, champion, 0.4)
+    paired = paired_differences(label, candidate, 0.4, champion, 0.4)
     apart = evaluate(label, champion, 0.4).intervals["roc_auc"]
     assert paired.dauc_low < paired.dauc < paired.dauc_high
     assert paired.dauc_high - paired.dauc_low < (apart[1] - apart[0]) / 3
@@ -260,11 +260,11 @@ def test_paired_differences_are_sharper_than_separate_ones() -> None:
 
 def test_a_model_does_not_differ_from_itself_and_a_better_one_shows() -> None:
     label, weak = scored(2000)
-    assert vars(paired_bootstrap(label, weak, 0.4, weak, 0.4)) == dict.fromkeys(
+    assert vars(paired_differences(label, weak, 0.4, weak, 0.4)) == dict.fromkeys(
         ("df1", "dauc", "df1_low", "df1_high", "dauc_low", "dauc_high"), 0.0
     )
     strong = np.clip(weak + 0.2 * label, 0, 1)
-    paired = paired_bootstrap(label, strong, 0.4, weak, 0.4)
+    paired = paired_differences(label, strong, 0.4, weak, 0.4)
     assert paired.dauc_low > 0
     assert paired.df1_low > 0
 
