@@ -21,8 +21,7 @@ SECONDS = 120.0
 async def replica(bank: ServedBank, home: Path, **settings: Any) -> AsyncIterator[Runtime]:
     """One worker of a service, started and stopped as BentoML does."""
     http, grpc = free_ports(2)
-    # Polling that no test waits for, so that a change which is seen was notified.
-    chosen: dict[str, Any] = {"service_poll_seconds": 60.0, "service_drain_seconds": 0.0} | settings
+    chosen: dict[str, Any] = {"service_drain_seconds": 0.0} | settings
     given = Settings(
         loan_default_home=home,
         portfolio=str(bank.portfolio_file),
@@ -31,6 +30,9 @@ async def replica(bank: ServedBank, home: Path, **settings: Any) -> AsyncIterato
         service_grpc_port=grpc,
         **{"database_url": bank.url, **chosen},
     )
+    if "service_poll_seconds" not in settings:
+        # Longer than any test waits, and than a setting may be, so that a change which is seen was notified.
+        given = given.model_copy(update={"service_poll_seconds": 10 * SECONDS})
     runtime = Runtime(given, RequestTypes(bank.portfolio), Keys.from_settings(given), None)
     await runtime.start()
     try:
