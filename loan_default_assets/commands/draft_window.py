@@ -34,9 +34,9 @@ def too_few_for_a_verdict(
     found = split(as_of, frame["loan_id"].fillna("").to_numpy(), label, as_of + days, cutoff, limits)
     fitted = np.concatenate([found.train, found.validation])
     rows, defaults = stride * len(found.window), stride * int((label[found.window] == 1).sum())
-    # Where no loan has a final outcome yet, the question about the horizon says so.
     chance = min(defaults, rows - defaults) < FEWEST_OF_AN_OUTCOME
     short = rows < required.min_rows or defaults < required.min_positives
+    # Where no loan has a final outcome yet, the question about the horizon says so.
     if not (chance or short) or (draft.as_of and not rows):
         return ()
     span = f" of {found.window_from} to {found.window_to}" if found.window_from else ""

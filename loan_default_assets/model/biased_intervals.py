@@ -74,7 +74,7 @@ def ece_interval_of_resamples(
     position = (probability * bins).astype(np.int64).clip(0, bins - 1)
     variance = np.bincount(position, probability * (1 - probability), minlength=bins)
     drawn = np.random.default_rng(seed).standard_normal((DRAWS, bins)) * np.sqrt(variance) / len(probability)
-    high = float(np.quantile(resampled, 0.975))
+    high = max(float(np.quantile(resampled, 0.975)), value)
     if value <= np.quantile(np.abs(drawn).sum(1), 0.975):
         return 0.0, high
     return max(2 * value - high, 0.0), high

@@ -58,8 +58,11 @@ def main() -> None:
             with patch.object(metrics, "FEW_OF_A_CLASS", few):
                 shares = _wrong(defaults, samples)
             print(f"| {defaults} | {name} |", *(f"{share:.1%} |" for share in shares), flush=True)
-    print("\n| loans | defaults | spread of log-odds | PDs too low by | KS missed: percentiles | KS missed |")
-    print("ECE missed: percentiles | ECE missed |\n|", "--- |" * 8)
+    print(
+        "\n| loans | defaults | spread of log-odds | PDs too low by | KS missed: percentiles | KS missed "
+        "| ECE missed: percentiles | ECE missed |"
+    )
+    print("|", "--- |" * 8)
     for portfolio in _MANY:
         rows, share, spread, shift = portfolio
         shares = _missed_of_many(*portfolio, samples)
