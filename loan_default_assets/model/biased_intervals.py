@@ -32,17 +32,17 @@ def ks_interval_of_resamples(
         >>> round(low, 2), round(high, 2)
         (0.0, 1.0)
     """
+    from sklearn.metrics import roc_curve
+
     known = resampled[~np.isnan(resampled)]
     if not len(known):
         return float("nan"), float("nan")
-    order = np.argsort(-probability, kind="stable")
-    defaults, score = label[order] == 1, probability[order]
-    last_of_tie = np.flatnonzero(np.append(np.diff(score) != 0, True))
-    positives, negatives = int(defaults.sum()), int((~defaults).sum())
-    found = defaults.cumsum()[last_of_tie] / positives
-    false = (~defaults).cumsum()[last_of_tie] / negatives
+    positives = int((label == 1).sum())
+    false, found, _ = roc_curve(label, probability)
     best = int((found - false).argmax())
-    variance = found[best] * (1 - found[best]) / positives + false[best] * (1 - false[best]) / negatives
+    variance = found[best] * (1 - found[best]) / positives + false[best] * (1 - false[best]) / (
+        len(label) - positives
+    )
     centre = value - 2 * max(float(known.mean()) - value, 0.0)
     width = NORMAL_QUANTILE * float(np.sqrt(variance))
     return min(max(centre - width, 0.0), value), max(min(centre + width, 1.0), value)

@@ -8,6 +8,8 @@ whose log-odds are too low.
 """
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from unittest.mock import patch
 
 import numpy as np
@@ -54,9 +56,9 @@ def main() -> None:
     )
     print("| --- | --- | --- | --- |", "--- |" * len(_MISSED))
     for defaults in (1, 2, 3, 5, 8, 20, 50):
-        for name, few in (("resampled rows", 0), ("by counts", metrics.FEW_OF_A_CLASS)):
-            with patch.object(metrics, "FEW_OF_A_CLASS", few):
-                shares = _wrong(defaults, samples)
+        with _percentiles(), patch.object(metrics, "FEW_OF_A_CLASS", 0):
+            resampled = _wrong(defaults, samples)
+        for name, shares in (("resampled rows", resampled), ("by counts", _wrong(defaults, samples))):
             print(f"| {defaults} | {name} |", *(f"{share:.1%} |" for share in shares), flush=True)
     print(
         "\n| loans | defaults | spread of log-odds | PDs too low by | KS missed: percentiles | KS missed "
@@ -109,10 +111,7 @@ def _missed_of_many(rows: int, share: float, spread: float, shift: float, sample
     for seed in range(samples):
         drawn = rng.integers(_POPULATION, size=rows)
         label = (rng.random(rows) < chance[drawn]).astype(np.int8)
-        with (
-            patch.object(metrics, "ks_interval_of_resamples", lambda *found: tuple(_percentiles(found[3]))),
-            patch.object(metrics, "ece_interval_of_resamples", lambda *found: tuple(_percentiles(found[2]))),
-        ):
+        with _percentiles():
             percentiles = evaluate(label, pd[drawn], _THRESHOLD, bootstrap=300, seed=seed).intervals
         corrected = evaluate(label, pd[drawn], _THRESHOLD, bootstrap=300, seed=seed).intervals
         missed += [
@@ -123,8 +122,18 @@ def _missed_of_many(rows: int, share: float, spread: float, shift: float, sample
     return [float(count / samples) for count in missed]
 
 
-def _percentiles(resampled: np.ndarray) -> list[float]:
-    return [float(bound) for bound in np.percentile(resampled, [2.5, 97.5])]
+@contextmanager
+def _percentiles() -> Iterator[None]:
+    """The intervals of KS and ECE by percentiles of the resampled rows."""
+    with (
+        patch.object(
+            metrics, "ks_interval_of_resamples", lambda *found: np.nanpercentile(found[3], [2.5, 97.5])
+        ),
+        patch.object(
+            metrics, "ece_interval_of_resamples", lambda *found: np.percentile(found[2], [2.5, 97.5])
+        ),
+    ):
+        yield
 
 
 def _two_models(
