@@ -144,17 +144,18 @@ def test_intervals_hold_the_true_ks_and_ece_with_many_defaults(rows: int, shift:
         "ks": (falling.cumsum() / falling.sum() - (1 - falling).cumsum() / (1 - falling).sum()).max(),
         "ece": np.abs(gaps).sum() / len(pd),
     }
-    missed = dict.fromkeys(true, 0)
+    missed = np.zeros((2, 2), int)
     for seed in range(150):
         drawn = rng.integers(len(pd), size=rows)
         label = (rng.random(rows) < chance[drawn]).astype(np.int8)
         found = evaluate(label, pd[drawn], 0.4, bootstrap=60, seed=seed)
-        for name, value in true.items():
+        for position, (name, value) in enumerate(true.items()):
             low, high = found.intervals[name]
             assert low <= found.values[name] <= high
-            missed[name] += not low <= value <= high
-    # Nominal 8 of 150; percentiles of resampled rows miss KS in 21 to 31, ECE in 26 to 36 or, of right PDs, in all.
-    assert max(missed.values()) <= 12
+            missed[position] += (value < low, value > high)
+    # Nominal 4 of 150 below and 4 above. Percentiles of resampled rows lie above KS in 21 to 31, and above the ECE
+    # of right PDs in all; without the correction for its bias, KS is below its interval in 12.
+    assert missed.max() <= 8
 
 
 def test_few_defaults_are_fewer_than_100_of_the_rarer_class() -> None:
