@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,11 @@ SCRIPT = '<script>alert("x")</script>'
 
 def report_figures(**changes: Any) -> ReportFigures:
     """Figures with every section filled, but for the changes."""
+    return replace(_filled(), **changes)
+
+
+@cache
+def _filled() -> ReportFigures:
     rng = np.random.default_rng(0)
     rows = 1_200
     numerical, categorical = rng.normal(size=(rows, 2)), rng.integers(2, 5, (rows, 1))
@@ -109,7 +115,7 @@ def report_figures(**changes: Any) -> ReportFigures:
     )
     groups = group_texts("sex", np.where(rng.random(rows) < 0.5, "1", SCRIPT).tolist())
     metric = Interval(0.5512345678, 0.5, 0.6)
-    filled = ReportFigures(
+    return ReportFigures(
         model=ModelFacts(
             "bank",
             f"Loans {SCRIPT}",
@@ -203,4 +209,3 @@ def report_figures(**changes: Any) -> ReportFigures:
             FigureSource("oversight_records", "version=c123456789abc"),
         ),
     )
-    return replace(filled, **changes)
