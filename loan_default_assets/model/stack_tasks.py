@@ -5,6 +5,7 @@ A part has one thread and the seed of its stack, so that it is the same bit for 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -34,8 +35,9 @@ PARTS = TREES + len(ADDITIVE)
 _TIMES = (*[2.0] * len(KINDS), 4.0, 0.5, 1.5)
 # Seconds of work per process from which processes of their own are worth their start.
 WORTHWHILE_SECONDS = 10.0
-# Seconds of a stack on one core of a small server.
-_STACK, _STACK_PER_CELL = 2.0, 8e-5
+# Seconds of a stack on one core of a small server; at most, by the root of the number of cells, where every round of
+# boosting still gains: the loans are easy to tell apart. Parts that are fitted side by side slow each other down.
+_STACK, _STACK_PER_CELL, _MOST_PER_ROOT = 2.0, 8e-5, 0.16
 # Bytes of a process: libraries, and what it holds of the rows beside what is shared.
 _BYTES, _BYTES_PER_CELL = 7e8, 24.0
 
@@ -196,6 +198,19 @@ def estimated_seconds(rows: int, features: int) -> float:
     return _STACK + rows * features * _STACK_PER_CELL
 
 
+def longest_seconds(rows: int, features: int, rounds: int = ModelConfig.boosting_rounds) -> float:
+    """About how long they take at most: with all `rounds` of boosting, in every fold.
+
+    Examples:
+        >>> round(longest_seconds(8000, 20)), round(longest_seconds(8000, 20, 300))
+        (64, 32)
+        >>> longest_seconds(1_000_000, 20) == estimated_seconds(1_000_000, 20)
+        True
+    """
+    every_round = _MOST_PER_ROOT * math.sqrt(rows * features) * rounds / ModelConfig.boosting_rounds
+    return max(every_round, estimated_seconds(rows, features))
+
+
 def processes_for(rows: Sequence[int], features: int, requested: int) -> int:
     """How many processes fit the parts of some stacks.
 
@@ -212,8 +227,10 @@ def processes_for(rows: Sequence[int], features: int, requested: int) -> int:
         (2, 1, 1)
     """
     seconds = sum(estimated_seconds(count, features) for count in rows)
-    cores = free_cores()
-    most = requested or (round(cores) if cores >= FEWEST_FREE_CORES else 1)
+    most = requested
+    if not requested:
+        cores = free_cores()
+        most = round(cores) if cores >= FEWEST_FREE_CORES else 1
     each = _BYTES + max(rows, default=0) * features * _BYTES_PER_CELL
     memory = psutil.virtual_memory().available / 2
     return max(min(most, PARTS * len(rows), int(seconds / WORTHWHILE_SECONDS), int(memory / each)), 1)

@@ -18,6 +18,7 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, cast
 
 import numpy as np
+import psutil
 
 from loan_default_assets.garbage import collect_rarely
 from loan_default_assets.model.shared_arrays import SharedArrays
@@ -26,6 +27,8 @@ from loan_default_assets.model.shared_arrays import SharedArrays
 FEWEST_FREE_CORES = 1.5
 # Seconds until a process of its own begins its task, on one core of a small server.
 PROCESS_START = 3.0
+# Seconds for which it is seen what other programs use.
+_MOMENT = 0.2
 
 # Called with what all calls share, an item, and what takes reports before the end.
 TaskFunction = Callable[[dict[str, np.ndarray], Any, Callable[[Any], None]], Any]
@@ -148,7 +151,10 @@ def may_have_processes() -> bool:
 
 
 def free_cores() -> float:
-    """Cores that this process may use, less the share that other programs have used in the last minute.
+    """Cores that this process may use, less the share that other programs use.
+
+    What they use is the load of the last minute, or what they use at this moment where that is less: the load still
+    counts an installation or a run that has ended.
 
     Examples:
         >>> free_cores() >= 1
@@ -158,6 +164,9 @@ def free_cores() -> float:
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else machine
     # One is this process.
     others = max(os.getloadavg()[0] - 1, 0.0)
+    if others:
+        # This process sleeps meanwhile.
+        others = min(others, machine * psutil.cpu_percent(_MOMENT) / 100)
     return max(allowed * (1 - others / machine), 1.0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,12 +13,13 @@ import numpy as np
 from loan_default_assets.model import stack_tasks
 from loan_default_assets.model.config import ModelConfig
 from loan_default_assets.model.encoding import Encoding
-from loan_default_assets.model.fine_tuning import SCORING_ROWS
+from loan_default_assets.model.fine_tuning import SCORING_ROWS, blockwise
 from loan_default_assets.model.member_processes import processes_for
+from loan_default_assets.model.network import Classifier
 from loan_default_assets.model.rows import Rows
 from loan_default_assets.model.task_processes import PROCESS_START, free_cores
 from loan_default_assets.model.training import fit, pretrain
-from loan_default_assets.model.training_loop import pick_device, steps_per_epoch
+from loan_default_assets.model.training_loop import pick_device, reproducible, steps_per_epoch
 
 # Steps per timed epoch: enough for the costs of an epoch itself to be small, as they are in a real one.
 _STEPS = 4
@@ -81,20 +83,23 @@ class StepCost:
         return config.members * member if count == 1 else self._side_by_side(config.members, member, count)
 
     def stacks(self, rows: Sequence[int], features: int) -> float:
-        """Seconds of the stacks of boosting and additive models.
+        """Seconds of the stacks of boosting and additive models, with all rounds.
 
         Args:
             rows: Rows of each stack.
             features: Numerical and categorical features.
         """
-        seconds = sum(stack_tasks.estimated_seconds(count, features) for count in rows)
+        seconds = sum(
+            stack_tasks.longest_seconds(count, features, self.config.boosting_rounds) for count in rows
+        )
         count = stack_tasks.processes_for(rows, features, self.processes)
         return seconds if count == 1 else PROCESS_START + seconds / min(count, free_cores())
 
     def _side_by_side(self, members: int, seconds: float, count: int) -> float:
         """Seconds of members in `count` processes at a time, which take turns where there are fewer cores."""
+        cores = free_cores()
         rounds = [min(count, members - first) for first in range(0, members, count)]
-        return PROCESS_START + sum(seconds * max(size / free_cores(), 1.0) for size in rounds)
+        return PROCESS_START + sum(seconds * max(size / cores, 1.0) for size in rounds)
 
 
 def measure_steps(
@@ -108,7 +113,8 @@ def measure_steps(
     """Time steps of both phases on random rows of the real width.
 
     The time of an epoch is the difference between a long and a short training, so that what a training costs once,
-    and the first use of torch, do not count. The randomness of the process stays as it was.
+    and the first use of torch, do not count; that of a scored row is the median of several blocks. The randomness of
+    the process stays as it was.
 
     Args:
         numerical: Number of numerical features.
@@ -140,31 +146,46 @@ def measure_steps(
     def pretraining(epochs: int) -> None:
         pretrain(first, encoding, replace(config, pretrain_epochs=epochs))
 
-    def fitting(validation: Rows) -> Callable[[int], None]:
-        def fitted(epochs: int) -> None:
-            timed = replace(
-                config,
-                batch_size=len(train),
-                min_steps=_STEPS,
-                max_epochs=epochs,
-                patience=epochs,
-                members=1,
-                boosting=False,
-                teacher=0.0,
-            )
-            fit(start, train, validation, timed)
-
-        return fitted
+    def fitting(epochs: int) -> None:
+        timed = replace(
+            config,
+            batch_size=len(train),
+            min_steps=_STEPS,
+            max_epochs=epochs,
+            patience=epochs,
+            members=1,
+            boosting=False,
+            teacher=0.0,
+        )
+        fit(start, train, few, timed)
 
     pretrain_step = _seconds_per_epoch(pretraining, seconds) * config.pretrain_batch_size / len(first)
-    fit_epoch = _seconds_per_epoch(fitting(few), seconds)
-    # What the same epoch takes longer with many validation rows is their scoring.
-    scored_epoch = _seconds_per_epoch(fitting(many), seconds)
-    scored_row = max(scored_epoch - fit_epoch, 0.0) / (len(many) - len(few))
+    scored_row = _seconds_per_scored_row(many, encoding, config, seconds)
+    fit_epoch = _seconds_per_epoch(fitting, seconds)
     fit_row = max(fit_epoch - len(few) * scored_row, 1e-6) / _STEPS / len(train)
     return StepCost(
         config, pretrain_step, fit_row, scored_row, processes if pick_device(config).type == "cpu" else 1
     )
+
+
+def _seconds_per_scored_row(rows: Rows, encoding: Encoding, config: ModelConfig, seconds: float) -> float:
+    """The median of as many passes as fit into `seconds`, after a first one."""
+    device = pick_device(config)
+    with reproducible(config, stream=1):
+        network = Classifier(encoding, config).to(device)
+        encoded = encoding.transform(rows.numerical, rows.categorical).to(device)
+
+        def timed() -> float:
+            started = time.perf_counter()
+            # The copy to the host waits for the device.
+            blockwise(network, encoded).cpu()
+            return time.perf_counter() - started
+
+        timed()
+        took = [timed()]
+        while sum(took) < seconds and len(took) < _MOST_EPOCHS:
+            took.append(timed())
+    return statistics.median(took) / len(rows)
 
 
 def _seconds_per_epoch(train: Callable[[int], None], seconds: float) -> float:

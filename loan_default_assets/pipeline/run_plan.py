@@ -174,9 +174,7 @@ def _with_training(plan: RunPlan, cost: "StepCost", features: int, package: bool
 
     rows = plan.rows or TrainingRows(0, 0, 0, 0)
     leakage = _LEAKAGE + features * _LEAKAGE_PER_FEATURE
-    # A score is about a third of a step of fine-tuning; as the difference of two timings it may be lost in noise.
-    by_transformer = max(cost.scored_row, cost.fit_row / 4)
-    scored_row = by_transformer * plan.config.members + _SCORED_BY_TREES * plan.config.boosting
+    scored_row = cost.scored_row * plan.config.members + _SCORED_BY_TREES * plan.config.boosting
     training = {
         "pretrained_encoder": leakage,
         "classifier": leakage,

@@ -193,20 +193,24 @@ def test_as_many_processes_as_are_worthwhile(
 
 
 @pytest.mark.parametrize(
-    ("load", "machine", "allowed", "free"),
+    ("load", "busy", "machine", "allowed", "free"),
     [
-        (0.0, 4, 4, 4.0),
-        (1.0, 4, 4, 4.0),
-        (3.0, 4, 4, 2.0),
-        (9.0, 4, 4, 1.0),
-        (5.0, 8, 2, 1.0),
-        (1.5, 8, 2, 1.875),
+        (0.0, 100, 4, 4, 4.0),
+        (1.0, 100, 4, 4, 4.0),
+        (3.0, 90, 4, 4, 2.0),
+        (9.0, 100, 4, 4, 1.0),
+        (5.0, 60, 8, 2, 1.0),
+        (1.5, 50, 8, 2, 1.875),
+        # Another program has ended, or ends now.
+        (3.0, 0, 4, 4, 4.0),
+        (3.0, 25, 4, 4, 3.0),
     ],
 )
 def test_what_other_programs_use_is_not_free(
-    monkeypatch: pytest.MonkeyPatch, load: float, machine: int, allowed: int, free: float
+    monkeypatch: pytest.MonkeyPatch, load: float, busy: float, machine: int, allowed: int, free: float
 ) -> None:
     monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setattr("psutil.cpu_percent", lambda interval: busy)
     monkeypatch.setattr(os, "cpu_count", lambda: machine)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(allowed)), raising=False)
     assert task_processes.free_cores() == free
