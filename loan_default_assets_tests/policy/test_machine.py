@@ -147,7 +147,7 @@ def simulate(decide: Decide, examples: int) -> Counter[str]:
 
 def test_the_invariants_hold_for_ten_thousand_events() -> None:
     # What Hypothesis draws depends on the modules that other tests have loaded: more examples than 10,000 steps need.
-    seen = simulate(decide, 200)
+    seen = simulate(decide, 300)
     assert seen["steps"] >= 10_000
     unvisited = {"hold", "cooldown", "run_failed", "target_missed", "approved", "provisional"} - seen.keys()
     assert not unvisited
