@@ -227,10 +227,7 @@ def processes_for(rows: Sequence[int], features: int, requested: int) -> int:
         (2, 1, 1)
     """
     seconds = sum(estimated_seconds(count, features) for count in rows)
-    most = requested
-    if not requested:
-        cores = free_cores()
-        most = round(cores) if cores >= FEWEST_FREE_CORES else 1
+    most = requested or (round(cores) if (cores := free_cores()) >= FEWEST_FREE_CORES else 1)
     each = _BYTES + max(rows, default=0) * features * _BYTES_PER_CELL
     memory = psutil.virtual_memory().available / 2
     return max(min(most, PARTS * len(rows), int(seconds / WORTHWHILE_SECONDS), int(memory / each)), 1)

@@ -23,7 +23,7 @@ from loan_default_assets.model.training_loop import pick_device, reproducible, s
 
 # Steps per timed epoch: enough for the costs of an epoch itself to be small, as they are in a real one.
 _STEPS = 4
-_MOST_EPOCHS = 40
+_MOST_REPEATS = 40
 # Rows of a timed step where the batch is derived from the rows of the training.
 _TIMED_BATCH = 256
 # Attention scores (rows times features squared) per head of a timed step. A wide network is timed on fewer rows, to
@@ -175,29 +175,27 @@ def _seconds_per_scored_row(rows: Rows, encoding: Encoding, config: ModelConfig,
         network = Classifier(encoding, config).to(device)
         encoded = encoding.transform(rows.numerical, rows.categorical).to(device)
 
-        def timed() -> float:
-            started = time.perf_counter()
+        def score() -> None:
             # The copy to the host waits for the device.
             blockwise(network, encoded).cpu()
-            return time.perf_counter() - started
 
-        timed()
-        took = [timed()]
-        while sum(took) < seconds and len(took) < _MOST_EPOCHS:
-            took.append(timed())
+        score()
+        took = [_timed(score)]
+        while sum(took) < seconds and len(took) < _MOST_REPEATS:
+            took.append(_timed(score))
     return statistics.median(took) / len(rows)
 
 
 def _seconds_per_epoch(train: Callable[[int], None], seconds: float) -> float:
     train(1)
-    shortest = _timed(train, 1)
-    more = min(max(round(seconds / max(shortest, 1e-3)), 1), _MOST_EPOCHS)
-    return max(_timed(train, 1 + more) - shortest, 1e-6) / more
+    shortest = _timed(lambda: train(1))
+    more = min(max(round(seconds / max(shortest, 1e-3)), 1), _MOST_REPEATS)
+    return max(_timed(lambda: train(1 + more)) - shortest, 1e-6) / more
 
 
-def _timed(train: Callable[[int], None], epochs: int) -> float:
+def _timed(work: Callable[[], None]) -> float:
     started = time.perf_counter()
-    train(epochs)
+    work()
     return time.perf_counter() - started
 
 
